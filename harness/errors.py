@@ -1,0 +1,75 @@
+"""Errors for people: what was wrong, in which file and line, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class HarnessError(Exception):
+    """A problem the user can mend. Commands print it as one line and exit with `exit_code`.
+
+    Parameters
+    ----------
+    message : str
+        What was wrong, in a sentence.
+    path : path-like, optional
+        The file it was found in.
+    line, column : int, optional
+        Where in that file, counted from 1.
+    remedy : str, optional
+        What to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | Path | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = str(path) if path is not None else None
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+        if self.path is None and self.line is not None:
+            place = f"line {self.line}" + (f", column {self.column}" if self.column is not None else "")
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} ({self.remedy})" if self.remedy else text
+
+    def __reduce__(self):  # keyword-only arguments do not pickle by default; worker processes send errors back
+        return _rebuild, (type(self), self.message, self.path, self.line, self.column, self.remedy)
+
+    def at(self, path: str | Path, line: int | None = None) -> HarnessError:
+        """Return the same error placed in `path` (and `line`, unless it already has one)."""
+        return type(self)(
+            self.message,
+            path=path,
+            line=line if line is not None else self.line,
+            column=self.column,
+            remedy=self.remedy,
+        )
+
+
+def _rebuild(kind, message, path, line, column, remedy):
+    return kind(message, path=path, line=line, column=column, remedy=remedy)
+
+
+class TagError(HarnessError):
+    """A tagged text that does not parse."""
+
+
+class DataError(HarnessError):
+    """A data or results file that cannot be used as it is."""
+
+
+class NotAvailable(HarnessError):
+    """Something this machine lacks: a package, a key, a model, the network."""

@@ -1,0 +1,204 @@
+r"""Tagged text: words, and prosody tags on the slots between them.
+
+A *slot* ``i`` is the place before word ``i`` (0-based); slot ``n`` is the end of an ``n``-word text.
+
+>>> text = TaggedText.parse("We <emph> guarantee 30% savings")
+>>> text.words
+('We', 'guarantee', '30%', 'savings')
+>>> text.tags
+((1, <Tag.EMPH: '<emph>'>),)
+>>> text.plain
+'We guarantee 30% savings'
+
+A backslash in front of something shaped like a tag makes it an ordinary part of a word; it is the
+only escape, and it is consumed:
+
+>>> TaggedText.parse(r"write \<emph> before it").words
+('write', '<emph>', 'before', 'it')
+
+Two properties hold for all input, and the tests check them: ``parse(format(x)) == x`` for every
+`TaggedText`, and ``format(parse(s))`` equals ``s`` up to white space for every valid ``s``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.errors import TagError
+
+
+class Tag(str, Enum):
+    """The seven prosody tags; the value is the exact spelling."""
+
+    EMPH = "<emph>"
+    PAUSE_SHORT = "<pause_short>"
+    PAUSE_LONG = "<pause_long>"
+    PITCH_HIGH = "<pitch_high>"
+    PITCH_LOW = "<pitch_low>"
+    PITCH_RISING = "<pitch_rising>"
+    PITCH_FALLING = "<pitch_falling>"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def title(self) -> str:
+        """The name without brackets: ``pause_short``."""
+        return self.value[1:-1]
+
+    @property
+    def spoken(self) -> str:
+        """The name as a voice would read it: ``pause short``."""
+        return self.title.replace("_", " ")
+
+
+TAGS: tuple[Tag, ...] = tuple(Tag)
+PAUSES = frozenset({Tag.PAUSE_SHORT, Tag.PAUSE_LONG})
+WORD_TAGS = frozenset({Tag.EMPH, Tag.PITCH_HIGH, Tag.PITCH_LOW})
+CONTOURS = frozenset({Tag.PITCH_RISING, Tag.PITCH_FALLING})
+_BY_SPELLING = {tag.value: tag for tag in TAGS}
+
+# Anything of this shape is meant as a tag: <emph>, </emph>, <Pause-Short>, <pause/>.
+_SHAPE = re.compile(r"(?P<escape>\\*)(?P<tag></?[^\W\d][\w-]*/?>)")
+_CLAUSE_END = re.compile(r"[,;:.!?…—][\"'”’)\]]*$")
+
+
+@dataclass(frozen=True)
+class TaggedText:
+    """Words of a text and the tags on its slots.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Non-empty words without white space, punctuation attached.
+    tags : iterable of (int, Tag)
+        Slot and tag, ``0 <= slot <= len(words)``. Kept in slot order; tags that share a slot keep
+        their given order.
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[tuple[int, Tag], ...] = ()
+
+    def __init__(self, words: Sequence[str], tags: Iterable[tuple[int, Tag]] = ()) -> None:
+        words = tuple(words)
+        for word in words:
+            if word.split() != [word]:
+                raise TagError(f"not a word: {word!r} (words are non-empty and hold no white space)")
+        placed = tuple(sorted(((int(slot), Tag(tag)) for slot, tag in tags), key=lambda item: item[0]))
+        for slot, tag in placed:
+            if not 0 <= slot <= len(words):
+                raise TagError(f"{tag} on slot {slot}, but {len(words)} words have slots 0 to {len(words)}")
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "tags", placed)
+
+    @classmethod
+    def parse(cls, text: str) -> TaggedText:
+        """Read tagged text.
+
+        Raises
+        ------
+        TagError
+            For an unknown tag, or a tag inside a word, with line and column counted from 1.
+        """
+        words: list[str] = []
+        tags: list[tuple[int, Tag]] = []
+        for chunk in re.finditer(r"\S+", text):
+            word, tag_after_word = "", None
+            for kind, piece, offset in _pieces(chunk.group()):
+                at = chunk.start() + offset
+                if kind == "tag":
+                    if piece not in _BY_SPELLING:
+                        raise _error(text, at, f"unknown tag {piece}", f"the tags are {' '.join(_BY_SPELLING)}; "
+                                     "put a backslash before it to keep it as text")  # fmt: skip
+                    tags.append((len(words) + bool(word), _BY_SPELLING[piece]))
+                    if word and tag_after_word is None:
+                        tag_after_word = (at, piece)
+                elif tag_after_word is not None:
+                    raise _error(text, tag_after_word[0], f"the tag {tag_after_word[1]} is inside a word",
+                                 "put a space beside it, or a backslash before it to keep it as text")  # fmt: skip
+                else:
+                    word += piece
+            if word:
+                words.append(word)
+        return cls(words, tags)
+
+    @classmethod
+    def from_plain(cls, text: str) -> TaggedText:
+        """Split plain text into words; nothing in it is read as a tag."""
+        return cls(text.split())
+
+    def format(self) -> str:
+        """Write the text with its tags, one space between neighbours."""
+        parts: list[str] = []
+        by_slot = self.by_slot()
+        for slot in range(len(self.words) + 1):
+            parts.extend(tag.value for tag in by_slot.get(slot, ()))
+            if slot < len(self.words):
+                parts.append(escape(self.words[slot]))
+        return " ".join(parts)
+
+    __str__ = format
+
+    @property
+    def plain(self) -> str:
+        """The words alone, one space between neighbours."""
+        return " ".join(self.words)
+
+    def by_slot(self) -> dict[int, tuple[Tag, ...]]:
+        """Tags of each slot that has any."""
+        found: dict[int, tuple[Tag, ...]] = {}
+        for slot, tag in self.tags:
+            found[slot] = (*found.get(slot, ()), tag)
+        return found
+
+    def slots(self, tag: Tag) -> tuple[int, ...]:
+        """Slots that hold `tag`, ascending, each once."""
+        return tuple(sorted({slot for slot, found in self.tags if found is tag}))
+
+    def stripped(self) -> TaggedText:
+        """The same words without tags."""
+        return TaggedText(self.words)
+
+    def phrase_end(self, slot: int) -> int:
+        """Index of the last word of the phrase that holds `slot`.
+
+        A phrase runs to the next clause punctuation or pause tag, else to the end of the text. At
+        slot *n* it is the last word. Returns -1 for a text without words.
+        """
+        if slot >= len(self.words):
+            return len(self.words) - 1
+        pauses = {at for at, tag in self.tags if tag in PAUSES and at > slot}
+        for index in range(slot, len(self.words)):
+            if _CLAUSE_END.search(self.words[index]) or index + 1 in pauses:
+                return index
+        return len(self.words) - 1
+
+
+def escape(text: str) -> str:
+    """Put a backslash before everything in `text` that `TaggedText.parse` would read as a tag."""
+    return _SHAPE.sub(lambda found: found.group("escape") + "\\" + found.group("tag"), text)
+
+
+def _pieces(chunk: str) -> Iterable[tuple[str, str, int]]:
+    """Cut a run of non-space characters into ("text" | "tag", piece, offset); escapes are consumed."""
+    position = 0
+    for found in _SHAPE.finditer(chunk):
+        literal = chunk[position : found.start()]
+        if escapes := found.group("escape"):
+            literal += escapes[1:] + found.group("tag")
+        if literal:
+            yield "text", literal, position
+        if not escapes:
+            yield "tag", found.group("tag"), found.start("tag")
+        position = found.end()
+    if position < len(chunk):
+        yield "text", chunk[position:], position
+
+
+def _error(text: str, offset: int, message: str, remedy: str) -> TagError:
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    return TagError(message, line=line, column=column, remedy=remedy)

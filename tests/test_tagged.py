@@ -1,0 +1,105 @@
+import pickle
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import TagError
+from harness.tagged import TAGS, Tag, TaggedText
+
+characters = st.one_of(
+    st.sampled_from(["<", ">", "\\", "emph", "pause_short", "<emph>", "</emph>", "<x>", "_", "é", "a", "30%", "😀", "/"]),
+    st.characters(exclude_categories=["Cs"]).filter(lambda c: not c.isspace()),
+)
+words = st.lists(characters, min_size=1, max_size=5).map("".join).filter(lambda w: w.split() == [w])
+
+
+@st.composite
+def tagged_texts(draw):
+    chosen = draw(st.lists(words, max_size=8))
+    slots = st.tuples(st.integers(0, len(chosen)), st.sampled_from(TAGS))
+    return TaggedText(chosen, draw(st.lists(slots, max_size=6)))
+
+
+def squeeze(text):
+    return "".join(text.split())
+
+
+@given(tagged_texts())
+@example(TaggedText(["\\<emph>"], [(0, Tag.EMPH)]))
+@example(TaggedText(["<<emph>>", "\\"], [(2, Tag.EMPH), (2, Tag.EMPH)]))
+@settings(max_examples=400)
+def test_parse_undoes_format(text):
+    assert TaggedText.parse(text.format()) == text
+
+
+@given(st.lists(st.one_of(words, st.sampled_from([t.value for t in TAGS])), max_size=8), st.sampled_from(["", " ", "\n\t", "\u00a0"]))
+@settings(max_examples=400)
+def test_format_undoes_parse_up_to_white_space(parts, gap):
+    source = gap.join(parts)
+    try:
+        parsed = TaggedText.parse(source)
+    except TagError:
+        return
+    assert squeeze(parsed.format()) == squeeze(source)
+
+
+def test_the_running_example():
+    text = TaggedText.parse("We <emph> guarantee 30% savings")
+    assert text.words == ("We", "guarantee", "30%", "savings")
+    assert text.tags == ((1, Tag.EMPH),)
+    assert text.plain == "We guarantee 30% savings"
+
+
+def test_tags_may_touch_a_word_on_one_side_only():
+    assert TaggedText.parse("<emph>guarantee<pause_long> it").tags == ((0, Tag.EMPH), (1, Tag.PAUSE_LONG))
+    with pytest.raises(TagError, match="inside a word"):
+        TaggedText.parse("guar<emph>antee")
+
+
+@pytest.mark.parametrize("wrong", ["<emphasis>", "</emph>", "<EMPH>", "<pause-short>", "<pause/>", "<été>"])
+def test_an_unknown_tag_names_line_and_column(wrong):
+    with pytest.raises(TagError) as caught:
+        TaggedText.parse(f"We say\nthat {wrong} this")
+    assert (caught.value.line, caught.value.column) == (2, 6)
+    assert wrong in str(caught.value) and "<pause_long>" in str(caught.value)
+
+
+@pytest.mark.parametrize("plain", ["a < b > c", "1<2", "<3 you", "x<-y", "\\<", "< emph >", "a\\b"])
+def test_what_is_not_shaped_like_a_tag_is_text(plain):
+    assert TaggedText.parse(plain).plain == plain
+    assert TaggedText.parse(plain).format() == plain
+
+
+def test_an_escaped_tag_is_a_word():
+    assert TaggedText.parse(r"say \<emph> and \<b>").words == ("say", "<emph>", "and", "<b>")
+    assert TaggedText.from_plain("say <emph>").format() == r"say \<emph>"
+
+
+def test_a_tag_may_close_the_text_and_slots_keep_their_order():
+    text = TaggedText.parse("Now? <pause_long> <pitch_high> <pause_long>")
+    assert [slot for slot, _ in text.tags] == [1, 1, 1]
+    assert text.slots(Tag.PAUSE_LONG) == (1,)
+    assert TaggedText.parse("").tags == ()
+
+
+def test_words_and_slots_are_checked():
+    for bad in ([""], ["two words"], ["tab\t"]):
+        with pytest.raises(TagError, match="not a word"):
+            TaggedText(bad)
+    with pytest.raises(TagError, match="slots 0 to 1"):
+        TaggedText(["one"], [(2, Tag.EMPH)])
+
+
+def test_the_phrase_of_a_contour_ends_at_punctuation_or_a_pause():
+    text = TaggedText.parse("If you sign today, we <pause_short> pay the fee.")
+    assert text.phrase_end(0) == 3
+    assert text.phrase_end(4) == 4
+    assert text.phrase_end(5) == 7
+    assert text.phrase_end(8) == 7
+    assert TaggedText.parse("no end here").phrase_end(1) == 2
+
+
+def test_errors_survive_a_worker_process():
+    error = TagError("wrong", path="a.jsonl", line=3, column=4, remedy="mend it")
+    assert str(pickle.loads(pickle.dumps(error))) == "a.jsonl:3:4: wrong (mend it)"
