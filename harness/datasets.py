@@ -1,1 +1,336 @@
-"""Datasets (draft)."""
+"""The data: embedded examples, the Helsinki Prosody Corpus, the hackathon's own examples.
+
+Embedded data lies in ``data/``. Everything else is looked for in this order: ``HARNESS_DATA``, ``../shared/data``
+beside the project, the download cache. `fetch` fills the cache, and every file is held to its checksum wherever it was found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from harness.errors import DataError, NotAvailable
+from harness.paths import DATA, DATA_VARIABLE, ROOT, cache_folder
+from harness.records import Example
+from harness.store import read_jsonl
+from harness.tagged import TaggedText
+
+Split = Literal["train", "heldout"]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that is not part of the project: where it lives and what it must hash to."""
+
+    path: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set that is not part of the project."""
+
+    name: str
+    what: str
+    licence: str
+    files: tuple[RemoteFile, ...]
+
+
+_HELSINKI = "https://raw.githubusercontent.com/Helsinki-NLP/prosody/master/data"
+_SEED = (
+    "https://raw.githubusercontent.com/Lemirq/janus-ai/55bafe2cb4982c09a21cc9ca6d78b0337cd1712a"
+    "/ai_core/fine_tuning/training_data/prosody_dataset.json"
+)
+REMOTES: dict[str, Remote] = {
+    remote.name: remote
+    for remote in (
+        Remote(
+            "seed-examples", "the hackathon's 98 tagged transcript windows", "none stated: measured here, never redistributed",
+            (RemoteFile("seed/prosody_dataset.json", _SEED,
+                        "91f6f08ac8560a54cf3e683ed56bf35ecaa98e52dc731c1b4fd2e0da38892743"),),
+        ),
+        Remote(
+            "helsinki-prosody", "prominence and boundary labels for LibriTTS, dev and test (Talman et al. 2019)", "CC BY 4.0",
+            (RemoteFile("helsinki-prosody/dev.txt", f"{_HELSINKI}/dev.txt",
+                        "ce5c73f9bccd59bed0c2a1054854357f157c74cc95723472bb09f7f0a6f15567"),
+             RemoteFile("helsinki-prosody/test.txt", f"{_HELSINKI}/test.txt",
+                        "70f5f21e79a40f2d7163089f2682e0d3c464b50514467a9e389c3f6d139d1f93")),
+        ),
+    )
+}  # fmt: skip
+
+
+# --- embedded examples -----------------------------------------------------------------------------------------------
+
+
+def examples_file(split: Split | Literal["heldout_second_pass"]) -> Path:
+    """Path of an embedded set of examples."""
+    return DATA / "examples" / f"{split}.jsonl"
+
+
+def load_examples(split: Split) -> list[Example]:
+    """The embedded examples: 98 to train on, 102 held out (see ``data/README.md``)."""
+    return read_jsonl(examples_file(split), Example)
+
+
+def load_second_pass() -> list[Example]:
+    """The held-out sentences as labelled in the second, independent pass over the same guide."""
+    return read_jsonl(examples_file("heldout_second_pass"), Example)
+
+
+def load_seed_examples() -> list[Example]:
+    """The hackathon's own examples, grouped so that overlapping windows of one transcript stay together."""
+    path = find("seed/prosody_dataset.json", "seed-examples")
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON: {error}", path=path) from error
+    texts = [TaggedText.parse(row["text"]) for row in rows]
+    groups = overlap_groups([text.words for text in texts])
+    return [
+        Example(id=f"seed-{row['id']:03d}", text=text.format(), group=f"window-{group:03d}", split="seed")
+        for row, text, group in zip(rows, texts, groups, strict=True)
+    ]
+
+
+def overlap_groups(texts: Sequence[Sequence[str]], n: int = 6) -> list[int]:
+    """Number the connected groups of texts that share a run of `n` words (case ignored).
+
+    Returns
+    -------
+    list of int
+        Group of each text; texts that share nothing have groups of their own.
+    """
+    parent = list(range(len(texts)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first_seen: dict[tuple[str, ...], int] = {}
+    for index, words in enumerate(texts):
+        for gram in word_ngrams(words, n):
+            if gram in first_seen:
+                parent[root(index)] = root(first_seen[gram])
+            else:
+                first_seen[gram] = index
+    names: dict[int, int] = {}
+    return [names.setdefault(root(index), len(names)) for index in range(len(texts))]
+
+
+_PUNCTUATION = "\"'“”‘’()[],;:.!?…—-"
+_CLOSED_CLASS = frozenset(
+    "a an the this that these those i you he she it we they me him her us them my your his its our their who whom "
+    "whose which what when where why how is are was were be been being am do does did done have has had will would "
+    "can could shall should may might must not no and or but if then than so because while although though as at by "
+    "for from in into of off on onto out over to under up with without about after before between through during "
+    "until all any each every few more most some such only own same too very just even still ever never nobody "
+    "nothing everyone everything one two let let's there here".split()
+)
+
+
+def bare_word(word: str) -> str:
+    """A word without outer punctuation, in lower case."""
+    return word.strip(_PUNCTUATION).lower()
+
+
+def word_ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+    """Runs of `n` bare words."""
+    bare = [bare_word(word) for word in words]
+    return (tuple(bare[at : at + n]) for at in range(len(bare) - n + 1))
+
+
+def sentence_frame(words: Sequence[str]) -> str:
+    """A sentence with its open-class words blanked out: what two fillings of one template have in common.
+
+    >>> sentence_frame("Our plan saves you 30%, and fast.".split())
+    'our _ you _ , and _ .'
+    """
+    frame: list[str] = []
+    for word in words:
+        part = bare_word(word) if bare_word(word) in _CLOSED_CLASS else "_"
+        if part != "_" or frame[-1:] != ["_"]:
+            frame.append(part)
+        trailing = word[len(word.rstrip(_PUNCTUATION)) :]
+        if punctuation := "".join(mark for mark in trailing if mark in ",;:.!?…—"):
+            frame.append(punctuation)
+    return " ".join(frame)
+
+
+# --- splits ----------------------------------------------------------------------------------------------------------
+
+
+def grouped_folds(groups: Sequence[str], n_folds: int, seed: int = 0) -> list[tuple[list[int], list[int]]]:
+    """Cut into folds so that a group is never on both sides.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Group of each row.
+    n_folds : int
+        At most the number of groups.
+    seed : int
+        Shuffles the groups.
+
+    Returns
+    -------
+    list of (train, test)
+        Row indices of each fold.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    distinct = len(set(groups))
+    if not 2 <= n_folds <= distinct:
+        raise DataError(f"{n_folds} folds do not fit {distinct} groups", remedy=f"ask for 2 to {distinct}")
+    splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
+    rows = np.arange(len(groups))
+    return [(train.tolist(), test.tolist()) for train, test in splitter.split(rows, groups=list(groups))]
+
+
+# --- the Helsinki Prosody Corpus -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ProsodyUtterance:
+    """One utterance of the Helsinki Prosody Corpus; the arrays have one entry a word."""
+
+    file: str
+    words: tuple[str, ...]
+    prominence: tuple[int, ...]
+    boundary: tuple[int, ...]
+
+    @property
+    def reader(self) -> str:
+        """LibriTTS speaker."""
+        return self.file.split("_")[0]
+
+    @property
+    def chapter(self) -> str:
+        """LibriTTS speaker and chapter."""
+        return "_".join(self.file.split("_")[:2])
+
+
+def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
+    """Utterances of the corpus, punctuation rows attached to the word before them.
+
+    Raises
+    ------
+    DataError
+        If a row does not have five columns, naming file and line.
+    NotAvailable
+        If the corpus is not on this machine.
+    """
+    path = find(f"helsinki-prosody/{split}.txt", "helsinki-prosody")
+    utterances: list[ProsodyUtterance] = []
+    name, words, prominence, boundary = "", [], [], []  # type: ignore[var-annotated]
+
+    def close() -> None:
+        if words:
+            utterances.append(ProsodyUtterance(name, tuple(words), tuple(prominence), tuple(boundary)))
+
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        columns = line.split("\t")
+        if columns[0] == "<file>":
+            close()
+            name, words, prominence, boundary = columns[1].removesuffix(".txt"), [], [], []
+        elif len(columns) != 5:
+            raise DataError(f"{len(columns)} columns, expected 5", path=path, line=number)
+        elif columns[1] == "NA":
+            if words:
+                words[-1] += columns[0]
+        else:
+            words.append(columns[0])
+            prominence.append(int(columns[1]))
+            boundary.append(int(columns[2]))
+    close()
+    return utterances
+
+
+# --- finding and fetching --------------------------------------------------------------------------------------------
+
+
+def data_folders() -> list[Path]:
+    """Folders searched for data that is not embedded, in order."""
+    named = os.environ.get(DATA_VARIABLE)
+    return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", cache_folder()]
+
+
+def locate(path: str) -> Path | None:
+    """The first existing copy of a data file, or None."""
+    return next((folder / path for folder in data_folders() if (folder / path).is_file()), None)
+
+
+def find(path: str, remote: str) -> Path:
+    """A verified local copy of a remote file.
+
+    Raises
+    ------
+    NotAvailable
+        If there is none: the message holds the command that fetches it.
+    DataError
+        If the copy does not have the expected checksum.
+    """
+    found = locate(path)
+    if found is None:
+        raise NotAvailable(f"{path} is not on this machine", remedy=f"fetch it: harness data fetch {remote}")
+    expected = next(file.sha256 for file in REMOTES[remote].files if file.path == path)
+    if sha256(found) != expected:
+        raise DataError("the checksum is wrong: not the file that this project was measured on", path=found,
+                        remedy=f"remove it, then: harness data fetch {remote}")  # fmt: skip
+    return found
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def fetch(name: str, *, report: Callable[[str], None] = print) -> list[Path]:
+    """Download a data set into the cache, unless a verified copy is already here.
+
+    Raises
+    ------
+    NotAvailable
+        If the name is unknown or the network does not give the file.
+    DataError
+        If what came has another checksum (nothing is kept then).
+    """
+    import pooch
+
+    if name not in REMOTES:
+        raise NotAvailable(f"no data set is called {name!r}", remedy=f"choose one of: {', '.join(REMOTES)}")
+    paths = []
+    for file in REMOTES[name].files:
+        here = locate(file.path)
+        if here is not None and sha256(here) == file.sha256:
+            report(f"{file.path}: already here, {here}")
+            paths.append(here)
+            continue
+        target = cache_folder() / file.path
+        try:
+            pooch.get_logger().setLevel("ERROR")
+            pooch.retrieve(file.url, known_hash=f"sha256:{file.sha256}", fname=target.name, path=target.parent)
+        except ValueError as error:
+            raise DataError(f"{file.url} has another checksum than expected; nothing was kept", path=target) from error
+        except Exception as error:  # requests and urllib3 raise many kinds; all mean that the file did not come
+            raise NotAvailable(f"{file.url} could not be downloaded: {type(error).__name__}",
+                               remedy=f"check the network, or put the file at {target}") from error  # fmt: skip
+        report(f"{file.path}: downloaded to {target}")
+        paths.append(target)
+    return paths
+
+
+def embedded_checksums() -> dict[str, str]:
+    """Checksums of the embedded example files, for manifests."""
+    return {path.name: sha256(path) for path in sorted((DATA / "examples").glob("*.jsonl"))}

@@ -45,14 +45,14 @@ class Tag(str, Enum):
         return self.value
 
     @property
-    def title(self) -> str:
+    def bare(self) -> str:
         """The name without brackets: ``pause_short``."""
         return self.value[1:-1]
 
     @property
     def spoken(self) -> str:
         """The name as a voice would read it: ``pause short``."""
-        return self.title.replace("_", " ")
+        return self.bare.replace("_", " ")
 
 
 TAGS: tuple[Tag, ...] = tuple(Tag)

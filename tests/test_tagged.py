@@ -8,7 +8,9 @@ from harness.errors import TagError
 from harness.tagged import TAGS, Tag, TaggedText
 
 characters = st.one_of(
-    st.sampled_from(["<", ">", "\\", "emph", "pause_short", "<emph>", "</emph>", "<x>", "_", "é", "a", "30%", "😀", "/"]),
+    st.sampled_from(
+        ["<", ">", "\\", "emph", "pause_short", "<emph>", "</emph>", "<x>", "_", "é", "a", "30%", "😀", "/"]
+    ),
     st.characters(exclude_categories=["Cs"]).filter(lambda c: not c.isspace()),
 )
 words = st.lists(characters, min_size=1, max_size=5).map("".join).filter(lambda w: w.split() == [w])
@@ -33,7 +35,10 @@ def test_parse_undoes_format(text):
     assert TaggedText.parse(text.format()) == text
 
 
-@given(st.lists(st.one_of(words, st.sampled_from([t.value for t in TAGS])), max_size=8), st.sampled_from(["", " ", "\n\t", "\u00a0"]))
+@given(
+    st.lists(st.one_of(words, st.sampled_from([t.value for t in TAGS])), max_size=8),
+    st.sampled_from(["", " ", "\n\t", "\u00a0"]),
+)
 @settings(max_examples=400)
 def test_format_undoes_parse_up_to_white_space(parts, gap):
     source = gap.join(parts)

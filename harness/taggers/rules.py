@@ -13,8 +13,8 @@ from harness.tagged import Tag, TaggedText
 from harness.taggers.base import register_tagger
 
 _STRESSED = frozenset(
-    "guarantee guaranteed promise never always only every nobody everyone nothing everything free zero twice half double "
-    "most best first exactly all any no not must without instantly today now".split()
+    "guarantee guaranteed promise never always only every nobody everyone nothing everything free zero twice half "
+    "double most best first exactly all any no not must without instantly today now".split()
 )
 _EXCITED = frozenset("imagine great good amazing wow finally congratulations look".split())
 _QUIET = ("between us", "to be fair", "honestly", "frankly", "i know", "i admit", "admittedly", "sure", "granted")

@@ -1,0 +1,85 @@
+"""Audio in memory and on disk: mono float32 samples and their rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import DataError
+
+MIN_SECONDS = 0.05  # less than the shortest word; nothing in it can be measured
+SILENCE_PEAK = 10 ** (-60 / 20)  # a clip whose loudest sample is below -60 dBFS holds no speech
+
+
+@dataclass(frozen=True)
+class Audio:
+    """One clip.
+
+    Parameters
+    ----------
+    samples : array of float32, shape (n,)
+        Mono, full scale is 1.
+    sample_rate : int
+        In Hz.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+
+def read_audio(path: str | Path) -> Audio:
+    """Read any file libsndfile knows (WAV, FLAC, OGG, MP3); channels are averaged.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, not audio, truncated, empty, holds NaN, or is silent; the message names it.
+    """
+    import soundfile
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("audio file is missing", path=path)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            promised, rate = file.frames, file.samplerate
+            samples = file.read(dtype="float32", always_2d=True).mean(axis=1)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+        raise DataError(f"not readable as audio: {str(error).removeprefix(f'Error opening {str(path)!r}: ')}", path=path,
+                        remedy="give a WAV, FLAC, OGG or MP3 file") from error  # fmt: skip
+    if len(samples) < promised or _wav_is_cut(path):
+        raise DataError("the audio file is truncated: its header promises more samples than it holds", path=path)
+    if not np.isfinite(samples).all():
+        raise DataError("the audio holds NaN or infinite samples", path=path)
+    if len(samples) < MIN_SECONDS * rate:
+        raise DataError(f"the audio is empty or shorter than {MIN_SECONDS * 1000:.0f} ms", path=path)
+    if np.abs(samples).max() < SILENCE_PEAK:
+        raise DataError("the audio is silent", path=path)
+    return Audio(samples, rate)
+
+
+def _wav_is_cut(path: Path) -> bool:
+    """Whether a RIFF file is shorter than its header says; libsndfile reads such files without complaint."""
+    with path.open("rb") as handle:
+        head = handle.read(8)
+    if head[:4] != b"RIFF":
+        return False
+    promised = int.from_bytes(head[4:8], "little")
+    streamed = promised in (0, 0xFFFFFFFF) or promised >= 0x7FFFF000  # writers that did not know the length
+    return not streamed and promised + 8 > path.stat().st_size + 1  # one byte of padding may be missing
+
+
+def write_wav(path: str | Path, audio: Audio) -> None:
+    """Write 16-bit mono WAV; samples beyond full scale are clipped."""
+    import soundfile
+
+    samples = np.clip(audio.samples, -1, 1)
+    soundfile.write(str(path), samples, audio.sample_rate, subtype="PCM_16", format="WAV")

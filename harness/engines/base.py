@@ -1,0 +1,73 @@
+"""What every speech engine is: tagged text in, audio out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from harness.audio import Audio
+from harness.records import WordTime
+from harness.registry import Registry, Requirements
+from harness.tagged import TaggedText
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """What to say and how.
+
+    Parameters
+    ----------
+    text : TaggedText
+        Tags the dialect cannot express are left out, and `SpeechEngine.lost` says which.
+    voice : str, optional
+        One of the engine's voices; its default otherwise.
+    seed : int
+        For engines that draw random numbers.
+    """
+
+    text: TaggedText
+    voice: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What an engine returned: the audio, and where its words lie if the engine knows."""
+
+    audio: Audio
+    words: tuple[WordTime, ...] | None = None
+
+
+class SpeechEngine(Protocol):
+    """Speaks tagged text. Implementations register with ``@register_engine("name")``."""
+
+    name: str
+    dialect: str
+    deterministic: bool
+    revision: str
+    default_voice: str
+    requirements: ClassVar[Requirements]
+
+    def voices(self) -> list[str]:
+        """Names of the voices that can be asked for."""
+        ...
+
+    def speak(self, request: SpeechRequest) -> Speech:
+        """Render one request.
+
+        Raises
+        ------
+        HarnessError
+            If the voice is unknown or the engine fails; the message says what to do.
+        """
+        ...
+
+
+ENGINES: Registry[SpeechEngine] = Registry(
+    kind="engine",
+    entry_points="harness.engines",
+    builtin={"espeak": "harness.engines.espeak:EspeakEngine"},
+)
+register_engine = ENGINES.register
+make_engine = ENGINES.make
+engine_names = ENGINES.names

@@ -1,0 +1,31 @@
+"""Where things are. Everything generated goes under ``_build/``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+DATA = ROOT / "data"
+NOTEBOOKS = ROOT / "notebooks"
+BOOK = ROOT / "book"
+MODELS = BUILD / "models"
+RESULTS = BUILD / "results"
+
+# Variables that the project reads. Each is documented in book/reference/environment.md.
+DATA_VARIABLE = "HARNESS_DATA"
+CACHE_VARIABLE = "HARNESS_CACHE"
+
+
+def cache_folder() -> Path:
+    """Folder for downloads: ``HARNESS_CACHE``, else ``$XDG_CACHE_HOME/prosody-harness``, else ``~/.cache/prosody-harness``."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prosody-harness"
+
+
+def relative(path: str | Path) -> str:
+    """`path` as seen from the project's root, where it lies inside; for messages and records."""
+    path = Path(path).resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

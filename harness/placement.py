@@ -1,0 +1,268 @@
+"""Placement scores: how well predicted tags sit on the slots of the reference.
+
+A prediction counts when the same tag stands on the same slot of the same words. Rates follow scikit-learn's
+``zero_division=0``: where nothing was predicted, precision is 0. Intervals come from one cluster bootstrap over
+sentences (or their groups), shared by all figures of a table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import DataError
+from harness.records import TextRecord
+from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, ratio
+from harness.tagged import TAGS, Tag, TaggedText
+
+TOLERANCE = 1  # slots, for the tolerant scores
+
+# Columns of the count matrix: hits, false positives, misses and tolerant hits of every tag, then four of the sentence.
+_KINDS = ("hit", "extra", "missed", "near")
+_HIT, _EXTRA, _MISSED, _NEAR = (slice(len(TAGS) * k, len(TAGS) * (k + 1)) for k in range(len(_KINDS)))
+_EXACT, _PRESERVED, _SENTENCES, _SLOTS = range(len(TAGS) * len(_KINDS), len(TAGS) * len(_KINDS) + 4)
+_COLUMNS = _SLOTS + 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """Precision, recall and F1 of one tag or of all; `support` is the number of reference tags."""
+
+    precision: float
+    recall: float
+    f1: Interval
+    support: int
+    predicted: int
+
+    def as_json(self) -> dict:
+        """Plain figures; None where there is nothing to estimate."""
+        return {
+            "precision": self.precision, "recall": self.recall, "f1": number(self.f1.value), "f1_low": number(self.f1.low),
+            "f1_high": number(self.f1.high), "support": self.support, "predicted": self.predicted,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PlacementReport:
+    """All placement scores of one tagger on one set."""
+
+    micro: Score
+    macro: Score
+    per_tag: dict[Tag, Score]
+    tolerant: Score
+    exact_match: Interval
+    text_preserved: float
+    sentences: int
+    density_gold: float
+    density_predicted: float
+
+    def as_json(self) -> dict:
+        """The contract of ``harness score placement --json``."""
+        return {
+            "micro": self.micro.as_json(),
+            "macro": self.macro.as_json(),
+            "per_tag": {tag.value: score.as_json() for tag, score in self.per_tag.items()},
+            "tolerant": self.tolerant.as_json(),
+            "exact_match": number(self.exact_match.value),
+            "exact_match_low": number(self.exact_match.low),
+            "exact_match_high": number(self.exact_match.high),
+            "text_preserved": self.text_preserved,
+            "sentences": self.sentences,
+            "density": {"gold": self.density_gold, "predicted": self.density_predicted},
+        }
+
+
+def number(value: float) -> float | None:
+    """`value`, or None where it is NaN: JSON has no NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def score_placement(
+    gold: Sequence[TaggedText],
+    predicted: Sequence[TaggedText],
+    clusters: Sequence[str] | None = None,
+    *,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> PlacementReport:
+    """Score predicted against reference tags.
+
+    Parameters
+    ----------
+    gold, predicted : sequences of TaggedText, of equal length
+        Reference and prediction of each sentence, in the same order. If a tagger changed the words, the sentence counts
+        as not preserved, and its tags are carried over to the reference by aligning the words.
+    clusters : sequence of str, optional
+        What to resample. Default: each sentence by itself.
+    n_resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    PlacementReport
+        `macro` averages over tags that occur in the reference. `tolerant` is the micro score when a tag may be off by
+        one slot, matched one to one.
+
+    Examples
+    --------
+    >>> gold = [TaggedText.parse("We <emph> guarantee 30% savings")]
+    >>> guess = [TaggedText.parse("We guarantee <emph> 30% savings")]
+    >>> report = score_placement(gold, guess)
+    >>> report.micro.f1.value, report.tolerant.f1.value
+    (0.0, 1.0)
+    """
+    counts = count(gold, predicted)
+    bootstrap = ClusterBootstrap(clusters if clusters is not None else range(len(gold)), counts, n_resamples, seed)
+    total = bootstrap.total
+    in_gold = [k for k in range(len(TAGS)) if total[_HIT][k] + total[_MISSED][k] > 0]
+    per_tag = {tag: _score(bootstrap, slice(k, k + 1), _HIT) for k, tag in enumerate(TAGS)}
+    scored = [per_tag[TAGS[k]] for k in in_gold]
+    macro = Score(
+        _mean([score.precision for score in scored]),
+        _mean([score.recall for score in scored]),
+        bootstrap.interval(lambda counts: _macro_f1(counts, in_gold)),
+        sum(score.support for score in scored),
+        sum(score.predicted for score in scored),
+    )
+    return PlacementReport(
+        micro=_score(bootstrap, slice(0, len(TAGS)), _HIT),
+        macro=macro,
+        per_tag=per_tag,
+        tolerant=_score(bootstrap, slice(0, len(TAGS)), _NEAR),
+        exact_match=bootstrap.interval(lambda counts: ratio(counts[..., _EXACT], counts[..., _SENTENCES])),
+        text_preserved=_ratio(total[_PRESERVED], total[_SENTENCES]),
+        sentences=len(gold),
+        density_gold=_ratio(total[_HIT].sum() + total[_MISSED].sum(), total[_SLOTS]),
+        density_predicted=_ratio(total[_HIT].sum() + total[_EXTRA].sum(), total[_SLOTS]),
+    )
+
+
+def f1_difference(
+    gold: Sequence[TaggedText],
+    first: Sequence[TaggedText],
+    second: Sequence[TaggedText],
+    clusters: Sequence[str] | None = None,
+    *,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Paired interval of the micro-F1 of `first` minus that of `second` on the same sentences."""
+    both = np.hstack([count(gold, first), count(gold, second)])
+    bootstrap = ClusterBootstrap(clusters if clusters is not None else range(len(gold)), both, n_resamples, seed)
+    every = slice(0, len(TAGS))
+    return bootstrap.interval(
+        lambda counts: _f1(counts[..., :_COLUMNS], every, _HIT) - _f1(counts[..., _COLUMNS:], every, _HIT), rate=False
+    )
+
+
+def count(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> NDArray[np.int64]:
+    """Additive counts of every sentence, shape (sentences, columns); see the column constants of this module."""
+    if len(gold) != len(predicted):
+        raise DataError(f"{len(gold)} reference texts and {len(predicted)} predictions: they must pair up")
+    counts = np.zeros((len(gold), _COLUMNS), dtype=np.int64)
+    column = {tag: k for k, tag in enumerate(TAGS)}
+    for row, (reference, guess) in enumerate(zip(gold, predicted, strict=True)):
+        preserved = reference.words == guess.words
+        wanted = set(reference.tags)
+        placed = set(guess.tags if preserved else carry_over(guess, reference.words))
+        for _, tag in wanted & placed:
+            counts[row, _HIT.start + column[tag]] += 1
+        for _, tag in placed - wanted:
+            counts[row, _EXTRA.start + column[tag]] += 1
+        for _, tag in wanted - placed:
+            counts[row, _MISSED.start + column[tag]] += 1
+        for tag in {tag for _, tag in wanted} & {tag for _, tag in placed}:
+            near = _near_matches(sorted(s for s, t in wanted if t is tag), sorted(s for s, t in placed if t is tag))
+            counts[row, _NEAR.start + column[tag]] = near
+        counts[row, _EXACT] = preserved and wanted == placed
+        counts[row, _PRESERVED] = preserved
+        counts[row, _SENTENCES] = 1
+        counts[row, _SLOTS] = len(reference.words) + 1
+    return counts
+
+
+def carry_over(guess: TaggedText, words: Sequence[str]) -> list[tuple[int, Tag]]:
+    """Move the tags of `guess` to the slots of other `words`, by aligning the two.
+
+    A tag follows the word after it; if that word has no counterpart, it stays behind the word before it. Where neither
+    has one, the slot is -1 (and can only be a false positive).
+    """
+    matcher = SequenceMatcher(None, [w.lower() for w in guess.words], [w.lower() for w in words], autojunk=False)
+    partner = {a + k: b + k for a, b, size in matcher.get_matching_blocks() for k in range(size)}
+    partner[len(guess.words)] = len(words)
+    moved = []
+    for slot, tag in guess.tags:
+        target = partner.get(slot, partner[slot - 1] + 1 if slot - 1 in partner else -1)
+        moved.append((target, tag))
+    return moved
+
+
+def pair_up(gold: Sequence[TextRecord], predicted: Sequence[TextRecord], path: str | Path) -> list[TextRecord]:
+    """Bring predictions into the order of the reference.
+
+    Raises
+    ------
+    DataError
+        If the ids are not the same; the message names the first that differ, and `path`.
+    """
+    by_id = {record.id: record for record in predicted}
+    known = {record.id for record in gold}
+    missing = [record.id for record in gold if record.id not in by_id]
+    unknown = [record.id for record in predicted if record.id not in known]
+    if missing or unknown:
+        parts = [f"{len(ids)} {what} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
+                 for ids, what in ((missing, "missing"), (unknown, "not in the reference")) if ids]  # fmt: skip
+        raise DataError(f"the ids differ from the reference: {'; '.join(parts)}", path=path,
+                        remedy="predict each reference sentence once, under its id")  # fmt: skip
+    return [by_id[record.id] for record in gold]
+
+
+def _near_matches(wanted: Sequence[int], placed: Sequence[int]) -> int:
+    """Size of the largest one-to-one matching of sorted slots at most `TOLERANCE` apart (greedy is optimal on a line)."""
+    matched = w = p = 0
+    while w < len(wanted) and p < len(placed):
+        if abs(wanted[w] - placed[p]) <= TOLERANCE:
+            matched, w, p = matched + 1, w + 1, p + 1
+        elif wanted[w] < placed[p]:
+            w += 1
+        else:
+            p += 1
+    return matched
+
+
+def _score(bootstrap: ClusterBootstrap, tags: slice, hits: slice) -> Score:
+    total = bootstrap.total
+    hit = total[hits][tags].sum()
+    support = total[_HIT][tags].sum() + total[_MISSED][tags].sum()
+    predicted = total[_HIT][tags].sum() + total[_EXTRA][tags].sum()
+    f1 = bootstrap.interval(lambda counts: _f1(counts, tags, hits))
+    return Score(_ratio(hit, predicted), _ratio(hit, support), f1, int(support), int(predicted))
+
+
+def _f1(counts, tags: slice, hits: slice):
+    """2 hits / (predicted + reference), NaN where both are 0."""
+    both = 2 * counts[..., _HIT][..., tags] + counts[..., _EXTRA][..., tags] + counts[..., _MISSED][..., tags]
+    return ratio(2 * counts[..., hits][..., tags].sum(axis=-1), both.sum(axis=-1))
+
+
+def _macro_f1(counts, in_gold: list[int]):
+    """Mean F1 over the tags of the reference; in a resample, over those of them that occur in it."""
+    if not in_gold:
+        return np.full(counts.shape[:-1], np.nan)
+    scores = np.stack([_f1(counts, slice(k, k + 1), _HIT) for k in in_gold], axis=-1)
+    defined = np.isfinite(scores)
+    return ratio(np.where(defined, scores, 0).sum(axis=-1), defined.sum(axis=-1))
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0

@@ -1,0 +1,196 @@
+"""Pydantic models of everything on disk. One record is one line of JSON, with its schema and version.
+
+Unknown fields are kept out (``extra="forbid"``): a misspelled field is an error, not a silent default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from harness.tagged import Tag, TaggedText
+
+
+def digest(*parts: object, length: int = 16) -> str:
+    """Short stable hash of `parts`, safe in a file name. Used for clip and run ids, never for security."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:length]
+
+
+class Record(BaseModel):
+    """Base of all records."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    SCHEMA: ClassVar[str]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What identifies the record in its file, and sorts it."""
+        raise NotImplementedError
+
+    def line(self) -> str:
+        """The record as one line of JSON, without the newline; equal records give equal bytes."""
+        return self.model_dump_json(by_alias=True)
+
+
+class TextRecord(Record):
+    """A line with an id and a tagged text, as `harness score placement` reads it; more fields may stand beside them."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    SCHEMA: ClassVar[str] = "harness.text/1"
+
+    id: str = Field(min_length=1)
+    text: str
+    group: str | None = None
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.id,)
+
+    @property
+    def tagged(self) -> TaggedText:
+        """The text, parsed."""
+        return TaggedText.parse(self.text)
+
+
+class Example(Record):
+    """A reference sentence: tagged text, the group it must stay together with, and its split."""
+
+    SCHEMA: ClassVar[str] = "harness.example/1"
+
+    schema_: Literal["harness.example/1"] = Field("harness.example/1", alias="schema")
+    id: str = Field(min_length=1)
+    text: str
+    group: str
+    split: Literal["train", "heldout", "seed"]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.id,)
+
+    @property
+    def tagged(self) -> TaggedText:
+        """The text, parsed."""
+        return TaggedText.parse(self.text)
+
+
+class Prediction(Record):
+    """What a tagger did with one text."""
+
+    SCHEMA: ClassVar[str] = "harness.prediction/1"
+
+    schema_: Literal["harness.prediction/1"] = Field("harness.prediction/1", alias="schema")
+    tagger: str
+    id: str
+    text: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.tagger, self.id)
+
+
+class Arm(str, Enum):
+    """Which version of a sentence a clip or outcome belongs to (DESIGN: words that mean one thing)."""
+
+    TAGGED = "tagged"
+    PLAIN = "plain"
+    PLACEBO = "placebo"
+    CONTRAST = "contrast"
+
+
+class WordTime(BaseModel):
+    """A word and where it lies in a clip, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    word: str
+    start: float = Field(ge=0)
+    end: float = Field(ge=0)
+
+
+class Clip(Record):
+    """One rendered clip: what was asked for, the file, and how long speaking took."""
+
+    SCHEMA: ClassVar[str] = "harness.clip/1"
+
+    schema_: Literal["harness.clip/1"] = Field("harness.clip/1", alias="schema")
+    id: str = Field(pattern=r"^[0-9a-f]{8,64}$")
+    engine: str
+    tagger: str
+    sentence: str
+    arm: Arm
+    text: str
+    dialect: str
+    voice: str
+    seed: int
+    audio: str
+    sample_rate: int = Field(gt=0)
+    seconds: float = Field(ge=0)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.tagger, self.sentence, self.arm.value, f"{self.seed:06d}")
+
+
+class Verdict(str, Enum):
+    """What happened to one tag in one clip."""
+
+    HIT = "hit"
+    MISS = "miss"
+    WRONG_DIRECTION = "wrong_direction"
+    LEAKED = "leaked"
+    UNMEASURABLE = "unmeasurable"
+    NOT_EXPRESSIBLE = "not_expressible"
+
+
+class Outcome(Record):
+    """The verdict on one tag (or placebo) of one clip, with the measurement behind it."""
+
+    SCHEMA: ClassVar[str] = "harness.outcome/1"
+
+    schema_: Literal["harness.outcome/1"] = Field("harness.outcome/1", alias="schema")
+    engine: str
+    tagger: str
+    sentence: str
+    arm: Arm
+    slot: int = Field(ge=0)
+    tag: Tag
+    verdict: Verdict
+    value: float | None = None
+    unit: str = ""
+    threshold: float | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.tagger, self.sentence, self.arm.value, f"{self.slot:04d}", self.tag.value)
+
+
+class RunManifest(Record):
+    """Provenance of a finished run. It is written last, so its existence means that the run is complete."""
+
+    SCHEMA: ClassVar[str] = "harness.run/1"
+
+    schema_: Literal["harness.run/1"] = Field("harness.run/1", alias="schema")
+    run: str
+    created: str
+    parameters: dict[str, Any]
+    packages: dict[str, str]
+    git_revision: str
+    git_dirty: bool | None
+    data: dict[str, str]
+    seeds: list[int]
+    revisions: dict[str, str]
+    machine: str
+    counts: dict[str, int]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.run,)

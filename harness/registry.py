@@ -1,0 +1,112 @@
+"""Things with a name that a command can ask for: taggers and engines."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from harness.errors import HarnessError
+
+T = TypeVar("T")
+F = TypeVar("F")
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What an implementation needs before it can run.
+
+    Parameters
+    ----------
+    packages : tuple of str
+        Import names of Python packages.
+    key : str, optional
+        Environment variable that must hold a key.
+    network, gpu, weights : str, optional
+        In words, what is needed and where it comes from; empty if nothing is.
+    """
+
+    packages: tuple[str, ...] = ()
+    key: str = ""
+    network: str = ""
+    gpu: str = ""
+    weights: str = ""
+
+    def missing(self) -> list[str]:
+        """What is lacking here, of the things that can be checked without trying: packages and the key."""
+        lacks = [f"package {name}" for name in self.packages if importlib.util.find_spec(name) is None]
+        if self.key and not os.environ.get(self.key):
+            lacks.append(f"environment variable {self.key}")
+        return lacks
+
+
+@dataclass
+class Registry(Generic[T]):
+    """Implementations by name: built in (imported when asked for), registered, or from installed packages.
+
+    Parameters
+    ----------
+    kind : str
+        What is registered, for messages: "tagger".
+    entry_points : str
+        Entry point group through which outside packages add theirs.
+    builtin : mapping of name to "module:attribute"
+    """
+
+    kind: str
+    entry_points: str
+    builtin: Mapping[str, str]
+    registered: dict[str, Callable[..., T]] = field(default_factory=dict)
+
+    def register(self, name: str) -> Callable[[F], F]:
+        """Class decorator: make an implementation available as `name`."""
+
+        def keep(factory: F) -> F:
+            self.registered[name] = factory  # type: ignore[assignment]
+            return factory
+
+        return keep
+
+    def names(self) -> list[str]:
+        """All known names."""
+        outside = (point.name for point in entry_points(group=self.entry_points))
+        return sorted({*self.builtin, *self.registered, *outside})
+
+    def find(self, name: str) -> Callable[..., T]:
+        """The class registered as `name`.
+
+        Raises
+        ------
+        HarnessError
+            If there is none, or a package it needs is not installed.
+        """
+        if name not in self.registered:
+            try:
+                if name in self.builtin:
+                    module, attribute = self.builtin[name].split(":")
+                    self.registered[name] = getattr(import_module(module), attribute)
+                for point in entry_points(group=self.entry_points, name=name):
+                    self.registered[name] = point.load()
+            except ImportError as error:
+                raise HarnessError(f"the {self.kind} {name!r} needs the package {error.name!r}") from error
+        if name not in self.registered:
+            raise HarnessError(f"no {self.kind} is called {name!r}", remedy=f"choose one of: {', '.join(self.names())}")
+        return self.registered[name]
+
+    def make(self, name: str, **options: Any) -> T:
+        """Build the implementation called `name` with `options`.
+
+        Raises
+        ------
+        HarnessError
+            As `find`, or if an option does not fit.
+        """
+        factory = self.find(name)
+        try:
+            return factory(**options)
+        except TypeError as error:
+            raise HarnessError(f"the {self.kind} {name!r} does not take these options: {error}") from error

@@ -1,0 +1,138 @@
+"""Intervals for rates that come from clustered data.
+
+Tags of one sentence are not independent, so the sentence (or its group) is what gets resampled: the *cluster
+bootstrap* (Davison and Hinkley 1997, section 3.8). All statistics of one table share the same resamples, so
+differences between them are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+DEFAULT_RESAMPLES = 2000
+DEFAULT_CONFIDENCE = 0.95
+_BLOCK_CELLS = 4_000_000  # cells of the weight matrix held at once: 32 MB
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its interval; `low` and `high` are NaN where there is nothing to estimate."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+class ClusterBootstrap:
+    """Cluster bootstrap of additive counts: all statistics of one table come from the same resamples.
+
+    Parameters
+    ----------
+    clusters : sequence of length rows
+        For each row of `counts`, the cluster it belongs to.
+    counts : array of shape (rows, columns)
+        Additive counts of each row (sentence), for instance hits and trials.
+    n_resamples : int
+        Number of bootstrap resamples.
+    seed : int
+        Makes the intervals repeatable.
+
+    Examples
+    --------
+    >>> counts = [[1, 2], [0, 1], [1, 1], [2, 3]]  # hits and trials of each sentence
+    >>> bootstrap = ClusterBootstrap(["a", "a", "b", "c"], counts)
+    >>> bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1])).value
+    0.5714285714285714
+    """
+
+    def __init__(
+        self, clusters: Sequence, counts: ArrayLike, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+    ) -> None:
+        counts = np.asarray(counts, dtype=float)
+        names, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+        self.n_clusters = len(names)
+        self.sums = np.zeros((self.n_clusters, counts.shape[1]))
+        np.add.at(self.sums, index, counts)
+        self.total = self.sums.sum(axis=0)
+        self._replicates = _resample(self.sums, n_resamples, np.random.default_rng(seed))
+
+    def interval(self, statistic: Statistic, *, confidence: float = DEFAULT_CONFIDENCE, rate: bool = True) -> Interval:
+        """BCa interval of a statistic of column totals (Efron 1987, JASA 82:171).
+
+        Parameters
+        ----------
+        statistic : callable
+            Maps totals of shape (..., columns) to values of shape (...). NaN means "not defined here".
+        confidence : float
+            Two-sided level.
+        rate : bool
+            Whether the statistic lies in [0, 1]. At exactly 0 or 1 every resample agrees, and the bootstrap would
+            claim certainty; then the Wilson interval is given, with the number of clusters on which the statistic
+            is defined as the sample size.
+        """
+        value = float(statistic(self.total))
+        if not np.isfinite(value):
+            return Interval(float("nan"), float("nan"), float("nan"))
+        if rate and value in (0.0, 1.0):
+            n = int(np.isfinite(statistic(self.sums)).sum())
+            return Interval(value, *wilson(value * n, n, confidence))
+        replicates = statistic(self._replicates)
+        replicates = replicates[np.isfinite(replicates)]
+        if len(replicates) < 2 or np.ptp(replicates) == 0:
+            return Interval(value, value, value)
+        return Interval(value, *_bca(value, replicates, statistic(self.total - self.sums), confidence))
+
+
+def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Column totals of resampled clusters, (n_resamples, columns), in blocks of bounded memory."""
+    n_clusters, columns = sums.shape
+    if n_clusters == 0:
+        return np.zeros((n_resamples, columns))
+    block = max(1, _BLOCK_CELLS // n_clusters)
+    shares = np.full(n_clusters, 1 / n_clusters)
+    parts = [
+        generator.multinomial(n_clusters, shares, size=min(block, n_resamples - done)) @ sums
+        for done in range(0, n_resamples, block)
+    ]
+    return np.concatenate(parts)
+
+
+def _bca(value, replicates, jackknife, confidence):
+    """Percentile ends, corrected for bias and skewness."""
+    below = (np.sum(replicates < value) + 0.5 * np.sum(replicates == value)) / len(replicates)
+    bias = norm.ppf(np.clip(below, 1e-6, 1 - 1e-6))
+    jackknife = jackknife[np.isfinite(jackknife)]
+    centred = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
+    spread = np.sum(centred**2) ** 1.5
+    acceleration = np.sum(centred**3) / (6 * spread) if spread > 0 else 0.0
+    ends = norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
+    corrected = norm.cdf(bias + (bias + ends) / (1 - acceleration * (bias + ends)))
+    low, high = np.quantile(replicates, np.clip(corrected, 0, 1))
+    return float(min(low, value)), float(max(high, value))
+
+
+def wilson(hits: float, n: float, confidence: float = DEFAULT_CONFIDENCE) -> tuple[float, float]:
+    """Wilson score interval of `hits` out of `n` (Wilson 1927, JASA 22:209); NaN for ``n = 0``."""
+    if n == 0:
+        return float("nan"), float("nan")
+    z = norm.ppf((1 + confidence) / 2)
+    p = hits / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+
+
+def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`numerator / denominator`, NaN where the denominator is 0."""
+    numerator, denominator = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    return np.divide(numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=denominator > 0)

@@ -1,0 +1,186 @@
+"""Append-only JSON Lines that survive a kill, and a manifest that is written last.
+
+A run may die at any byte. `Store` therefore appends whole lines and flushes each; on reopening it cuts off a
+torn last line (the record is simply made again) and says which keys are already there. `Store.finish` sorts the
+file by key, so a resumed run ends with the same bytes as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from harness.errors import DataError, HarnessError
+from harness.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+def read_jsonl(path: str | Path, model: type[R], *, unique: bool = True) -> list[R]:
+    """Read and validate a whole JSON Lines file; blank lines are skipped.
+
+    Raises
+    ------
+    DataError
+        Naming file and line: not JSON, not UTF-8, a missing or wrong field, an unknown tag, or a
+        repeated key (unless ``unique=False``).
+    """
+    records: list[R] = []
+    lines_of: dict[tuple[str, ...], int] = {}
+    for number, record in iterate_jsonl(path, model):
+        if unique and record.key in lines_of:
+            raise DataError(
+                f"the id {'/'.join(record.key)!r} was already used on line {lines_of[record.key]}",
+                path=path, line=number, remedy="give each line its own id",
+            )  # fmt: skip
+        lines_of[record.key] = number
+        records.append(record)
+    return records
+
+
+def iterate_jsonl(path: str | Path, model: type[R]) -> Iterator[tuple[int, R]]:
+    """Yield ``(line number, record)``; memory does not grow with the file. Raises as `read_jsonl`."""
+    path = Path(path)
+    try:
+        handle = path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
+    with handle:
+        for number, raw in enumerate(handle, start=1):
+            if raw.strip():
+                yield number, parse_line(raw, model, path, number)
+
+
+def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
+    """Validate one line of JSON as `model`; see `read_jsonl` for the errors."""
+    try:
+        text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 (byte {error.start + 1} of the line)", path=path, line=number,
+                        remedy="save the file as UTF-8") from error  # fmt: skip
+    try:
+        fields = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        raise DataError(f"not JSON: {reason}", path=path, line=number,
+                        remedy="one JSON object a line") from error  # fmt: skip
+    if not isinstance(fields, dict):
+        raise DataError(f"a JSON {type(fields).__name__}, not an object", path=path, line=number,
+                        remedy='a line looks like {"id": "s1", "text": "..."}')  # fmt: skip
+    try:
+        record = model.model_validate(fields)
+        _ = getattr(record, "tagged", None)  # parse the tags now, while file and line are known
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"]) or "record"
+        message = (
+            f"field {field!r} is missing" if problem["type"] == "missing" else f"field {field!r}: {problem['msg']}"
+        )
+        raise DataError(message, path=path, line=number, remedy=f"expected: {model.SCHEMA}") from error
+    except HarnessError as error:
+        where = f"in the text at column {error.column}: " if error.column else ""
+        raise DataError(where + error.message, path=path, line=number, remedy=error.remedy) from error
+    return record
+
+
+class Store(Generic[R]):
+    """An append-only file of records, keyed.
+
+    Parameters
+    ----------
+    path : path-like
+        Made when the first record is added; its folder must exist.
+    model : type of Record
+        What a line holds.
+    """
+
+    def __init__(self, path: str | Path, model: type[R]) -> None:
+        self.path = Path(path)
+        self.model = model
+        self.torn = self._repair()
+        self._records = {record.key: record for record in read_jsonl(self.path, model)} if self.path.exists() else {}
+
+    def _repair(self) -> int:
+        """Cut a torn last line; return how many bytes it had."""
+        if not self.path.exists():
+            return 0
+        content = self.path.read_bytes()
+        if not content or content.endswith(b"\n"):
+            return 0
+        keep = content.rfind(b"\n") + 1
+        try:  # a kill between the record and its newline leaves a whole record: keep it
+            parse_line(content[keep:], self.model, self.path, content.count(b"\n") + 1)
+        except DataError:
+            with self.path.open("rb+") as handle:
+                handle.truncate(keep)
+            return len(content) - keep
+        with self.path.open("ab") as handle:
+            handle.write(b"\n")
+        return 0
+
+    def __contains__(self, key: tuple[str, ...]) -> bool:
+        return key in self._records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def records(self) -> list[R]:
+        """All records, sorted by key."""
+        return [self._records[key] for key in sorted(self._records)]
+
+    def add(self, records: Iterable[R]) -> None:
+        """Append records whose key is new; known keys are left as they are."""
+        fresh = {record.key: record for record in records if record.key not in self._records}
+        if not fresh:
+            return
+        with self.path.open("ab") as handle:
+            handle.write("".join(record.line() + "\n" for record in fresh.values()).encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+        self._records.update(fresh)
+
+    def finish(self) -> None:
+        """Rewrite the file sorted by key, atomically."""
+        write_atomic(self.path, "".join(record.line() + "\n" for record in self.records()))
+
+
+def write_atomic(path: str | Path, text: str) -> None:
+    """Write `text` so that a reader sees the old file or the new one, never half of it."""
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a JSON file atomically, indented, keys in the given order."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON object; a `DataError` names the file if there is none."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not JSON: {error}", path=path) from error
+    if not isinstance(value, dict):
+        raise DataError("not a JSON object", path=path)
+    return value

@@ -1,0 +1,160 @@
+import functools
+import hashlib
+import threading
+from collections import Counter
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+
+import pytest
+
+from harness import datasets
+from harness.datasets import (
+    Remote,
+    RemoteFile,
+    grouped_folds,
+    load_examples,
+    load_second_pass,
+    overlap_groups,
+    sentence_frame,
+    word_ngrams,
+)
+from harness.errors import DataError, NotAvailable
+from harness.tagged import CONTOURS, PAUSES, TAGS
+
+
+def test_the_embedded_sets_have_the_promised_size_and_all_tags():
+    train, heldout = load_examples("train"), load_examples("heldout")
+    assert (len(train), len(heldout)) == (98, 102)
+    for examples in (train, heldout):
+        assert {tag for example in examples for _, tag in example.tagged.tags} == set(TAGS)
+        assert len({example.tagged.plain for example in examples}) == len(examples)
+
+
+def test_nothing_is_shared_between_train_and_held_out():
+    train = [example.tagged.words for example in load_examples("train")]
+    heldout = [example.tagged.words for example in load_examples("heldout")]
+    assert not {gram for words in train for gram in word_ngrams(words, 6)} & {
+        gram for words in heldout for gram in word_ngrams(words, 6)
+    }
+    assert not {sentence_frame(words) for words in train} & {sentence_frame(words) for words in heldout}
+    assert not {e.group for e in load_examples("train")} & {e.group for e in load_examples("heldout")}
+
+
+@pytest.mark.parametrize(
+    "examples",
+    [load_examples("train"), load_examples("heldout"), load_second_pass()],
+    ids=["train", "heldout", "second"],
+)
+def test_labels_keep_the_limits_of_the_guide(examples):
+    for example in examples:
+        text = example.tagged
+        count = Counter(tag for _, tag in text.tags)
+        assert 1 <= len(text.tags) <= 4 and 3 * len(text.tags) <= len(text.words), example.id
+        assert sum(count[tag] for tag in CONTOURS) <= 1, example.id
+        for slot, tags in text.by_slot().items():
+            assert len(tags) == 1 or (len(tags) == 2 and tags[0] in PAUSES and tags[1] not in PAUSES), (
+                example.id,
+                slot,
+            )
+
+
+def test_the_second_pass_labels_the_same_sentences():
+    assert [(e.id, e.tagged.plain) for e in load_second_pass()] == [
+        (e.id, e.tagged.plain) for e in load_examples("heldout")
+    ]
+    assert [e.text for e in load_second_pass()] != [e.text for e in load_examples("heldout")]
+
+
+def test_overlapping_windows_form_one_group_and_folds_keep_groups_whole():
+    stream = [f"w{n}" for n in range(30)]
+    windows = [stream[at : at + 10] for at in range(0, 20, 3)] + [
+        ["something", "else", "altogether", "here", "and", "now"]
+    ]
+    groups = overlap_groups(windows)
+    assert groups == [0] * 7 + [1]
+    groups = [f"g{n % 7}" for n in range(50)]
+    folds = grouped_folds(groups, 5, seed=1)
+    assert sorted(row for _, test in folds for row in test) == list(range(50))
+    for train, test in folds:
+        assert not {groups[row] for row in train} & {groups[row] for row in test}
+    assert grouped_folds(groups, 5, seed=1) == folds != grouped_folds(groups, 5, seed=2)
+    with pytest.raises(DataError, match="8 folds do not fit 7 groups"):
+        grouped_folds(groups, 8)
+
+
+def test_helsinki_rows_become_utterances(tmp_path, monkeypatch):
+    text = "<file>\t1_2_3.txt\nA\t0\t0\t0.1\t0.4\nb\t2\t2\t2.4\t2.0\n.\tNA\tNA\tNA\tNA\n<file>\t1_2_4.txt\nC\t1\t1\t0.9\t0.2\n"
+    folder = tmp_path / "helsinki-prosody"
+    folder.mkdir()
+    (folder / "dev.txt").write_text(text)
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="checksum is wrong"):
+        datasets.load_helsinki("dev")
+    remote = Remote(
+        "helsinki-prosody",
+        "",
+        "",
+        (RemoteFile("helsinki-prosody/dev.txt", "", hashlib.sha256(text.encode()).hexdigest()),),
+    )
+    monkeypatch.setitem(datasets.REMOTES, "helsinki-prosody", remote)
+    first, second = datasets.load_helsinki("dev")
+    assert first.words == ("A", "b.") and first.prominence == (0, 2) and first.boundary == (0, 2)
+    assert (second.file, second.reader, second.chapter) == ("1_2_4", "1", "1_2")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A loopback web server that serves one file."""
+    folder = tmp_path / "www"
+    folder.mkdir()
+    (folder / "set.json").write_text("[1, 2]")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
+    handler.log_message = lambda *_: None
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}/set.json"
+        httpd.shutdown()
+
+
+def remote(url, sha256):
+    return Remote("x", "", "", (RemoteFile("x/set.json", url, sha256),))
+
+
+def test_fetch_downloads_once_and_checks(tmp_path, monkeypatch, server):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    good = hashlib.sha256(b"[1, 2]").hexdigest()
+    monkeypatch.setitem(datasets.REMOTES, "x", remote(server, good))
+    said = []
+    [path] = datasets.fetch("x", report=said.append)
+    assert path.read_text() == "[1, 2]"
+    datasets.fetch("x", report=said.append)
+    assert ["downloaded" in said[0], "already here" in said[1]] == [True, True]
+
+    path.write_text("tampered")
+    assert datasets.fetch("x", report=said.append) == [path]
+    assert path.read_text() == "[1, 2]"
+
+
+def test_fetch_fails_in_one_line(tmp_path, monkeypatch, server):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(datasets.REMOTES, "x", remote(server, "0" * 64))
+    with pytest.raises(DataError, match="another checksum"):
+        datasets.fetch("x")
+    assert datasets.locate("x/set.json") is None
+    monkeypatch.setitem(datasets.REMOTES, "x", remote(server.replace("set.json", "no.json"), "0" * 64))
+    with pytest.raises(NotAvailable, match="could not be downloaded"):
+        datasets.fetch("x")
+    with pytest.raises(NotAvailable, match="seed-examples"):
+        datasets.fetch("nothing")
+
+
+def test_the_hackathons_windows_where_they_are_at_hand():
+    if datasets.locate("seed/prosody_dataset.json") is None:
+        with pytest.raises(NotAvailable, match="harness data fetch seed-examples"):
+            datasets.load_seed_examples()
+        return
+    examples = datasets.load_seed_examples()
+    assert len(examples) == 98
+    assert len({e.group for e in examples}) < 80, "neighbouring windows overlap"
+    assert any(a.group == b.group for a, b in pairwise(examples))

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
+
+from harness.errors import DataError
+from harness.placement import carry_over, f1_difference, pair_up, score_placement
+from harness.records import TextRecord
+from harness.tagged import TAGS, Tag, TaggedText
+
+
+def random_pairs(n, seed=0, agree=0.6):
+    """Random reference sentences, and guesses that keep a tag with probability `agree`."""
+    generator = np.random.default_rng(seed)
+    gold, guess = [], []
+    for _ in range(n):
+        words = [f"w{k}" for k in range(generator.integers(3, 25))]
+        tags = {
+            (int(generator.integers(0, len(words) + 1)), TAGS[generator.integers(7)])
+            for _ in range(generator.integers(0, 6))
+        }
+        kept = {tag for tag in tags if generator.random() < agree}
+        extra = {
+            (int(generator.integers(0, len(words) + 1)), TAGS[generator.integers(7)])
+            for _ in range(generator.integers(0, 3))
+        }
+        gold.append(TaggedText(words, tags))
+        guess.append(TaggedText(words, kept | extra))
+    return gold, guess
+
+
+def indicators(texts):
+    """One row a slot, one column a tag."""
+    return np.array(
+        [[tag in text.by_slot().get(slot, ()) for tag in TAGS] for text in texts for slot in range(len(text.words) + 1)]
+    )
+
+
+def test_agrees_with_scikit_learn_on_1000_random_sentences():
+    gold, guess = random_pairs(1000)
+    report = score_placement(gold, guess, n_resamples=50)
+    y_true, y_pred = indicators(gold), indicators(guess)
+    for average, score in (("micro", report.micro), ("macro", report.macro)):
+        p, r, f, _ = precision_recall_fscore_support(y_true, y_pred, average=average, zero_division=0)
+        assert (score.precision, score.recall, score.f1.value) == pytest.approx((p, r, f), abs=1e-12)
+    p, r, f, support = precision_recall_fscore_support(y_true, y_pred, zero_division=0)
+    for k, tag in enumerate(TAGS):
+        score = report.per_tag[tag]
+        assert (score.precision, score.recall, score.f1.value) == pytest.approx((p[k], r[k], f[k]), abs=1e-12)
+        assert score.support == support[k]
+    assert report.micro.f1.low < report.micro.f1.value < report.micro.f1.high
+
+
+def test_a_perfect_tagger_is_not_certain_and_an_empty_one_scores_nothing():
+    gold, _ = random_pairs(200)
+    perfect = score_placement(gold, gold)
+    assert perfect.micro.f1.value == perfect.exact_match.value == perfect.text_preserved == 1
+    assert 0.9 < perfect.micro.f1.low < 1
+    nothing = score_placement(gold, [text.stripped() for text in gold])
+    assert (nothing.micro.precision, nothing.micro.recall, nothing.micro.f1.value) == (0, 0, 0)
+    assert nothing.density_predicted == 0 < nothing.density_gold
+
+
+def test_one_slot_tolerance_matches_one_to_one():
+    gold = [TaggedText("abcdef", [(2, Tag.EMPH)])]
+    twice = [TaggedText("abcdef", [(1, Tag.EMPH), (3, Tag.EMPH)])]
+    report = score_placement(gold, twice)
+    assert report.tolerant.precision == 0.5 and report.tolerant.recall == 1
+    assert score_placement(gold, [TaggedText("abcdef", [(4, Tag.EMPH)])]).tolerant.f1.value == 0
+    assert score_placement(gold, [TaggedText("abcdef", [(1, Tag.PITCH_LOW)])]).tolerant.f1.value == 0
+
+
+@given(st.lists(st.integers(0, 12), max_size=6, unique=True), st.lists(st.integers(0, 12), max_size=6, unique=True))
+def test_greedy_matching_is_the_largest(wanted, placed):
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    from harness.placement import _near_matches
+
+    best = 0
+    if wanted and placed:
+        near = np.abs(np.subtract.outer(wanted, placed)) <= 1
+        best = int((maximum_bipartite_matching(csr_matrix(near)) >= 0).sum())
+    assert _near_matches(sorted(wanted), sorted(placed)) == best
+
+
+def test_macro_averages_over_tags_of_the_reference_only():
+    gold = [TaggedText("abcd", [(1, Tag.EMPH)])]
+    report = score_placement(gold, [TaggedText("abcd", [(1, Tag.EMPH), (2, Tag.PITCH_LOW)])])
+    assert report.macro.f1.value == 1
+    assert report.per_tag[Tag.PITCH_LOW].precision == 0
+    assert report.per_tag[Tag.PAUSE_LONG].f1.value != report.per_tag[Tag.PAUSE_LONG].f1.value, (
+        "NaN: neither wanted nor placed"
+    )
+
+
+def test_changed_words_are_counted_and_aligned():
+    gold = TaggedText.parse("We <emph> guarantee 30% savings <pause_long> today")
+    guess = TaggedText.parse("Well, we <emph> guarantee thirty savings <pause_long> today")
+    report = score_placement([gold, gold], [guess, gold])
+    assert report.text_preserved == 0.5 and report.exact_match.value == 0.5
+    assert report.micro.f1.value == 1
+    lost = TaggedText.parse("Well <emph> <pause_short> now")
+    assert carry_over(lost, ("other", "words", "here")) == [(-1, Tag.EMPH), (-1, Tag.PAUSE_SHORT)]
+    assert carry_over(TaggedText.parse("a <emph> new b"), ("a", "b")) == [(1, Tag.EMPH)]
+
+
+def test_clusters_and_paired_differences():
+    gold, good = random_pairs(120, agree=0.9)
+    _, poor = random_pairs(120, agree=0.3)
+    assert f1_difference(gold, good, poor).low > 0
+    assert f1_difference(gold, good, good).value == 0
+    wide = score_placement(gold, poor, clusters=[str(k // 12) for k in range(120)])
+    assert wide.micro.f1.value == score_placement(gold, poor).micro.f1.value
+
+
+def test_ids_must_be_the_same():
+    gold = [TextRecord(id=i, text="a") for i in ("1", "2", "3")]
+    assert [r.id for r in pair_up(gold, gold[::-1], "p.jsonl")] == ["1", "2", "3"]
+    with pytest.raises(DataError, match=r"p\.jsonl: the ids differ.*1 missing \(1\); 1 not in the reference \(9\)"):
+        pair_up(gold, [*gold[1:], TextRecord(id="9", text="a")], "p.jsonl")
+    with pytest.raises(DataError, match="must pair up"):
+        score_placement([], [TaggedText(["a"])])

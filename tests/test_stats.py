@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from scipy.stats import bootstrap as scipy_bootstrap
+
+from harness.stats import ClusterBootstrap, ratio, wilson
+
+
+def rate(total):
+    return ratio(total[..., 0], total[..., 1])
+
+
+@pytest.fixture
+def counts():
+    generator = np.random.default_rng(5)
+    trials = generator.integers(1, 6, size=80)
+    return np.column_stack([generator.binomial(trials, 0.7), trials])
+
+
+def test_agrees_with_scipy_bca(counts):
+    ours = ClusterBootstrap(range(80), counts, n_resamples=20_000, seed=1).interval(rate)
+    theirs = scipy_bootstrap(
+        (counts[:, 0], counts[:, 1]), lambda a, b, axis=-1: a.sum(axis) / b.sum(axis),
+        paired=True, vectorized=True, n_resamples=20_000, method="BCa", rng=np.random.default_rng(2),
+    ).confidence_interval  # fmt: skip
+    assert ours.low == pytest.approx(theirs.low, abs=0.004)
+    assert ours.high == pytest.approx(theirs.high, abs=0.004)
+
+
+def test_clusters_widen_the_interval(counts):
+    doubled = np.repeat(counts, 2, axis=0)
+    naive = ClusterBootstrap(range(160), doubled).interval(rate)
+    clustered = ClusterBootstrap(np.repeat(np.arange(80), 2), doubled).interval(rate)
+    assert clustered.high - clustered.low > 1.2 * (naive.high - naive.low)
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    generator = np.random.default_rng(9)
+    covered = 0
+    for repeat in range(200):
+        trials = generator.integers(1, 4, size=60)
+        hits = generator.binomial(trials, 0.6)
+        interval = ClusterBootstrap(range(60), np.column_stack([hits, trials]), n_resamples=500, seed=repeat).interval(
+            rate
+        )
+        covered += interval.low <= 0.6 <= interval.high
+    assert 180 <= covered <= 199
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_certainty_is_not_claimed_at_the_ends(value):
+    interval = ClusterBootstrap(range(200), [[value, 1]] * 200).interval(rate)
+    assert interval.value == value
+    assert (interval.low, interval.high) == pytest.approx(wilson(200 * value, 200))
+    assert 0 < interval.high - interval.low < 0.03
+
+
+def test_wilson_against_a_published_value():
+    # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3: 81 of 263.
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert np.isnan(wilson(0, 0)[0])
+
+
+def test_differences_are_paired(counts):
+    better = counts.copy()
+    better[:, 0] = np.minimum(better[:, 0] + 1, better[:, 1])
+    both = np.hstack([better, counts])
+    paired = ClusterBootstrap(range(80), both).interval(lambda t: rate(t[..., :2]) - rate(t[..., 2:]), rate=False)
+    alone = ClusterBootstrap(range(80), counts).interval(rate)
+    assert paired.low > 0
+    assert paired.high - paired.low < alone.high - alone.low
+
+
+def test_nothing_to_estimate_is_nan_and_repeats_are_identical(counts):
+    assert np.isnan(ClusterBootstrap([], np.zeros((0, 2))).interval(rate).value)
+    assert np.isnan(ClusterBootstrap(["a"], [[0, 0]]).interval(rate).low)
+    assert ClusterBootstrap(range(80), counts, seed=3).interval(rate) == ClusterBootstrap(
+        range(80), counts, seed=3
+    ).interval(rate)
