@@ -144,6 +144,11 @@ def bare_word(word: str) -> str:
     return word.strip(_PUNCTUATION).lower()
 
 
+def is_closed_class(word: str) -> bool:
+    """Whether a word is a function word (article, pronoun, auxiliary, preposition, ...)."""
+    return bare_word(word) in _CLOSED_CLASS
+
+
 def word_ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     """Runs of `n` bare words."""
     bare = [bare_word(word) for word in words]
@@ -158,7 +163,7 @@ def sentence_frame(words: Sequence[str]) -> str:
     """
     frame: list[str] = []
     for word in words:
-        part = bare_word(word) if bare_word(word) in _CLOSED_CLASS else "_"
+        part = bare_word(word) if is_closed_class(word) else "_"
         if part != "_" or frame[-1:] != ["_"]:
             frame.append(part)
         trailing = word[len(word.rstrip(_PUNCTUATION)) :]
@@ -200,9 +205,15 @@ def grouped_folds(groups: Sequence[str], n_folds: int, seed: int = 0) -> list[tu
 # --- the Helsinki Prosody Corpus -------------------------------------------------------------------------------------
 
 
+UNLABELLED = -1  # a word that the corpus marks NA: its aligner did not find it
+
+
 @dataclass(frozen=True)
 class ProsodyUtterance:
-    """One utterance of the Helsinki Prosody Corpus; the arrays have one entry a word."""
+    """One utterance of the Helsinki Prosody Corpus.
+
+    `prominence` and `boundary` have one entry a word: 0, 1 or 2, or `UNLABELLED`.
+    """
 
     file: str
     words: tuple[str, ...]
@@ -245,15 +256,19 @@ def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
             name, words, prominence, boundary = columns[1].removesuffix(".txt"), [], [], []
         elif len(columns) != 5:
             raise DataError(f"{len(columns)} columns, expected 5", path=path, line=number)
-        elif columns[1] == "NA":
+        elif not any(character.isalnum() for character in columns[0]):
             if words:
                 words[-1] += columns[0]
         else:
             words.append(columns[0])
-            prominence.append(int(columns[1]))
-            boundary.append(int(columns[2]))
+            prominence.append(_label(columns[1]))
+            boundary.append(_label(columns[2]))
     close()
     return utterances
+
+
+def _label(column: str) -> int:
+    return UNLABELLED if column == "NA" else int(column)
 
 
 # --- finding and fetching --------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ sentences (or their groups), shared by all figures of a table.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DataError
 from harness.records import TextRecord
-from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, ratio
+from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS, Tag, TaggedText
 
 TOLERANCE = 1  # slots, for the tolerant scores
@@ -76,11 +75,6 @@ class PlacementReport:
             "sentences": self.sentences,
             "density": {"gold": self.density_gold, "predicted": self.density_predicted},
         }
-
-
-def number(value: float) -> float | None:
-    """`value`, or None where it is NaN: JSON has no NaN."""
-    return None if math.isnan(value) else float(value)
 
 
 def score_placement(

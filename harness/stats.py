@@ -96,7 +96,7 @@ class ClusterBootstrap:
 def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """Column totals of resampled clusters, (n_resamples, columns), in blocks of bounded memory."""
     n_clusters, columns = sums.shape
-    if n_clusters == 0:
+    if n_clusters == 0 or n_resamples == 0:
         return np.zeros((n_resamples, columns))
     block = max(1, _BLOCK_CELLS // n_clusters)
     shares = np.full(n_clusters, 1 / n_clusters)
@@ -136,3 +136,8 @@ def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> N
     """`numerator / denominator`, NaN where the denominator is 0."""
     numerator, denominator = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     return np.divide(numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=denominator > 0)
+
+
+def number(value: float) -> float | None:
+    """`value`, or None where it is NaN: JSON has no NaN."""
+    return None if np.isnan(value) else float(value)

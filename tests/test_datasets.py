@@ -83,7 +83,7 @@ def test_overlapping_windows_form_one_group_and_folds_keep_groups_whole():
 
 
 def test_helsinki_rows_become_utterances(tmp_path, monkeypatch):
-    text = "<file>\t1_2_3.txt\nA\t0\t0\t0.1\t0.4\nb\t2\t2\t2.4\t2.0\n.\tNA\tNA\tNA\tNA\n<file>\t1_2_4.txt\nC\t1\t1\t0.9\t0.2\n"
+    text = "<file>\t1_2_3.txt\nA\t0\t0\t0.1\t0.4\nb\t2\t2\t2.4\t2.0\n.\tNA\tNA\tNA\tNA\nmr\tNA\tNA\tNA\tNA\n<file>\t1_2_4.txt\nC\t1\t1\t0.9\t0.2\n"
     folder = tmp_path / "helsinki-prosody"
     folder.mkdir()
     (folder / "dev.txt").write_text(text)
@@ -98,7 +98,7 @@ def test_helsinki_rows_become_utterances(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(datasets.REMOTES, "helsinki-prosody", remote)
     first, second = datasets.load_helsinki("dev")
-    assert first.words == ("A", "b.") and first.prominence == (0, 2) and first.boundary == (0, 2)
+    assert first.words == ("A", "b.", "mr") and first.prominence == (0, 2, -1) and first.boundary == (0, 2, -1)
     assert (second.file, second.reader, second.chapter) == ("1_2_4", "1", "1_2")
 
 

@@ -18,7 +18,7 @@ class SpeechRequest:
     Parameters
     ----------
     text : TaggedText
-        Tags the dialect cannot express are left out, and `SpeechEngine.lost` says which.
+        Tags the dialect cannot express are left out; `Dialect.lost` says which.
     voice : str, optional
         One of the engine's voices; its default otherwise.
     seed : int

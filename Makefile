@@ -1,0 +1,55 @@
+# make book   both environments, every notebook, the results, the site   (a second call takes seconds)
+# make test   lint, unit, property, notebook and browser checks
+# Nothing but Python 3.11 (or 3.12) with venv is needed; everything generated goes to .venv, .venv-boson and _build.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+N ?= 07
+ARGS ?=
+PROFILE ?= ci
+export PROFILE
+# Two maths threads for each worker of a two-core machine cost more than they give.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help env book test lint chapter lab full bench lock environments clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+env: ## install or update both environments
+	@$(if $(PYTHON),,$(error no python3 found: install Python 3.11))$(PYTHON) requirements/install.py
+
+book: env ## execute the notebooks, run the harness, build the site
+	@$(BIN)/doit site
+
+test: book lint ## all checks; builds the book first, because the browser tests open it
+	@$(BIN)/pytest -n 2 --dist loadfile
+
+lint: env ## ruff, mypy, import floors, output-free notebooks, workflow
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+chapter: env ## run one page: make chapter N=07 ARGS="-p tagger rules"
+	@$(BIN)/harness chapter run $(N) --profile $(PROFILE) $(ARGS)
+
+lab: env ## JupyterLab with both kernels
+	@$(BIN)/jupyter lab notebooks
+
+full: env ## the heavy profile
+	@PROFILE=full $(BIN)/doit site
+
+bench: book ## how long the pieces take
+	@$(BIN)/python -m tests.bench
+
+lock: ## resolve pyproject.toml anew and rewrite requirements/*.lock
+	@$(PYTHON) requirements/install.py --lock
+
+environments: env ## rewrite environment.yml and its boson twin from pyproject.toml
+	@$(BIN)/python -m harness.environments
+
+clean: ## remove what was generated (the environments stay)
+	@rm -rf _build

@@ -1,0 +1,104 @@
+"""The pipeline: notebooks -> results -> staged tree -> site. Run it with `make book`.
+
+    .venv/bin/doit list            # what there is
+    .venv/bin/doit notebook:07*    # one page
+    .venv/bin/doit forget; make book   # everything anew
+
+A task runs again only when a file it depends on changed: the notebook, the profile, the package code that it imports,
+the data, or the environment's lock.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+from harness.chapters.sources import code_dependencies
+from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
+
+PROFILE = os.environ.get("PROFILE", "ci")
+EXECUTED = BUILD / "executed"
+QUICKSTART = BUILD / "results" / "quickstart"
+HARNESS = ROOT / ".venv" / "bin" / "harness"
+LOCKS = [ROOT / "requirements" / "main.lock", ROOT / "requirements" / "boson.lock"]
+
+BUILD.mkdir(exist_ok=True)
+DOIT_CONFIG = {
+    "dep_file": str(BUILD / ".doit.json"),
+    "backend": "json",
+    "default_tasks": ["site"],
+    "verbosity": 2,
+}
+
+# Chapters whose results later ones read: they run first.
+AFTER = {"07_tag_placement": ["notebook:06_training"], "10_audio_prosody": ["notebook:06_training"]}
+
+
+def files(*folders: Path, pattern: str = "*") -> list[str]:
+    return [str(path) for folder in folders for path in sorted(folder.rglob(pattern)) if path.is_file()]
+
+
+def notebooks() -> list[Path]:
+    return sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+def run(*command: object) -> bool:
+    """Run a command from the project's root; doit reports a False as failed, without a traceback."""
+    return subprocess.run([str(part) for part in command], cwd=ROOT).returncode == 0
+
+
+def task_notebook():
+    """Execute a chapter with the profile's parameters."""
+    shared = [*files(DATA / "examples", DATA / "models"), *map(str, LOCKS)]
+    for notebook in notebooks():
+        target = EXECUTED / notebook.name
+        yield {
+            "name": notebook.stem,
+            "actions": [(run, [HARNESS, "chapter", "run", notebook.stem, "--profile", PROFILE, "--output", target])],
+            "file_dep": [
+                str(notebook),
+                str(NOTEBOOKS / "parameters" / f"{PROFILE}.yaml"),
+                *map(str, code_dependencies(notebook)),
+                *shared,
+            ],
+            "task_dep": AFTER.get(notebook.stem, []),
+            "targets": [str(target)],
+        }
+
+
+def task_numbers():
+    """Gather the numbers that the pages quote."""
+    return {
+        "actions": [(run, [HARNESS, "chapter", "numbers", "--profile", PROFILE])],
+        "file_dep": [str(EXECUTED / notebook.name) for notebook in notebooks()],
+        "targets": [str(BUILD / "numbers.json")],
+    }
+
+
+def task_stage():
+    """Bring the tree that Jupyter Book reads up to date."""
+    return {
+        "actions": [(run, [HARNESS, "chapter", "stage"])],
+        "file_dep": [
+            *files(BOOK),
+            *(str(EXECUTED / notebook.name) for notebook in notebooks()),
+            str(ROOT / "harness" / "chapters" / "stage.py"),
+        ],
+        "targets": [str(BUILD / "stage" / "index.md")],
+    }
+
+
+def task_site():
+    """Build the book; a warning is an error."""
+    return {
+        "actions": [(run, [HARNESS, "chapter", "site"])],
+        "file_dep": [
+            str(ROOT / "_config.yml"),
+            str(BUILD / "stage" / "index.md"),
+            str(BUILD / "numbers.json"),
+            str(ROOT / "harness" / "report" / "site.py"),
+            *files(BOOK),
+            *(str(EXECUTED / notebook.name) for notebook in notebooks()),
+        ],
+        "task_dep": ["stage"],
+        "targets": [str(BUILD / "html" / "index.html")],
+    }

@@ -1,0 +1,43 @@
+"""Build the site with Jupyter Book from the staged tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.chapters.stage import STAGE
+from harness.errors import HarnessError
+from harness.paths import BOOK, BUILD, ROOT, relative
+
+HTML = BUILD / "html"
+LOG = BUILD / "logs" / "site.log"
+
+
+class SiteFailed(HarnessError):
+    """Sphinx warned or failed."""
+
+    exit_code = 1
+
+
+def build() -> str:
+    """Run ``jupyter-book build``; return where the site is.
+
+    Raises
+    ------
+    SiteFailed
+        With the warnings; the whole log is in ``_build/logs/site.log``.
+    """
+    command = [
+        str(Path(sys.executable).parent / "jupyter-book"), "build", str(STAGE), "--config", str(ROOT / "_config.yml"),
+        "--toc", str(BOOK / "_toc.yml"), "--path-output", str(ROOT), "-W", "-n", "--keep-going",
+    ]  # fmt: skip
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.open("w") as log:
+        result = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    if result.returncode:
+        lines = LOG.read_text(errors="replace").splitlines()
+        warnings = [line for line in lines if "WARNING" in line or "ERROR" in line or "error:" in line.lower()]
+        raise SiteFailed("the site was not built cleanly:\n  " + "\n  ".join(warnings[:20] or lines[-10:]),
+                         path=relative(LOG))  # fmt: skip
+    return f"open {relative(HTML / 'index.html')}"

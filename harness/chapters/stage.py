@@ -1,0 +1,121 @@
+"""The staged tree: what Jupyter Book reads. Book sources as they are, executed notebooks with a box on top."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.chapters.parameters import Parameter, declared
+from harness.paths import BOOK, BUILD, NOTEBOOKS
+from harness.store import read_json
+
+STAGE = BUILD / "stage"
+EXECUTED = BUILD / "executed"
+
+
+def stage(fragments: dict[str, str] | None = None) -> list[Path]:
+    """Bring ``_build/stage`` up to date; files that did not change keep their time, so Sphinx skips them.
+
+    Parameters
+    ----------
+    fragments : dict, optional
+        Generated pages: path inside the stage to content.
+
+    Returns
+    -------
+    list of Path
+        Files written or removed.
+    """
+    wanted: dict[Path, bytes] = {
+        path.relative_to(BOOK): path.read_bytes()
+        for path in sorted(BOOK.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(BOOK).parts)
+    }
+    for executed in sorted(EXECUTED.glob("*.ipynb")):
+        source = NOTEBOOKS / executed.name
+        if source.is_file():
+            page = with_box(read_json(executed), declared(source), executed.stem)
+            wanted[Path("notebooks", executed.name)] = _dump(page)
+    for name, text in (fragments or {}).items():
+        wanted[Path(name)] = text.encode()
+    return _sync(wanted)
+
+
+def _sync(wanted: dict[Path, bytes]) -> list[Path]:
+    changed = []
+    present = {path.relative_to(STAGE) for path in STAGE.rglob("*") if path.is_file()} if STAGE.is_dir() else set()
+    for stale in present - wanted.keys():
+        (STAGE / stale).unlink()
+        changed.append(STAGE / stale)
+    for name, content in wanted.items():
+        target = STAGE / name
+        if not target.is_file() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            changed.append(target)
+    return changed
+
+
+def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter: str) -> dict[str, Any]:
+    """A copy of an executed notebook as a page: parameter box after the title, parameter cells folded away."""
+    page = copy.deepcopy(notebook)
+    values = notebook["metadata"].get("papermill", {}).get("parameters", {})
+    cells = page["cells"]
+    for cell in cells:
+        tags = cell["metadata"].setdefault("tags", [])
+        if "injected-parameters" in tags or "parameters" in tags:
+            tags.append("remove-cell")
+        cell["metadata"].pop("papermill", None)  # times and counts: they would change the page at every run
+        cell["metadata"].pop("execution", None)
+    page["metadata"].pop("papermill", None)
+    box = {
+        "cell_type": "markdown",
+        "id": "parameter-box",
+        "metadata": {},
+        "source": parameter_box(parameters, values, chapter),
+    }
+    cells.insert(1, box)
+    return page
+
+
+def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chapter: str) -> str:
+    """The box "Rerun this page": each parameter with its meaning, and the line to paste."""
+    rows = [
+        f"| `{p.name}` | {p.type} | {_cell(p.meaning)} | `{p.default!r}` | {_cell(p.allowed)} | `{values.get(p.name, p.default)!r}` |"
+        for p in parameters.values()
+    ]
+    example = next((p for p in parameters.values() if p.name != "profile"), None)
+    other = _another_value(example) if example else ""
+    return "\n".join(
+        [
+            ":::{admonition} Rerun this page with other parameters",
+            ":class: note dropdown parameter-box",
+            "",
+            "| name | type | meaning | default | allowed | here |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+            "```bash",
+            f"papermill notebooks/{chapter}.ipynb out.ipynb{other}",
+            f'make chapter N={chapter[:2]} ARGS="{other.strip()}"   # the same, into a results folder of its own',
+            "```",
+            ":::",
+        ]
+    )
+
+
+def _another_value(parameter: Parameter) -> str:
+    others: Iterable[Any] = parameter.choices or ([parameter.low] if parameter.low is not None else [parameter.default])
+    value = next((other for other in others if str(other) != str(parameter.default)), parameter.default)
+    return f" -p {parameter.name} {int(value) if parameter.type == 'int' else value}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _dump(notebook: dict[str, Any]) -> bytes:
+    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

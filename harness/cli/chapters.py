@@ -1,0 +1,64 @@
+"""`harness chapter`: what the pipeline calls to turn notebooks into the site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Run chapters and build the book (the pipeline calls these).")
+
+
+@app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_tag_placement.")],
+    profile: Annotated[str, typer.Option(help="Parameter file underneath: ci or full.")] = "ci",
+    output: Annotated[
+        Path | None, typer.Option(help="Executed notebook; in the run's results folder by default.")
+    ] = None,
+) -> None:
+    """Execute one chapter, into a results folder of its own.
+
+    Parameters are given as for papermill: `harness chapter run 07 -p tagger rules -p folds 3`.
+    """
+    from harness.chapters.execute import execute, parse_arguments
+    from harness.paths import relative
+
+    path, seconds = execute(chapter, parse_arguments(context.args), output, profile=profile)
+    typer.echo(f"{relative(path)}: {seconds:.0f} s")
+
+
+@app.command("box")
+def box(chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_tag_placement.")]) -> None:
+    """Show a chapter's parameters: name, type, default, allowed values, meaning."""
+    from harness.chapters.parameters import declared, notebook_path
+    from harness.cli.output import print_table
+
+    rows = [[p.name, p.type, repr(p.default), p.allowed, p.meaning] for p in declared(notebook_path(chapter)).values()]
+    print_table(f"Parameters of {notebook_path(chapter).name}", ["name", "type", "default", "allowed", "meaning"], rows)
+
+
+@app.command("numbers")
+def numbers(profile: Annotated[str, typer.Option(help="Whose runs: ci or full.")] = "ci") -> None:
+    """Gather the figures that pages quote from the results of all chapters."""
+    from harness.report.numbers import collect
+
+    typer.echo(f"{sum(len(values) for values in collect(profile).values())} numbers gathered")
+
+
+@app.command("stage")
+def stage() -> None:
+    """Bring _build/stage up to date: book sources, and executed notebooks with their parameter boxes."""
+    from harness.chapters.stage import stage as stage_tree
+
+    typer.echo(f"{len(stage_tree())} staged files changed")
+
+
+@app.command("site")
+def site() -> None:
+    """Build the site from the staged tree; a warning is an error."""
+    from harness.chapters.site import build
+
+    typer.echo(build())

@@ -1,0 +1,45 @@
+"""`harness data`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="The data: what there is, and how to fetch what is not embedded.")
+
+
+@app.command("list")
+def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List embedded and remote data, and where each was found."""
+    from harness.datasets import REMOTES, examples_file, load_examples, locate
+    from harness.paths import relative
+
+    rows = [
+        {"name": split, "what": f"{len(load_examples(split))} tagged examples", "licence": "CC0",  # type: ignore[arg-type]
+         "here": [relative(examples_file(split))]}  # type: ignore[arg-type]
+        for split in ("train", "heldout")
+    ]  # fmt: skip
+    rows += [
+        {"name": name, "what": remote.what, "licence": remote.licence,
+         "here": [str(path) for file in remote.files if (path := locate(file.path))]}
+        for name, remote in REMOTES.items()
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+        return
+    table = [
+        [row["name"], row["what"], row["licence"], "\n".join(row["here"]) or f"harness data fetch {row['name']}"]
+        for row in rows
+    ]
+    print_table("Data", ["name", "what", "licence", "here"], table)  # type: ignore[arg-type]
+
+
+@app.command("fetch")
+def fetch(name: Annotated[str, typer.Argument(help="A name from `harness data list`.")]) -> None:
+    """Download a data set by checksum into the cache, unless a copy is already here."""
+    from harness.datasets import fetch as fetch_data
+
+    fetch_data(name, report=typer.echo)

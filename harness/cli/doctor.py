@@ -1,0 +1,65 @@
+"""`harness doctor`: what can run on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.output import print_json, print_table
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say what can run here: taggers, engines, data, environments, and what each one lacks."""
+    report = examine()
+    if as_json:
+        print_json(report)
+        return
+    for kind in ("engines", "taggers", "data", "environments"):
+        rows = [[name, "ready" if not entry["lacks"] else "lacks " + "; ".join(entry["lacks"]), entry.get("note", "")]
+                for name, entry in report[kind].items()]  # fmt: skip
+        print_table(kind.capitalize(), ["name", "state", "note"], rows)
+
+
+def examine() -> dict[str, dict[str, Any]]:
+    """What there is and what it lacks."""
+    from harness.datasets import REMOTES, locate
+    from harness.engines.base import ENGINES
+    from harness.errors import HarnessError
+    from harness.paths import ROOT
+    from harness.registry import Registry, Requirements
+    from harness.taggers.base import TAGGERS
+
+    def implementations(registry: Registry) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for name in registry.names():
+            try:
+                implementation = registry.find(name)
+                needs: Requirements = getattr(implementation, "requirements", Requirements())
+                lacks = needs.missing()
+            except HarnessError as error:
+                implementation, lacks = None, [error.message]
+            doc = (getattr(implementation, "__doc__", "") or "").strip().splitlines()
+            found[name] = {"lacks": lacks, "note": doc[0] if doc else ""}
+        return found
+
+    data = {
+        name: {
+            "lacks": [] if all(locate(f.path) for f in remote.files) else [f"a copy: harness data fetch {name}"],
+            "note": remote.what,
+        }
+        for name, remote in REMOTES.items()
+    }
+    environments = {
+        folder: {"lacks": [] if (ROOT / folder / ".installed").is_file() else ["installation: make env"], "note": note}
+        for folder, note in (
+            (".venv", "transformers 5, the book"),
+            (".venv-boson", "transformers 4.46.3, boson_multimodal"),
+        )
+    }
+    return {
+        "engines": implementations(ENGINES),
+        "taggers": implementations(TAGGERS),
+        "data": data,
+        "environments": environments,
+    }

@@ -1,0 +1,124 @@
+"""`harness tag` and `harness train`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import print_json, progress_bar
+
+train_app = typer.Typer(no_args_is_help=True, help="Train a tagger, or the small base model under it.")
+BATCH = 64  # lines tagged at once: memory stays constant however long the input is
+
+
+def tag(
+    source: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="Text file, one sentence a line; `-` for standard input.")
+    ] = "-",
+    tagger: Annotated[str, typer.Option(help="Which tagger: see `harness doctor`.")] = "gpt2",
+    base_model: Annotated[str, typer.Option(help="For gpt2: `embedded`, a folder, or a hub name.")] = "embedded",
+    adapter: Annotated[Path | None, typer.Option(help="For gpt2: folder written by `harness train gpt2`.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help='Print {"id", "text"} lines, as `harness score placement` reads.')
+    ] = False,
+) -> None:
+    """Put tags into sentences: one line out for one line in, words unchanged.
+
+    Example: `echo "We guarantee 30% savings" | harness tag --tagger rules`
+    """
+    from harness.errors import DataError
+    from harness.tagged import TaggedText
+    from harness.taggers import make_tagger
+
+    options: dict = {}
+    if tagger == "gpt2":
+        options = {"adapter": adapter} if adapter else {"base_model": base_model}
+    chosen = make_tagger(tagger, **options)
+    number = 0
+    try:
+        lines = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - closed on exit
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=source) from error
+    batch: list[TaggedText] = []
+
+    def flush() -> None:
+        nonlocal number
+        for text in chosen.tag(batch):
+            number += 1
+            print(
+                json.dumps({"id": str(number), "text": text.format()}, ensure_ascii=False) if as_json else text.format()
+            )
+        sys.stdout.flush()
+        batch.clear()
+
+    for count, raw in enumerate(lines, start=1):
+        try:
+            batch.append(TaggedText.parse(raw.decode()).stripped())
+        except UnicodeDecodeError as error:
+            flush()
+            raise DataError("not UTF-8", path=source, line=count, remedy="save the file as UTF-8") from error
+        except Exception as error:
+            flush()
+            if isinstance(error, DataError) or not hasattr(error, "at"):
+                raise
+            raise error.at(source, count) from error
+        if len(batch) == BATCH:
+            flush()
+    flush()
+
+
+@train_app.command("gpt2")
+def train_gpt2(
+    base_model: Annotated[str, typer.Option(help="`embedded`, a folder, or a hub name such as `gpt2`.")] = "embedded",
+    data: Annotated[Path | None, typer.Option(help="Examples as JSON Lines; the 98 embedded ones by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tagger; _build/models/gpt2-HASH by default.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples, at most.")] = 20,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the cosine schedule.")] = 3e-3,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 8,
+    lora_rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter's matrices.")] = 16,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without a lower dev loss before it stops.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the split, the order and the initial values.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
+) -> None:
+    """Fine-tune a GPT-2 to copy a sentence and put the tags in.
+
+    One fifth of the groups is kept as dev set; it chooses the epoch and the thresholds. What is written: a LoRA adapter of
+    a few hundred kilobytes, and `tagger.json` with configuration, thresholds and history.
+
+    Example: `harness train gpt2 --epochs 20 --out my-tagger`, then `harness tag --adapter my-tagger`.
+    """
+    from harness.datasets import load_examples
+    from harness.paths import relative
+    from harness.records import Example
+    from harness.store import read_jsonl
+    from harness.taggers.gpt2.training import TrainingConfig, summary, tagger_folder, train
+
+    config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
+                            lora_rank=lora_rank, patience=patience, seed=seed)  # fmt: skip
+    examples = read_jsonl(data, Example) if data else load_examples("train")
+    folder = out or tagger_folder(config, examples)
+    with progress_bar("Epochs") as update:
+        train(config, examples, folder, log=lambda row: update(row["epoch"], epochs), progress=False)
+    if as_json:
+        print_json({"folder": str(folder), **summary(folder)})
+    else:
+        figures = summary(folder)
+        best = min(figures["history"], key=lambda row: row["eval_loss"])
+        typer.echo(f"{relative(folder)}: best epoch {best['epoch']}, dev loss {best['eval_loss']:.3f}, "
+                   f"dev F1 {figures['dev_f1_tuned']:.2f}, {figures['seconds']:.0f} s")  # fmt: skip
+
+
+@train_app.command("base")
+def train_base(
+    out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("data/models/gpt2-mini"),
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the initial values and the order.")] = 0,
+) -> None:
+    """Pretrain the embedded base from scratch. Needs the Helsinki corpus' dev split (`harness data fetch helsinki-prosody`)."""
+    from harness.taggers.gpt2.pretrain import PretrainConfig, pretrain
+
+    print_json(pretrain(out, PretrainConfig(epochs=epochs, seed=seed)))

@@ -1,0 +1,65 @@
+"""The conda files, generated from ``pyproject.toml`` so that both say the same.
+
+python -m harness.environments     # rewrite environment.yml and requirements/environment-boson.yml
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.paths import ROOT
+
+PYTHON = "python=3.11"
+MAIN_EXTRAS = ("models", "audio", "book", "dev")
+NO_DEPS = ROOT / "requirements" / "boson-no-deps.lock"
+_HEADER = "# Generated from pyproject.toml by `make environments`. Do not edit.\n"
+
+
+def main_environment(project: dict[str, Any]) -> dict[str, Any]:
+    """The environment of the book: base dependencies and all extras but boson."""
+    extras = [item for extra in MAIN_EXTRAS for item in project["optional-dependencies"][extra]]
+    return _environment("prosody-harness", [*project["dependencies"], *extras])
+
+
+def boson_environment(project: dict[str, Any]) -> dict[str, Any]:
+    """The other stack. Packages of ``boson-no-deps.lock`` are installed afterwards, without dependencies."""
+    return _environment("prosody-harness-boson", [*project["dependencies"], *project["optional-dependencies"]["boson"]])
+
+
+def environment_files(project: dict[str, Any]) -> dict[Path, str]:
+    """Path and text of both files."""
+    boson_note = (
+        "# After `conda env create -f`:\n"
+        "#   conda run -n prosody-harness-boson pip install --no-deps -r requirements/boson-no-deps.lock\n"
+    )
+    return {
+        ROOT / "environment.yml": _HEADER + _dump(main_environment(project)),
+        ROOT / "requirements" / "environment-boson.yml": _HEADER + boson_note + _dump(boson_environment(project)),
+    }
+
+
+def read_project() -> dict[str, Any]:
+    """The ``[project]`` table."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def _environment(name: str, pip: list[str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "channels": ["conda-forge"],
+        "dependencies": [PYTHON, "pip", {"pip": sorted(pip, key=str.lower)}],
+    }
+
+
+def _dump(environment: dict[str, Any]) -> str:
+    return yaml.safe_dump(environment, sort_keys=False)
+
+
+if __name__ == "__main__":
+    for path, text in environment_files(read_project()).items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")

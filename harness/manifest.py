@@ -1,0 +1,46 @@
+"""Provenance: what a result depends on, for manifests and for the pages that quote it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+from harness.paths import ROOT
+
+PACKAGES = (
+    "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
+    "praat-parselmouth", "boson_multimodal",
+)  # fmt: skip
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that can change a result, as installed here."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> tuple[str, bool | None]:
+    """Revision of the checkout, and whether tracked files differ from it; ("unknown", None) outside a checkout."""
+    try:
+        revision = _git("rev-parse", "HEAD")
+        return revision, bool(_git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown", None
+
+
+def machine() -> str:
+    """Processor, cores and system, without the machine's name."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()  # fmt: skip

@@ -1,0 +1,1 @@
+"""Clips to outcomes: alignment, features, leak check, detectors, placebos, rates."""

@@ -1,0 +1,165 @@
+"""How a written word may be spoken, in the phone set of pocketsphinx' en-us model (ARPAbet without stress).
+
+The dictionary that comes with pocketsphinx (CMUdict, 134,860 lines) is asked first. What it does not hold
+(names, numbers, "30%") is read by espeak, whose IPA is mapped to the phone set. A word has several
+pronunciations where voices differ: "$49" is "dollar forty nine" in espeak, "forty nine dollars" elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from harness.errors import NotAvailable
+
+Pronunciation = tuple[str, ...]
+
+MAX_READINGS = 8  # of one word; "a-the-a" alone would have eight
+_OUTER = re.compile(r"^(?:(?![-−]\d)[^\w$€£%&@#+'])+|[^\w$€£%&@#+']+$")  # the sign of "-5" is spoken
+_PARTS = re.compile(r"(?<=.)[-‐‑–—/_]+")
+_MONEY = re.compile(r"(?P<sign>[$€£])(?P<whole>\d[\d,]*)(?:\.(?P<cents>\d\d))?(?P<scale>[kKmMbB]?[nN]?)")
+_CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
+_SCALE = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion"}
+_YEAR = re.compile(r"(1[1-9]|20)(\d\d)")
+
+# espeak's American IPA to ARPAbet; the longest symbol that fits is taken. The flap is written T or D by CMUdict
+# and always T here; foreign sounds become their nearest neighbour.
+_IPA: dict[str, str] = {
+    "aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "ɔɪ": "OY", "tʃ": "CH", "dʒ": "JH",
+    "aɪə": "AY AH", "aɪɚ": "AY ER", "aʊɚ": "AW ER", "ɔːɹ": "AO R", "oːɹ": "AO R", "ɜː": "ER", "ɚ": "ER", "ɝ": "ER", "ɜ": "ER",
+    "n̩": "AH N", "m̩": "AH M", "l̩": "AH L", "ɑ̃": "AA N", "ɔ̃": "AO N", "æ̃": "AE N", "ɛ̃": "EH N",
+    "a": "AE", "æ": "AE", "ɑ": "AA", "ɒ": "AA", "ɐ": "AH", "ʌ": "AH", "ə": "AH", "ɔ": "AO", "o": "OW", "e": "EY", "ɛ": "EH",
+    "i": "IY", "ɪ": "IH", "ᵻ": "IH", "ɨ": "IH", "u": "UW", "ʊ": "UH", "ʉ": "UW", "y": "UW", "ø": "ER", "œ": "ER",
+    "b": "B", "d": "D", "f": "F", "g": "G", "ɡ": "G", "ɣ": "G", "h": "HH", "ɦ": "HH", "ç": "HH", "x": "K", "j": "Y", "k": "K",
+    "l": "L", "ɫ": "L", "ɬ": "L", "ʎ": "L Y", "m": "M", "n": "N", "ŋ": "NG", "ɲ": "N Y", "p": "P", "q": "K", "ɹ": "R", "r": "R",
+    "ʁ": "R", "ɾ": "T", "s": "S", "ʃ": "SH", "ɕ": "SH", "t": "T", "ʔ": "T", "θ": "TH", "ð": "DH", "v": "V", "β": "V",
+    "w": "W", "ʍ": "W", "z": "Z", "ʒ": "ZH", "ʑ": "ZH",
+}  # fmt: skip
+_LONGEST = max(map(len, _IPA))
+
+
+def pronounce(word: str) -> tuple[Pronunciation, ...]:
+    """Ways to say one written word, best first.
+
+    Parameters
+    ----------
+    word : str
+        With its punctuation, as the text has it.
+
+    Returns
+    -------
+    tuple of tuple of str
+        At most `MAX_READINGS`, each a sequence of phones. Empty if the word holds nothing speakable ("-").
+
+    Raises
+    ------
+    NotAvailable
+        If the dictionary does not hold the word and espeak is not installed.
+
+    Examples
+    --------
+    >>> pronounce("“Hello,”")
+    (('HH', 'AH', 'L', 'OW'), ('HH', 'EH', 'L', 'OW'))
+    >>> pronounce("—")
+    ()
+    """
+    word = word.replace("’", "'").replace("‘", "'")
+    readings = dict.fromkeys(itertools.islice(_readings(word), MAX_READINGS))  # in order, each once
+    return tuple(readings)
+
+
+def _readings(word: str) -> Iterable[Pronunciation]:
+    bare = _OUTER.sub("", word)
+    if not re.search(r"\w|[$€£%&@#+]", bare):
+        return
+    if listed := _listed(word, bare):
+        yield from listed
+        if bare.isupper() and len(bare) > 1:  # "US" may be "us" or two letters
+            yield from _heard(bare)
+        return
+    parts = [part for part in _PARTS.split(bare) if part]
+    if len(parts) > 1:
+        for choice in itertools.product(*(pronounce(part) or ((),) for part in parts)):
+            if any(choice):
+                yield tuple(itertools.chain.from_iterable(choice))
+        if "/" in bare:
+            yield from _heard(bare)  # espeak says "slash"
+        return
+    for spelling in _spellings(bare):
+        yield from _heard(spelling)
+
+
+def _listed(word: str, bare: str) -> tuple[Pronunciation, ...]:
+    """Dictionary entry of a word; with its full stop if there is one ("u.s." is not "u.s")."""
+    entries = _dictionary()
+    bare = bare.lower()
+    forms = (f"{bare}.", bare) if f"{bare}." in word.lower() else (bare,)
+    return next((entries[form] for form in (*forms, bare.strip("'")) if form in entries), ())
+
+
+def _spellings(bare: str) -> Iterable[str]:
+    """Ways to write out what voices read differently: money and years; else the word as it is."""
+    if money := _MONEY.fullmatch(bare):
+        scale = _SCALE.get(money["scale"].lower(), "")
+        unit = _CURRENCY[money["sign"]]
+        yield f"{money['whole']} {scale} {unit} {money['cents'] or ''}"
+        if money["cents"]:
+            yield f"{money['whole']} {unit} and {money['cents']} cents"
+    elif year := _YEAR.fullmatch(bare):
+        yield f"{year[1]} {year[2]}" if year[2] != "00" else f"{year[1]} hundred"
+    yield bare
+
+
+def _heard(text: str) -> Iterable[Pronunciation]:
+    """What espeak makes of a text, if anything."""
+    if phones := from_ipa(_espeak_ipa(text)):
+        yield phones
+
+
+def from_ipa(ipa: str) -> Pronunciation:
+    """Map IPA to the phone set; stress, length, tie bars and unknown signs are passed over.
+
+    >>> from_ipa("hˈɑːɹbɚɹɪŋ")
+    ('HH', 'AA', 'R', 'B', 'ER', 'R', 'IH', 'NG')
+    """
+    ipa = re.sub(r"\([a-z-]+\)|[ˈˌ͡]", "", ipa)  # espeak marks a switch of language as (en)
+    phones: list[str] = []
+    at = 0
+    while at < len(ipa):
+        for size in range(_LONGEST, 0, -1):
+            if ipa[at : at + size] in _IPA:
+                phones.extend(_IPA[ipa[at : at + size]].split())
+                break
+        at += size
+    return tuple(phones)
+
+
+@cache
+def _espeak_ipa(text: str) -> str:
+    from harness.engines.espeak import phonemes
+
+    return phonemes(text)
+
+
+@cache
+def _dictionary() -> dict[str, tuple[Pronunciation, ...]]:
+    """The en-us dictionary: word to its pronunciations, the main one first."""
+    entries: dict[str, list[Pronunciation]] = {}
+    with (model_folder() / "cmudict-en-us.dict").open(encoding="utf-8") as lines:
+        for line in lines:
+            word, *phones = line.split()
+            entries.setdefault(re.sub(r"\(\d+\)$", "", word), []).append(tuple(phones))
+    return {word: tuple(readings) for word, readings in entries.items()}
+
+
+def model_folder() -> Path:
+    """Folder of the en-us model inside the pocketsphinx package."""
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise NotAvailable("pocketsphinx is not installed: audio cannot be aligned",
+                           remedy='pip install "prosody-harness[audio]"') from error  # fmt: skip
+    return Path(pocketsphinx.get_model_path()) / "en-us"

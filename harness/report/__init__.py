@@ -1,0 +1,1 @@
+"""Results to tables, figures, and the numbers in the book's prose."""

@@ -1,0 +1,33 @@
+"""Progress bars for notebooks; they go to standard error, which the published pages leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+
+@contextmanager
+def epoch_bar(epochs: int) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A bar over epochs; call the yielded function with the figures of each finished one."""
+    with tqdm(total=epochs, desc="epochs") as bar:
+
+        def log(figures: Mapping[str, Any]) -> None:
+            bar.update(1)
+            bar.set_postfix({"dev loss": f"{figures['eval_loss']:.3f}", "dev F1": f"{figures['dev_f1']:.2f}"})
+
+        yield log
+
+
+@contextmanager
+def unit_bar(what: str = "sentences") -> Iterator[Callable[[int, int], None]]:
+    """A bar over units of work; call the yielded function with how many are done, and how many there are."""
+    with tqdm(desc=what) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update

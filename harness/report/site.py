@@ -1,0 +1,48 @@
+"""Sphinx extension of the book: numbers from result files, links to wherever the project is hosted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from typing import Any
+
+from harness.paths import ROOT
+from harness.report.numbers import load
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("config-inited", configure)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def configure(app: Any, config: Any) -> None:
+    """Fill in the substitutions, and the repository for edit and launch buttons if it is known."""
+    config.myst_substitutions = {**config.myst_substitutions, **load()}
+    url = repository_url()
+    options = {**config.html_theme_options}
+    if url:
+        options |= {"repository_url": url, "use_repository_button": True, "use_issues_button": True,
+                    "use_edit_page_button": True, "repository_branch": "main"}  # fmt: skip
+    else:
+        for name in ("use_repository_button", "use_issues_button", "use_edit_page_button"):
+            options[name] = False
+        options["launch_buttons"] = {}
+        options.pop("repository_url", None)
+    config.html_theme_options = options
+    config.html_context = {**config.html_context, "source_type": "github"} if url else config.html_context
+
+
+def repository_url() -> str:
+    """Where this checkout is hosted: from the CI's environment, else from git's `origin`; empty if neither says."""
+    if repository := os.environ.get("GITHUB_REPOSITORY"):
+        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
+    try:
+        origin = subprocess.run(
+            ["git", "-C", str(ROOT), "remote", "get-url", "origin"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    match = re.fullmatch(r"(?:https://|git@)([\w.-]+\.\w+)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?", origin)
+    return f"https://{match.group(1)}/{match.group(2)}" if match else ""

@@ -1,0 +1,69 @@
+"""One look for all figures: colour-blind safe, readable on a light and on a dark page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Okabe and Ito's palette, which people with any kind of colour blindness can tell apart. One colour a thing, everywhere.
+COLOURS = {
+    "gpt2": "#0072B2", "rules": "#E69F00", "majority": "#009E73", "random": "#999999", "none": "#666666",
+    "second pass": "#CC79A7", "gold": "#CC79A7", "tagged": "#D55E00", "plain": "#0072B2", "placebo": "#999999",
+    "espeak": "#D55E00",
+}  # fmt: skip
+FALLBACK = "#56B4E9"
+DPI = 110
+
+
+def colour(name: str) -> str:
+    """The colour of a tagger, engine or arm."""
+    return COLOURS.get(name, FALLBACK)
+
+
+def use_style() -> None:
+    """Set matplotlib and seaborn up; every figure function calls it."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
+    mpl.rcParams.update(
+        {
+            "figure.dpi": DPI, "savefig.dpi": DPI, "figure.facecolor": "white", "savefig.facecolor": "white",
+            "axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True,
+            "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False,
+        }
+    )  # fmt: skip
+
+
+def finish(figure: Any, alt: str) -> Any:
+    """Wrap a figure for display with a text alternative for people who cannot see it."""
+    return Figure(figure, alt)
+
+
+class Figure:
+    """A matplotlib figure that a notebook shows as PNG with an ``alt`` text.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Closed after it was drawn, so that notebooks do not show it twice.
+    alt : str
+        What the figure shows, in a sentence or two.
+    """
+
+    def __init__(self, figure: Any, alt: str) -> None:
+        import base64
+        import io
+
+        import matplotlib.pyplot as plt
+
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        plt.close(figure)
+        self.png = buffer.getvalue()
+        self.alt = alt
+        self._encoded = base64.b64encode(self.png).decode()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f'<img class="harness-figure" alt="{escape(self.alt, quote=True)}" src="data:image/png;base64,{self._encoded}">'

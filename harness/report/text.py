@@ -1,0 +1,28 @@
+"""How figures are written: one way for tables, prose and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A rate with its interval; an en dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def f1_of(score: Mapping[str, Any]) -> str:
+    """F1 of a placement score as JSON, with its interval."""
+    return interval(score["f1"], score["f1_low"], score["f1_high"])
+
+
+def verdict_on_difference(value: float, low: float, high: float, better: str, worse: str) -> str:
+    """A sentence part that claims no more than the interval of a paired difference allows."""
+    figures = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    if low > 0:
+        return f"{better} ({figures})"
+    if high < 0:
+        return f"{worse} ({figures})"
+    return f"no difference that the data can show ({figures})"

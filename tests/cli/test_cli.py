@@ -1,0 +1,116 @@
+"""The commands as a person or a script calls them."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from harness.paths import ROOT
+
+
+def harness(*arguments, stdin=None, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)], input=stdin, capture_output=True, cwd=cwd
+    )  # fmt: skip
+
+
+def test_help_and_version():
+    help_text = harness("--help").stdout.decode()
+    for command in ("doctor", "tag", "train", "say", "score", "run", "data"):
+        assert command in help_text
+        assert "Usage" in harness(command, "--help").stdout.decode()
+    assert harness("--version").stdout.decode().strip() == "0.1.0"
+    assert harness("sing").returncode == 2
+
+
+def test_doctor_says_what_is_here():
+    report = json.loads(harness("doctor", "--json").stdout)
+    assert report["engines"]["espeak"]["lacks"] == []
+    assert {"none", "random", "rules", "majority", "gpt2"} <= set(report["taggers"])
+
+
+def test_tag_keeps_lines_words_and_order():
+    lines = ["We guarantee 30% savings", "", "already <emph> tagged", "tab\tand \U0001f600 https://x.y", "x " * 2000]
+    done = harness("tag", "--tagger", "rules", stdin="\n".join(lines).encode())
+    assert done.returncode == 0, done.stderr.decode()
+    out = done.stdout.decode().split("\n")[:-1]
+    assert len(out) == len(lines)
+    assert out[0] == "We <emph> guarantee <emph> 30% savings"
+    assert out[1] == "" and out[2].replace("<emph> ", "") == "already tagged"
+
+
+def test_tag_names_the_line_that_does_not_parse_and_keeps_what_came_before():
+    done = harness("tag", "--tagger", "none", stdin=b"fine\nnot <loud> fine\n")
+    assert done.returncode == 2 and done.stdout == b"fine\n"
+    assert b"-:2:5: unknown tag <loud>" in done.stderr
+    done = harness("tag", "--tagger", "none", stdin=b"fine\n\xff\n")
+    assert done.returncode == 2 and b":2: not UTF-8" in done.stderr
+
+
+def test_score_placement_prints_the_contract(tmp_path):
+    gold, predicted = tmp_path / "gold.jsonl", tmp_path / "pred.jsonl"
+    gold.write_text('{"id": 1, "text": "We <emph> guarantee it"}\n{"id": 2, "text": "Is it <pitch_rising> so?"}\n')
+    predicted.write_text('{"id": 2, "text": "Is it so?"}\n{"id": 1, "text": "We <emph> guarantee it"}\n')
+    done = harness("score", "placement", gold, predicted, "--json")
+    figures = json.loads(done.stdout)
+    assert {"precision", "recall", "f1", "f1_low", "f1_high", "support"} <= set(figures["micro"])
+    assert figures["micro"]["f1"] == pytest.approx(2 / 3) and figures["exact_match"] == 0.5
+    assert figures["text_preserved"] == 1 and figures["sentences"] == 2 and len(figures["per_tag"]) == 7
+    assert b"<emph>" in harness("score", "placement", gold, predicted).stdout
+    predicted.write_text('{"id": 2, "text": "Is it so?"}\n')
+    done = harness("score", "placement", gold, predicted)
+    assert done.returncode == 2 and b"1 missing (1)" in done.stderr and b"Traceback" not in done.stderr
+    done = harness("score", "placement", tmp_path / "no.jsonl", predicted)
+    assert done.returncode == 2 and b"no.jsonl" in done.stderr
+
+
+def test_say_and_score_audio(tmp_path):
+    tagged, plain = "We asked <pause_long> every customer and they were happy", "We asked every customer and they were happy"
+    assert harness("say", tagged, "-o", tmp_path / "t.wav").returncode == 0
+    said = json.loads(harness("say", plain, "-o", tmp_path / "p.wav", "--json").stdout)
+    assert [word["word"] for word in said["words"]] == plain.split()
+    lines = [
+        {"id": "good", "text": tagged, "audio": "t.wav", "plain_audio": ["p.wav"]},
+        {"id": "gone", "text": tagged, "audio": "nowhere.wav", "plain_audio": ["p.wav"]},
+        {"id": "mute", "text": tagged, "audio": "silent.wav", "plain_audio": ["p.wav"]},
+    ]
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = harness("score", "audio", manifest, "--json", "--out", tmp_path / "o.jsonl")
+    figures = json.loads(done.stdout)
+    row = figures["per_tag"]["<pause_long>"]
+    assert done.returncode == 2 and figures["clips"] == 3
+    assert (row["n"], row["hit"], row["unmeasurable"], row["hit_rate"]) == (3, 1, 2, 1)
+    assert b"m.jsonl:2: nowhere.wav: audio file is missing" in done.stderr
+    assert b"m.jsonl:3: silent.wav: the audio is silent" in done.stderr
+    assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 4, "three tags and one placebo"
+
+
+def test_say_refuses_what_it_cannot_say(tmp_path):
+    for arguments, message in (
+        (("say", "a <loud> b"), b"unknown tag <loud>"),
+        (("say", "hello", "--voice", "klingon"), b"klingon"),
+        (("say", "hello", "--engine", "parrot"), b"no engine is called 'parrot'"),
+        (("say", ""), b""),
+        (("say", "hello", "-o", tmp_path / "no" / "x.wav"), b"cannot be written"),
+    ):
+        done = harness(*arguments, cwd=tmp_path)
+        assert done.returncode == 2 and message in done.stderr and b"Traceback" not in done.stderr, arguments
+
+
+def test_data_list_and_unknown_fetch():
+    names = {row["name"] for row in json.loads(harness("data", "list", "--json").stdout)}
+    assert names == {"train", "heldout", "seed-examples", "helsinki-prosody"}
+    assert harness("data", "fetch", "nothing").returncode == 2
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    done = subprocess.run(
+        f"yes 'We guarantee it' | head -50000 | {sys.executable} -m harness tag --tagger none | head -1",
+        shell=True, capture_output=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.stdout == b"We guarantee it\n" and b"Traceback" not in done.stderr

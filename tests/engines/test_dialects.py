@@ -1,0 +1,142 @@
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harness.engines.dialects import DIALECTS, DOSES, printable
+from harness.tagged import CONTOURS, PAUSES, TAGS, WORD_TAGS, Tag, TaggedText
+
+ssml, ignore = DIALECTS["ssml"], DIALECTS["ignore"]
+STRONG = '<emphasis level="strong">'
+
+hostile = st.sampled_from(
+    [
+        "a",
+        "é",
+        "😀",
+        "30%",
+        ".",
+        ",",
+        "(",
+        ")",
+        "<emph>",
+        "\\",
+        "<b>",
+        "</speak>",
+        "&",
+        "&amp;",
+        "&#60;",
+        "]]>",
+        "<!--",
+        "<?x?>",
+        '"',
+        "'",
+        "\x00",
+        "\x01P9",
+        "\ufffe",
+        "\ud800",
+    ]
+)
+words = st.lists(hostile, min_size=1, max_size=4).map("".join)
+
+
+@st.composite
+def tagged_texts(draw):
+    chosen = draw(st.lists(words, max_size=6))
+    slots = st.tuples(st.integers(0, len(chosen)), st.sampled_from(TAGS))
+    return TaggedText(chosen, draw(st.lists(slots, max_size=5)))
+
+
+def body(text):
+    """Rendered SSML without the outer element."""
+    rendered = ssml.render(TaggedText.parse(text) if isinstance(text, str) else text)
+    return rendered.removeprefix("<speak>").removesuffix("</speak>")
+
+
+@given(tagged_texts())
+@example(TaggedText(["</speak><speak>", "&amp;", "]]>", "\x01"], [(0, Tag.EMPH), (4, Tag.PAUSE_LONG)]))
+@example(TaggedText([]))
+@settings(max_examples=300, deadline=None)
+def test_no_text_can_change_the_markup(text):
+    root = ElementTree.fromstring(ssml.render(text))
+    assert "".join(root.itertext()).split() == [word for word in map(printable, text.words) if word]
+    assert {element.tag for element in root.iter()} <= {"speak", "break", "prosody", "emphasis"}
+
+
+@given(tagged_texts(), st.sampled_from(sorted(DIALECTS)))
+@settings(max_examples=200, deadline=None)
+def test_spans_say_where_the_words_are(text, name):
+    layout = DIALECTS[name].lay_out(text)
+    assert layout.text == DIALECTS[name].render(text)
+    assert len(layout.spans) == len(text.words)
+    ends = 0
+    for word, (start, end) in zip(text.words, layout.spans, strict=True):
+        assert ends <= start
+        ends = end
+        piece = layout.text[start:end]
+        if name == "ssml":
+            piece = "".join(ElementTree.fromstring(f"<w>{piece}</w>").itertext())
+        assert piece == printable(word)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("name", ["ssml", "ignore"])
+def test_what_is_lost(name, tag):
+    inside, last = TaggedText(["one", "two"], [(1, tag)]), TaggedText(["one", "two"], [(2, tag)])
+    unknown = name == "ignore" or tag in CONTOURS
+    assert DIALECTS[name].lost(inside) == ([(1, tag)] if unknown else [])
+    assert DIALECTS[name].lost(last) == ([(2, tag)] if unknown or tag in WORD_TAGS else [])
+
+
+@given(tagged_texts())
+@settings(max_examples=200, deadline=None)
+def test_a_tag_is_lost_exactly_when_it_leaves_no_mark(text):
+    for dialect in DIALECTS.values():
+        for place in set(text.tags):
+            others = TaggedText(text.words, [other for other in text.tags if other != place])
+            silent = dialect.render(text) == dialect.render(others)
+            assert silent == (place in dialect.lost(text))
+
+
+def test_each_tag_becomes_its_dose():
+    assert body("We <emph> guarantee it") == f"We {STRONG}guarantee</emphasis> it"
+    assert body("We <pitch_high> guarantee it") == 'We <prosody pitch="+30%">guarantee</prosody> it'
+    assert body("We <pitch_low> guarantee it") == 'We <prosody pitch="-30%">guarantee</prosody> it'
+    assert body("<pause_short> a").endswith('<break time="400ms"/> a')
+    assert body("a <pause_long>").startswith('a <break time="1000ms"/>')
+    assert set(DOSES) == set(TAGS) - CONTOURS == set(ssml.expressible)
+
+
+def test_tags_on_one_slot_compose_in_one_order():
+    composed = f'<break time="400ms"/> <prosody pitch="+30%">{STRONG}word</emphasis></prosody> on'
+    for order in ("<emph> <pitch_high> <pause_short>", "<pause_short> <emph> <pitch_high>"):
+        assert body(f"a {order} word on").endswith(composed)
+
+
+def test_a_repeated_tag_is_one_dose():
+    assert body("a <emph> <emph> b") == body("a <emph> b")
+    assert body("a <pause_short> <pause_short> b") == body("a <pause_short> b")
+
+
+def test_punctuation_stays_outside_the_elements():
+    assert body('he <emph> "said," then') == f'he "{STRONG}said</emphasis>," then'
+    assert body("save <emph> 30%, now") == f"save {STRONG}30%</emphasis>, now"
+    assert body("a <emph> — b") == f"a {STRONG}—</emphasis> b"  # nothing but punctuation: all of it inside
+
+
+def test_a_full_stop_is_kept_from_the_markup_after_it():
+    assert body("Yes. <emph> He did.") == f"Yes.\n{STRONG}He</emphasis> did."
+    assert body("e.g. <emph> he did.") == f"e.g. {STRONG}he</emphasis> did."
+    assert body("Yes. He did.") == "Yes. He did."
+
+
+def test_ignore_is_the_plain_text():
+    assert ignore.render(TaggedText.parse("<emph> a&b <pause_long> \\<emph>")) == "a&b <emph>"
+    assert ignore.render(TaggedText(["a\x01P99", "b"])) == "aP99 b"  # U+0001 would start an espeak command
+
+
+def test_pauses_are_the_only_thing_said_at_the_last_slot():
+    for tag in TAGS:
+        marked = body(TaggedText(["a"], [(1, tag)])) != "a"
+        assert marked == (tag in PAUSES)

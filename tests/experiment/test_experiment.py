@@ -1,0 +1,133 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.errors import DataError
+from harness.experiment import load_experiment, run, validate
+from harness.paths import ROOT
+from harness.records import Clip, Outcome, Verdict
+from harness.store import read_jsonl
+
+QUICKSTART = ROOT / "data" / "experiments" / "quickstart.yaml"
+
+
+def small(**fields):
+    return validate({"name": "small", "limit": 4, "engines": ["espeak"], "taggers": ["gold", "rules"], **fields})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    return folder, run(small(), folder, jobs=1)
+
+
+def test_a_run_leaves_a_complete_folder(finished):
+    folder, summary = finished
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"manifest.json", "predictions.jsonl", "clips.jsonl", "outcomes.jsonl", "summary.json", "clips"}
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["counts"]["sentences"] == 4 and manifest["counts"]["failed"] == 0
+    assert manifest["packages"]["pocketsphinx"] and manifest["revisions"]["espeak"].startswith("espeak-ng")
+    clips = read_jsonl(folder / "clips.jsonl", Clip)
+    assert all((folder / clip.audio).is_file() for clip in clips)
+    assert [clip.key for clip in clips] == sorted(clip.key for clip in clips)
+    assert set(summary["engines"]["espeak"]) == {"per_tag", "contrastive", "end_to_end", "by_tagger"}
+    assert summary["taggers"]["rules"]["sentences"] == 4
+
+
+def test_end_to_end_needs_placement_and_realisation(finished):
+    _, summary = finished
+    both = summary["engines"]["espeak"]["end_to_end"]
+    assert both["gold"]["recall"] == both["gold"]["precision"] == 1
+    assert both["rules"]["recall"] < 1
+
+
+def test_a_finished_run_is_not_run_again_and_another_is_refused(finished):
+    folder, summary = finished
+    before = (folder / "manifest.json").stat().st_mtime_ns
+    assert run(small(), folder) == summary
+    assert (folder / "manifest.json").stat().st_mtime_ns == before
+    with pytest.raises(DataError, match="holds another experiment"):
+        run(small(seed=1), folder)
+
+
+def test_two_runs_into_one_folder(tmp_path):
+    from filelock import FileLock
+
+    with FileLock(tmp_path / ".lock"), pytest.raises(DataError, match="another run is writing"):
+        run(small(), tmp_path)
+
+
+def test_workers_change_nothing(finished, tmp_path):
+    folder, _ = finished
+    run(small(), tmp_path / "parallel", jobs=2)
+    for name in ("outcomes.jsonl", "clips.jsonl", "predictions.jsonl", "summary.json"):
+        assert (tmp_path / "parallel" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_sentence_that_fails_is_counted_and_the_rest_goes_on(tmp_path):
+    sentences = tmp_path / "s.jsonl"
+    sentences.write_text('{"id": "a", "text": "<pause_long>"}\n{"id": "b", "text": "We <pause_long> go on with it"}\n')
+    summary = run(small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run", jobs=1)
+    assert summary["failed_units"] == 1
+    outcomes = {o.sentence: o for o in read_jsonl(tmp_path / "run" / "outcomes.jsonl", Outcome)}
+    assert outcomes["a"].verdict is Verdict.UNMEASURABLE and "engine failed" in outcomes["a"].reason
+    assert outcomes["b"].verdict is Verdict.HIT
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_killed_at_a_random_moment_and_started_again_gives_the_same_bytes(tmp_path, attempt, quickstart_outcomes):
+    """SIGKILL to the whole process group, so that no worker can finish what the parent began."""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "harness", "run", str(QUICKSTART), "--out", str(folder)]
+    delay = random.Random(time.time_ns()).uniform(1.0, 9.0)
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(timeout=delay)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert (folder / "outcomes.jsonl").read_bytes() == quickstart_outcomes, f"killed after {delay:.2f} s"
+    assert not list((folder / "clips").glob("*.part")) or (folder / "manifest.json").exists()
+
+
+@pytest.fixture(scope="session")
+def quickstart_outcomes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quickstart") / "run"
+    run(load_experiment(QUICKSTART), folder)
+    return (folder / "outcomes.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no fields"),
+        ("name: [", "not YAML"),
+        ("name: x", "field 'engines'"),
+        ("name: ../x\nengines: [espeak]", "field 'name'"),
+        ("name: x\nengines: [espeak]\nlimit: 0", "field 'limit'"),
+        ("name: x\nengines: [espeak]\ncolour: red", "field 'colour'"),
+        ("name: x\nengines: [espeak, espeak]", "two engines have the same name"),
+    ],
+)
+def test_a_wrong_experiment_is_explained(tmp_path, text, message):
+    path = tmp_path / "e.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        load_experiment(path)
+    assert message in str(caught.value) and "e.yaml" in str(caught.value)
+
+
+def test_every_experiment_file_is_valid():
+    for path in Path(ROOT / "data" / "experiments").glob("*.yaml"):
+        assert load_experiment(path).name
+        assert yaml.safe_load(path.read_text())["schema"] == "harness.experiment/1"

@@ -1,0 +1,100 @@
+"""Tags read aloud are found; pauses and stress at the same place are not taken for them."""
+
+import random
+
+import numpy as np
+import pytest
+
+from harness.audio import Audio, read_audio
+from harness.datasets import load_examples, locate
+from harness.engines import SpeechRequest, make_engine
+from harness.errors import DataError
+from harness.prosody.align import AlignmentError
+from harness.prosody.leak import spoken_forms, spoken_tags
+from harness.tagged import TAGS, Tag, TaggedText
+
+pytest.importorskip("pocketsphinx")
+pytest.importorskip("espeakng_loader")
+
+EXAMPLES = [example.tagged.stripped() for example in load_examples("heldout")[::9]]
+
+
+def say(text, dialect="ssml"):
+    return make_engine("espeak", dialect=dialect).speak(SpeechRequest(text)).audio
+
+
+def read_aloud(text, slot, words):
+    return say(TaggedText([*text.words[:slot], *words, *text.words[slot:]]))
+
+
+def some_slot(text, seed):
+    return random.Random(seed).randrange(1, len(text.words))
+
+
+@pytest.mark.parametrize("tag", TAGS, ids=lambda tag: tag.bare)
+def test_names_read_aloud_are_found_and_told_apart(tag):
+    """All seven tags are candidates at the slot; just the spoken one comes back."""
+    for number, text in enumerate(EXAMPLES[:6]):
+        slot = some_slot(text, number)
+        form = spoken_forms(tag)[number % 2]
+        clip = read_aloud(text, slot, form)
+        assert spoken_tags(clip, text.words, [(slot, other) for other in TAGS]) == {(slot, tag)}, (text.plain, form)
+
+
+def test_pauses_stress_and_pitch_are_not_taken_for_names():
+    for number, text in enumerate(EXAMPLES[::2]):
+        slot = some_slot(text, number)
+        for tag in (Tag.PAUSE_SHORT, Tag.PAUSE_LONG, Tag.EMPH, Tag.PITCH_HIGH, Tag.PITCH_LOW):
+            clip = say(TaggedText(text.words, [(slot, tag)]))
+            assert spoken_tags(clip, text.words, [(slot, tag)]) == set(), (text.plain, tag)
+
+
+def test_plain_clips_hold_no_names():
+    for number, text in enumerate(EXAMPLES):
+        candidates = [(random.Random(number + k).randrange(len(text.words) + 1), tag) for k, tag in enumerate(TAGS)]
+        assert spoken_tags(say(text), text.words, candidates) == set(), text.plain
+
+
+def test_the_slot_matters():
+    text = EXAMPLES[0]
+    clip = read_aloud(text, 5, ["emph"])
+    assert spoken_tags(clip, text.words, [(2, Tag.EMPH), (5, Tag.EMPH)]) == {(5, Tag.EMPH)}
+
+
+@pytest.mark.parametrize("slot", [0, 4])
+def test_a_name_at_either_end_and_two_at_one_slot(slot):
+    text = TaggedText.from_plain("We wait for answers.")
+    both = [(slot, Tag.PAUSE_LONG), (slot, Tag.EMPH)]
+    clip = read_aloud(text, slot, ["pause", "long", "emph"])
+    assert spoken_tags(clip, text.words, both) == set(both)
+
+
+def test_a_sentence_about_a_pause_is_not_a_leak():
+    text = TaggedText.from_plain("After a short pause she put great emphasis on the pitch.")
+    candidates = [(4, Tag.PAUSE_SHORT), (3, Tag.PAUSE_SHORT), (7, Tag.EMPH), (10, Tag.PITCH_HIGH)]
+    assert spoken_tags(say(text), text.words, candidates) == set()
+
+
+@pytest.mark.skipif(
+    locate("real-speech/jfk.flac") is None,
+    reason="the recordings of data folder real-speech/ are not on this machine (set HARNESS_DATA)",
+)
+def test_a_human_voice_with_long_pauses_leaks_nothing():
+    words = (
+        "And so, my fellow Americans, ask not what your country can do for you, "
+        "ask what you can do for your country."
+    ).split()  # fmt: skip
+    candidates = [(slot, tag) for slot in (2, 5, 7, 14) for tag in TAGS]
+    assert spoken_tags(read_audio(locate("real-speech/jfk.flac")), words, candidates) == set()
+
+
+def test_nothing_asked_nothing_found():
+    assert spoken_tags(Audio(np.zeros(0, np.float32), 16_000), ["word"], []) == set()
+
+
+def test_slots_and_clips_that_do_not_fit():
+    clip = say(EXAMPLES[0])
+    with pytest.raises(DataError, match="slot 3"):
+        spoken_tags(clip, ["two", "words"], [(3, Tag.EMPH)])
+    with pytest.raises(AlignmentError, match="not found"):
+        spoken_tags(clip, EXAMPLES[0].words * 20, [(0, Tag.EMPH)])

@@ -1,0 +1,110 @@
+"""The scorer on espeak, where the dose of every tag is known: the positive control of the method."""
+
+import numpy as np
+import pytest
+
+from harness.audio import Audio
+from harness.engines import SpeechRequest, make_engine
+from harness.prosody.placebo import placebo_slot
+from harness.prosody.scorer import analyse, score_clip
+from harness.prosody.summary import hit_rate, per_tag
+from harness.records import Arm, Outcome, Verdict
+from harness.tagged import Tag, TaggedText
+
+SENTENCE = "We asked every customer about the <TAG> delivery and they were happy with it"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return make_engine("espeak")
+
+
+def speak(engine, text):
+    return engine.speak(SpeechRequest(text)).audio
+
+
+def verdicts(engine, spoken, scored, **options):
+    """Speak `spoken`, score it as if `scored` had been asked for."""
+    plain = [analyse(speak(engine, scored.stripped()), scored)]
+    return {(s.arm, s.tag): s for s in score_clip(scored, speak(engine, spoken), plain, **options)}
+
+
+@pytest.mark.parametrize("tag", [Tag.PAUSE_SHORT, Tag.PAUSE_LONG, Tag.PITCH_HIGH, Tag.PITCH_LOW])
+def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(engine, tag):
+    text = TaggedText.parse(SENTENCE.replace("<TAG>", tag.value))
+    scores = verdicts(engine, text, text)
+    assert scores[Arm.TAGGED, tag].verdict is Verdict.HIT
+    assert scores[Arm.PLACEBO, tag].verdict is Verdict.MISS
+
+
+@pytest.mark.parametrize(
+    ("spoken", "asked"),
+    [("<pause_long>", Tag.PAUSE_SHORT), ("<pause_short>", Tag.PAUSE_LONG), ("<pitch_low>", Tag.PITCH_HIGH)],
+)
+def test_the_opposite_is_a_wrong_direction(engine, spoken, asked):
+    said = TaggedText.parse(SENTENCE.replace("<TAG>", spoken))
+    scored = TaggedText.parse(SENTENCE.replace("<TAG>", asked.value))
+    assert verdicts(engine, said, scored)[Arm.TAGGED, asked].verdict is Verdict.WRONG_DIRECTION
+
+
+@pytest.mark.parametrize("tag", [Tag.PAUSE_LONG, Tag.PITCH_HIGH])
+def test_a_tag_on_another_word_is_a_miss(engine, tag):
+    said = TaggedText.parse(f"We asked {tag.value} every customer about the delivery and they were happy with it")
+    scored = TaggedText.parse(SENTENCE.replace("<TAG>", tag.value))
+    assert verdicts(engine, said, scored)[Arm.TAGGED, tag].verdict is Verdict.MISS
+
+
+def test_a_plain_clip_realises_nothing(engine):
+    scored = TaggedText.parse("We <pause_long> asked every <pitch_high> customer about the <pause_short> delivery today")
+    assert {s.verdict for s in verdicts(engine, scored.stripped(), scored).values()} == {Verdict.MISS}
+
+
+def test_a_tag_that_is_read_aloud_is_a_leak(engine):
+    scored = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_short>"))
+    aloud = TaggedText.from_plain(SENTENCE.replace("<TAG>", "pause short"))
+    scores = verdicts(engine, aloud, scored)
+    assert scores[Arm.TAGGED, Tag.PAUSE_SHORT].verdict is Verdict.LEAKED
+    assert (Arm.PLACEBO, Tag.PAUSE_SHORT) not in scores
+
+
+def test_what_cannot_be_measured_says_why(engine):
+    text = TaggedText.parse("So <emph> here we <pitch_rising> are now <pitch_high>")
+    scores = verdicts(engine, text, text, lost=[(3, Tag.PITCH_RISING)])
+    assert scores[Arm.TAGGED, Tag.PITCH_RISING].verdict is Verdict.NOT_EXPRESSIBLE
+    assert "no detector for <emph>" in scores[Arm.TAGGED, Tag.EMPH].reason
+    assert "no word follows" in scores[Arm.TAGGED, Tag.PITCH_HIGH].reason
+    noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
+    asked = TaggedText.parse("We <pause_long> asked every customer about it")
+    assert score_clip(asked, noise, [], check_leaks=False)[0].verdict is Verdict.UNMEASURABLE
+
+
+def test_without_a_plain_clip_only_pauses_are_scored(engine):
+    text = TaggedText.parse("We asked <pause_long> every customer <pitch_high> about it and they agreed")
+    scores = {s.tag: s for s in score_clip(text, speak(engine, text), [])}
+    assert scores[Tag.PAUSE_LONG].verdict is Verdict.HIT
+    assert scores[Tag.PITCH_HIGH].reason == "no plain clip to compare with"
+
+
+def test_placebos_keep_their_distance_and_class():
+    text = TaggedText.parse("Our <emph> engineers visit the customers and they repair the broken machines")
+    slot = placebo_slot(text, 1, Tag.EMPH)
+    assert text.words[slot] == "customers"
+    assert placebo_slot(TaggedText.parse("We <emph> win"), 1, Tag.EMPH) is None
+    assert placebo_slot(TaggedText.parse("<pause_long>"), 0, Tag.PAUSE_LONG) is None
+    pause = TaggedText.parse("If so, <pause_short> we pay, and you keep the rest of it, always and ever.")
+    assert pause.words[placebo_slot(pause, 2, Tag.PAUSE_SHORT) - 1] == "pay,"
+
+
+def outcome(sentence, verdict, arm=Arm.TAGGED, tag=Tag.EMPH, slot=0):
+    return Outcome(engine="e", tagger="t", sentence=sentence, arm=arm, slot=slot, tag=tag, verdict=verdict)
+
+
+def test_rates_count_as_the_contract_says():
+    rows = [outcome(f"s{n}", verdict) for n, verdict in enumerate(Verdict)]
+    rows += [outcome("p1", Verdict.HIT, Arm.PLACEBO), outcome("p2", Verdict.MISS, Arm.PLACEBO)]
+    row = per_tag(rows)["<emph>"]
+    assert row["n"] == 5 and row["not_expressible"] == 1
+    assert row["hit_rate"] == pytest.approx(1 / 4), "unmeasurable is left out, a leak is a failure"
+    assert row["false_positive"] == 0.5 and row["placebo_n"] == 2
+    assert row["low"] < 0.25 < row["high"]
+    assert np.isnan(hit_rate([outcome("a", Verdict.UNMEASURABLE)]).value)
