@@ -83,7 +83,8 @@ def test_overlapping_windows_form_one_group_and_folds_keep_groups_whole():
 
 
 def test_helsinki_rows_become_utterances(tmp_path, monkeypatch):
-    text = "<file>\t1_2_3.txt\nA\t0\t0\t0.1\t0.4\nb\t2\t2\t2.4\t2.0\n.\tNA\tNA\tNA\tNA\nmr\tNA\tNA\tNA\tNA\n<file>\t1_2_4.txt\nC\t1\t1\t0.9\t0.2\n"
+    rows = ("<file> 1_2_3.txt", "A 0 0 0.1 0.4", "b 2 2 2.4 2.0", ". NA NA NA NA", "mr NA NA NA NA", "<file> 1_2_4.txt")
+    text = "".join(row.replace(" ", "\t") + "\n" for row in (*rows, "C 1 1 0.9 0.2"))
     folder = tmp_path / "helsinki-prosody"
     folder.mkdir()
     (folder / "dev.txt").write_text(text)

@@ -123,7 +123,8 @@ def parse_declarations(source: str, path: Path) -> dict[str, Parameter]:
         if kind not in TYPES:
             raise DataError(f"parameter {node.target.id!r} has the type {kind}", path=path, line=node.lineno,
                             remedy=f"types are: {', '.join(TYPES)}")  # fmt: skip
-        meaning = comments.get(node.lineno, "")
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        meaning = " ".join(comments[line] for line in lines if line in comments)
         choices: tuple[str, ...] = ()
         low = high = None
         if match := _CHOICES.search(meaning):

@@ -113,7 +113,7 @@ def _leaked(clip: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]]) -> 
 def _score(text, features, plain, slot: int, tag: Tag, arm: Arm) -> TagScore:
     detector = DETECTORS.get(tag)
     if detector is None:
-        return _unmeasurable(slot, tag, arm, f"there is no detector for {tag} yet")
+        return _unmeasurable(slot, tag, arm, f"there is no detector for {tag.bare} yet")
     if reason := detector.applies(text, slot):
         return _unmeasurable(slot, tag, arm, reason)
     if isinstance(features, str):

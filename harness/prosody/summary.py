@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.records import Arm, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
-from harness.tagged import TAGS, Tag
+from harness.tagged import TAGS
 
 COUNTED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION, Verdict.LEAKED, Verdict.UNMEASURABLE)
 
@@ -54,10 +54,10 @@ def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
     return bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
 
 
-def reasons(outcomes: Iterable[Outcome], tag: Tag | None = None) -> dict[str, int]:
-    """Why outcomes were unmeasurable, most frequent first."""
+def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Why tags (not placebos) were unmeasurable, most frequent first."""
     found: dict[str, int] = {}
     for outcome in outcomes:
-        if outcome.verdict is Verdict.UNMEASURABLE and tag in (None, outcome.tag):
+        if outcome.verdict is Verdict.UNMEASURABLE and outcome.arm is Arm.TAGGED:
             found[outcome.reason] = found.get(outcome.reason, 0) + 1
     return dict(sorted(found.items(), key=lambda item: -item[1]))

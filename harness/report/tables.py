@@ -1,65 +1,102 @@
-"""Results as data frames with readable headings."""
+"""Results as HTML tables: escaped, compact, scrolling inside themselves on a narrow screen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from harness.prosody.detectors import DETECTORS
+from harness.report.diffs import Html
 from harness.report.text import f1_of, interval
+from harness.tagged import TAGS
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
 
 
-def outcome_table(outcomes: Mapping[str, Sequence[LoadOutcome]]) -> pd.DataFrame:
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Html:
+    """A table from rows that share their keys; the first column heads its row."""
+    if not rows:
+        return Html("<p>Nothing to show.</p>")
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
+    body = []
+    for row in rows:
+        first, *rest = (escape(str(value)) for value in row.values())
+        cells = "".join(f"<td>{cell}</td>" for cell in rest)
+        body.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return Html(
+        f'<div class="table-scroll" tabindex="0" role="region" aria-label="{escape(caption or "table", quote=True)}">'
+        f'<table class="harness-table">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    )
+
+
+def outcome_table(outcomes: Mapping[str, Sequence[LoadOutcome]]) -> Html:
     """What each loader did, one row a stack and loader."""
-    rows = [
-        {
-            "stack": stack,
-            "loader": one.loader,
-            "result": f"loads {one.loaded}" if one.ok else one.exception,
-            "message": one.message.split("\n")[0][:120],
-        }
-        for stack, loaded in outcomes.items()
-        for one in loaded
-    ]
-    return pd.DataFrame(rows).set_index(["stack", "loader"])
+    return table(
+        [
+            {
+                "stack": stack,
+                "loader": one.loader,
+                "result": f"loads {one.loaded}" if one.ok else one.exception,
+                "message": one.message.split("\n")[0][:120],
+            }
+            for stack, loaded in outcomes.items()
+            for one in loaded
+        ],
+        "What each loader did",
+    )
 
 
-def placement_table(reports: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def placement_table(reports: Mapping[str, Mapping[str, Any]]) -> Html:
     """Placement of several taggers, best micro-F1 first; `reports` are `PlacementReport.as_json()`."""
-    rows = [
-        {
-            "tagger": name,
-            "micro F1": f1_of(report["micro"]),
-            "macro F1": f1_of(report["macro"]),
-            "±1 slot": f"{report['tolerant']['f1'] or 0:.2f}",
-            "precision": f"{report['micro']['precision']:.2f}",
-            "recall": f"{report['micro']['recall']:.2f}",
-            "exact": interval(report["exact_match"], report["exact_match_low"], report["exact_match_high"]),
-            "text kept": f"{report['text_preserved']:.2f}",
-        }
-        for name, report in sorted(reports.items(), key=lambda item: -(item[1]["micro"]["f1"] or 0))
-    ]
-    return pd.DataFrame(rows).set_index("tagger")
+    return table(
+        [
+            {
+                "tagger": name,
+                "micro F1": f1_of(report["micro"]),
+                "macro F1": f1_of(report["macro"]),
+                "±1 slot": f"{report['tolerant']['f1'] or 0:.2f}",
+                "precision": f"{report['micro']['precision']:.2f}",
+                "recall": f"{report['micro']['recall']:.2f}",
+                "exact": f"{report['exact_match']:.2f}",
+                "text kept": f"{report['text_preserved']:.2f}",
+            }
+            for name, report in sorted(reports.items(), key=lambda item: -(item[1]["micro"]["f1"] or 0))
+        ],
+        "Placement, 95 % intervals",
+    )
 
 
-def realisation_table(per_tag: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Hit and false-positive rates of each tag; `per_tag` is from `summary.json`."""
-    rows = [
-        {
-            "tag": tag,
-            "n": row["n"],
-            "hit": row["hit"],
-            "wrong direction": row["wrong_direction"],
-            "leaked": row["leaked"],
-            "unmeasurable": row["unmeasurable"],
-            "not expressible": row["not_expressible"],
-            "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
-            "false positives": interval(row["false_positive"], row["fp_low"], row["fp_high"]),
-        }
-        for tag, row in per_tag.items()
-    ]
-    return pd.DataFrame(rows).set_index("tag")
+def realisation_table(per_tag: Mapping[str, Mapping[str, Any]]) -> Html:
+    """Hit and placebo rates of each tag; `per_tag` is from `summary.json`."""
+    return table(
+        [
+            {
+                "tag": tag,
+                "n": row["n"],
+                "hit": row["hit"],
+                "wrong way": row["wrong_direction"],
+                "leaked": row["leaked"],
+                "unmeasurable": row["unmeasurable"],
+                "not expressible": row["not_expressible"],
+                "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
+                "placebo rate": interval(row["false_positive"], row["fp_low"], row["fp_high"]),
+            }
+            for tag, row in per_tag.items()
+        ],
+        "Tags in the audio, 95 % intervals",
+    )
+
+
+def detector_table() -> Html:
+    """What each detector measures, and its floor."""
+    rows = []
+    for tag in TAGS:
+        detector = DETECTORS.get(tag)
+        measure = (detector.__doc__ or "").split(".")[0] if detector else "no detector yet: counted as unmeasurable"
+        rows.append(
+            {"tag": tag.value, "measured": measure, "floor": f"{detector.floor:g} {detector.unit}" if detector else "–"}
+        )
+    return table(rows, "The detectors")

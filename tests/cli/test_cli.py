@@ -68,7 +68,10 @@ def test_score_placement_prints_the_contract(tmp_path):
 
 
 def test_say_and_score_audio(tmp_path):
-    tagged, plain = "We asked <pause_long> every customer and they were happy", "We asked every customer and they were happy"
+    tagged, plain = (
+        "We asked <pause_long> every customer and they were happy",
+        "We asked every customer and they were happy",
+    )
     assert harness("say", tagged, "-o", tmp_path / "t.wav").returncode == 0
     said = json.loads(harness("say", plain, "-o", tmp_path / "p.wav", "--json").stdout)
     assert [word["word"] for word in said["words"]] == plain.split()

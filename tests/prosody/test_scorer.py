@@ -55,7 +55,9 @@ def test_a_tag_on_another_word_is_a_miss(engine, tag):
 
 
 def test_a_plain_clip_realises_nothing(engine):
-    scored = TaggedText.parse("We <pause_long> asked every <pitch_high> customer about the <pause_short> delivery today")
+    scored = TaggedText.parse(
+        "We <pause_long> asked every <pitch_high> customer about the <pause_short> delivery today"
+    )
     assert {s.verdict for s in verdicts(engine, scored.stripped(), scored).values()} == {Verdict.MISS}
 
 
@@ -71,7 +73,7 @@ def test_what_cannot_be_measured_says_why(engine):
     text = TaggedText.parse("So <emph> here we <pitch_rising> are now <pitch_high>")
     scores = verdicts(engine, text, text, lost=[(3, Tag.PITCH_RISING)])
     assert scores[Arm.TAGGED, Tag.PITCH_RISING].verdict is Verdict.NOT_EXPRESSIBLE
-    assert "no detector for <emph>" in scores[Arm.TAGGED, Tag.EMPH].reason
+    assert "no detector for emph" in scores[Arm.TAGGED, Tag.EMPH].reason
     assert "no word follows" in scores[Arm.TAGGED, Tag.PITCH_HIGH].reason
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
     asked = TaggedText.parse("We <pause_long> asked every customer about it")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100  # label that PyTorch's cross-entropy leaves out
 SEPARATOR = "\n"
+MAX_WORD_TOKENS = 32  # of a longer "word" (a URL, a line of dashes) the beginning is read; it is never written back
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,10 @@ class Encoder:
         self._words: dict[str, list[int]] = {}
 
     def word(self, word: str) -> list[int]:
-        """Token ids of one word with its leading space; a word that spells a tag stays text."""
+        """Token ids of one word with its leading space, at most `MAX_WORD_TOKENS`; a word that spells a tag stays text."""
         if word not in self._words:
-            self._words[word] = self.tokenizer.encode(
-                f" {word}", add_special_tokens=False, split_special_tokens=True
-            )  # fmt: skip
+            ids = self.tokenizer.encode(f" {word}", add_special_tokens=False, split_special_tokens=True)
+            self._words[word] = ids[:MAX_WORD_TOKENS]
         return self._words[word]
 
     def prompt(self, text: TaggedText) -> Prompt:
@@ -110,7 +110,11 @@ class Encoder:
 
 
 def collate(rows: Sequence[Mapping[str, Sequence[int]]], pad: int) -> dict[str, Any]:
-    """Pad rows to one length: a batch for the model. Pads are masked from attention and from the loss."""
+    """Pad rows to one length: a batch for the model. Pads are masked from attention and from the loss.
+
+    The mask is always part of the batch: without one, transformers 5 takes positions that start anew for a second
+    document, and the copy would not see the sentence.
+    """
     import torch
 
     longest = max(len(row["input_ids"]) for row in rows)
