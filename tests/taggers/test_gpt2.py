@@ -12,8 +12,8 @@ from harness.errors import DataError, NotAvailable
 from harness.tagged import TAGS, Tag, TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.gpt2.base_model import EMBEDDED, load_base, tag_ids
-from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate
-from harness.taggers.gpt2.slots import best_threshold, place, slot_margins
+from harness.taggers.gpt2.encoding import GROUPS, IGNORED, Encoder, collate
+from harness.taggers.gpt2.slots import best_threshold, choose, place, slot_loss, slot_margins, tune
 from harness.taggers.gpt2.training import TrainingConfig, ensure_trained, summary, train
 
 
@@ -32,26 +32,25 @@ def trained(tmp_path_factory):
     return folder, seen
 
 
-def test_a_training_text_counts_only_the_copy(base):
+def test_a_training_text_asks_two_questions_at_each_slot(base):
     _, encoder = base
-    text = TaggedText.parse("<pause_long> We <emph> guarantee it <pitch_falling>")
+    text = TaggedText.parse("<pause_long> We <pause_short> <emph> guarantee it <pitch_falling>")
     row = encoder.training(text)
-    prompt = [label for label in row["labels"] if label == IGNORED]
-    learned = row["input_ids"][len(prompt) :]
-    assert row["labels"] == [IGNORED] * len(prompt) + learned
-    assert encoder.tokenizer.decode(learned) == "<pause_long> We<emph> guarantee it<pitch_falling><|endoftext|>"
-    assert len(row["position_ids"]) == len(row["input_ids"])
+    asked = [labels for labels in row["labels"] if labels[0] != IGNORED]
+    answers = [[("none", *group)[k] for k, group in zip(labels, GROUPS, strict=True)] for labels in asked]
+    assert answers == [
+        [Tag.PAUSE_LONG, "none"], [Tag.PAUSE_SHORT, Tag.EMPH], ["none", "none"], ["none", Tag.PITCH_FALLING],
+    ]  # fmt: skip
+    assert encoder.tokenizer.decode(row["input_ids"]) == "<|endoftext|> We guarantee it\n We guarantee it"
+    assert not set(row["input_ids"]) & set(encoder.tags.values()), "the answers are not in the input"
 
 
 def test_a_word_has_the_same_position_in_both_halves(base):
     _, encoder = base
-    plain = encoder.prompt(TaggedText.from_plain("We guarantee thirty percent"))
-    half = plain.slots[0]
-    assert plain.ids[1:half] == plain.ids[half + 1 :]
-    assert plain.positions[1:half] == plain.positions[half + 1 :]
-    tagged = encoder.prompt(TaggedText.parse("We <pause_short> <emph> guarantee thirty percent"))
-    without = [(i, p) for i, p in zip(tagged.ids, tagged.positions, strict=True) if i not in encoder.tags.values()]
-    assert without == list(zip(plain.ids, plain.positions, strict=True))
+    prompt = encoder.prompt(("We", "guarantee", "thirty", "percent"))
+    half = prompt.slots[0]
+    assert prompt.ids[1:half] == prompt.ids[half + 1 :]
+    assert prompt.positions[1:half] == prompt.positions[half + 1 :] == list(range(1, half))
 
 
 def test_a_word_that_spells_a_tag_stays_text(base):
@@ -70,18 +69,24 @@ def test_pads_change_nothing(base):
     assert (batch["labels"][batch["attention_mask"] == 0] == IGNORED).all()
 
 
-def test_the_margin_is_tag_against_next_word(base):
+def test_the_margin_is_tag_against_none(base):
     model, encoder = base
-    text = TaggedText.from_plain("We pay")
-    prompt = encoder.prompt(text)
+    prompt = encoder.prompt(("We", "pay"))
+    ids, positions = torch.tensor([prompt.ids]), torch.tensor([prompt.positions])
     with torch.no_grad():
-        ids, positions = torch.tensor([prompt.ids]), torch.tensor([prompt.positions])
         logits = model(ids, position_ids=positions, attention_mask=torch.ones_like(ids)).logits[0]
     slot = 1
-    expected = logits[prompt.slots[slot], encoder.tags[Tag.EMPH]] - logits[prompt.slots[slot], encoder.word("pay")[0]]
-    assert slot_margins(model, encoder, [text])[0][slot, TAGS.index(Tag.EMPH)] == pytest.approx(
-        float(expected), abs=1e-4
-    )
+    expected = logits[prompt.slots[slot], encoder.tags[Tag.EMPH]] - logits[prompt.slots[slot], encoder.separator[-1]]
+    margins = slot_margins(model, encoder, [TaggedText.from_plain("We pay")])[0]
+    assert margins[slot, TAGS.index(Tag.EMPH)] == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_the_loss_is_the_cross_entropy_of_the_answers(base):
+    _, encoder = base
+    row = collate([encoder.training(TaggedText.parse("We <emph> pay"))], encoder.end)
+    logits = torch.zeros(1, row["input_ids"].shape[1], encoder.tags[TAGS[-1]] + 1)
+    even = float(np.log(3) + np.log(6))  # two pauses or none, five other tags or none
+    assert float(slot_loss(logits, row["labels"], encoder.answers())) == pytest.approx(even, abs=1e-5)
 
 
 def test_placing_adds_at_most_a_pause_and_one_other_tag_a_slot(base):
@@ -93,11 +98,20 @@ def test_placing_adds_at_most_a_pause_and_one_other_tag_a_slot(base):
 
 def test_the_best_threshold_is_found():
     scores = np.array([3.0, 2.0, 1.0, 0.0, -1.0])
-    assert best_threshold(scores, np.array([True, True, False, False, False])) == 1.5
-    assert best_threshold(scores, np.zeros(5, dtype=bool)) == 0
-    assert best_threshold(np.array([1.0, 1.0, 0.0]), np.array([True, False, False])) == 0.5, (
+    assert best_threshold(scores, np.array([True, True, False, False, False]), 2) == 1.5
+    assert best_threshold(scores, np.zeros(5, dtype=bool), 0) == 0
+    assert best_threshold(np.array([1.0, 1.0, 0.0]), np.array([True, False, False]), 1) == 0.5, (
         "equal scores stay together"
     )
+
+
+def test_tags_of_a_question_share_their_threshold():
+    margins = np.full((3, len(TAGS)), -5.0)
+    margins[1, TAGS.index(Tag.EMPH)], margins[2, TAGS.index(Tag.PITCH_LOW)] = -1.0, -3.0
+    thresholds = tune([margins], [TaggedText.parse("We <emph> pay")])
+    assert thresholds[Tag.EMPH] == thresholds[Tag.PITCH_RISING] == -2.0
+    assert thresholds[Tag.PAUSE_LONG] == thresholds[Tag.PAUSE_SHORT] == 0
+    assert choose([TaggedText.from_plain("We pay")], [margins], thresholds)[0] == TaggedText.parse("We <emph> pay")
 
 
 def test_training_moves_the_tags_and_leaves_the_base(trained):

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from harness.datasets import load_helsinki, sha256
 from harness.store import write_json
-from harness.tagged import TaggedText
 from harness.taggers.gpt2.encoding import Encoder, collate
 
 CARD = "figures.json"
@@ -120,8 +119,9 @@ def _documents(texts: Sequence[str], encoder: Encoder, context: int) -> list[dic
     """Each text with its copy behind it; both halves count, so one pass teaches language and copying."""
     documents = []
     for text in texts:
-        words = TaggedText.from_plain(text).words
+        words = text.split()
         start, end = encoder.windows(words, context)[0]
-        document = encoder.training(TaggedText(words[start:end]))
-        documents.append({**document, "labels": document["input_ids"]})
+        prompt = encoder.prompt(words[start:end])
+        ids, positions = [*prompt.ids, encoder.end], [*prompt.positions, prompt.positions[-1] + 1]
+        documents.append({"input_ids": ids, "position_ids": positions, "labels": ids})
     return documents

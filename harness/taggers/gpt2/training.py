@@ -24,7 +24,7 @@ from harness.records import Example, digest
 from harness.store import read_json, write_json
 from harness.taggers.gpt2.base_model import base_revision, load_base, tag_ids
 from harness.taggers.gpt2.encoding import Encoder, collate
-from harness.taggers.gpt2.slots import place, tune
+from harness.taggers.gpt2.slots import choose, place, slot_loss, slot_margins, tune
 
 SUMMARY = "tagger.json"  # written last: it exists = the tagger is complete
 ADAPTER = "adapter"
@@ -36,8 +36,8 @@ class TrainingConfig:
 
     base_model: str = "embedded"
     epochs: int = 20
-    learning_rate: float = 3e-3
-    batch_size: int = 8
+    learning_rate: float = 2e-3
+    batch_size: int = 4
     lora_rank: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.05
@@ -104,6 +104,7 @@ def train(
     from peft import LoraConfig, TaskType, get_peft_model
     from transformers import (
         EarlyStoppingCallback,
+        PrinterCallback,
         Trainer,
         TrainerCallback,
         TrainingArguments,
@@ -131,6 +132,15 @@ def train(
     )
     history: list[dict] = []
 
+    class SlotTrainer(Trainer):
+        """The loss is over the answers at the slots."""
+
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            labels = inputs.pop("labels")
+            outputs = model(**inputs)
+            loss = slot_loss(outputs.logits, labels, encoder.answers())
+            return (loss, outputs) if return_outputs else loss
+
     class DevScores(TrainerCallback):
         """Placement on the dev set after each epoch, at threshold 0."""
 
@@ -153,20 +163,23 @@ def train(
         per_device_train_batch_size=config.batch_size, per_device_eval_batch_size=32,
         learning_rate=config.learning_rate, lr_scheduler_type="cosine", warmup_steps=10,
         eval_strategy="epoch", save_strategy="epoch", logging_strategy="epoch", save_total_limit=1,
-        load_best_model_at_end=True, metric_for_best_model="eval_loss", label_names=["labels"], remove_unused_columns=False,
+        load_best_model_at_end=True, metric_for_best_model="eval_loss", label_names=["labels"],
+        remove_unused_columns=False, prediction_loss_only=True,
         disable_tqdm=not progress, report_to=[], use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
-    trainer = Trainer(
+    trainer = SlotTrainer(
         model=model, args=arguments,
         train_dataset=[encoder.training(text) for text in training],
         eval_dataset=[encoder.training(text) for text in dev],
         data_collator=lambda rows: collate(rows, encoder.end),
         callbacks=[DevScores(), EarlyStoppingCallback(config.patience)],
     )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)  # it prints every log line; `log` and the history have the figures
     trainer.train()
-    thresholds = tune(model, encoder, dev)
-    tuned = score_placement(dev, place(model, encoder, dev, thresholds), n_resamples=0).micro.f1.value
+    margins = slot_margins(model, encoder, dev)
+    thresholds = tune(margins, dev)
+    tuned = score_placement(dev, choose(dev, margins, thresholds), n_resamples=0).micro.f1.value
     # Without this, peft would save all embeddings because their number changed; the trained rows are saved anyway.
     model.save_pretrained(str(folder / ADAPTER), save_embedding_layers=False)
     shutil.rmtree(checkpoints, ignore_errors=True)

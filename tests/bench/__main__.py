@@ -1,0 +1,125 @@
+"""How long the pieces take, as ratios within one run: `make bench`. A table, no assertion; also `_build/results/bench.json`."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
+
+from harness.cli.output import print_table
+from harness.engines import SpeechRequest, make_engine
+from harness.manifest import machine
+from harness.paths import BOOK, BUILD, RESULTS, ROOT
+from harness.placement import score_placement
+from harness.prosody.align import align
+from harness.prosody.features import measure
+from harness.prosody.leak import spoken_tags
+from harness.store import write_json
+from harness.tagged import TAGS, TaggedText
+
+DOIT = [str(ROOT / ".venv" / "bin" / "doit"), "site"]
+
+
+def seconds(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def build() -> None:
+    subprocess.run(DOIT, cwd=ROOT, check=True, capture_output=True)
+
+
+def with_changed_page() -> float:
+    page = BOOK / "howto" / "data.md"
+    before = page.read_text()
+    try:
+        page.write_text(before + "\n<!-- changed by the benchmark -->\n")
+        return seconds(build)
+    finally:
+        page.write_text(before)
+        build()
+
+
+def cold() -> float:
+    (BUILD / ".doit.json").unlink(missing_ok=True)
+    for folder in ("models", "results", "executed", "stage", "html", ".doctrees"):
+        subprocess.run(["rm", "-rf", str(BUILD / folder)], check=True)
+    return seconds(build)
+
+
+def placement_rows() -> list[tuple[str, float, str]]:
+    generator = np.random.default_rng(0)
+    gold, guess = [], []
+    for _ in range(10_000):
+        words = [f"w{k}" for k in range(12)]
+        draw = [{(int(generator.integers(13)), TAGS[generator.integers(7)]) for _ in range(3)} for _ in range(2)]
+        gold.append(TaggedText(words, draw[0]))
+        guess.append(TaggedText(words, draw[1]))
+
+    def ours() -> None:
+        score_placement(gold, guess)
+
+    def theirs() -> None:
+        tables = [
+            np.array([[tag in text.by_slot().get(slot, ()) for tag in TAGS] for text in texts for slot in range(13)])
+            for texts in (gold, guess)
+        ]
+        precision_recall_fscore_support(*tables, average="micro", zero_division=0)
+
+    mine, sklearn = seconds(ours), seconds(theirs)
+    return [
+        (
+            "placement of 10,000 sentences with 2,000 resamples",
+            mine,
+            f"{mine / sklearn:.2f} x scikit-learn without intervals",
+        ),
+        ("the same rate by scikit-learn, no interval", sklearn, "1"),
+    ]
+
+
+def audio_rows() -> list[tuple[str, float, str]]:
+    engine = make_engine("espeak")
+    texts = [TaggedText.parse("We asked <pause_long> every customer about the delivery and they were happy")] * 10
+    clips = [engine.speak(SpeechRequest(text)).audio for text in texts]
+    length = sum(clip.seconds for clip in clips)
+    align(clips[0], texts[0].words)  # reads the dictionary, once a process
+    aligned = [align(clip, text.words) for clip, text in zip(clips, texts, strict=True)]
+    rows = {
+        "speak": seconds(lambda: [engine.speak(SpeechRequest(text)) for text in texts]),
+        "align": seconds(lambda: [align(clip, text.words) for clip, text in zip(clips, texts, strict=True)]),
+        "measure": seconds(lambda: [measure(clip, words) for clip, words in zip(clips, aligned, strict=True)]),
+        "leak check": seconds(
+            lambda: [spoken_tags(c, t.words, list(t.tags)) for c, t in zip(clips, texts, strict=True)]
+        ),
+    }
+    return [
+        (f"{name}, 10 clips of {length / 10:.1f} s", took, f"{took / length:.3f} x real time")
+        for name, took in rows.items()
+    ]
+
+
+def main() -> None:
+    rows = [*placement_rows(), *audio_rows()]
+    full = cold()
+    rows += [("book, cold (environments exist)", full, "1")]
+    for name, took in (
+        ("book, nothing changed", seconds(build)),
+        ("book, one prose page changed", with_changed_page()),
+    ):
+        rows.append((name, took, f"{took / full:.3f} x cold"))
+    print_table(f"Benchmarks on {machine()}", ["what", "seconds", "ratio"], [(n, f"{s:.2f}", r) for n, s, r in rows])
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_json(
+        RESULTS / "bench.json",
+        {"machine": machine(), "rows": [{"what": n, "seconds": s, "ratio": r} for n, s, r in rows]},
+    )
+    print(f"written to {Path(RESULTS / 'bench.json').relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The built site, as files and in a real browser. `make test` builds it first."""
+
+import json
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from harness.paths import BUILD, NOTEBOOKS
+from harness.report.numbers import load
+
+HTML = BUILD / "html"
+SCREENSHOTS = BUILD / "screenshots"
+CHAPTERS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+PAGES = (
+    sorted(str(p.relative_to(HTML)) for p in HTML.rglob("*.html") if "_static" not in p.parts) if HTML.is_dir() else []
+)
+PROSE = [page for page in PAGES if page not in ("search.html", "genindex.html")]
+MAX_PAGE_BYTES, MAX_LANDING_BYTES = 3_000_000, 500_000
+
+
+class Elements(HTMLParser):
+    """All start tags with their attributes, and the text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.found, self.text = [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_site_has_every_chapter():
+    assert PAGES, "the site is not built: make book"
+    assert {f"notebooks/{chapter}.html" for chapter in CHAPTERS} | {"index.html"} <= set(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_loaded_from_another_host(page):
+    loading = {"script": "src", "img": "src", "iframe": "src", "audio": "src", "source": "src"}
+    for tag, attributes in Elements(HTML / page).found:
+        url = attributes.get(loading.get(tag, ""), "") or ""
+        if tag == "link" and attributes.get("rel") not in ("canonical", "next", "prev", "search", "author", "index"):
+            url = attributes.get("href", "")
+        assert not url.startswith(("http:", "https:", "//")), f"{tag} loads {url}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_local_links_lead_somewhere(page):
+    here = HTML / page
+    for tag, attributes in Elements(here).found:
+        link = urlsplit(attributes.get("href") or "")
+        if tag != "a" or link.scheme or link.netloc:
+            continue
+        target = (here.parent / unquote(link.path)).resolve() if link.path else here
+        assert target.exists(), f"{page} links to {link.path}"
+        if link.fragment and target.suffix == ".html":
+            ids = {attrs.get("id") for _, attrs in Elements(target).found}
+            assert unquote(link.fragment) in ids, f"{page} links to {link.path}#{link.fragment}"
+
+
+@pytest.mark.parametrize("page", PROSE)
+def test_figures_have_text_alternatives_and_numbers_are_filled_in(page):
+    elements = Elements(HTML / page)
+    for tag, attributes in elements.found:
+        if tag == "img" and "harness-figure" in (attributes.get("class") or ""):
+            assert len(attributes.get("alt") or "") > 40
+        if tag == "audio":
+            assert attributes.get("aria-label")
+    text = " ".join(elements.text)
+    assert "{{" not in text and "Traceback" not in text
+    limit = MAX_LANDING_BYTES if page == "index.html" else MAX_PAGE_BYTES
+    assert (HTML / page).stat().st_size < limit
+
+
+def test_prose_quotes_the_result_files():
+    text = re.sub(r"\s+", " ", " ".join(Elements(HTML / "index.html").text))
+    figures = load()
+    for chapter, name in (
+        ("ch07", "micro_f1"),
+        ("ch07", "rules_f1"),
+        ("ch10", "worst_false_positive"),
+        ("ch01", "where"),
+    ):
+        assert str(figures[chapter][name]) in text
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_chapter_carries_its_parameter_box(chapter):
+    text = " ".join(Elements(HTML / "notebooks" / f"{chapter}.html").text)
+    assert "Rerun this page with other parameters" in text
+    assert f"papermill notebooks/{chapter}.ipynb out.ipynb" in re.sub(r"\s+", " ", text)
+    assert json.loads((NOTEBOOKS / f"{chapter}.ipynb").read_text())["metadata"]["kernelspec"]["name"] in (
+        "python3",
+        "boson",
+    )
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------------
+
+
+def find_browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = find_browser()
+    if path is None:
+        assert not os.environ.get("CI"), "CI must have a browser"
+        pytest.skip("no Chromium on this machine: install it, or name it in CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        chromium = playwright.chromium.launch(executable_path=path, args=options)
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser, page, scheme="light", width=1280):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    tab = context.new_page()
+    tab.goto((HTML / page).as_uri())
+    return context, tab
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", PROSE)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_a_page_opens_cleanly(browser, page, scheme, width):
+    context, tab = open_page(browser, page, scheme, width)
+    problems, outside = [], []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("request", lambda request: outside.append(request.url) if request.url.startswith("http") else None)
+    tab.reload()
+    tab.wait_for_timeout(200)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=SCREENSHOTS / f"{Path(page).with_suffix('').as_posix().replace('/', '-')}-{scheme}-{width}.png")
+    scrolls = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    context.close()
+    assert (problems, outside, scrolls <= 0) == ([], [], True)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["index.html", *(f"notebooks/{chapter}.html" for chapter in CHAPTERS)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_violation(browser, page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    context, tab = open_page(browser, page, scheme)
+    results = Axe().run(tab, options={"preload": False, "resultTypes": ["violations"]}).response
+    context.close()
+    serious = [
+        f"{v['id']}: {v['nodes'][0]['html'][:160]}"
+        for v in results["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert not serious, "\n".join(serious)
+
+
+@pytest.mark.browser
+def test_the_parameter_box_opens_and_the_player_takes_the_keyboard(browser):
+    context, tab = open_page(browser, "notebooks/10_audio_prosody.html")
+    box = tab.locator(".parameter-box")
+    assert not box.locator("table").is_visible()
+    box.locator(".toggle-button, button, summary").first.click()
+    assert box.locator("table").is_visible()
+    player = tab.locator("figure.clip audio").first
+    player.focus()
+    assert tab.evaluate("document.activeElement.tagName") == "AUDIO"
+    assert tab.evaluate("document.activeElement.duration || document.activeElement.currentSrc.length") > 0
+    context.close()
