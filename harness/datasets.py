@@ -344,8 +344,3 @@ def fetch(name: str, *, report: Callable[[str], None] = print) -> list[Path]:
         report(f"{file.path}: downloaded to {target}")
         paths.append(target)
     return paths
-
-
-def embedded_checksums() -> dict[str, str]:
-    """Checksums of the embedded example files, for manifests."""
-    return {path.name: sha256(path) for path in sorted((DATA / "examples").glob("*.jsonl"))}

@@ -8,11 +8,15 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
 from harness.paths import ROOT
+from harness.records import digest
 
 PACKAGES = (
     "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
     "praat-parselmouth", "boson_multimodal",
 )  # fmt: skip
+
+
+_ABOVE = ("cli", "report", "chapters")
 
 
 def package_versions() -> dict[str, str]:
@@ -33,6 +37,14 @@ def git_state() -> tuple[str, bool | None]:
         return revision, bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         return "unknown", None
+
+
+def code_digest() -> str:
+    """Hash of the package code that can change a measurement: everything below the reports, chapters and commands."""
+    package = ROOT / "harness"
+    sources = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in _ABOVE]
+    parts = (part for path in sources for part in (str(path.relative_to(package)), path.read_text(encoding="utf-8")))
+    return digest(*parts)
 
 
 def machine() -> str:

@@ -17,6 +17,7 @@ def run(
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder; _build/results/NAME by default.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 for one a core.")] = -1,
+    replace: Annotated[bool, typer.Option("--replace", help="Empty the folder if it holds something else.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Tag, speak and score: every tagger by every engine on every sentence.
@@ -30,7 +31,7 @@ def run(
     spec = load_experiment(experiment)
     folder = out or RESULTS / spec.name
     with progress_bar("Sentences") as update:
-        summary = run_experiment(spec, folder, jobs=jobs, progress=update)
+        summary = run_experiment(spec, folder, jobs=jobs, progress=update, replace=replace)
     if as_json:
         print_json(summary)
     else:

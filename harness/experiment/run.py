@@ -7,6 +7,7 @@ complete. A run may be killed at any moment: starting it again does what is left
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,18 +16,18 @@ from typing import Any, ClassVar
 
 from filelock import FileLock, Timeout
 
-from harness.datasets import embedded_checksums, sha256
 from harness.engines import make_engine
 from harness.errors import DataError
-from harness.experiment.spec import GOLD, Experiment, load_sentences
+from harness.experiment.spec import GOLD, Experiment, data_checksums, load_sentences
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
-from harness.manifest import git_state, machine, package_versions
-from harness.paths import relative
+from harness.manifest import code_digest, git_state, machine, package_versions
 from harness.records import Clip, Outcome, Prediction, Record, RunManifest, TextRecord
 from harness.store import Store, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
+
+IDENTITY = "experiment.json"  # what the folder belongs to
 
 
 class UnitDone(Record):
@@ -49,6 +50,7 @@ def run(
     *,
     jobs: int = -1,
     progress: Callable[[int, int], None] | None = None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Run an experiment, or what is left of it, and return its summary.
 
@@ -61,32 +63,29 @@ def run(
         Worker processes; -1 for one a core.
     progress : callable, optional
         Called with units done and units in all.
+    replace : bool
+        Whether a folder that holds something else is emptied and used, instead of refused.
 
     Raises
     ------
     DataError
-        If the folder holds another experiment, or another run is writing into it.
+        If the folder holds another experiment, or the same on other data or by other code, or if another run is
+        writing into it.
     """
     folder = Path(folder)
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            return _run_locked(experiment, folder, jobs, progress or (lambda done, total: None))
+            return _run_locked(experiment, folder, jobs, progress or (lambda done, total: None), replace)
     except Timeout as error:
         raise DataError("another run is writing into this folder", path=folder,
                         remedy="wait for it, or choose another --out") from error  # fmt: skip
 
 
-def _run_locked(experiment, folder: Path, jobs: int, progress) -> dict[str, Any]:
-    spec = experiment.model_dump(mode="json", by_alias=True)
-    spec_file = folder / "experiment.json"
-    if spec_file.exists() and read_json(spec_file) != spec:
-        raise DataError(
-            "this folder holds another experiment", path=folder, remedy="choose another --out, or remove it"
-        )
+def _run_locked(experiment, folder: Path, jobs: int, progress, replace: bool) -> dict[str, Any]:
+    _claim(experiment, folder, replace)
     if (folder / "manifest.json").exists():
         return read_json(folder / "summary.json")
-    write_json(spec_file, spec)
     begun = time.monotonic()
     sentences = load_sentences(experiment)
     predictions = _predict(experiment, sentences, Store(folder / "predictions.jsonl", Prediction))
@@ -115,6 +114,33 @@ def _run_locked(experiment, folder: Path, jobs: int, progress) -> dict[str, Any]
     _write_manifest(experiment, folder, len(sentences), len(clips), len(outcomes), failed, time.monotonic() - begun)
     (folder / "units.jsonl").unlink(missing_ok=True)
     return summary
+
+
+def _claim(experiment, folder: Path, replace: bool) -> None:
+    """Make the folder this experiment's: new, or begun by the same experiment on the same data by the same code."""
+    identity = {
+        "experiment": experiment.model_dump(mode="json", by_alias=True),
+        "data": data_checksums(experiment),
+        "code": code_digest(),
+    }
+    file = folder / IDENTITY
+    if file.exists() and (found := read_json(file)) != identity:
+        if not replace:
+            differs = [name for name in identity if found.get(name) != identity[name]]
+            what = {
+                "experiment": "another experiment",
+                "data": "results on other data",
+                "code": "results of other code",
+            }
+            raise DataError(
+                f"this folder holds {what[differs[0]]}", path=folder, remedy="choose another --out, or remove it"
+            )
+        for path in folder.iterdir():
+            if path.is_file() and path.name != ".lock":
+                path.unlink()
+        shutil.rmtree(folder / "clips", ignore_errors=True)
+        (folder / "clips").mkdir()
+    write_json(file, identity)
 
 
 def _predict(
@@ -149,12 +175,10 @@ def _write_manifest(
 ) -> None:
     revision, dirty = git_state()
     engines = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
-    source = Path(experiment.sentences)
-    data = embedded_checksums() if experiment.sentences in ("train", "heldout") else {relative(source): sha256(source)}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=experiment.model_dump(mode="json", by_alias=True), packages=package_versions(), git_revision=revision,
-        git_dirty=dirty, data=data, seeds=[experiment.seed], revisions=engines, machine=machine(),
+        git_dirty=dirty, data=data_checksums(experiment), seeds=[experiment.seed], revisions=engines, machine=machine(),
         counts={"sentences": sentences, "clips": clips, "outcomes": outcomes, "failed": failed, "seconds": round(seconds)},
     )  # fmt: skip
     write_json(folder / "manifest.json", manifest.model_dump(mode="json", by_alias=True))

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.datasets import load_examples
+from harness.datasets import examples_file, sha256
 from harness.errors import DataError
-from harness.paths import ROOT
+from harness.paths import ROOT, relative
 from harness.records import TextRecord
 from harness.store import read_jsonl
 
@@ -110,13 +110,26 @@ def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experime
     return experiment
 
 
-def load_sentences(experiment: Experiment) -> list[TextRecord]:
-    """The sentences of an experiment: an embedded set (`train`, `heldout`) or a JSON Lines file with ``id`` and ``text``."""
+def data_checksums(experiment: Experiment) -> dict[str, str]:
+    """Checksum of the file that the sentences come from."""
+    path = sentences_file(experiment)
+    return {relative(path): sha256(path)}
+
+
+def sentences_file(experiment: Experiment) -> Path:
+    """The JSON Lines file of an experiment's sentences; a relative path is seen from the project's root."""
     if experiment.sentences in ("train", "heldout"):
-        records = [TextRecord(id=e.id, text=e.text, group=e.group) for e in load_examples(experiment.sentences)]  # type: ignore[arg-type]
-    else:
-        path = Path(experiment.sentences)
-        records = read_jsonl(path if path.is_absolute() else ROOT / path, TextRecord)
+        return examples_file(experiment.sentences)  # type: ignore[arg-type]
+    path = ROOT / experiment.sentences
+    if not path.is_file():
+        raise DataError("the experiment's sentences cannot be read: no such file", path=path,
+                        remedy="`sentences` is train, heldout, or a JSON Lines file")  # fmt: skip
+    return path
+
+
+def load_sentences(experiment: Experiment) -> list[TextRecord]:
+    """The sentences of an experiment: lines with ``id`` and ``text``."""
+    records = read_jsonl(sentences_file(experiment), TextRecord)
     if not records:
-        raise DataError("there are no sentences to speak", path=experiment.sentences)
+        raise DataError("there are no sentences to speak", path=sentences_file(experiment))
     return records[: experiment.limit]

@@ -59,6 +59,22 @@ def test_a_finished_run_is_not_run_again_and_another_is_refused(finished):
         run(small(seed=1), folder)
 
 
+def test_other_code_or_data_is_refused_or_replaced(tmp_path, monkeypatch):
+    sentences = tmp_path / "s.jsonl"
+    sentences.write_text('{"id": "b", "text": "We <pause_long> go on with it"}\n')
+    spec, folder = small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run"
+    run(spec, folder, jobs=1)
+    monkeypatch.setattr("harness.experiment.run.code_digest", lambda: "other")
+    with pytest.raises(DataError, match="results of other code"):
+        run(spec, folder)
+    before = (folder / "manifest.json").stat().st_mtime_ns
+    run(spec, folder, jobs=1, replace=True)
+    assert (folder / "manifest.json").stat().st_mtime_ns > before
+    sentences.write_text('{"id": "b", "text": "We go on <pause_long> with it"}\n')
+    with pytest.raises(DataError, match="results on other data"):
+        run(spec, folder)
+
+
 def test_two_runs_into_one_folder(tmp_path):
     from filelock import FileLock
 
