@@ -78,8 +78,18 @@ def _wav_is_cut(path: Path) -> bool:
 
 
 def write_wav(path: str | Path, audio: Audio) -> None:
-    """Write 16-bit mono WAV; samples beyond full scale are clipped."""
+    """Write 16-bit mono WAV; samples beyond full scale are clipped.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
     import soundfile
 
     samples = np.clip(audio.samples, -1, 1)
-    soundfile.write(str(path), samples, audio.sample_rate, subtype="PCM_16", format="WAV")
+    try:
+        soundfile.write(str(path), samples, audio.sample_rate, subtype="PCM_16", format="WAV")
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise DataError("the audio file cannot be written", path=path,
+                        remedy="check that the folder exists and has room") from error  # fmt: skip

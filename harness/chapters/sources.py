@@ -18,8 +18,13 @@ def code_dependencies(notebook: Path) -> list[Path]:
     Imports inside functions are followed too. Taggers and engines are loaded by name, so importing one of those
     packages counts as importing all of it.
     """
+    return module_dependencies(*(name for name in _imports(notebook) if name.split(".")[0] == "harness"))
+
+
+def module_dependencies(*names: str) -> list[Path]:
+    """Source files of the given modules and of all that they import; see `code_dependencies`."""
     graph = _import_graph()
-    pending = {name for name in _imports(notebook) if name.split(".")[0] == "harness"}
+    pending = set(names)
     reached: set[str] = set()
     while pending:
         name = pending.pop()

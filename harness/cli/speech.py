@@ -22,17 +22,13 @@ def say(
     from harness.audio import write_wav
     from harness.engines import SpeechRequest, make_engine
     from harness.engines.dialects import DIALECTS
-    from harness.errors import DataError
     from harness.tagged import TaggedText
 
     tagged = TaggedText.parse(text)
     chosen = make_engine(engine)
     speech = chosen.speak(SpeechRequest(tagged, voice, seed))
     lost = DIALECTS[chosen.dialect].lost(tagged)
-    try:
-        write_wav(out, speech.audio)
-    except OSError as error:
-        raise DataError(f"cannot be written: {error}", path=out) from error
+    write_wav(out, speech.audio)
     if as_json:
         words = [word.model_dump() for word in speech.words or ()]
         print_json({"audio": str(out), "seconds": round(speech.audio.seconds, 3), "sample_rate": speech.audio.sample_rate,

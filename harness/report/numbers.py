@@ -12,10 +12,12 @@ from typing import Any
 from harness.chapters.parameters import check_values, declared, profile_values
 from harness.chapters.run import NUMBERS, results_folder
 from harness.errors import DataError
-from harness.paths import BUILD, NOTEBOOKS
+from harness.paths import BUILD, NOTEBOOKS, RESULTS
+from harness.report.text import interval
 from harness.store import read_json, write_json
 
 COLLECTED = BUILD / "numbers.json"
+QUICKSTART = RESULTS / "quickstart"
 
 
 def collect(profile: str = "ci") -> dict[str, Any]:
@@ -35,8 +37,20 @@ def collect(profile: str = "ci") -> dict[str, Any]:
                 "the chapter has published no numbers", path=path, remedy=f"make chapter N={notebook.stem[:2]}"
             )
         gathered[f"ch{notebook.stem[:2]}"] = read_json(path)
+    if (QUICKSTART / "manifest.json").is_file():
+        gathered["quickstart"] = _run_numbers(read_json(QUICKSTART / "summary.json"))
     write_json(COLLECTED, gathered)
     return gathered
+
+
+def _run_numbers(summary: dict[str, Any]) -> dict[str, Any]:
+    """Figures of a run's summary, for prose."""
+    [(engine, figures)] = summary["engines"].items()
+    numbers: dict[str, Any] = {"sentences": summary["sentences"], "engine": engine}
+    for tagger, both in figures["end_to_end"].items():
+        for rate in ("recall", "precision"):
+            numbers[f"{tagger}_{rate}"] = interval(both[rate], both[f"{rate}_low"], both[f"{rate}_high"])
+    return numbers
 
 
 def load(path: Path = COLLECTED) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from harness.report.numbers import load
 def setup(app: Any) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("config-inited", configure)
+    app.connect("html-page-context", drop_repeated_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -32,6 +33,18 @@ def configure(app: Any, config: Any) -> None:
         options.pop("repository_url", None)
     config.html_theme_options = options
     config.html_context = {**config.html_context, "source_type": "github"} if url else config.html_context
+
+
+def drop_repeated_scripts(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Keep one of equal scripts: theme and Jupyter Book both add sphinx-thebe's, and its second copy is an error."""
+    seen: set[str] = set()
+    kept = []
+    for script in context.get("script_files", []):
+        key = str((getattr(script, "filename", script) or "", sorted(getattr(script, "attributes", {}).items())))
+        if key not in seen:
+            seen.add(key)
+            kept.append(script)
+    context["script_files"] = kept
 
 
 def repository_url() -> str:

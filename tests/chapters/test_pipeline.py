@@ -145,6 +145,7 @@ def test_numbers_are_gathered_from_the_profiles_runs_only(chapter, tmp_path, mon
     from harness.chapters.run import ChapterRun
 
     monkeypatch.setattr(numbers, "COLLECTED", tmp_path / "numbers.json")
+    monkeypatch.setattr(numbers, "QUICKSTART", tmp_path / "none")
     with pytest.raises(DataError, match="published no numbers"):
         numbers.collect()
     ChapterRun("01_small", {"profile": "ci", "number": 1}).numbers(figure="1")

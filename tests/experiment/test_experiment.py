@@ -64,7 +64,7 @@ def test_other_code_or_data_is_refused_or_replaced(tmp_path, monkeypatch):
     sentences.write_text('{"id": "b", "text": "We <pause_long> go on with it"}\n')
     spec, folder = small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run"
     run(spec, folder, jobs=1)
-    monkeypatch.setattr("harness.experiment.run.code_digest", lambda: "other")
+    monkeypatch.setattr("harness.experiment.runner.code_digest", lambda: "other")
     with pytest.raises(DataError, match="results of other code"):
         run(spec, folder)
     before = (folder / "manifest.json").stat().st_mtime_ns

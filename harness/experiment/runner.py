@@ -133,7 +133,9 @@ def _claim(experiment, folder: Path, replace: bool) -> None:
                 "code": "results of other code",
             }
             raise DataError(
-                f"this folder holds {what[differs[0]]}", path=folder, remedy="choose another --out, or remove it"
+                f"this folder holds {what[differs[0]]}",
+                path=folder,
+                remedy="choose another --out, or add --replace to start over",
             )
         for path in folder.iterdir():
             if path.is_file() and path.name != ".lock":
