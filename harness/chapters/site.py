@@ -32,6 +32,8 @@ def build() -> str:
         str(Path(sys.executable).parent / "jupyter-book"), "build", str(STAGE), "--config", str(ROOT / "_config.yml"),
         "--toc", str(BOOK / "_toc.yml"), "--path-output", str(ROOT), "-W", "-n", "--keep-going",
     ]  # fmt: skip
+    if _everything_is_stale():
+        command.append("--all")
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with LOG.open("w") as log:
         result = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
@@ -41,3 +43,16 @@ def build() -> str:
         raise SiteFailed("the site was not built cleanly:\n  " + "\n  ".join(warnings[:20] or lines[-10:]),
                          path=relative(LOG))  # fmt: skip
     return f"open {relative(HTML / 'index.html')}"
+
+
+def _everything_is_stale() -> bool:
+    """Whether something changed that Sphinx does not track for each page: style sheets and images, or our extension."""
+    index = HTML / "index.html"
+    if not index.is_file():
+        return False
+    files = [path for path in (STAGE / "_static").rglob("*") if path.is_file()]
+    copies = [HTML / path.relative_to(STAGE) for path in files]
+    extension = ROOT / "harness" / "report" / "site.py"
+    return extension.stat().st_mtime > index.stat().st_mtime or any(
+        not copy.is_file() or copy.read_bytes() != path.read_bytes() for path, copy in zip(files, copies, strict=True)
+    )
