@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +86,7 @@ def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chap
         f"| `{p.name}` | {p.type} | {_cell(p.meaning)} | `{p.default!r}` | {_cell(p.allowed)} | `{values.get(p.name, p.default)!r}` |"
         for p in parameters.values()
     ]
-    example = next((p for p in parameters.values() if p.name != "profile"), None)
-    other = _another_value(example) if example else ""
+    other = next((line for p in parameters.values() if p.name != "profile" and (line := _another_value(p))), "")
     return "\n".join(
         [
             ":::{admonition} Rerun this page with other parameters",
@@ -99,7 +97,7 @@ def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chap
             *rows,
             "",
             "```bash",
-            f"papermill notebooks/{chapter}.ipynb out.ipynb{other}",
+            f".venv/bin/papermill notebooks/{chapter}.ipynb out.ipynb{other}",
             f'make chapter N={chapter[:2]} ARGS="{other.strip()}"   # the same, into a results folder of its own',
             "```",
             ":::",
@@ -108,8 +106,11 @@ def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chap
 
 
 def _another_value(parameter: Parameter) -> str:
-    others: Iterable[Any] = parameter.choices or ([parameter.low] if parameter.low is not None else [parameter.default])
-    value = next((other for other in others if str(other) != str(parameter.default)), parameter.default)
+    """A papermill option that changes `parameter`; empty if its declaration names no other value."""
+    others: tuple[Any, ...] = parameter.choices or tuple(v for v in (parameter.low, parameter.high) if v is not None)
+    value = next((other for other in others if str(other) != str(parameter.default)), None)
+    if value is None:
+        return ""
     return f" -p {parameter.name} {int(value) if parameter.type == 'int' else value}"
 
 

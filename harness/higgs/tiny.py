@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +168,22 @@ def make_tiny_checkpoint(folder: Path, *, model_type: str = ORIGINAL_TYPE, weigh
     return folder
 
 
+def make_tiny_apart(folder: Path, *, seed: int = 0) -> Path:
+    """As `make_tiny_checkpoint` with weights, in a process of its own.
+
+    Making weights imports boson_multimodal, which registers its classes with transformers' Auto classes for the rest of
+    the process. Whoever wants to see what the Auto classes do without it must not have it imported.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.higgs.tiny", str(folder), "--seed", str(seed)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise NotAvailable(
+            (done.stderr.splitlines() or ["the checkpoint could not be made"])[-1].removeprefix("tiny: ")
+        )
+    return Path(folder)
+
+
 def _random_model(model_type: str, seed: int) -> Any:
     if model_type != ORIGINAL_TYPE:
         raise HarnessError(
@@ -182,3 +201,20 @@ def _random_model(model_type: str, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return HiggsAudioModel(HiggsAudioConfig.from_dict(tiny_config()))
+
+
+def main() -> int:
+    """Run ``python -m harness.higgs.tiny FOLDER``."""
+    parser = ArgumentParser("harness.higgs.tiny", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("folder", type=Path, help="where to write the checkpoint")
+    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
+    given = parser.parse_args()
+    try:
+        make_tiny_checkpoint(given.folder, seed=given.seed)
+    except HarnessError as error:
+        parser.exit(error.exit_code, f"tiny: {error}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,6 +40,7 @@ def outcome_table(outcomes: Mapping[str, Sequence[LoadOutcome]]) -> Html:
                 "stack": stack,
                 "loader": one.loader,
                 "result": f"loads {one.loaded}" if one.ok else one.exception,
+                "raised at": one.where.rpartition("/")[2],
                 "message": one.message.split("\n")[0][:120],
             }
             for stack, loaded in outcomes.items()
@@ -77,11 +78,13 @@ def realisation_table(per_tag: Mapping[str, Mapping[str, Any]]) -> Html:
                 "tag": tag,
                 "n": row["n"],
                 "hit": row["hit"],
+                "miss": row["miss"],
                 "wrong way": row["wrong_direction"],
                 "leaked": row["leaked"],
                 "unmeasurable": row["unmeasurable"],
                 "not expressible": row["not_expressible"],
                 "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
+                "placebos": row["placebo_n"],
                 "placebo rate": interval(row["false_positive"], row["fp_low"], row["fp_high"]),
             }
             for tag, row in per_tag.items()
