@@ -35,14 +35,28 @@ class Record(BaseModel):
         return self.model_dump_json(by_alias=True)
 
 
-class TextRecord(Record):
-    """A line with an id and a tagged text, as `harness score placement` reads it; more fields may stand beside them."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
-    SCHEMA: ClassVar[str] = "harness.text/1"
+class SentenceRecord(Record):
+    """A record about one tagged sentence, keyed by its id."""
 
     id: str = Field(min_length=1)
     text: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.id,)
+
+    @property
+    def tagged(self) -> TaggedText:
+        """The text, parsed."""
+        return TaggedText.parse(self.text)
+
+
+class TextRecord(SentenceRecord):
+    """A line with an id and a tagged text, as `harness score placement` reads it; more fields may stand beside them."""
+
+    model_config = ConfigDict(extra="ignore")
+    SCHEMA: ClassVar[str] = '{"id", "text"}'
+
     group: str | None = None
 
     @field_validator("id", mode="before")
@@ -50,35 +64,15 @@ class TextRecord(Record):
     def _number_as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.id,)
 
-    @property
-    def tagged(self) -> TaggedText:
-        """The text, parsed."""
-        return TaggedText.parse(self.text)
-
-
-class Example(Record):
+class Example(SentenceRecord):
     """A reference sentence: tagged text, the group it must stay together with, and its split."""
 
     SCHEMA: ClassVar[str] = "harness.example/1"
 
     schema_: Literal["harness.example/1"] = Field("harness.example/1", alias="schema")
-    id: str = Field(min_length=1)
-    text: str
     group: str
     split: Literal["train", "heldout", "seed"]
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.id,)
-
-    @property
-    def tagged(self) -> TaggedText:
-        """The text, parsed."""
-        return TaggedText.parse(self.text)
 
 
 class Prediction(Record):

@@ -7,37 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from harness.audio import read_audio
 from harness.errors import DataError, HarnessError
 from harness.prosody.scorer import TagScore, analyse, score_clip
-from harness.records import Arm, Outcome, Record, Verdict
+from harness.records import Arm, Outcome, TextRecord, Verdict
 from harness.store import iterate_jsonl
-from harness.tagged import TaggedText
 
 EXTERNAL = "external"  # engine and tagger of clips that come from elsewhere
 
 
-class AudioItem(Record):
+class AudioItem(TextRecord):
     """A line of a manifest; audio paths are relative to the manifest's folder."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
     SCHEMA: ClassVar[str] = '{"id", "text", "audio", "plain_audio": [...]}'
 
-    id: str = Field(min_length=1)
-    text: str
     audio: str
     plain_audio: list[str] = Field(default_factory=list)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.id,)
-
-    @property
-    def tagged(self) -> TaggedText:
-        """The text, parsed."""
-        return TaggedText.parse(self.text)
 
 
 @dataclass(frozen=True)

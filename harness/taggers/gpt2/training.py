@@ -84,7 +84,7 @@ def train(
     examples : sequence of Example
         One grouped fold of them is kept as dev set: it chooses the epoch (lowest dev loss) and the thresholds.
     folder : Path
-        An interrupted training in it is resumed from its last epoch; a finished one is replaced.
+        Made if it is missing; a tagger that is already there is replaced.
     log : callable, optional
         Called after each epoch with its figures: ``epoch``, ``loss``, ``eval_loss``, ``dev_f1``.
     progress : bool
@@ -158,6 +158,7 @@ def train(
 
     (folder / SUMMARY).unlink(missing_ok=True)
     checkpoints = folder / "checkpoints"
+    shutil.rmtree(checkpoints, ignore_errors=True)
     arguments = TrainingArguments(
         output_dir=str(checkpoints), num_train_epochs=config.epochs, seed=config.seed, data_seed=config.seed,
         per_device_train_batch_size=config.batch_size, per_device_eval_batch_size=32,
