@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import DataError
+from harness.paths import is_file
 
 MIN_SECONDS = 0.05  # less than the shortest word; nothing in it can be measured
 SILENCE_PEAK = 10 ** (-60 / 20)  # a clip whose loudest sample is below -60 dBFS holds no speech
@@ -46,8 +47,8 @@ def read_audio(path: str | Path) -> Audio:
     import soundfile
 
     path = Path(path)
-    if not path.is_file():
-        raise DataError("audio file is missing", path=path)
+    if not is_file(path):
+        raise DataError("audio file is missing, or not a file", path=path, remedy="paths are relative to the manifest")
     try:
         with soundfile.SoundFile(str(path)) as file:
             promised, rate = file.frames, file.samplerate

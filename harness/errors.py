@@ -43,7 +43,7 @@ class HarnessError(Exception):
         if self.path is None and self.line is not None:
             place = f"line {self.line}" + (f", column {self.column}" if self.column is not None else "")
         text = f"{place}: {self.message}" if place else self.message
-        return f"{text} ({self.remedy})" if self.remedy else text
+        return _printable(f"{text} ({self.remedy})" if self.remedy else text)
 
     def __reduce__(self):  # keyword-only arguments do not pickle by default; worker processes send errors back
         return _rebuild, (type(self), self.message, self.path, self.line, self.column, self.remedy)
@@ -57,6 +57,11 @@ class HarnessError(Exception):
             column=self.column,
             remedy=self.remedy,
         )
+
+
+def _printable(text: str) -> str:
+    """One line that cannot command a terminal: control characters of hostile input are written as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _rebuild(kind, message, path, line, column, remedy):

@@ -25,6 +25,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prosody-harness"
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether `path` is a file; False also for a path that the system refuses, such as one that is too long."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def relative(path: str | Path) -> str:
     """`path` as seen from the project's root, where it lies inside; for messages and records."""
     path = Path(path).resolve()

@@ -41,6 +41,15 @@ class SentenceRecord(Record):
     id: str = Field(min_length=1)
     text: str
 
+    @field_validator("id", "text")
+    @classmethod
+    def _encodable(cls, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a surrogate pair, which is no character") from None
+        return value
+
     @property
     def key(self) -> tuple[str, ...]:
         return (self.id,)
@@ -88,6 +97,11 @@ class Prediction(Record):
     @property
     def key(self) -> tuple[str, ...]:
         return (self.tagger, self.id)
+
+    @property
+    def tagged(self) -> TaggedText:
+        """The text, parsed."""
+        return TaggedText.parse(self.text)
 
 
 class Arm(str, Enum):

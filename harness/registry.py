@@ -108,5 +108,5 @@ class Registry(Generic[T]):
         factory = self.find(name)
         try:
             return factory(**options)
-        except TypeError as error:
+        except (TypeError, ValueError, AttributeError) as error:
             raise HarnessError(f"the {self.kind} {name!r} does not take these options: {error}") from error

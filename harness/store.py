@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -66,8 +66,10 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
                         remedy="save the file as UTF-8") from error  # fmt: skip
     try:
         fields = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+    except (ValueError, RecursionError) as error:
+        reason = (
+            "nested too deeply" if isinstance(error, RecursionError) else getattr(error, "msg", "a number is too long")
+        )
         raise DataError(f"not JSON: {reason}", path=path, line=number,
                         remedy="one JSON object a line") from error  # fmt: skip
     if not isinstance(fields, dict):
@@ -145,6 +147,13 @@ class Store(Generic[R]):
             os.fsync(handle.fileno())
         self._records.update(fresh)
 
+    def keep(self, wanted: Callable[[R], bool]) -> None:
+        """Drop the records that are not wanted, from memory and from the file."""
+        kept = {key: record for key, record in self._records.items() if wanted(record)}
+        if len(kept) < len(self._records):
+            self._records = kept
+            self.finish()
+
     def finish(self) -> None:
         """Rewrite the file sorted by key, atomically."""
         write_atomic(self.path, "".join(record.line() + "\n" for record in self.records()))
@@ -153,7 +162,12 @@ class Store(Generic[R]):
 def write_atomic(path: str | Path, text: str) -> None:
     """Write `text` so that a reader sees the old file or the new one, never half of it."""
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror}", path=path, remedy="check that the folder exists"
+        ) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             handle.write(text)
@@ -163,6 +177,9 @@ def write_atomic(path: str | Path, text: str) -> None:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise DataError(f"cannot be written: {error.strerror}", path=path) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

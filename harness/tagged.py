@@ -182,6 +182,26 @@ def escape(text: str) -> str:
     return _SHAPE.sub(lambda found: found.group("escape") + "\\" + found.group("tag"), text)
 
 
+def retag(source: str, text: TaggedText) -> str:
+    r"""Put the tags of `text` into the string its words came from, whose white space is kept.
+
+    >>> retag("We  guarantee\\t30%", TaggedText(["We", "guarantee", "30%"], [(1, Tag.EMPH)]))
+    'We  <emph> guarantee\\t30%'
+
+    If `source` holds tags of its own, they are replaced, and so is the white space.
+    """
+    if TaggedText.parse(source) != text.stripped():
+        return text.format()
+    by_slot = text.by_slot()
+    parts, position = [], 0
+    for slot, word in enumerate(re.finditer(r"\S+", source)):
+        tags = "".join(f"{tag} " for tag in by_slot.get(slot, ()))
+        parts += [source[position : word.start()], tags, word.group()]
+        position = word.end()
+    closing = "".join(f" {tag}" for tag in by_slot.get(len(text.words), ()))
+    return "".join(parts) + closing + source[position:]
+
+
 def _pieces(chunk: str) -> Iterable[tuple[str, str, int]]:
     """Cut a run of non-space characters into ("text" | "tag", piece, offset); escapes are consumed."""
     position = 0

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import TagError
-from harness.tagged import TAGS, Tag, TaggedText
+from harness.tagged import TAGS, Tag, TaggedText, retag
 
 characters = st.one_of(
     st.sampled_from(
@@ -103,6 +103,14 @@ def test_the_phrase_of_a_contour_ends_at_punctuation_or_a_pause():
     assert text.phrase_end(5) == 7
     assert text.phrase_end(8) == 7
     assert TaggedText.parse("no end here").phrase_end(1) == 2
+
+
+def test_tags_go_into_the_source_and_leave_its_white_space():
+    source = "\tWe  guarantee 30% \\\\<b> "
+    text = TaggedText(TaggedText.parse(source).words, [(0, Tag.PAUSE_LONG), (1, Tag.EMPH), (4, Tag.PAUSE_SHORT)])
+    assert retag(source, text) == "\t<pause_long> We  <emph> guarantee 30% \\\\<b> <pause_short> "
+    assert TaggedText.parse(retag(source, text)) == text
+    assert retag("We <emph>  go", TaggedText(["We", "go"], [(0, Tag.EMPH)])) == "<emph> We go"
 
 
 def test_errors_survive_a_worker_process():

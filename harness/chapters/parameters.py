@@ -85,9 +85,10 @@ def notebook_path(chapter: str) -> Path:
     HarnessError
         If there is none; the message lists those there are.
     """
-    found = sorted(NOTEBOOKS.glob(f"{chapter}.ipynb")) or sorted(NOTEBOOKS.glob(f"{chapter}_*.ipynb"))
+    every = sorted(NOTEBOOKS.glob("*.ipynb"))
+    found = [path for path in every if chapter in (path.stem, path.stem.split("_")[0])]
     if len(found) != 1:
-        names = ", ".join(path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb")))
+        names = ", ".join(path.stem for path in every)
         raise HarnessError(f"no chapter is called {chapter!r}", remedy=f"choose one of: {names}")
     return found[0]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -11,10 +14,13 @@ from harness import __version__
 from harness.cli import chapters, data, doctor, runs, scoring, speech, taggers
 from harness.errors import HarnessError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Place prosody tags, speak them, and measure whether they can be heard.\n\n"
     'Start with `harness doctor`, then `harness say "We <emph> guarantee 30% savings" -o x.wav`.',
@@ -41,14 +47,26 @@ def main() -> None:
 
     0: done. 1: finished with failures. 2: bad usage or input. 130: interrupted; what was done is kept.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly end, so that worker processes end too
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     try:
         app()
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("harness: interrupted; what was finished is kept", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output left early, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _leave(str(error), error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _leave(f"{where}{error.strerror or error}", 2)
+    except SystemExit as error:  # typer turns an interrupt into 130, and a reader who left early into 1
+        if error.code == INTERRUPTED:
+            _leave("interrupted; what was finished is kept", INTERRUPTED)
+        if error.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise SystemExit(0) from None
+        raise
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(f"harness: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
+from harness.errors import HarnessError
 from harness.report.text import interval
 
 
@@ -30,8 +31,11 @@ def run(
 
     spec = load_experiment(experiment)
     folder = out or RESULTS / spec.name
-    with progress_bar("Sentences") as update:
-        summary = run_experiment(spec, folder, jobs=jobs, progress=update, replace=replace)
+    try:
+        with progress_bar("Sentences") as update:
+            summary = run_experiment(spec, folder, jobs=jobs, progress=update, replace=replace)
+    except HarnessError as error:
+        raise error if error.path else error.at(experiment) from error
     if as_json:
         print_json(summary)
     else:
@@ -49,5 +53,7 @@ def run(
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)
         typer.echo(f"results: {relative(folder)}")
     if summary["failed_units"]:
-        typer.echo(f"{summary['failed_units']} sentences failed; their tags count as unmeasurable", err=True)
+        for reason, count in summary["failures"].items():
+            typer.echo(f"failed: {count} x {reason}", err=True)
+        typer.echo("the tags of failed sentences count as unmeasurable; the same command tries them again", err=True)
         raise typer.Exit(1)

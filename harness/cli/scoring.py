@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
+from harness.errors import DataError
 from harness.report.text import interval
 
 app = typer.Typer(no_args_is_help=True, help="Score tags in text, or tags in audio.")
@@ -19,7 +20,7 @@ def placement(
     gold: Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help='Reference: lines {"id", "text": "tagged text"}.')],
     predicted: Annotated[Path, typer.Argument(metavar="PRED.jsonl", help="Prediction: the same ids, in any order.")],
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Precision, recall and F1 of predicted tags, per tag and overall, with 95 % intervals.
@@ -31,6 +32,8 @@ def placement(
     from harness.store import read_jsonl
 
     reference = read_jsonl(gold, TextRecord)
+    if not reference:
+        raise DataError("there are no sentences to score", path=gold)
     paired = pair_up(reference, read_jsonl(predicted, TextRecord), predicted)
     groups = [record.group for record in reference]
     clusters = [group for group in groups if group] if all(groups) else None
@@ -72,6 +75,10 @@ def audio(
     from harness.prosody.summary import per_tag, reasons
     from harness.store import write_atomic
 
+    if out and (out.resolve() == manifest.resolve() or not out.parent.is_dir() or out.is_dir()):
+        raise DataError(
+            "the outcomes cannot be written here", path=out, remedy="--out is a new file in a folder that exists"
+        )
     with progress_bar("Clips") as update:
         scores = score_manifest(manifest, check_leaks=leaks, progress=update)
     table = per_tag(scores.outcomes)

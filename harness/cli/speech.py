@@ -22,8 +22,11 @@ def say(
     from harness.audio import write_wav
     from harness.engines import SpeechRequest, make_engine
     from harness.engines.dialects import DIALECTS
+    from harness.errors import DataError
     from harness.tagged import TaggedText
 
+    if str(out) == "-":
+        raise DataError("audio is not written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
     chosen = make_engine(engine)
     speech = chosen.speak(SpeechRequest(tagged, voice, seed))

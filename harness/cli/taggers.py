@@ -20,7 +20,9 @@ def tag(
         str, typer.Argument(metavar="[FILE]", help="Text file, one sentence a line; `-` for standard input.")
     ] = "-",
     tagger: Annotated[str, typer.Option(help="Which tagger: see `harness doctor`.")] = "gpt2",
-    base_model: Annotated[str, typer.Option(help="For gpt2: `embedded`, a folder, or a hub name.")] = "embedded",
+    base_model: Annotated[
+        str | None, typer.Option(help="For gpt2: `embedded` (default), a folder, or a hub name.")
+    ] = None,
     adapter: Annotated[Path | None, typer.Option(help="For gpt2: folder written by `harness train gpt2`.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print {"id", "text"} lines, as `harness score placement` reads.')
@@ -30,42 +32,43 @@ def tag(
 
     Example: `echo "We guarantee 30% savings" | harness tag --tagger rules`
     """
-    from harness.errors import DataError
-    from harness.tagged import TaggedText
+    from harness.errors import DataError, HarnessError
+    from harness.tagged import TaggedText, retag
     from harness.taggers import make_tagger
 
-    options: dict = {}
-    if tagger == "gpt2":
-        options = {"adapter": adapter} if adapter else {"base_model": base_model}
-    chosen = make_tagger(tagger, **options)
-    number = 0
+    if tagger != "gpt2" and (base_model or adapter):
+        raise HarnessError(f"--base-model and --adapter belong to gpt2, not to {tagger!r}")
+    options = {"adapter": adapter, "base_model": base_model} if tagger == "gpt2" else {}
+    chosen = make_tagger(tagger, **{name: value for name, value in options.items() if value})
+    place = "standard input" if source == "-" else source
     try:
         lines = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - closed on exit
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=source) from error
-    batch: list[TaggedText] = []
+    batch: list[str] = []
+    written = 0
 
     def flush() -> None:
-        nonlocal number
-        for text in chosen.tag(batch):
-            number += 1
-            print(
-                json.dumps({"id": str(number), "text": text.format()}, ensure_ascii=False) if as_json else text.format()
-            )
+        nonlocal written
+        tagged = chosen.tag([TaggedText.parse(line).stripped() for line in batch])
+        for line, text in zip(batch, tagged, strict=True):
+            written += 1
+            out = retag(line, text)
+            print(json.dumps({"id": str(written), "text": out}, ensure_ascii=False) if as_json else out)
         sys.stdout.flush()
         batch.clear()
 
-    for count, raw in enumerate(lines, start=1):
+    for number, raw in enumerate(lines, start=1):
         try:
-            batch.append(TaggedText.parse(raw.decode()).stripped())
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            TaggedText.parse(line)
         except UnicodeDecodeError as error:
             flush()
-            raise DataError("not UTF-8", path=source, line=count, remedy="save the file as UTF-8") from error
-        except Exception as error:
+            raise DataError("not UTF-8", path=place, line=number, remedy="save the text as UTF-8") from error
+        except HarnessError as error:
             flush()
-            if isinstance(error, DataError) or not hasattr(error, "at"):
-                raise
-            raise error.at(source, count) from error
+            raise error.at(place, number) from error
+        batch.append(line)
         if len(batch) == BATCH:
             flush()
     flush()
@@ -81,7 +84,9 @@ def train_gpt2(
     batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 4,
     lora_rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter's matrices.")] = 16,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without a lower dev loss before it stops.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the split, the order and the initial values.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of the split, the order and the initial values.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
 ) -> None:
     """Fine-tune a GPT-2 to copy a sentence and put the tags in.

@@ -7,10 +7,11 @@ complete. A run may be killed at any moment: starting it again does what is left
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,26 +19,35 @@ from filelock import FileLock, Timeout
 
 from harness.engines import make_engine
 from harness.errors import DataError
+from harness.experiment.folder import (
+    AUDIO,
+    CLIPS,
+    MANIFEST,
+    OUTCOMES,
+    PREDICTIONS,
+    START_OVER,
+    SUMMARY,
+    UNITS,
+    claim,
+    prepare,
+)
 from harness.experiment.spec import GOLD, Experiment, data_checksums, load_sentences
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
-from harness.manifest import code_digest, git_state, machine, package_versions
+from harness.manifest import git_state, machine, package_versions
 from harness.records import Clip, Outcome, Prediction, Record, RunManifest, TextRecord
 from harness.store import Store, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
 
-IDENTITY = "experiment.json"  # what the folder belongs to
-
 
 class UnitDone(Record):
-    """Marks a sentence that an engine has finished."""
+    """Marks a sentence that an engine has finished without failure."""
 
     SCHEMA: ClassVar[str] = "harness.unit/1"
 
     engine: str
     sentence: str
-    failed: bool
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -73,7 +83,11 @@ def run(
         writing into it.
     """
     folder = Path(folder)
-    (folder / "clips").mkdir(parents=True, exist_ok=True)
+    if jobs < -1 or jobs == 0:
+        raise DataError(
+            f"{jobs} worker processes are not possible", remedy="--jobs takes 1 or more, or -1 for one a core"
+        )
+    prepare(folder)
     try:
         with FileLock(folder / ".lock", timeout=0):
             return _run_locked(experiment, folder, jobs, progress or (lambda done, total: None), replace)
@@ -83,66 +97,69 @@ def run(
 
 
 def _run_locked(experiment, folder: Path, jobs: int, progress, replace: bool) -> dict[str, Any]:
-    _claim(experiment, folder, replace)
-    if (folder / "manifest.json").exists():
-        return read_json(folder / "summary.json")
+    claim(experiment, folder, replace)
+    if (folder / MANIFEST).exists() and (folder / SUMMARY).exists() and not (folder / UNITS).exists():
+        return read_json(folder / SUMMARY)
+    (folder / MANIFEST).unlink(missing_ok=True)
     begun = time.monotonic()
     sentences = load_sentences(experiment)
-    predictions = _predict(experiment, sentences, Store(folder / "predictions.jsonl", Prediction))
-    clips = Store(folder / "clips.jsonl", Clip)
-    outcomes = Store(folder / "outcomes.jsonl", Outcome)
-    done = Store(folder / "units.jsonl", UnitDone)
+    _check_voices(experiment)
+    try:
+        predictions = _predict(experiment, sentences, Store(folder / PREDICTIONS, Prediction))
+        clips, outcomes, done = (
+            Store(folder / CLIPS, Clip),
+            Store(folder / OUTCOMES, Outcome),
+            Store(folder / UNITS, UnitDone),
+        )
+    except DataError as error:
+        raise DataError(error.message, path=error.path, line=error.line, remedy=START_OVER) from error
+    for store in (clips, outcomes):  # leftovers of sentences that were interrupted, or that failed last time
+        store.keep(lambda record: (record.engine, record.sentence) in done)
     units = [
         Unit(engine, record.id, tuple((t.title, predictions[t.title, record.id]) for t in experiment.taggers), experiment,
-             folder / "clips")
+             folder / AUDIO)
         for engine in experiment.engines for record in sentences
     ]  # fmt: skip
     left = [unit for unit in units if (unit.engine.title, unit.sentence) not in done]
+    failed: list[UnitResult] = []
     progress(len(units) - len(left), len(units))
     for count, result in enumerate(_in_parallel(left, jobs), start=len(units) - len(left) + 1):
+        if result.failed:
+            failed.append(result)
+        else:
+            clips.add(result.clips)
+            outcomes.add(result.outcomes)
+            done.add([UnitDone(engine=result.unit.engine.title, sentence=result.unit.sentence)])
+        progress(count, len(units))
+    for result in failed:  # counted in this run's figures, and tried again by the next call
         clips.add(result.clips)
         outcomes.add(result.outcomes)
-        done.add([UnitDone(engine=result.unit.engine.title, sentence=result.unit.sentence, failed=result.failed)])
-        progress(count, len(units))
-    for store in (clips, outcomes):
-        store.finish()
-    failed = sum(record.failed for record in done.records())
+    clips.finish()
+    outcomes.finish()
     gold = {record.id: record.tagged for record in sentences}
     summary = summarise(experiment.name, gold, predictions, outcomes.records())
-    summary["failed_units"] = failed
-    write_json(folder / "summary.json", summary)
-    _write_manifest(experiment, folder, len(sentences), len(clips), len(outcomes), failed, time.monotonic() - begun)
-    (folder / "units.jsonl").unlink(missing_ok=True)
+    summary["failed_units"] = len(failed)
+    summary["failures"] = dict(Counter(result.reason for result in failed))
+    write_json(folder / SUMMARY, summary)
+    _write_manifest(
+        experiment, folder, len(sentences), len(clips), len(outcomes), len(failed), time.monotonic() - begun
+    )
+    if failed:
+        done.finish()
+    else:
+        (folder / UNITS).unlink(missing_ok=True)
     return summary
 
 
-def _claim(experiment, folder: Path, replace: bool) -> None:
-    """Make the folder this experiment's: new, or begun by the same experiment on the same data by the same code."""
-    identity = {
-        "experiment": experiment.model_dump(mode="json", by_alias=True),
-        "data": data_checksums(experiment),
-        "code": code_digest(),
-    }
-    file = folder / IDENTITY
-    if file.exists() and (found := read_json(file)) != identity:
-        if not replace:
-            differs = [name for name in identity if found.get(name) != identity[name]]
-            what = {
-                "experiment": "another experiment",
-                "data": "results on other data",
-                "code": "results of other code",
-            }
+def _check_voices(experiment: Experiment) -> None:
+    """Fail now, not once for every sentence, if an engine lacks the voice."""
+    for spec in experiment.engines:
+        engine = make_engine(spec.name, **spec.options)
+        if spec.voice is not None and spec.voice not in (voices := engine.voices()):
+            near = get_close_matches(spec.voice, voices, n=3) or voices[:3]
             raise DataError(
-                f"this folder holds {what[differs[0]]}",
-                path=folder,
-                remedy="choose another --out, or add --replace to start over",
+                f"the engine {spec.name!r} has no voice {spec.voice!r}", remedy=f"for instance: {', '.join(near)}"
             )
-        for path in folder.iterdir():
-            if path.is_file() and path.name != ".lock":
-                path.unlink()
-        shutil.rmtree(folder / "clips", ignore_errors=True)
-        (folder / "clips").mkdir()
-    write_json(file, identity)
 
 
 def _predict(
@@ -160,16 +177,19 @@ def _predict(
             for record, text in zip(sentences, tagged, strict=True)
         )
     store.finish()
-    return {record.key: TaggedText.parse(record.text) for record in store.records()}  # type: ignore[misc]
+    return {(record.tagger, record.id): record.tagged for record in store.records()}
 
 
 def _in_parallel(units: Sequence[Unit], jobs: int) -> Iterator[UnitResult]:
     """Results as they come; worker processes by joblib, or this process for one job."""
     if jobs == 1 or len(units) < 2:
         return map(run_unit, units)
-    from joblib import Parallel, delayed
+    from joblib import Parallel, cpu_count, delayed
 
-    return Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")(delayed(run_unit)(u) for u in units)
+    workers = min(cpu_count() if jobs == -1 else jobs, len(units))
+    return Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")(
+        delayed(run_unit)(u) for u in units
+    )
 
 
 def _write_manifest(
@@ -183,4 +203,4 @@ def _write_manifest(
         git_dirty=dirty, data=data_checksums(experiment), seeds=[experiment.seed], revisions=engines, machine=machine(),
         counts={"sentences": sentences, "clips": clips, "outcomes": outcomes, "failed": failed, "seconds": round(seconds)},
     )  # fmt: skip
-    write_json(folder / "manifest.json", manifest.model_dump(mode="json", by_alias=True))
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))

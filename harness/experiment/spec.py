@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.datasets import examples_file, sha256
 from harness.errors import DataError
-from harness.paths import ROOT, relative
+from harness.paths import ROOT, is_file, relative
 from harness.records import TextRecord
 from harness.store import read_jsonl
 
@@ -78,9 +78,9 @@ def load_experiment(path: str | Path) -> Experiment:
         fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise DataError(f"not YAML: {getattr(error, 'problem', error)}", path=path,
+        raise DataError(f"not YAML: {getattr(error, 'problem', None) or str(error).splitlines()[0]}", path=path,
                         line=mark.line + 1 if mark else None) from error  # fmt: skip
     if not isinstance(fields, dict):
         raise DataError(
@@ -121,7 +121,7 @@ def sentences_file(experiment: Experiment) -> Path:
     if experiment.sentences in ("train", "heldout"):
         return examples_file(experiment.sentences)  # type: ignore[arg-type]
     path = ROOT / experiment.sentences
-    if not path.is_file():
+    if not is_file(path):
         raise DataError("the experiment's sentences cannot be read: no such file", path=path,
                         remedy="`sentences` is train, heldout, or a JSON Lines file")  # fmt: skip
     return path

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.audio import Audio, read_audio, write_wav
 from harness.engines import SpeechEngine, SpeechRequest, make_engine
 from harness.engines.dialects import DIALECTS
-from harness.errors import HarnessError
+from harness.errors import DataError, HarnessError
 from harness.experiment.spec import EngineSpec, Experiment
 from harness.prosody.scorer import TagScore, analyse, score_clip
 from harness.records import Arm, Clip, Outcome, Verdict, digest
@@ -36,6 +36,7 @@ class UnitResult:
     clips: list[Clip]
     outcomes: list[Outcome]
     failed: bool
+    reason: str = ""
 
 
 def run_unit(unit: Unit) -> UnitResult:
@@ -65,7 +66,7 @@ def run_unit(unit: Unit) -> UnitResult:
             _outcome(unit, tagger, TagScore(slot, tag, Arm.TAGGED, Verdict.UNMEASURABLE, reason=f"engine failed: {error.message}"))
             for tagger, tagged in unit.texts if tagger not in known for slot, tag in dict.fromkeys(tagged.tags)
         ]  # fmt: skip
-        return UnitResult(unit, clips, outcomes, failed=True)
+        return UnitResult(unit, clips, outcomes, failed=True, reason=error.message)
     return UnitResult(unit, clips, outcomes, failed=False)
 
 
@@ -83,12 +84,15 @@ def _speak(unit: Unit, engine: SpeechEngine, tagger: str, text: TaggedText, arm:
         engine.name, engine.revision, sorted(unit.engine.options.items()), voice, engine.dialect, seed, text.format()
     )
     path = unit.clips / f"{clip_id}.wav"
-    if not path.exists():
+    try:
+        audio = read_audio(path)
+    except DataError:  # not there yet, or damaged
+        path.unlink(missing_ok=True)
         speech = engine.speak(SpeechRequest(text, voice, seed))
         partial = path.with_suffix(f".{os.getpid()}.part")
         write_wav(partial, speech.audio)
         partial.replace(path)
-    audio = read_audio(path)
+        audio = read_audio(path)
     clip = Clip(
         id=clip_id, engine=unit.engine.title, tagger=tagger, sentence=unit.sentence, arm=arm, text=text.format(),
         dialect=engine.dialect, voice=voice, seed=seed, audio=f"clips/{path.name}", sample_rate=audio.sample_rate,

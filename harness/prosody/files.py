@@ -56,6 +56,8 @@ def score_manifest(
         if item.id in first_line:
             raise DataError(f"the id {item.id!r} was already used on line {first_line[item.id]}", path=path, line=line)
         first_line[item.id] = line
+    if not items:
+        raise DataError("the manifest holds no clips", path=path)
     outcomes: list[Outcome] = []
     problems: list[HarnessError] = []
     for done, (line, item) in enumerate(items, start=1):
@@ -63,7 +65,7 @@ def score_manifest(
             plain = [analyse(read_audio(path.parent / name), item.tagged) for name in item.plain_audio]
             scores = score_clip(item.tagged, read_audio(path.parent / item.audio), plain, check_leaks=check_leaks)
         except HarnessError as error:
-            reason = f"{Path(error.path).name}: {error.message}" if error.path else error.message
+            reason = f"{_as_given(item, path.parent, error.path)}: {error.message}" if error.path else error.message
             problems.append(DataError(reason, path=path, line=line, remedy=error.remedy))
             scores = [
                 TagScore(slot, tag, Arm.TAGGED, Verdict.UNMEASURABLE, reason=reason)
@@ -73,6 +75,11 @@ def score_manifest(
         if progress:
             progress(done)
     return ManifestScores(outcomes, problems, len(items))
+
+
+def _as_given(item: AudioItem, folder: Path, path: str) -> str:
+    """The audio path as the manifest spells it."""
+    return next((name for name in (item.audio, *item.plain_audio) if str(folder / name) == path), path)
 
 
 def _outcome(item: AudioItem, score: TagScore) -> Outcome:

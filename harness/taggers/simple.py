@@ -41,6 +41,7 @@ class RandomTagger:
             examples = [example.tagged for example in load_examples("train")]
         slots = sum(len(text.words) + 1 for text in examples)
         self.density = np.array([sum(len(text.slots(tag)) for text in examples) for tag in TAGS]) / max(slots, 1)
+        np.random.default_rng(seed)  # a seed that is not a whole number from 0 fails here, not at the first text
         self.seed = seed
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:

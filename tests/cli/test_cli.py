@@ -40,12 +40,13 @@ def test_tag_keeps_lines_words_and_order():
     assert len(out) == len(lines)
     assert out[0] == "We <emph> guarantee <emph> 30% savings"
     assert out[1] == "" and out[2].replace("<emph> ", "") == "already tagged"
+    assert out[3] == lines[3], "white space is kept"
 
 
 def test_tag_names_the_line_that_does_not_parse_and_keeps_what_came_before():
     done = harness("tag", "--tagger", "none", stdin=b"fine\nnot <loud> fine\n")
     assert done.returncode == 2 and done.stdout == b"fine\n"
-    assert b"-:2:5: unknown tag <loud>" in done.stderr
+    assert b"standard input:2:5: unknown tag <loud>" in done.stderr
     done = harness("tag", "--tagger", "none", stdin=b"fine\n\xff\n")
     assert done.returncode == 2 and b":2: not UTF-8" in done.stderr
 
@@ -111,9 +112,34 @@ def test_data_list_and_unknown_fetch():
     assert harness("data", "fetch", "nothing").returncode == 2
 
 
-def test_a_reader_that_leaves_early_is_no_error():
-    done = subprocess.run(
-        f"yes 'We guarantee it' | head -50000 | {sys.executable} -m harness tag --tagger none | head -1",
-        shell=True, capture_output=True, cwd=ROOT,
-    )  # fmt: skip
-    assert done.stdout == b"We guarantee it\n" and b"Traceback" not in done.stderr
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    source = tmp_path / "many.txt"
+    source.write_text("We guarantee it\n" * 50_000)
+    command = [sys.executable, "-m", "harness", "tag", "--tagger", "none", str(source)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout.readline() == b"We guarantee it\n"
+    process.stdout.close()
+    said = process.stderr.read()
+    assert (process.wait(), said) == (0, b"")
+
+
+def test_hostile_names_and_full_devices_are_one_line(tmp_path):
+    manifest = tmp_path / "m.jsonl"
+    line = {"id": "a\x1b[31m", "text": "We <pause_long> go", "audio": "no\nsuch\x1b.wav"}
+    manifest.write_text(json.dumps(line) + "\n" + json.dumps({**line, "id": "b", "audio": "x" * 300}) + "\n")
+    done = harness("score", "audio", manifest, "--json")
+    assert done.returncode == 2 and json.loads(done.stdout)["clips"] == 2
+    assert b"\x1b" not in done.stderr and b"Traceback" not in done.stderr
+    assert harness("score", "audio", manifest, "--out", manifest).returncode == 2
+    assert "audio" in manifest.read_text()
+    done = harness("score", "audio", manifest, "--out", tmp_path / "no" / "o.jsonl")
+    assert done.returncode == 2 and b"cannot be written here" in done.stderr
+    (tmp_path / "empty.jsonl").write_text("")
+    for command in (("score", "audio", "empty.jsonl"), ("score", "placement", "empty.jsonl", "empty.jsonl")):
+        done = harness(*command, cwd=tmp_path)
+        assert done.returncode == 2 and b"empty.jsonl" in done.stderr
+
+
+def test_options_of_another_tagger_are_refused():
+    done = harness("tag", "--tagger", "rules", "--adapter", "/nope", stdin=b"a\n")
+    assert done.returncode == 2 and b"belong to gpt2" in done.stderr

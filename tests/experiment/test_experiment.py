@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import yaml
 from harness.errors import DataError
 from harness.experiment import load_experiment, run, validate
 from harness.paths import ROOT
-from harness.records import Clip, Outcome, Verdict
+from harness.records import Arm, Clip, Outcome, Verdict
 from harness.store import read_jsonl
 
 QUICKSTART = ROOT / "data" / "experiments" / "quickstart.yaml"
@@ -64,7 +65,7 @@ def test_other_code_or_data_is_refused_or_replaced(tmp_path, monkeypatch):
     sentences.write_text('{"id": "b", "text": "We <pause_long> go on with it"}\n')
     spec, folder = small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run"
     run(spec, folder, jobs=1)
-    monkeypatch.setattr("harness.experiment.runner.code_digest", lambda: "other")
+    monkeypatch.setattr("harness.experiment.folder.code_digest", lambda: "other")
     with pytest.raises(DataError, match="results of other code"):
         run(spec, folder)
     before = (folder / "manifest.json").stat().st_mtime_ns
@@ -89,14 +90,87 @@ def test_workers_change_nothing(finished, tmp_path):
         assert (tmp_path / "parallel" / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_a_sentence_that_fails_is_counted_and_the_rest_goes_on(tmp_path):
+def test_a_sentence_that_fails_is_counted_the_rest_goes_on_and_it_is_tried_again(tmp_path, monkeypatch):
     sentences = tmp_path / "s.jsonl"
-    sentences.write_text('{"id": "a", "text": "<pause_long>"}\n{"id": "b", "text": "We <pause_long> go on with it"}\n')
-    summary = run(small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run", jobs=1)
-    assert summary["failed_units"] == 1
-    outcomes = {o.sentence: o for o in read_jsonl(tmp_path / "run" / "outcomes.jsonl", Outcome)}
-    assert outcomes["a"].verdict is Verdict.UNMEASURABLE and "engine failed" in outcomes["a"].reason
+    sentences.write_text(
+        '{"id": "a", "text": "We <pause_long> fail at first"}\n{"id": "b", "text": "We <pause_long> go on"}\n'
+    )
+    spec, folder = small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run"
+    import harness.experiment.unit as unit
+
+    def fail(request_engine, request):
+        if "fail" in request.text.plain:
+            raise DataError("the engine is on strike")
+        return speak(request_engine, request)
+
+    engine = unit._engine(spec.engines[0].model_dump_json())
+    speak = type(engine).speak
+    monkeypatch.setattr(type(engine), "speak", fail)
+    summary = run(spec, folder, jobs=1)
+    assert summary["failed_units"] == 1 and summary["failures"] == {"the engine is on strike": 1}
+    outcomes = {o.sentence: o for o in read_jsonl(folder / "outcomes.jsonl", Outcome)}
+    assert outcomes["a"].verdict is Verdict.UNMEASURABLE and "on strike" in outcomes["a"].reason
     assert outcomes["b"].verdict is Verdict.HIT
+    monkeypatch.setattr(type(engine), "speak", speak)
+    assert run(spec, folder, jobs=1)["failed_units"] == 0
+    tagged = [o for o in read_jsonl(folder / "outcomes.jsonl", Outcome) if o.arm is Arm.TAGGED]
+    assert {o.verdict for o in tagged} == {Verdict.HIT}
+    run(spec, tmp_path / "clean", jobs=1)
+    assert (tmp_path / "clean" / "outcomes.jsonl").read_bytes() == (folder / "outcomes.jsonl").read_bytes()
+
+
+def test_a_damaged_clip_is_made_again(finished, tmp_path):
+    reference, _ = finished
+    folder = tmp_path / "run"
+    shutil.copytree(reference, folder)
+    for name in ("manifest.json", "summary.json", "outcomes.jsonl", "clips.jsonl"):
+        (folder / name).unlink()
+    for clip in (folder / "clips").glob("*.wav"):
+        clip.write_bytes(clip.read_bytes()[:3000])
+    run(small(), folder, jobs=1)
+    assert (folder / "outcomes.jsonl").read_bytes() == (reference / "outcomes.jsonl").read_bytes()
+
+
+def test_a_folder_without_its_identity_is_not_adopted_and_foreign_files_stay(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    (folder / "notes.md").write_text("mine")
+    (folder / "experiment.json").unlink()
+    with pytest.raises(DataError, match="parts of a run, but not which"):
+        run(small(), folder)
+    (folder / "experiment.json").write_text("{torn")
+    with pytest.raises(DataError, match="cannot be read"):
+        run(small(), folder)
+    run(small(), folder, jobs=1, replace=True)
+    assert (folder / "notes.md").read_text() == "mine"
+    assert (folder / "outcomes.jsonl").read_bytes() == (finished[0] / "outcomes.jsonl").read_bytes()
+
+
+def test_what_cannot_work_is_refused_before_anything_is_spoken(tmp_path):
+    with pytest.raises(DataError, match="no voice 'zz'"):
+        run(small(engines=[{"name": "espeak", "voice": "zz"}]), tmp_path / "a")
+    with pytest.raises(DataError, match="0 worker processes"):
+        run(small(), tmp_path / "b", jobs=0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be made"):
+        run(small(), tmp_path / "file")
+
+
+def test_an_interrupt_keeps_what_was_done_and_leaves_no_process(tmp_path, quickstart_outcomes):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "harness", "run", str(QUICKSTART), "--out", str(folder), "--jobs", "2"]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not (folder / "units.jsonl").exists() and process.poll() is None:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"what was finished is kept" in said
+    deadline = time.time() + 20
+    while time.time() < deadline and subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True).stdout:
+        time.sleep(0.2)
+    assert not subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True).stdout
+    subprocess.run(command, check=True, capture_output=True)
+    assert (folder / "outcomes.jsonl").read_bytes() == quickstart_outcomes
 
 
 @pytest.mark.parametrize("attempt", range(3))

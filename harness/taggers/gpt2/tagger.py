@@ -42,6 +42,9 @@ class Gpt2Tagger:
                     "not a trained tagger", path=self.folder, remedy="make one: harness train gpt2 --out DIR"
                 )
         self.summary = summary(self.folder)
+        if not {"config", "thresholds"} <= self.summary.keys():
+            raise DataError("not the summary of a trained tagger", path=self.folder / SUMMARY,
+                            remedy="train it again: harness train gpt2 --out DIR")  # fmt: skip
 
     @cached_property
     def _loaded(self):

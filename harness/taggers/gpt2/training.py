@@ -112,6 +112,12 @@ def train(
     )
 
     begun = time.monotonic()
+    if not any(example.tagged.tags for example in examples):
+        raise DataError(f"none of the {len(examples)} examples has a tag, so there is nothing to learn")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"the tagger's folder cannot be made: {error.strerror}", path=folder) from error
     rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
     training = [examples[row].tagged for row in rows]
     dev = [examples[row].tagged for row in dev_rows]

@@ -1,0 +1,75 @@
+"""The run folder: whose it is, and what in it is ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+from harness.experiment.spec import Experiment, data_checksums
+from harness.manifest import code_digest
+from harness.store import read_json, write_json
+
+IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"
+PREDICTIONS, CLIPS, OUTCOMES, UNITS = "predictions.jsonl", "clips.jsonl", "outcomes.jsonl", "units.jsonl"
+AUDIO = "clips"
+# In the order in which a folder is emptied: without a manifest it is unfinished, and its owner is known to the last.
+_OURS = (MANIFEST, SUMMARY, UNITS, OUTCOMES, CLIPS, PREDICTIONS, IDENTITY)
+START_OVER = "choose another --out, or add --replace to start over"
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder.
+
+    Raises
+    ------
+    DataError
+        If something else is in its place.
+    """
+    try:
+        (folder / AUDIO).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the run folder cannot be made: {error.strerror}", path=folder, remedy="choose another --out"
+        ) from error
+
+
+def claim(experiment: Experiment, folder: Path, replace: bool) -> None:
+    """Make the folder this experiment's: empty, or begun by the same experiment on the same data by the same code.
+
+    Raises
+    ------
+    DataError
+        If it holds something else, and `replace` is False.
+    """
+    identity = {
+        "experiment": experiment.model_dump(mode="json", by_alias=True),
+        "data": data_checksums(experiment),
+        "code": code_digest(),
+    }
+    if problem := _what_else(folder, identity):
+        if not replace:
+            raise DataError(f"this folder holds {problem}", path=folder, remedy=START_OVER)
+        empty(folder)
+    write_json(folder / IDENTITY, identity)
+
+
+def empty(folder: Path) -> None:
+    """Remove what runs write; other files stay."""
+    for name in _OURS:
+        (folder / name).unlink(missing_ok=True)
+    for path in (folder / AUDIO).iterdir():
+        if path.suffix in (".wav", ".part"):
+            path.unlink()
+
+
+def _what_else(folder: Path, identity: dict[str, Any]) -> str:
+    """In words, what the folder holds if it is not ours; empty if it is."""
+    if not (folder / IDENTITY).exists():
+        return "parts of a run, but not which" if any((folder / name).exists() for name in _OURS) else ""
+    try:
+        found = read_json(folder / IDENTITY)
+    except DataError:
+        return "a run whose experiment.json cannot be read"
+    what = {"experiment": "another experiment", "data": "results on other data", "code": "results of other code"}
+    return next((words for name, words in what.items() if found.get(name) != identity[name]), "")
