@@ -6,6 +6,7 @@ Unknown fields are kept out (``extra="forbid"``): a misspelled field is an error
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from enum import Enum
 from typing import Any, ClassVar, Literal
 
@@ -19,16 +20,16 @@ def digest(*parts: object, length: int = 16) -> str:
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:length]
 
 
-class Record(BaseModel):
+class Record(BaseModel, ABC):
     """Base of all records."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
     SCHEMA: ClassVar[str]
 
     @property
+    @abstractmethod
     def key(self) -> tuple[str, ...]:
         """What identifies the record in its file, and sorts it."""
-        raise NotImplementedError
 
     def line(self) -> str:
         """The record as one line of JSON, without the newline; equal records give equal bytes."""

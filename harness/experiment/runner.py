@@ -113,29 +113,12 @@ def _run_locked(experiment, folder: Path, jobs: int, progress, replace: bool) ->
         )
     except DataError as error:
         raise DataError(error.message, path=error.path, line=error.line, remedy=START_OVER) from error
-    for store in (clips, outcomes):  # leftovers of sentences that were interrupted, or that failed last time
-        store.keep(lambda record: (record.engine, record.sentence) in done)
     units = [
         Unit(engine, record.id, tuple((t.title, predictions[t.title, record.id]) for t in experiment.taggers), experiment,
              folder / AUDIO)
         for engine in experiment.engines for record in sentences
     ]  # fmt: skip
-    left = [unit for unit in units if (unit.engine.title, unit.sentence) not in done]
-    failed: list[UnitResult] = []
-    progress(len(units) - len(left), len(units))
-    for count, result in enumerate(_in_parallel(left, jobs), start=len(units) - len(left) + 1):
-        if result.failed:
-            failed.append(result)
-        else:
-            clips.add(result.clips)
-            outcomes.add(result.outcomes)
-            done.add([UnitDone(engine=result.unit.engine.title, sentence=result.unit.sentence)])
-        progress(count, len(units))
-    for result in failed:  # counted in this run's figures, and tried again by the next call
-        clips.add(result.clips)
-        outcomes.add(result.outcomes)
-    clips.finish()
-    outcomes.finish()
+    failed = _work(units, clips, outcomes, done, jobs, progress)
     gold = {record.id: record.tagged for record in sentences}
     summary = summarise(experiment.name, gold, predictions, outcomes.records())
     summary["failed_units"] = len(failed)
@@ -149,6 +132,35 @@ def _run_locked(experiment, folder: Path, jobs: int, progress, replace: bool) ->
     else:
         (folder / UNITS).unlink(missing_ok=True)
     return summary
+
+
+def _work(
+    units: Sequence[Unit], clips: Store[Clip], outcomes: Store[Outcome], done: Store[UnitDone], jobs: int, progress
+):
+    """Do the units that are left, store what they give, and return the results of those that failed.
+
+    A unit is marked as done after its outcomes are on disk, so a kill costs at most the units in work. Failed units
+    are counted in this run's figures, but not marked: the next call tries them again.
+    """
+    for store in (clips, outcomes):  # leftovers of units that were interrupted, or that failed last time
+        store.keep(lambda record: (record.engine, record.sentence) in done)
+    left = [unit for unit in units if (unit.engine.title, unit.sentence) not in done]
+    failed: list[UnitResult] = []
+    progress(len(units) - len(left), len(units))
+    for count, result in enumerate(_in_parallel(left, jobs), start=len(units) - len(left) + 1):
+        if result.failed:
+            failed.append(result)
+        else:
+            clips.add(result.clips)
+            outcomes.add(result.outcomes)
+            done.add([UnitDone(engine=result.unit.engine.title, sentence=result.unit.sentence)])
+        progress(count, len(units))
+    for result in failed:
+        clips.add(result.clips)
+        outcomes.add(result.outcomes)
+    clips.finish()
+    outcomes.finish()
+    return failed
 
 
 def _check_voices(experiment: Experiment) -> None:
