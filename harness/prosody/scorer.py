@@ -81,8 +81,13 @@ def score_clip(
     """
     tags = list(dict.fromkeys(text.tags))
     asked = [item for item in tags if item not in set(lost)]
-    leaked = _leaked(clip, text, asked) if check_leaks and asked else set()
     features = analyse(clip, text)
+    leaked: set[tuple[int, Tag]] = set()
+    if check_leaks and asked:
+        try:
+            leaked = spoken_tags(clip, text.words, asked)
+        except HarnessError as error:  # a clip that cannot be listened to cannot be scored either
+            features = error.message
     scores: list[TagScore] = []
     placed: set[tuple[int, Tag]] = set()  # two tags may be nearest to one placebo slot; it counts once
     for slot, tag in tags:
@@ -100,14 +105,6 @@ def score_clip(
             placed.add((other, tag))
             scores.append(_score(text, features, plain, other, tag, Arm.PLACEBO))
     return scores
-
-
-def _leaked(clip: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]]) -> set[tuple[int, Tag]]:
-    """Tags that were read aloud; none if the clip does not decode (then it does not align either)."""
-    try:
-        return spoken_tags(clip, text.words, asked)
-    except HarnessError:
-        return set()
 
 
 def _score(text, features, plain, slot: int, tag: Tag, arm: Arm) -> TagScore:

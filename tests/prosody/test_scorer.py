@@ -5,6 +5,7 @@ import pytest
 
 from harness.audio import Audio
 from harness.engines import SpeechRequest, make_engine
+from harness.prosody.align import AlignmentError
 from harness.prosody.placebo import placebo_slot
 from harness.prosody.scorer import analyse, score_clip
 from harness.prosody.summary import hit_rate, per_tag
@@ -78,6 +79,18 @@ def test_what_cannot_be_measured_says_why(engine):
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
     asked = TaggedText.parse("We <pause_long> asked every customer about it")
     assert score_clip(asked, noise, [], check_leaks=False)[0].verdict is Verdict.UNMEASURABLE
+
+
+def test_a_clip_whose_leak_check_fails_is_not_scored(engine, monkeypatch):
+    def fail(*_):
+        raise AlignmentError("the words were not found")
+
+    text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_long>"))
+    monkeypatch.setattr("harness.prosody.scorer.spoken_tags", fail)
+    scores = verdicts(engine, text, text)
+    assert {s.verdict for s in scores.values()} == {Verdict.UNMEASURABLE}
+    assert scores[Arm.TAGGED, Tag.PAUSE_LONG].reason == "the words were not found"
+    assert verdicts(engine, text, text, check_leaks=False)[Arm.TAGGED, Tag.PAUSE_LONG].verdict is Verdict.HIT
 
 
 def test_without_a_plain_clip_only_pauses_are_scored(engine):
