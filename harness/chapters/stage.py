@@ -15,13 +15,8 @@ STAGE = BUILD / "stage"
 EXECUTED = BUILD / "executed"
 
 
-def stage(fragments: dict[str, str] | None = None) -> list[Path]:
+def stage() -> list[Path]:
     """Bring ``_build/stage`` up to date; files that did not change keep their time, so Sphinx skips them.
-
-    Parameters
-    ----------
-    fragments : dict, optional
-        Generated pages: path inside the stage to content.
 
     Returns
     -------
@@ -38,8 +33,6 @@ def stage(fragments: dict[str, str] | None = None) -> list[Path]:
         if source.is_file():
             page = with_box(read_json(executed), declared(source), executed.stem)
             wanted[Path("notebooks", executed.name)] = _dump(page)
-    for name, text in (fragments or {}).items():
-        wanted[Path(name)] = text.encode()
     return _sync(wanted)
 
 

@@ -89,7 +89,7 @@ def train_gpt2(
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
 ) -> None:
-    """Fine-tune a GPT-2 to copy a sentence and put the tags in.
+    """Fine-tune a GPT-2 to say which tag, or none, belongs on each slot of a sentence.
 
     One fifth of the groups is kept as dev set; it chooses the epoch and the thresholds. What is written: a LoRA adapter of
     a few hundred kilobytes, and `tagger.json` with configuration, thresholds and history.

@@ -42,7 +42,6 @@ class UnitResult:
 def run_unit(unit: Unit) -> UnitResult:
     """Speak and score one sentence for all taggers. A failure is counted, and does not stop the run."""
     text = unit.texts[0][1].stripped()
-    repeats = 1
     clips: list[Clip] = []
     outcomes: list[Outcome] = []
     try:

@@ -16,8 +16,7 @@ def placebo_slot(text: TaggedText, slot: int, tag: Tag) -> int | None:
     """The slot where `tag` of `slot` is scored as a placebo; None if the sentence has no room for one.
 
     For pauses the candidates are inner gaps, matched by whether punctuation stands there; for other tags they are words,
-    matched by class (open or closed). Among the candidates the one nearest in relative position wins, the earlier
-    one if two are as near.
+    matched by class (open or closed). Among the candidates the nearest wins, the earlier one if two are as near.
     """
     n = len(text.words)
     if n < MIN_DISTANCE:

@@ -1,5 +1,7 @@
 import math
 
+import numpy as np
+
 from harness.audio import Audio
 from harness.placement import score_placement
 from harness.records import Arm, Outcome, Verdict
@@ -33,7 +35,7 @@ def test_hostile_text_never_becomes_html():
     text = TaggedText([hostile, "&amp;"], [(1, Tag.EMPH)])
     assert "<script" not in marked(text, text) + worst_sentences([text], [text], [hostile]).html
     assert "<script" not in table([{hostile: hostile}], hostile).html
-    tone = Audio(__import__("numpy").ones(2000, dtype="float32") / 2, 16000)
+    tone = Audio(np.ones(2000, dtype=np.float32) / 2, 16000)
     assert "<script" not in player(tone, hostile).html
 
 

@@ -1,1 +1,1 @@
-"""The GPT-2 tagger: a causal language model that copies a sentence and puts the tags in."""
+"""The GPT-2 tagger: a causal language model that reads a sentence twice and answers at each slot."""

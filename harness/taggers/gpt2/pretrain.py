@@ -4,8 +4,8 @@
 
 The hub's `gpt2` cannot be part of this project (548 MB) and cannot be fetched where there is no network. This model has
 the same architecture and the same classes, so everything downstream is the code that one would run on `gpt2`. It
-is trained on the text (not the labels) of the Helsinki Prosody Corpus' dev split, as plain text and as a
-copying task: a tagger must above all copy.
+is trained on the text (not the labels) of the Helsinki Prosody Corpus' dev split: each sentence followed by its own copy, the
+form in which the tagger reads it.
 """
 
 from __future__ import annotations
