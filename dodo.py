@@ -20,7 +20,7 @@ EXECUTED = BUILD / "executed"
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
 HARNESS = ROOT / ".venv" / "bin" / "harness"
-LOCKS = [ROOT / "requirements" / "main.lock", ROOT / "requirements" / "boson.lock"]
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 BUILD.mkdir(exist_ok=True)
 DOIT_CONFIG = {
@@ -49,7 +49,7 @@ def run(*command: object) -> bool:
 
 def task_notebook():
     """Execute a chapter with the profile's parameters."""
-    shared = [*files(DATA / "examples", DATA / "models"), *map(str, LOCKS)]
+    shared = [*files(DATA / "examples", DATA / "models"), str(DATA / "claims.yaml"), *map(str, LOCKS)]
     for notebook in notebooks():
         target = EXECUTED / notebook.name
         yield {

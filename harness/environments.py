@@ -36,8 +36,13 @@ def environment_files(project: dict[str, Any]) -> dict[Path, str]:
         "# After `conda env create -f`:\n"
         "#   conda run -n prosody-harness-boson pip install --no-deps -r requirements/boson-no-deps.lock\n"
     )
+    main_note = (
+        "# After `conda env create -f`, for the codec of Higgs only, in a folder that is not on the path:\n"
+        '#   conda run -n prosody-harness sh -c \'pip install --no-deps --target "$CONDA_PREFIX/aside" -r '
+        "requirements/main-aside.lock'\n"
+    )
     return {
-        ROOT / "environment.yml": _HEADER + _dump(main_environment(project)),
+        ROOT / "environment.yml": _HEADER + main_note + _dump(main_environment(project)),
         ROOT / "requirements" / "environment-boson.yml": _HEADER + boson_note + _dump(boson_environment(project)),
     }
 

@@ -35,6 +35,8 @@ ENVIRONMENTS = {
     "boson": (".venv-boson", "boson", 4),
 }
 NO_DEPS = LOCKS / "boson-no-deps.lock"
+ASIDE = LOCKS / "main-aside.lock"
+MORE_LOCKS = {"main": ASIDE, "boson": NO_DEPS}
 
 
 class Problem(Exception):
@@ -103,6 +105,8 @@ def install(name: str) -> None:
         run([*pip, "-r", lockfile], out, log)
         if name == "boson":
             run([*pip, "--no-deps", "-r", NO_DEPS], out, log)
+        else:
+            run([*pip, "--no-deps", "--target", target / "aside", "-r", ASIDE], out, log)
         run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT], out, log)
     stamp.write_text(state)
     print(f"Installed {folder} in {time.monotonic() - begun:.0f} s", flush=True)
@@ -142,7 +146,7 @@ def lock(name: str) -> None:
 
 def fingerprint(name: str) -> str:
     """What an installed environment depends on."""
-    locks = [LOCKS / f"{name}.lock", *([NO_DEPS] if name == "boson" else [])]
+    locks = [LOCKS / f"{name}.lock", MORE_LOCKS[name]]
     pyproject = ROOT / "pyproject.toml"
     files = [*locks, pyproject]
     for file in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,8 @@ def begin(chapter: str, namespace: Mapping[str, Any]) -> ChapterRun:
     ParameterError
         For an unknown name or a value that does not fit.
     """
+    # tqdm looks for ipywidgets, which this project leaves out: its notebook bars would fetch scripts from another host.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     path = notebook_path(chapter)
     return ChapterRun(path.stem, check_values(declared(path), _injected(namespace), chapter))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +16,9 @@ _LOADED_BY_NAME = {"harness.taggers", "harness.taggers.base", "harness.engines",
 def code_dependencies(notebook: Path) -> list[Path]:
     """Source files of the package that can change what a notebook computes.
 
-    Imports inside functions are followed too. Taggers and engines are loaded by name, so importing one of those
-    packages counts as importing all of it.
+    Imports inside functions are followed too, and names in strings: ``call("boson", "harness.higgs.traps:...")`` runs that
+    module in another process. Taggers and engines are loaded by name, so importing one of those packages counts as
+    importing all of it.
     """
     return module_dependencies(*(name for name in _imports(notebook) if name.split(".")[0] == "harness"))
 
@@ -50,6 +52,8 @@ def _imports(notebook: Path) -> set[str]:
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.update(re.findall(r"\bharness(?:\.\w+)+", node.value))
     return names
 
 

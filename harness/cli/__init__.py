@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import chapters, data, doctor, runs, scoring, speech, taggers
+from harness.cli import chapters, data, doctor, higgs, higgs_training, runs, scoring, speech, taggers
 from harness.errors import HarnessError
 
 INTERRUPTED = 130
@@ -31,6 +31,10 @@ app.add_typer(taggers.train_app, name="train")
 app.command("say")(speech.say)
 app.add_typer(scoring.app, name="score")
 app.command("run")(runs.run)
+higgs.app.command("tiny")(higgs_training.tiny)
+higgs.app.command("convert")(higgs_training.convert)
+higgs.app.command("train")(higgs_training.train)
+app.add_typer(higgs.app, name="higgs")
 app.add_typer(data.app, name="data")
 app.add_typer(chapters.app, name="chapter")
 

@@ -1,73 +1,82 @@
-"""Try to load a checkpoint with each loader of this environment, and record what happens.
+"""Try to load a checkpoint with each loader, and record what happens: the class that came back, or the error.
 
 Importing boson_multimodal.model.higgs_audio registers its classes with transformers' Auto classes for the rest of the
-process, and so does the loader "boson". To compare before and after, use two processes (`probe_in` starts one):
-
-  .venv-boson/bin/python -m harness.higgs.probe FOLDER
-  .venv-boson/bin/python -m harness.higgs.probe FOLDER --import boson_multimodal.model.higgs_audio
+process, and so does the loader "boson". `matrix` therefore gives each stack a process of its own, and "boson" comes last
+in it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-import subprocess
-import sys
 import time
-import traceback
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import DataError, HarnessError, NotAvailable
-from harness.higgs.tiny import BOSON_MODULE, ORIGINAL_MODEL, ORIGINAL_REVISION
-from harness.store import read_json
+from harness.errors import HarnessError
+from harness.higgs.checkpoints import read_config, resolve
+from harness.higgs.memory_limit import limited, what_was_built
+from harness.higgs.outcome import LoadOutcome, failed, returned
+from harness.higgs.stacks import BOSON, NATIVE, call
+from harness.higgs.tiny import BOSON_MODULE
 
+if TYPE_CHECKING:
+    import harness.higgs.register  # noqa: F401  named below; so that the build knows who depends on it
+
+BOSON_LOADER = "boson"  # importing its class changes what the Auto classes do, so it comes last
 LOADERS = {  # name -> the class whose from_pretrained is called
     "AutoConfig": "transformers:AutoConfig",
     "AutoModel": "transformers:AutoModel",
     "AutoModelForCausalLM": "transformers:AutoModelForCausalLM",
     "AutoModelForTextToWaveform": "transformers:AutoModelForTextToWaveform",
-    "boson": f"{BOSON_MODULE}:HiggsAudioModel",
+    "native": "transformers:HiggsAudioV2ForConditionalGeneration",
+    BOSON_LOADER: f"{BOSON_MODULE}:HiggsAudioModel",
 }
-DEFAULT_LOADERS = ("AutoConfig", "AutoModel", "AutoModelForCausalLM")
+AUTO_MODELS = {  # Auto class -> the table of transformers that it looks in
+    "AutoModel": "MODEL_MAPPING",
+    "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING",
+    "AutoModelForTextToWaveform": "MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING",
+}
+REGISTER_MODULE = "harness.higgs.register"
 PACKAGES = ("transformers", "torch", "peft", "boson_multimodal")
-_KEPT_LINES, _KEPT_COLUMNS = 2, 300  # of a message; the rest names every configuration class that exists
 
 
 @dataclass(frozen=True)
-class LoadOutcome:
-    """What one loader did.
+class Setting:
+    """A stack, and what is imported in it before anything is loaded."""
 
-    `ok` means that an object came back: a `loaded`. It may hold random weights, then `message` says so. Otherwise
-    `exception` names the error, `message` is its first two lines, and `where` (``file.py:line``) the innermost frame
-    inside transformers or boson_multimodal. `seconds` is spent in ``from_pretrained``, without the imports before it.
-    """
+    stack: str
+    before: tuple[str, ...] = ()
 
-    loader: str
-    ok: bool
-    loaded: str
-    exception: str
-    message: str
-    where: str
-    seconds: float
+
+SETTINGS = {
+    "4.46.3 bare": Setting(BOSON),
+    "4.46.3 boson imported": Setting(BOSON, (BOSON_MODULE,)),
+    "4.46.3 class registered": Setting(BOSON, (REGISTER_MODULE,)),
+    "transformers 5": Setting(NATIVE),
+}
+
+
+@dataclass(frozen=True)
+class StackReport:
+    """What happened in one process: installed versions, and the outcomes of each checkpoint, by its label."""
+
+    versions: dict[str, str | None]
+    outcomes: dict[str, list[LoadOutcome]]
 
 
 def probe(
-    checkpoint: str | Path, loaders: Sequence[str] = DEFAULT_LOADERS, *, revision: str | None = None
+    checkpoint: str | Path, loaders: Sequence[str] = tuple(LOADERS), *, revision: str | None = None
 ) -> list[LoadOutcome]:
-    """Call each loader on `checkpoint`, in the given order. A loader's failure is an outcome, not an error.
+    """Call each loader on `checkpoint`, in this process. A loader's failure is an outcome, not an error.
 
     Parameters
     ----------
     checkpoint : path-like
         A folder with a config.json; the network is not used. With `revision`, a name on the hub.
     loaders : sequence of str
-        Keys of `LOADERS`.
+        Keys of `LOADERS`, called in this order.
     revision : str, optional
         A full commit hash, because a branch moves.
 
@@ -76,57 +85,60 @@ def probe(
     HarnessError
         If the folder or its config.json cannot be used, or a loader or the revision is not valid.
     """
-    source, options = _checked(checkpoint, loaders, revision)
-    return [_try(name, source, options) for name in loaders]
+    folder = _checked(checkpoint, loaders, revision)
+    config = read_config(folder)
+    return [_try(name, folder, config) for name in loaders]
 
 
-def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | None) -> tuple[str, dict[str, Any]]:
-    """What to give to ``from_pretrained``: an absolute folder or a hub name, and the options."""
-    if unknown := [name for name in loaders if name not in LOADERS]:
-        raise HarnessError(f"no loader is called {unknown[0]!r}", remedy=f"choose from: {', '.join(LOADERS)}")
-    folder = Path(checkpoint)
-    if revision is not None:
-        if folder.exists() or not re.fullmatch(r"[0-9a-f]{40}", revision):
-            remedy = "a name on the hub needs the 40 digits of a commit, a folder none"
-            raise HarnessError(f"revision {revision!r} cannot be used with {str(checkpoint)!r}", remedy=remedy)
-        return str(checkpoint), {"trust_remote_code": False, "revision": revision}
-    try:
-        read_json(folder / "config.json")
-    except DataError as error:
-        remedy = "give a folder with a checkpoint's config.json, or a name on the hub and its revision"
-        raise DataError(error.message, path=error.path, remedy=remedy) from error
-    return str(folder.resolve()), {"trust_remote_code": False, "local_files_only": True}
+def probe_in(
+    stack: str | Path,
+    checkpoints: Mapping[str, str | Path],
+    loaders: Sequence[str] = tuple(LOADERS),
+    before: Sequence[str] = (),
+    *,
+    revisions: Mapping[str, str] | None = None,
+) -> StackReport:
+    """As `probe`, in a fresh process of a stack (or interpreter) that first imports the modules `before`.
+
+    Parameters
+    ----------
+    checkpoints : mapping
+        Label -> folder or hub name. Each loader takes all of them before the next loader's turn, since only the import of a
+        loader can change what others do.
+    revisions : mapping, optional
+        Label -> commit, for hub names.
+
+    Raises
+    ------
+    HarnessError
+        As `probe`; or if the process dies.
+    NotAvailable
+        If the interpreter is missing, or cannot import one of the modules.
+    """
+    commits = revisions or {}
+    folders = {label: str(_checked(one, loaders, commits.get(label))) for label, one in checkpoints.items()}
+    function = "harness.higgs.probe:_report"
+    got = call(stack, function, before=tuple(before), checkpoints=folders, loaders=list(loaders))
+    outcomes = {
+        label: [LoadOutcome(**{**one, "unread": tuple(one["unread"]), "notes": tuple(one["notes"])}) for one in found]
+        for label, found in got["outcomes"].items()
+    }
+    return StackReport(got["versions"], outcomes)
 
 
-def _try(name: str, source: str, options: dict[str, Any]) -> LoadOutcome:
-    start = time.perf_counter()
-    try:
-        module, attribute = LOADERS[name].split(":")
-        loader = getattr(import_module(module), attribute)
-        start = time.perf_counter()
-        if name == "AutoConfig":
-            loaded, info = loader.from_pretrained(source, **options), {}
-        else:  # torch_dtype="auto": as stored, not widened to float32
-            loaded, info = loader.from_pretrained(source, torch_dtype="auto", output_loading_info=True, **options)
-        seconds = time.perf_counter() - start
-    except Exception as error:
-        seconds = time.perf_counter() - start
-        return LoadOutcome(name, False, "", type(error).__name__, _first_lines(str(error)), _where(error), seconds)
-    missing = info.get("missing_keys")
-    warning = f"{len(missing)} weights are not in the checkpoint and were set at random" if missing else ""
-    return LoadOutcome(name, True, type(loaded).__name__, "", warning, "", seconds)
-
-
-def _first_lines(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()][:_KEPT_LINES]
-    return "\n".join(line if len(line) <= _KEPT_COLUMNS else line[: _KEPT_COLUMNS - 1] + "…" for line in lines)
-
-
-def _where(error: Exception) -> str:
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if found := re.search(r"site-packages/((transformers|boson_multimodal)/.*)", Path(frame.filename).as_posix()):
-            return f"{found[1]}:{frame.lineno}"
-    return ""
+def matrix(
+    checkpoints: Mapping[str, str | Path],
+    settings: Sequence[str] = tuple(SETTINGS),
+    *,
+    revisions: Mapping[str, str] | None = None,
+) -> dict[str, StackReport]:
+    """Every loader on every checkpoint, in each of the given `SETTINGS`; parameters and errors as `probe_in`."""
+    if unknown := [name for name in settings if name not in SETTINGS]:
+        raise HarnessError(f"no setting is called {unknown[0]!r}", remedy=f"choose from: {', '.join(SETTINGS)}")
+    return {
+        name: probe_in(SETTINGS[name].stack, checkpoints, before=SETTINGS[name].before, revisions=revisions)
+        for name in settings
+    }
 
 
 def stack_versions() -> dict[str, str | None]:
@@ -134,66 +146,69 @@ def stack_versions() -> dict[str, str | None]:
     return {name: next((found.version for found in metadata.distributions(name=name)), None) for name in PACKAGES}
 
 
-def probe_in(
-    python: Path,
-    checkpoint: str | Path,
-    loaders: Sequence[str] = DEFAULT_LOADERS,
-    before: Sequence[str] = (),
-    *,
-    revision: str | None = None,
-) -> list[LoadOutcome]:
-    """As `probe`, in a fresh process of the interpreter `python`, which first imports the modules `before`.
+def auto_classes(model_type: str) -> dict[str, str]:
+    """What transformers' tables hold for a model type in this process: Auto class -> class name, empty if none."""
+    import transformers
 
-    Raises
-    ------
-    NotAvailable
-        If there is no such interpreter, or it cannot import one of them.
-    HarnessError
-        As `probe`, or if the process dies.
-    """
-    source, _ = _checked(checkpoint, loaders, revision)
-    command = [str(python), "-m", "harness.higgs.probe", source, "--json", "--loaders", *loaders]
-    command += [f"--import={module}" for module in before] + ([f"--revision={revision}"] if revision else [])
+    names = dict.fromkeys(("AutoConfig", *AUTO_MODELS), "")
+    if model_type in transformers.CONFIG_MAPPING:
+        config_class = transformers.CONFIG_MAPPING[model_type]
+        names["AutoConfig"] = config_class.__name__
+        for auto, table in AUTO_MODELS.items():
+            names[auto] = getattr(getattr(transformers, table).get(config_class, None), "__name__", "")
+    return names
+
+
+def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | None) -> Path:
+    """The checkpoint's folder, which has a readable config.json."""
+    if unknown := [name for name in loaders if name not in LOADERS]:
+        raise HarnessError(f"no loader is called {unknown[0]!r}", remedy=f"choose from: {', '.join(LOADERS)}")
+    if revision is not None and Path(checkpoint).exists():
+        raise HarnessError(
+            "a folder has no revision", path=checkpoint, remedy="leave the revision out, or give a hub name"
+        )
+    folder = resolve(checkpoint, revision).resolve()
+    read_config(folder)
+    return folder
+
+
+def _report(checkpoints: Mapping[str, str], loaders: Sequence[str]) -> dict[str, Any]:
+    """What `probe_in` asks the other process for."""
+    configs = {label: read_config(Path(folder)) for label, folder in checkpoints.items()}
+    outcomes: dict[str, list[dict[str, Any]]] = {label: [] for label in checkpoints}
+    for name in loaders:
+        for label, folder in checkpoints.items():
+            outcomes[label].append(asdict(_try(name, Path(folder), configs[label])))
+    return {"versions": stack_versions(), "outcomes": outcomes}
+
+
+def _try(name: str, folder: Path, config: Mapping[str, Any]) -> LoadOutcome:
+    loader: Any = None
+    start = time.perf_counter()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise NotAvailable("cannot be run", path=python, remedy="call `python3 requirements/install.py`") from error
-    said = (done.stderr.splitlines() or ["nothing was printed"])[-1]
-    if done.returncode == NotAvailable.exit_code:
-        raise NotAvailable(said.removeprefix("probe: "), path=python)
-    if done.returncode:
-        raise HarnessError(f"the probe ended with status {done.returncode}: {said}", path=python)
-    return [LoadOutcome(**fields) for fields in json.loads(done.stdout)["outcomes"]]
+        module, attribute = LOADERS[name].split(":")
+        loader = getattr(import_module(module), attribute)
+        start = time.perf_counter()
+        with limited(folder):
+            loaded, info = _load(loader, folder, weights=name != "AutoConfig")
+        seconds = time.perf_counter() - start
+    except Exception as error:
+        seconds = time.perf_counter() - start
+        return failed(name, error, seconds, notes=(*_type_note(loader, config), *what_was_built(error, loader, folder)))
+    return returned(name, loaded, info, config, seconds, notes=_type_note(loader, config))
 
 
-def main() -> int:
-    """Run ``python -m harness.higgs.probe``. The exit status is 0 when the probe ran: failed loaders are its result."""
-    parser = ArgumentParser("harness.higgs.probe", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", help="folder with a config.json; a name on the hub with --revision")
-    parser.add_argument("--loaders", nargs="*", default=DEFAULT_LOADERS, metavar="NAME", help=", ".join(LOADERS))
-    parser.add_argument("--import", dest="before", action="append", default=[], metavar="MODULE", help="import first")
-    parser.add_argument("--revision", help=f"full commit hash, for example {ORIGINAL_REVISION} of {ORIGINAL_MODEL}")
-    parser.add_argument("--json", action="store_true", help="print versions and outcomes as JSON")
-    given = parser.parse_args()
-    with contextlib.redirect_stdout(sys.stderr):  # what the packages print must not mix with the outcomes
-        try:
-            for module in given.before:
-                import_module(module)
-        except Exception as error:
-            parser.exit(NotAvailable.exit_code, f"probe: cannot import {module}: {error}".splitlines()[0] + "\n")
-        try:
-            outcomes = probe(given.checkpoint, given.loaders, revision=given.revision)
-        except HarnessError as error:
-            parser.exit(error.exit_code, f"probe: {error}\n")
-    if given.json:
-        print(json.dumps({"versions": stack_versions(), "outcomes": [asdict(outcome) for outcome in outcomes]}))
-        return 0
-    print(", ".join(f"{name} {version or '-'}" for name, version in stack_versions().items()))
-    for one in outcomes:
-        result = f"loaded {one.loaded}" if one.ok else f"{one.exception} at {one.where or '?'}"
-        print(f"{one.loader}: {result}, {one.seconds:.2f} s", *one.message.splitlines(), sep="\n  ")
-    return 0
+def _load(loader: Any, folder: Path, *, weights: bool) -> tuple[Any, Mapping[str, Any]]:
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    if not weights:
+        return loader.from_pretrained(str(folder), **options), {}
+    # torch_dtype="auto": as stored, not widened to float32
+    return loader.from_pretrained(str(folder), torch_dtype="auto", output_loading_info=True, **options)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _type_note(loader: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What transformers only logs: the class was made for another model type."""
+    own = getattr(getattr(loader, "config_class", None), "model_type", None)
+    if own is None or own == config.get("model_type"):
+        return ()
+    return (f"the class is for model type {own!r}, config.json says {config.get('model_type')!r}",)

@@ -32,21 +32,24 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Html:
     )
 
 
-def outcome_table(outcomes: Mapping[str, Sequence[LoadOutcome]]) -> Html:
-    """What each loader did, one row a stack and loader."""
+def outcome_table(
+    outcomes: Mapping[str, Sequence[LoadOutcome]], caption: str = "What each loader did", *, by: str = "stack"
+) -> Html:
+    """What each loader did, a row each, with its message and what the probe noted; `by` says what the keys are."""
     return table(
         [
             {
-                "stack": stack,
+                by: name,
                 "loader": one.loader,
-                "result": f"loads {one.loaded}" if one.ok else one.exception,
+                "result": f"loads {one.loaded}" if one.loaded else one.exception,
+                "in short": one.status if one.loaded else one.reason or one.status,
                 "raised at": one.where.rpartition("/")[2],
-                "message": one.message.split("\n")[0][:120],
+                "message": "; ".join(filter(None, (one.message.replace("\n", " ")[:160], *one.notes))),
             }
-            for stack, loaded in outcomes.items()
+            for name, loaded in outcomes.items()
             for one in loaded
         ],
-        "What each loader did",
+        caption,
     )
 
 

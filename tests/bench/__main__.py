@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from harness.cli.output import print_table
 from harness.engines import SpeechRequest, make_engine
+from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.manifest import machine
 from harness.paths import BOOK, BUILD, RESULTS, ROOT
 from harness.placement import score_placement
@@ -103,8 +105,30 @@ def audio_rows() -> list[tuple[str, float, str]]:
     ]
 
 
+def higgs_rows() -> list[tuple[str, float, str]]:
+    """A training step of each stack, LoRA and all weights; each in a process of its own, for the peak memory."""
+    script = str(Path(__file__).parent / "higgs_steps.py")
+    steps = {}
+    for stack in (NATIVE, BOSON):
+        for method in ("lora", "full"):
+            done = subprocess.run(
+                [str(python_of(stack)), script, method], cwd=ROOT, check=True, capture_output=True, text=True
+            )
+            steps[stack, method] = json.loads(done.stdout)
+    base = steps[NATIVE, "lora"]
+    return [
+        (
+            f"Higgs training step, {stack}, {method}, {one['parameters'] / 1e6:.0f} M parameters",
+            one["seconds"],
+            f"{one['seconds'] / base['seconds']:.2f} x native LoRA; peak memory {one['peak_bytes'] / 1e9:.2f} GB, "
+            f"{one['peak_bytes'] / base['peak_bytes']:.2f} x",
+        )
+        for (stack, method), one in steps.items()
+    ]
+
+
 def main() -> None:
-    rows = [*placement_rows(), *audio_rows()]
+    rows = [*placement_rows(), *audio_rows(), *higgs_rows()]
     full = cold()
     rows += [("book, cold (environments exist)", full, "1")]
     for name, took in (

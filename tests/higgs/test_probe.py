@@ -1,44 +1,58 @@
 import json
+import shutil
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from harness.errors import DataError, HarnessError, NotAvailable
-from harness.higgs.probe import LOADERS, ORIGINAL_MODEL, ORIGINAL_REVISION, probe, probe_in, stack_versions
-from harness.higgs.tiny import BOSON_MODULE, make_tiny_checkpoint, tiny_config
-from harness.paths import ROOT
+from harness.errors import HarnessError, NotAvailable
+from harness.higgs.formats import native_config
+from harness.higgs.outcome import LEFT_OVER, RANDOM, UNREAD
+from harness.higgs.probe import LOADERS, SETTINGS, auto_classes, matrix, probe_in, stack_versions
+from harness.higgs.stacks import BOSON, NATIVE, call, python_of
+from harness.higgs.tiny import (
+    NATIVE_TYPE,
+    ORIGINAL_TYPE,
+    make_tiny_apart,
+    make_tiny_checkpoint,
+    tiny_config,
+)
 
-UNKNOWN = "The checkpoint you are trying to load has model type `higgs_audio` but Transformers does not recognize"
-MAIN, BOSON = ROOT / ".venv/bin/python", ROOT / ".venv-boson/bin/python"
+UNKNOWN = "The checkpoint you are trying to load has model type `{}` but Transformers does not recognize"
+AUTO = tuple(name for name in LOADERS if name.startswith("Auto"))
+TRUE_WIDTH = 3072  # hidden_size of the original checkpoint
 
 
-def interpreter(path):
-    if not path.exists():
-        pytest.skip(f"{path.relative_to(ROOT)} is missing; `python3 requirements/install.py` makes it")
-    return path
+def available(stack):
+    try:
+        return python_of(stack)
+    except HarnessError as error:
+        pytest.skip(str(error))
 
 
-@pytest.fixture
-def main_python():
-    return interpreter(MAIN)
+@pytest.fixture(scope="module", params=[NATIVE, BOSON])
+def either(request):
+    available(request.param)
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def boson_python():
-    return interpreter(BOSON)
+def tiny(tmp_path_factory):
+    available(BOSON)
+    return make_tiny_apart(tmp_path_factory.mktemp("checkpoints") / "original")
 
 
-def write_tiny(python, folder):
-    code = "import sys; from pathlib import Path; from harness.higgs.tiny import make_tiny_checkpoint as make; "
-    subprocess.run([python, "-c", code + "make(Path(sys.argv[1]))", folder], check=True, capture_output=True)
+@pytest.fixture(scope="module")
+def tiny_native(tmp_path_factory):
+    available(NATIVE)
+    folder = tmp_path_factory.mktemp("checkpoints") / "native"
+    call(NATIVE, "harness.higgs.tiny:make_native_checkpoint", folder=str(folder))
     return folder
 
 
 @pytest.fixture(scope="module")
-def tiny(boson_python, tmp_path_factory):
-    return write_tiny(boson_python, tmp_path_factory.mktemp("checkpoints") / "tiny")
+def reports(tiny, tiny_native):
+    """The whole matrix, executed."""
+    return matrix({ORIGINAL_TYPE: tiny, NATIVE_TYPE: tiny_native})
 
 
 @pytest.fixture
@@ -50,144 +64,178 @@ def by_loader(outcomes):
     return {outcome.loader: outcome for outcome in outcomes}
 
 
-def test_transformers_5_does_not_know_the_type(main_python, config_only):
-    outcomes = probe_in(main_python, config_only, tuple(LOADERS))
-    assert [one.loader for one in outcomes] == list(LOADERS)
-    *auto, boson = outcomes
-    for one in auto:
-        assert (one.ok, one.loaded, one.exception) == (False, "", "ValueError")
-        first, advice = one.message.split("\n")
-        assert first.startswith(UNKNOWN)
-        assert "pip install --upgrade transformers" in advice  # which does not help
-        assert one.where.startswith("transformers/models/auto/configuration_auto.py:")
-        assert 0 <= one.seconds < 60
-    assert (boson.ok, boson.exception, boson.where) == (False, "ModuleNotFoundError", "")
+def loaded(outcomes):
+    return {one.loader: one.loaded for one in outcomes if one.ok}
 
 
-@pytest.mark.parametrize("before", [(), ("boson_multimodal",)], ids=["bare", "package"])
-def test_transformers_4_does_not_know_the_type_either(boson_python, config_only, before):
-    # boson_multimodal/__init__.py is empty: importing the package alone registers nothing
-    for one in probe_in(boson_python, config_only, before=before):
-        assert (one.ok, one.exception) == (False, "ValueError")
-        assert one.message.startswith(UNKNOWN) and "\n" not in one.message
+# --- the matrix ------------------------------------------------------------------------------------------------------
 
 
-def test_after_the_import_causal_lm_fails_differently(boson_python, tiny):
-    outcomes = by_loader(probe_in(boson_python, tiny, tuple(LOADERS), before=[BOSON_MODULE]))
-    assert {name: one.loaded for name, one in outcomes.items() if one.ok} == {
-        "AutoConfig": "HiggsAudioConfig",
-        "AutoModel": "HiggsAudioModel",
-        "boson": "HiggsAudioModel",
+def test_every_cell_was_executed_and_names_its_stack(reports):
+    assert list(reports) == list(SETTINGS)
+    for name, report in reports.items():
+        assert list(report.outcomes) == [ORIGINAL_TYPE, NATIVE_TYPE]
+        for outcomes in report.outcomes.values():
+            assert [one.loader for one in outcomes] == list(LOADERS)
+            assert all(bool(one.loaded) != bool(one.exception) and 0 <= one.seconds < 60 for one in outcomes)
+        assert report.versions["transformers"].startswith("4.46.3" if "4.46.3" in name else "5.")
+        assert (report.versions["boson_multimodal"] is not None) == ("4.46.3" in name)
+
+
+def test_the_original_format_in_four_stacks(reports):
+    got = {name: loaded(report.outcomes[ORIGINAL_TYPE]) for name, report in reports.items()}
+    imported = {"AutoConfig": "HiggsAudioConfig", "AutoModel": "HiggsAudioModel", "boson": "HiggsAudioModel"}
+    assert got == {
+        "4.46.3 bare": {"boson": "HiggsAudioModel"},
+        "4.46.3 boson imported": imported,
+        "4.46.3 class registered": {**imported, "AutoModelForCausalLM": "HiggsAudioModel"},
+        "transformers 5": {},
     }
-    assert not any(one.message for one in outcomes.values() if one.ok)
+
+
+def test_the_native_format_in_four_stacks(reports):
+    got = {name: loaded(report.outcomes[NATIVE_TYPE]) for name, report in reports.items()}
+    native = "HiggsAudioV2ForConditionalGeneration"
+    *older, newer = got.values()
+    assert older == [{}, {}, {}]
+    assert newer == {"AutoConfig": "HiggsAudioV2Config", "AutoModel": native, "AutoModelForTextToWaveform": native,
+                     "native": native}  # fmt: skip
+    causal = by_loader(reports["transformers 5"].outcomes[NATIVE_TYPE])["AutoModelForCausalLM"]
+    assert causal.message.startswith("Unrecognized configuration class <class 'transformers.models.higgs_audio_v2.")
+    assert not any(one.notes for report in reports.values() for one in report.outcomes[NATIVE_TYPE] if one.ok)
+
+
+def test_an_unknown_type_is_said_word_for_word(reports):
+    for stack, label in (
+        ("4.46.3 bare", ORIGINAL_TYPE),
+        ("4.46.3 bare", NATIVE_TYPE),
+        ("transformers 5", ORIGINAL_TYPE),
+    ):
+        for one in (by_loader(reports[stack].outcomes[label])[name] for name in AUTO):
+            assert (one.loaded, one.exception, one.reason) == ("", "ValueError", "unknown model type")
+            first, *advice = one.message.split("\n")
+            assert first.startswith(UNKNOWN.format(label))
+            assert one.where.startswith("transformers/models/auto/configuration_auto.py:")
+            if stack == "transformers 5":  # which does not help
+                assert "pip install --upgrade transformers" in advice[0]
+            else:
+                assert not advice
+
+
+def test_after_the_import_causal_lm_fails_differently(reports):
+    outcomes = by_loader(reports["4.46.3 boson imported"].outcomes[ORIGINAL_TYPE])
     for name in ("AutoModelForCausalLM", "AutoModelForTextToWaveform"):
-        assert outcomes[name].exception == "ValueError"
+        assert (outcomes[name].exception, outcomes[name].reason) == ("ValueError", "no class registered")
         assert outcomes[name].message.startswith("Unrecognized configuration class <class 'boson_multimodal.model.")
         assert outcomes[name].where.startswith("transformers/models/auto/auto_factory.py:")
 
 
-def test_boson_loads_without_an_import_before(boson_python, tiny):
-    [one] = probe_in(boson_python, tiny, ["boson"])
-    assert (one.ok, one.loaded, one.exception, one.message) == (True, "HiggsAudioModel", "", "")
+def test_the_package_on_the_native_format_is_stopped_before_it_fills_the_memory(reports):
+    one = by_loader(reports["4.46.3 bare"].outcomes[NATIVE_TYPE])["boson"]
+    assert (one.loaded, one.exception, one.reason) == ("", "RuntimeError", "memory limit")
+    assert one.seconds < 5
+    other_type, stopped = one.notes
+    assert other_type == "the class is for model type 'higgs_audio', config.json says 'higgs_audio_v2'"
+    assert stopped.startswith("stopped by the probe's memory limit; the folder holds 0.00")
+    assert float(stopped.split("building ")[1].split(" GB")[0]) > 10  # the defaults of another model
 
 
-def test_random_weights_are_reported(boson_python, tiny, tmp_path):
-    for name in ("config.json", "model.safetensors"):
-        (tmp_path / name).write_bytes((tiny / name).read_bytes())
-    config = tiny_config()
-    config["text_config"]["num_hidden_layers"] = 3
-    config["audio_dual_ffn_layers"] = [0, 1, 2]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    [one] = probe_in(boson_python, tmp_path, ["boson"])
-    assert one.ok and one.message == "14 weights are not in the checkpoint and were set at random"
+def test_the_order_of_checkpoints_changes_nothing(tiny, tiny_native, reports):
+    # "boson" registers its classes in the process; it comes last for all checkpoints, so nobody sees that
+    again = matrix({NATIVE_TYPE: tiny_native, ORIGINAL_TYPE: tiny}, ["4.46.3 bare"])["4.46.3 bare"]
+    for label, outcomes in reports["4.46.3 bare"].outcomes.items():
+        for one, other in zip(outcomes, again.outcomes[label], strict=True):
+            assert (one.loaded, one.exception, one.reason) == (other.loaded, other.exception, other.reason)
 
 
-def test_missing_and_broken_weights_are_outcomes(boson_python, config_only):
-    [one] = probe_in(boson_python, config_only, ["boson"])
-    assert (one.ok, one.exception) == (False, "OSError") and "model.safetensors" in one.message
-    (config_only / "model.safetensors").write_bytes(b"not weights")
-    [one] = probe_in(boson_python, config_only, ["boson"])
-    assert (one.ok, one.exception) == (False, "SafetensorError")
+def test_importing_the_package_alone_registers_nothing(config_only):
+    # boson_multimodal/__init__.py is empty
+    available(BOSON)
+    for one in probe_in(BOSON, {"it": config_only}, AUTO, ["boson_multimodal"]).outcomes["it"]:
+        assert (one.exception, one.reason) == ("ValueError", "unknown model type")
 
 
-def test_a_loader_that_fails_in_any_way_is_an_outcome(config_only):
-    for config in ({}, {"model_type": 7}, {**tiny_config(), "model_type": "llama", "hidden_size": "wide"}):
-        (config_only / "config.json").write_text(json.dumps(config))
-        assert [one.ok for one in probe(config_only, ["AutoModel", "AutoModelForCausalLM"])] == [False, False]
+# --- what looks like a success ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("prepare", "said"),
-    [
-        (lambda folder: None, "cannot be read: No such file or directory"),
-        (lambda folder: folder.mkdir(), "cannot be read: No such file or directory"),
-        (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("{")), "not JSON"),
-        (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("[1]")), "not a JSON object"),
-        (lambda folder: (folder.mkdir(), (folder / "config.json").write_bytes(b"\xff{}")), "not JSON"),
-    ],
-    ids=["no folder", "empty folder", "not JSON", "a list", "not UTF-8"],
-)
-def test_no_usable_config_is_one_clear_error(main_python, tmp_path, prepare, said):
-    folder = tmp_path / "checkpoint"
-    prepare(folder)
-    for call in (lambda: probe(folder), lambda: probe(str(folder)), lambda: probe_in(main_python, folder)):
-        with pytest.raises(DataError, match=said) as caught:
-            call()
-        assert "config.json" in str(caught.value) and "give a folder" in str(caught.value)
-        assert "\n" not in str(caught.value)
-    done = subprocess.run([main_python, "-m", "harness.higgs.probe", folder], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1 and said in done.stderr
+def test_a_relabelled_original_is_not_a_success(tiny, tmp_path):
+    available(NATIVE)
+    original = json.loads((tiny / "config.json").read_text())
+    labelled = {**original, "model_type": NATIVE_TYPE}
+    folders = {}
+    for name, config in {
+        "label": labelled,
+        "width": {**labelled, "hidden_size": TRUE_WIDTH},
+        "sizes": native_config(original),
+    }.items():
+        folders[name] = shutil.copytree(tiny, tmp_path / name)
+        (folders[name] / "config.json").write_text(json.dumps(config))
+    got = {name: by_loader(found) for name, found in probe_in(NATIVE, folders).outcomes.items()}
+
+    assert all(one.exception and not one.loaded for one in got["label"].values())
+    assert "not a multiple of the number of attention heads (24)" in got["label"]["AutoConfig"].message
+
+    config = got["width"]["AutoConfig"]
+    assert (config.loaded, config.ok, config.status) == ("HiggsAudioV2Config", False, UNREAD)
+    assert config.unread == ("audio_encoder_config", "text_config")
+    assert config.notes[0].startswith("not read from config.json: audio_encoder_config, text_config")
+    assert got["width"]["native"].exception == "AttributeError"
+
+    model = got["sizes"]["native"]
+    assert (model.loaded, model.ok, model.status) == ("HiggsAudioV2ForConditionalGeneration", False, RANDOM)
+    assert (model.missing, model.unexpected) == (2, 2)
+    assert "audio_lm_head.weight" in model.notes[0] and "audio_codebook_embeddings.weight" in model.notes[1]
 
 
-def test_what_cannot_be_asked_for(main_python, config_only):
-    with pytest.raises(HarnessError, match="no loader is called 'AutoMagic'"):
-        probe(config_only, ["AutoMagic"])
-    with pytest.raises(HarnessError, match="40 digits"):
-        probe(ORIGINAL_MODEL, revision="main")
-    with pytest.raises(HarnessError, match="a folder none"):
-        probe(config_only, revision=ORIGINAL_REVISION)
-    with pytest.raises(HarnessError, match="and its revision"):
-        probe(ORIGINAL_MODEL)
-    with pytest.raises(NotAvailable, match=r"cannot import no_such_module: No module named"):
-        probe_in(main_python, config_only, before=["no_such_module"])
-    with pytest.raises(NotAvailable, match=r"requirements/install\.py"):
-        probe_in(ROOT / ".venv-nowhere/bin/python", config_only)
+def test_missing_unexpected_and_broken_weights_are_outcomes(tiny, tmp_path, config_only):
+    available(BOSON)
+    layers = {"more layers": 3, "fewer layers": 1}
+    folders = {"none": config_only, **{name: shutil.copytree(tiny, tmp_path / name) for name in (*layers, "broken")}}
+    for name, count in layers.items():
+        config = tiny_config()
+        config["text_config"]["num_hidden_layers"] = count
+        config["audio_dual_ffn_layers"] = list(range(count))
+        (folders[name] / "config.json").write_text(json.dumps(config))
+    (folders["broken"] / "model.safetensors").write_bytes(b"not weights")
+    got = {name: found[0] for name, found in probe_in(BOSON, folders, ["boson"]).outcomes.items()}
+    assert (got["more layers"].status, got["more layers"].missing, got["more layers"].loaded) == (
+        RANDOM,
+        14,
+        "HiggsAudioModel",
+    )
+    assert got["more layers"].notes[0].startswith("14 weights not in the checkpoint and set at random: layers.2.")
+    assert (got["fewer layers"].status, got["fewer layers"].unexpected) == (LEFT_OVER, 14)
+    assert (got["none"].exception, got["none"].reason) == ("OSError", "no weights")
+    assert "model.safetensors" in got["none"].message
+    assert got["broken"].exception == "SafetensorError"
 
 
-@pytest.mark.parametrize("path", [MAIN, BOSON], ids=["main", "boson"])
-def test_the_network_is_used_for_hub_names_only(path, config_only, monkeypatch, tmp_path):
-    asked = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            asked.append(self.path)
-            self.send_error(404)
-
-        do_GET = do_HEAD
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
-    before = [BOSON_MODULE] if path == BOSON else []
-    try:
-        probe_in(interpreter(path), config_only, tuple(LOADERS), before)
-        assert asked == []
-        [one] = probe_in(path, ORIGINAL_MODEL, ["AutoConfig"], revision=ORIGINAL_REVISION)
-        assert (one.ok, one.exception) == (False, "OSError")
-        assert f"/{ORIGINAL_MODEL}/resolve/{ORIGINAL_REVISION}/config.json" in asked
-    finally:
-        server.shutdown()
-        server.server_close()
+# --- what it builds on -----------------------------------------------------------------------------------------------
 
 
-def test_tiny_checkpoint(boson_python, tiny, tmp_path):
-    again = write_tiny(boson_python, tmp_path / "again")
+def test_auto_classes_follow_the_tables():
+    assert auto_classes("gpt2") == {
+        "AutoConfig": "GPT2Config",
+        "AutoModel": "GPT2Model",
+        "AutoModelForCausalLM": "GPT2LMHeadModel",
+        "AutoModelForTextToWaveform": "",
+    }
+    assert set(auto_classes("no such type").values()) == {""}
+
+
+def test_auto_classes_see_what_was_registered(either):
+    before = ["harness.higgs.register"] if either == BOSON else []
+    own = {NATIVE: NATIVE_TYPE, BOSON: ORIGINAL_TYPE}[either]
+    found = call(either, "harness.higgs.probe:auto_classes", before=tuple(before), model_type=own)
+    assert bool(found["AutoConfig"]) and bool(found["AutoModel"])
+    assert (found["AutoModelForCausalLM"], found["AutoModelForTextToWaveform"]) == {
+        NATIVE: ("", "HiggsAudioV2ForConditionalGeneration"),
+        BOSON: ("HiggsAudioModel", ""),
+    }[either]
+
+
+def test_tiny_checkpoint(tiny, tmp_path):
+    again = make_tiny_apart(tmp_path / "again")
     for name in ("config.json", "model.safetensors"):
         assert (again / name).read_bytes() == (tiny / name).read_bytes()
     assert json.loads((tiny / "config.json").read_text()) == tiny_config()
@@ -208,21 +256,11 @@ def test_tiny_weights_need_boson(tmp_path):
 
 IMPORTS = (
     "import harness.tagged, harness.records, harness.store, harness.stats, harness.datasets, harness.placement, "
-    "harness.higgs.probe, harness.higgs.tiny, sys; "
+    "harness.higgs.probe, harness.higgs.tiny, harness.report.verdicts, sys; "
 )
 
 
-@pytest.mark.parametrize("path", [MAIN, BOSON], ids=["main", "boson"])
-def test_harness_imports_in_both_environments_without_the_heavy_packages(path):
+def test_harness_imports_in_both_environments_without_the_heavy_packages(either):
     code = IMPORTS + "print([name for name in ('torch', 'transformers', 'boson_multimodal') if name in sys.modules])"
-    done = subprocess.run([interpreter(path), "-c", code], capture_output=True, text=True, cwd="/")
+    done = subprocess.run([python_of(either), "-c", code], capture_output=True, text=True, cwd="/")
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
-
-
-def test_text_output_names_versions_and_outcomes(boson_python, tiny):
-    command = [boson_python, "-m", "harness.higgs.probe", tiny, "--loaders", "AutoConfig", "boson"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    versions, failed, message, loaded = done.stdout.splitlines()
-    assert versions.startswith("transformers 4.46.3, torch 2.13.0") and versions.endswith("boson_multimodal 0.1.1")
-    assert failed.startswith("AutoConfig: ValueError at transformers/models/auto/configuration_auto.py:")
-    assert message.startswith(f"  {UNKNOWN}") and loaded.startswith("boson: loaded HiggsAudioModel, ")

@@ -1,17 +1,11 @@
-"""Tiny random checkpoints with the layout of the original Higgs Audio v2 checkpoint, for loading without a download."""
+"""What config.json of the original checkpoint says, at tiny sizes; the pinned revisions; the special tokens."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, NotAvailable
-from harness.store import write_json
+from harness.higgs.formats import ORIGINAL_TYPE
 
-ORIGINAL_TYPE = "higgs_audio"
 BOSON_MODULE = (
     "boson_multimodal.model.higgs_audio"  # importing it registers its classes with transformers' Auto classes
 )
@@ -128,93 +122,35 @@ def tiny_config(model_type: str = ORIGINAL_TYPE) -> dict[str, Any]:
     }
 
 
-def make_tiny_checkpoint(folder: Path, *, model_type: str = ORIGINAL_TYPE, weights: bool = True, seed: int = 0) -> Path:
-    """Write a checkpoint of 1.24 million random parameters in the original format.
+# Llama 3's special tokens, in the order of their ids from 128000 on. Higgs gave names of its own to reserved ones
+# (docstring of boson_multimodal's HiggsAudioConfig); what it did not name keeps Llama's name.
+_NAMED = {
+    0: "<|begin_of_text|>",
+    1: "<|end_of_text|>",
+    4: "<|finetune_right_pad_id|>",
+    6: "<|start_header_id|>",
+    7: "<|end_header_id|>",
+    8: "<|eom_id|>",
+    9: "<|eot_id|>",
+    10: "<|python_tag|>",
+    11: "<|audio_bos|>",
+    12: "<|audio_eos|>",
+    13: "<|audio_out_bos|>",
+    14: "<|reserved_special_token_6|>",  # transformers 5 marks the delayed end of the codebooks with it
+    15: "<|AUDIO|>",
+    16: "<|AUDIO_OUT|>",
+}
+_LLAMAS_OWN = (0, 1, 4, 6, 7, 8, 9, 10)
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is missing; files of an earlier call are overwritten.
-    model_type : str
-        What config.json says. Only ``"higgs_audio"`` can have weights: the layout stays the original, nested one.
-    weights : bool
-        Also write ``model.safetensors`` and ``generation_config.json``; this needs boson_multimodal.
-    seed : int
-        Of the random weights; the same seed gives the same bytes. The caller's random state is left alone.
 
-    Returns
-    -------
-    Path
-        `folder`.
+def special_tokens() -> list[str]:
+    """The 256 special tokens, by id; the first one follows the ordinary vocabulary.
 
-    Raises
-    ------
-    NotAvailable
-        If weights are asked for where boson_multimodal cannot be imported. Nothing is written then.
-    HarnessError
-        If weights are asked for with another `model_type`, or `folder` cannot be written.
+    Llama numbers its reserved tokens without gaps, and Higgs took five of them: so the name of a token follows from how
+    many reserved ones lie before it.
     """
-    folder = Path(folder)
-    model = _random_model(model_type, seed) if weights else None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if model is not None:
-            model.save_pretrained(folder, safe_serialization=True)
-        write_json(folder / "config.json", tiny_config(model_type))  # the same file with and without weights
-    except OSError as error:
-        raise HarnessError(
-            f"cannot be written: {error.strerror}", path=folder, remedy="choose another folder"
-        ) from error
-    return folder
-
-
-def make_tiny_apart(folder: Path, *, seed: int = 0) -> Path:
-    """As `make_tiny_checkpoint` with weights, in a process of its own.
-
-    Making weights imports boson_multimodal, which registers its classes with transformers' Auto classes for the rest of
-    the process. Whoever wants to see what the Auto classes do without it must not have it imported.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.higgs.tiny", str(folder), "--seed", str(seed)], capture_output=True, text=True
-    )
-    if done.returncode:
-        raise NotAvailable(
-            (done.stderr.splitlines() or ["the checkpoint could not be made"])[-1].removeprefix("tiny: ")
-        )
-    return Path(folder)
-
-
-def _random_model(model_type: str, seed: int) -> Any:
-    if model_type != ORIGINAL_TYPE:
-        raise HarnessError(
-            f"no weights can be made for model type {model_type!r}",
-            remedy=f"use weights=False, or model_type={ORIGINAL_TYPE!r}",
-        )
-    try:
-        import torch
-        from boson_multimodal.model.higgs_audio import HiggsAudioConfig, HiggsAudioModel
-    except ImportError as error:
-        raise NotAvailable(
-            f"the weights are made with boson_multimodal, which cannot be imported here: {error}",
-            remedy="run it with .venv-boson/bin/python, which `python3 requirements/install.py` makes, or use weights=False",
-        ) from error
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return HiggsAudioModel(HiggsAudioConfig.from_dict(tiny_config()))
-
-
-def main() -> int:
-    """Run ``python -m harness.higgs.tiny FOLDER``."""
-    parser = ArgumentParser("harness.higgs.tiny", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("folder", type=Path, help="where to write the checkpoint")
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
-    given = parser.parse_args()
-    try:
-        make_tiny_checkpoint(given.folder, seed=given.seed)
-    except HarnessError as error:
-        parser.exit(error.exit_code, f"tiny: {error}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    names, reserved = [], 0
+    for place in range(256):
+        names.append(_NAMED.get(place, f"<|reserved_special_token_{reserved}|>"))
+        reserved += place not in _LLAMAS_OWN
+    return names

@@ -1,0 +1,106 @@
+"""`harness higgs`: the case study on checkpoints of your own, or on tiny ones made on the spot."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from harness.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from harness.higgs.probe import StackReport
+
+app = typer.Typer(no_args_is_help=True, help="Load, fine-tune and convert Higgs Audio v2 checkpoints.")
+TINY = "tiny"
+_SHOWN = 250  # characters of a message; --json has more
+
+
+# --- probe -----------------------------------------------------------------------------------------------------------
+
+
+@app.command("probe")
+def probe(
+    checkpoint: Annotated[str, typer.Option(help="Folder with a config.json; a hub name with --revision; or tiny.")],
+    stack: Annotated[
+        Literal["native", "boson", "all"],
+        typer.Option(help="native: transformers 5; boson: transformers 4.46.3, in three ways."),
+    ] = "all",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit of a hub name, all 40 digits: branches there have changed their format.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every outcome with its message as JSON.")] = False,
+) -> None:
+    """Try every loader on a checkpoint, in each stack, and say what came back.
+
+    A loader is a class whose `from_pretrained` is called: AutoConfig, the Auto classes for models, transformers' own
+    Higgs class (native) and that of boson_multimodal (boson). Each stack is a fresh process: boson_multimodal not
+    imported, imported, or imported and registered for AutoModelForCausalLM too; and transformers 5.
+
+    *loads* means that all weights came from the checkpoint. A class that comes back with weights set at random, or
+    without having read a part of config.json, is named with what is wrong with it.
+
+    Failed loaders are results: the exit code is 0 when the probe ran, 2 when the checkpoint cannot be used.
+
+    Examples:
+
+    - `harness higgs probe --checkpoint tiny`: small random checkpoints of both formats, made on the spot; half a minute.
+
+    - `harness higgs probe --checkpoint FOLDER --stack native --json`: a folder of yours, in transformers 5 only.
+    """
+    from harness.higgs.probe import SETTINGS, matrix
+
+    settings = [name for name, setting in SETTINGS.items() if stack in (setting.stack, "all")]
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = _tiny_of_both_formats(Path(folder)) if checkpoint == TINY else {checkpoint: checkpoint}
+        revisions = {checkpoint: revision} if revision is not None else None
+        reports = matrix(checkpoints, settings, revisions=revisions)
+    if as_json:
+        print_json(
+            {
+                "versions": {name: report.versions for name, report in reports.items()},
+                "outcomes": [
+                    {"checkpoint": label, "stack": name, **one.as_json()}
+                    for label in checkpoints
+                    for name, report in reports.items()
+                    for one in report.outcomes[label]
+                ],
+            }
+        )
+        return
+    for label in checkpoints:
+        _print_outcomes(label, reports)
+
+
+def _tiny_of_both_formats(folder: Path) -> Mapping[str, str | Path]:
+    from harness.higgs.stacks import NATIVE, call
+    from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_apart
+
+    call(NATIVE, "harness.higgs.tiny:make_native_checkpoint", folder=str(folder / NATIVE_TYPE))
+    return {
+        f"tiny {ORIGINAL_TYPE}": make_tiny_apart(folder / ORIGINAL_TYPE),
+        f"tiny {NATIVE_TYPE}": folder / NATIVE_TYPE,
+    }
+
+
+def _print_outcomes(label: str, reports: Mapping[str, StackReport]) -> None:
+    """A table with a word or two a cell, and below it what was said, each text once, after the loaders it came from."""
+    loaders = [one.loader for one in next(iter(reports.values())).outcomes[label]]
+    rows: list[list[str]] = []
+    said: dict[str, list[str]] = {}
+    for row, loader in enumerate(loaders):
+        outcomes = [report.outcomes[label][row] for report in reports.values()]
+        rows.append([loader, *(one.status if one.loaded else one.reason or one.exception for one in outcomes)])
+        for one in outcomes:
+            first = f"loads {one.loaded}" if one.loaded else f"{one.exception}: {' '.join(one.message.split())}"
+            for text in (first, *one.notes):
+                sources = said.setdefault(text[:_SHOWN], [])
+                if loader not in sources:
+                    sources.append(loader)
+    print_table(label, ["loader", *reports], rows)
+    for text, sources in said.items():
+        typer.echo(f"- {', '.join(sources)}: {text}")
+    typer.echo()

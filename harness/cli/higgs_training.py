@@ -1,0 +1,99 @@
+"""`harness higgs tiny`, `convert` and `train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import print_json, progress_bar
+
+
+def tiny(
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder; 30 MB are written.")],
+    samples: Annotated[int, typer.Option(min=1, max=98, help="Sentences to record.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
+) -> None:
+    """Make tiny random checkpoints, codecs and recordings, to try everything without a download.
+
+    The weights are random: what they speak is noise. Loading, training, converting and generating run the true code.
+
+    Example: `harness higgs tiny play`, then `harness higgs train play/train-native.yaml`.
+    """
+    from harness.experiment.playground import make_playground
+    from harness.paths import relative
+
+    with progress_bar("Parts") as update:
+        make_playground(out, samples=samples, seed=seed, boson_codec=True, progress=update)
+    typer.echo(f"{relative(out)}: boson/ native/ codec/ codec-boson/ recordings/ train-native.yaml train-boson.yaml")
+
+
+def convert(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Checkpoint or LoRA adapter of the original format; or a hub name.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
+    revision: Annotated[str | None, typer.Option(help="Of a hub name: the 40 digits of a commit.")] = None,
+    base: Annotated[Path | None, typer.Option(help="For an adapter: the converted checkpoint it goes with.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Rewrite an original checkpoint (`higgs_audio`) or adapter in transformers' own format (`higgs_audio_v2`).
+
+    Names and config.json change, no number does: logits and greedy codes stay the same.
+
+    Example: `harness higgs convert play/boson converted`
+    """
+    from harness.higgs.convert import convert as rewrite
+    from harness.paths import relative
+
+    done = rewrite(source, out, revision=revision, base=base)
+    if as_json:
+        print_json(done)
+    else:
+        size = f"{done['parameters']:,} parameters in {done['tensors']} tensors, {done['bytes'] / 1e6:.1f} MB"
+        typer.echo(f"{relative(out)}: {done['kind']}, {size}")
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train on what; see below.")],
+    processes: Annotated[int, typer.Option(min=1, help="One a GPU, through `accelerate launch`.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the file's.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Run folder, instead of the file's.")] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Leave GPUs alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Fine-tune Higgs Audio v2 on recordings of tagged sentences: LoRA or all weights, with either stack.
+
+    The configuration is YAML. Relative paths are relative to it. The least it holds:
+
+    ```
+    stack: native  # or boson: which code loads the checkpoint
+    model: native  # folder, or hub name with revision: ...
+    codec: codec  # folder, or hub name with codec_revision: ...
+    manifest: recordings / manifest.jsonl  # lines {"id", "text", "audio"}
+    output: run
+    ```
+
+    Further settings: method (lora, full), lora (rank, alpha, dropout, targets, heads), steps, batch_size (of a step, over
+    all processes), accumulate, learning_rate, warmup_steps, schedule, weight_decay, clip_norm, text_weight, precision
+    (fp32, bf16), gradient_checkpointing, save_every, keep_checkpoints, seed.
+
+    A run that was stopped goes on with --resume. `tensorboard --logdir RUN/logs` draws it.
+
+    Example: `harness higgs tiny play`, then `harness higgs train play/train-native.yaml --steps 50`.
+    """
+    from harness.higgs.train_config import read_config
+    from harness.higgs.training import launch
+    from harness.paths import relative
+
+    changes = {"steps": steps, "output": str(output.absolute()) if output else None}
+    settings = read_config(config, **{name: value for name, value in changes.items() if value is not None})
+    done = launch(settings, processes=processes, resume=resume, quiet=quiet or as_json, cpu=cpu)
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo(f"{relative(done['weights'])}: {done['steps']} steps in {done['seconds']:.0f} s, loss "
+                   f"{done['first_loss']:.3f} to {done['last_loss']:.3f}, {done['bytes'] / 1e6:.1f} MB")  # fmt: skip

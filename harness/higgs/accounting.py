@@ -1,0 +1,246 @@
+"""Where the parameters of Higgs Audio v2 are: the real sizes, counted without allocating a single weight.
+
+Models are built on PyTorch's meta device. Its tensors have shapes but no memory, so that billions of parameters take a
+second and a few megabytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import HarnessError, NotAvailable
+from harness.higgs.formats import native_config
+from harness.higgs.stacks import BOSON, NATIVE, here
+from harness.higgs.tiny.layout import CODEBOOK_SIZE, tiny_config
+
+# The sizes in config.json of the original revision (layout.ORIGINAL_REVISION; copied in neiom-systems/higgs-audio,
+# models/model/config.json). Everything else is as in `tiny_config`.
+TEXT_SIZES = {
+    "bos_token_id": 128000,
+    "eos_token_id": 128001,
+    "head_dim": 128,
+    "hidden_size": 3072,
+    "intermediate_size": 8192,
+    "max_position_embeddings": 131072,
+    "num_attention_heads": 24,
+    "num_hidden_layers": 28,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+}
+AUDIO_SIZES = {
+    "audio_dual_ffn_layers": list(range(28)),
+    "audio_ffn_hidden_size": 3072,
+    "audio_ffn_intermediate_size": 8192,
+    "hidden_size": 3072,
+    "audio_eos_token_id": 128012,
+    "audio_out_bos_token_id": 128013,
+    "audio_in_token_idx": 128015,
+    "audio_out_token_idx": 128016,
+    "pad_token_id": 128001,
+}
+# metadata.total_size of model.safetensors.index.json, beside that config.json: bytes of all tensors, stored as bfloat16.
+CHECKPOINT_BYTES = 11_542_566_912
+BFLOAT16_BYTES = 2
+CODEBOOK_IDS = CODEBOOK_SIZE + 2  # of one codebook: its codes, and the beginning and the end of the stream
+
+LLAMA, ORIGINAL = "Llama-3.2-3B", "boson"
+NATIVE_DEFAULT, NATIVE_SIZED, NATIVE_TEXT_HEAD = "native, default", "native", "native, text head"
+
+TEXT_SIDE = ("text embedding", "attention", "text FFN", "text norms", "text head")
+AUDIO_SIDE = ("audio FFN", "audio norms", "audio embedding", "audio head")
+OTHER = "other"
+# A parameter belongs to the first group whose pattern fits one part of its dotted name. The names are those of both stacks.
+_GROUPS = (
+    ("audio embedding", "audio_codebook_embeddings|embed_audio_tokens"),
+    ("text embedding", "embed_tokens"),
+    ("attention", "self_attn"),
+    ("audio FFN", "audio_mlp"),
+    ("text FFN", "mlp"),
+    ("audio norms", r"audio_\w+_layernorm"),
+    ("text norms", r"\w+_layernorm|norm"),
+    ("audio head", "audio_lm_head"),
+    ("text head", "text_lm_head|lm_head"),
+)
+
+
+def group_of(name: str) -> str:
+    """The group of a parameter by its dotted name, in either stack; `OTHER` where none fits."""
+    parts = name.split(".")
+    return next((group for group, pattern in _GROUPS if any(re.fullmatch(pattern, part) for part in parts)), OTHER)
+
+
+def count(model: Any) -> dict[str, Any]:
+    """Count a model's parameters by group.
+
+    Returns
+    -------
+    dict
+        ``groups``: parameters of each group, in the order of `TEXT_SIDE`, `AUDIO_SIDE` and `OTHER`; ``total``: of the model,
+        counted apart. A tensor that two modules share counts in the groups of both and once in the total, so groups that
+        add up to the total also say that nothing is tied.
+    """
+    groups = dict.fromkeys((*TEXT_SIDE, *AUDIO_SIDE, OTHER), 0)
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        groups[group_of(name)] += parameter.numel()
+    return {"groups": groups, "total": sum(parameter.numel() for parameter in model.parameters())}
+
+
+def sides(groups: Mapping[str, int]) -> tuple[int, int]:
+    """Parameters of the language model (`TEXT_SIDE`) and of what was added for audio (`AUDIO_SIDE`)."""
+    return sum(groups[name] for name in TEXT_SIDE), sum(groups[name] for name in AUDIO_SIDE)
+
+
+def used_for_a_token(groups: Mapping[str, int]) -> tuple[int, int]:
+    """Parameters of the matrices that one text token, and one audio token, is multiplied with.
+
+    A token passes the shared attention, the FFN of its kind and a head, here of its own kind. Embeddings are looked up, not
+    multiplied; norms hold next to nothing. Both are left out.
+    """
+    attention = groups["attention"]
+    return attention + groups["text FFN"] + groups["text head"], attention + groups["audio FFN"] + groups["audio head"]
+
+
+def original_config() -> dict[str, Any]:
+    """The original revision's config.json at its real sizes, as far as `tiny_config` has its fields."""
+    config = tiny_config()
+    return {**config, **AUDIO_SIZES, "text_config": {**config["text_config"], **TEXT_SIZES}}
+
+
+def parameters(stack: str) -> dict[str, Any]:
+    """Count the real-size models of a stack. It must be this process's own: see `harness.higgs.stacks.call`.
+
+    Parameters
+    ----------
+    stack : {"boson", "native"}
+
+    Returns
+    -------
+    dict of str to dict
+        What `count` says of each model. boson: `ORIGINAL`, and `LLAMA`, the language model by itself. native:
+        `NATIVE_DEFAULT`, the class as it comes; `NATIVE_SIZED`, with the original's 1026 ids a codebook; and
+        `NATIVE_TEXT_HEAD`, with the text head too. ``"package"``, boson only: the package's own count of its components.
+
+    Raises
+    ------
+    NotAvailable
+        If this process is of another stack.
+    """
+    if stack != here():
+        raise NotAvailable(
+            f"this process is of the {here()} stack, not {stack}", remedy="use harness.higgs.stacks.call"
+        )
+    if stack == BOSON:
+        original = build(original_config())
+        counts = {ORIGINAL: count(original), LLAMA: count(_llama())}
+        return {**counts, "package": original.parameter_count_per_component()["total"]}
+    return {
+        NATIVE_DEFAULT: count(_native({}, "meta", text_head=False)),
+        NATIVE_SIZED: count(build(original_config(), text_head=False)),
+        NATIVE_TEXT_HEAD: count(build(original_config())),
+    }
+
+
+def lora_parameters(targets: Sequence[str], rank: int) -> int:
+    """Parameters that LoRA adds to the real-size model: rank x (inputs + outputs) for each adapted linear layer.
+
+    The formula is of Hu et al. 2022, "LoRA", section 4.1: a matrix of shape (outputs, inputs) gets two factors of shapes
+    (outputs, rank) and (rank, inputs).
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Ends of module names, matched as peft matches ``target_modules``: ``"q_proj"``, ``"audio_mlp.down_proj"``.
+    rank : int
+
+    Raises
+    ------
+    HarnessError
+        If a target fits no linear layer.
+    """
+    import torch
+
+    linear = {
+        name: module for name, module in build(original_config()).named_modules() if isinstance(module, torch.nn.Linear)
+    }
+    chosen: set[str] = set()
+    for target in targets:
+        fitting = {name for name in linear if name == target or name.endswith(f".{target}")}
+        if not fitting:
+            raise HarnessError(
+                f"no linear layer is called {target!r}", remedy="for example q_proj, audio_mlp.down_proj"
+            )
+        chosen |= fitting
+    return sum(rank * (linear[name].in_features + linear[name].out_features) for name in chosen)
+
+
+def kept_for_backward(precision: str) -> float:
+    """Bytes that a layer keeps for the backward pass, for each token and unit of width, counted in this process's stack.
+
+    Layers with the real model's proportions (FFN 8/3 of the width, a third of the heads for keys and values), on tiny random
+    weights: the tensors that autograd saves, weights left out, shared ones once; the difference between two depths.
+
+    Parameters
+    ----------
+    precision : {"fp32", "bf16", "autocast"}
+        autocast: weights in fp32, matrices multiplied in bf16. The copies of the weights that it makes are not counted.
+    """
+    import torch
+
+    tokens, hidden, depths = 96, 192, (1, 3)
+    ids = torch.arange(tokens)[None]
+    kept = []
+    for layers in depths:
+        config = tiny_config()
+        text = {"head_dim": 32, "hidden_size": hidden, "intermediate_size": hidden * 8 // 3, "num_attention_heads": 6,
+                "num_hidden_layers": layers, "num_key_value_heads": 2}  # fmt: skip
+        config |= {"audio_dual_ffn_layers": list(range(layers)), "hidden_size": hidden}
+        model = build({**config, "text_config": {**config["text_config"], **text}}, "cpu")
+        model = model.to(torch.bfloat16) if precision == "bf16" else model
+        saved: dict[int, torch.Tensor] = {}  # holds the tensors, so that no address is used twice
+
+        def keep(tensor: torch.Tensor, saved: dict[int, torch.Tensor] = saved) -> torch.Tensor:
+            saved.setdefault(tensor.untyped_storage().data_ptr(), tensor)
+            return tensor
+
+        with (
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+            torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"),
+        ):
+            model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+        weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+        size = sum(tensor.untyped_storage().nbytes() for at, tensor in saved.items() if at not in weights)
+        matrices = sum(p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2)
+        kept.append(size - BFLOAT16_BYTES * matrices * (precision == "autocast"))
+    return (kept[1] - kept[0]) / (depths[1] - depths[0]) / (tokens * hidden)
+
+
+def build(config: Mapping[str, Any], device: str = "meta", *, text_head: bool = True) -> Any:
+    """This process's stack's model of a configuration in the original format; `text_head` is a choice of the native one."""
+    if here() == NATIVE:
+        return _native(native_config(config), device, text_head=text_head)
+    import torch
+    from boson_multimodal.model.higgs_audio import HiggsAudioConfig, HiggsAudioModel
+
+    with torch.device(device):
+        return HiggsAudioModel(HiggsAudioConfig.from_dict(dict(config)))
+
+
+def _native(config: Mapping[str, Any], device: str, *, text_head: bool) -> Any:
+    import torch
+
+    try:
+        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
+    except ImportError as error:
+        raise NotAvailable("this transformers has no native Higgs Audio v2", remedy="use .venv/bin/python") from error
+    with torch.device(device):
+        return HiggsAudioV2ForConditionalGeneration(HiggsAudioV2Config(**config), use_text_head=text_head)
+
+
+def _llama() -> Any:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    with torch.device("meta"):
+        return LlamaForCausalLM(LlamaConfig(**original_config()["text_config"]))

@@ -1,0 +1,256 @@
+"""The codec of either format behind one interface: audio in, codes out, and back.
+
+Codes are stack-neutral, an integer array of shape (codebooks, frames). So audio is encoded once, kept under the audio's
+checksum, and either stack trains on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness.audio import Audio, read_audio
+from harness.errors import DataError, HarnessError
+from harness.higgs import torchaudio_cpu
+from harness.higgs.checkpoints import load_strictly, read_config, resolve
+from harness.higgs.formats import codec_stack_of
+from harness.higgs.stacks import BOSON, here
+from harness.paths import is_file
+from harness.store import read_json
+
+RATE = 24000  # Hz, of both formats
+SEEDED = "tiny.json"  # beside a codec whose file holds the quantizer only; the rest comes from its seed
+
+
+class Codec(Protocol):
+    """What a codec can do."""
+
+    codebooks: int
+    codebook_size: int
+
+    def encode(self, samples: np.ndarray) -> np.ndarray:
+        """Codes of shape (codebooks, frames) of mono samples at `RATE`; 25 frames a second."""
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Samples at `RATE` of codes of shape (codebooks, frames)."""
+
+
+def codec_format(source: str | Path, revision: str | None = None) -> str:
+    """The stack that reads a codec.
+
+    Raises
+    ------
+    DataError
+        If it is no codec of Higgs Audio v2.
+    """
+    folder = resolve(source, revision)
+    stack = codec_stack_of(read_config(folder))
+    if stack is None:
+        raise DataError("this is not the configuration of a Higgs Audio v2 codec", path=folder / "config.json",
+                        remedy="give the folder of the audio tokenizer, not of the model")  # fmt: skip
+    return stack
+
+
+def load_codec(source: str | Path, *, revision: str | None = None, device: str = "cpu") -> Codec:
+    """Load a codec of this process's format.
+
+    Raises
+    ------
+    DataError
+        For another format, or a file that lacks weights. boson_multimodal itself loads with ``strict=False``, which
+        hides a wrong file.
+    """
+    stack = codec_format(source, revision)
+    if stack != here():
+        raise HarnessError(f"this codec is of the {stack} format, this process has the {here()} stack")
+    torchaudio_cpu.prepare()
+    folder = resolve(source, revision)
+    return _BosonCodec(folder, device) if stack == BOSON else _NativeCodec(folder, device)
+
+
+def check_fits(codec: Codec, codebooks: int, codebook_size: int, path: str | Path) -> None:
+    """Refuse a codec whose codes the model cannot read.
+
+    Raises
+    ------
+    DataError
+    """
+    if (codec.codebooks, codec.codebook_size) != (codebooks, codebook_size):
+        raise DataError(
+            f"the codec has {codec.codebooks} codebooks of {codec.codebook_size}, the model {codebooks} of {codebook_size}",
+            path=path, remedy="give the codec that belongs to the model",
+        )  # fmt: skip
+
+
+def encode_files(
+    codec: str, files: Sequence[str], cache: str, codebooks: int, codebook_size: int, revision: str | None = None
+) -> list[str]:
+    """Encode audio files; each result is kept in `cache`, so a second call only reads.
+
+    Returns
+    -------
+    list of str
+        For each file the path of an ``.npy`` array of shape (codebooks, frames), int16.
+
+    Raises
+    ------
+    DataError
+        Naming the audio file that cannot be read, or is too short for one frame.
+    """
+    folder = resolve(codec, revision)
+    wanted = cached_paths(folder, files, Path(cache))
+    loaded = load_codec(folder)
+    check_fits(loaded, codebooks, codebook_size, folder)
+    Path(cache).mkdir(parents=True, exist_ok=True)
+    for file, path in zip(files, wanted, strict=True):
+        if not path.is_file():
+            codes = loaded.encode(at_rate(read_audio(file)))
+            if codes.shape[1] == 0:
+                raise DataError("too short for one frame of 40 ms", path=file, remedy="leave the sample out")
+            part = path.with_suffix(f".{os.getpid()}.npy")
+            np.save(part, codes.astype(np.int16))
+            part.replace(path)
+    return [str(path) for path in wanted]
+
+
+def cached_paths(folder: Path, files: Sequence[str], cache: Path) -> list[Path]:
+    """Where the codes of audio files are kept: the name depends on the codec and on what is in the file."""
+    return [_cache_path(cache, folder, Path(file)) for file in files]
+
+
+def _cache_path(cache: Path, folder: Path, file: Path) -> Path:
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    weights = sorted(path for path in folder.iterdir() if path.suffix in {".safetensors", ".pth"})
+    digest.update(repr([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weights]).encode())
+    try:
+        digest.update(file.read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"cannot be read: {error.strerror}", path=file, remedy="check the manifest's audio paths"
+        ) from error
+    return cache / f"{digest.hexdigest()[:24]}.npy"
+
+
+def at_rate(audio: Audio) -> np.ndarray:
+    """Mono samples at `RATE`."""
+    if audio.sample_rate == RATE:
+        return audio.samples.astype(np.float32)
+    from math import gcd
+
+    from scipy.signal import resample_poly
+
+    divisor = gcd(RATE, audio.sample_rate)
+    return resample_poly(audio.samples, RATE // divisor, audio.sample_rate // divisor).astype(np.float32)
+
+
+class _NativeCodec:
+    def __init__(self, folder: Path, device: str) -> None:
+        self.model = load_strictly(native_codec_class(), folder).to(device).eval()
+        from transformers import DacFeatureExtractor
+
+        self.extractor = DacFeatureExtractor.from_pretrained(folder)
+        self.codebooks = int(self.model.config.num_quantizers)
+        self.codebook_size = int(self.model.config.codebook_size)
+
+    def encode(self, samples: np.ndarray) -> np.ndarray:
+        import torch
+
+        # as HiggsAudioV2Processor calls it
+        values = self.extractor(samples, sampling_rate=RATE, padding=False, return_tensors="pt")["input_values"]
+        with torch.no_grad():
+            codes = self.model.encode(values.to(self.model.device)).audio_codes
+        return codes[0].cpu().numpy()
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        import torch
+
+        with torch.no_grad():
+            return self.model.decode(torch.from_numpy(codes.astype(np.int64))[None]).audio_values[0, 0].cpu().numpy()
+
+
+def native_codec_class() -> Any:
+    """transformers' codec class, from its own module: the package's name for it is a stand-in if torchaudio came later."""
+    torchaudio_cpu.prepare()
+    name = "higgs_audio_v2_tokenizer"
+    return import_module(f"transformers.models.{name}.modeling_{name}").HiggsAudioV2TokenizerModel
+
+
+class _BosonCodec:
+    def __init__(self, folder: Path, device: str) -> None:
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            self.model = build_boson_codec(folder, device)
+        try:
+            state = torch.load(folder / "model.pth", map_location=device, weights_only=True)
+        except Exception as error:  # a missing file, a damaged one, or one that would run code
+            reason = str(error).split("\n")[0][:200]
+            raise DataError(
+                f"cannot be read: {reason}", path=folder / "model.pth", remedy="download it again"
+            ) from error
+        missing, unexpected = self.model.load_state_dict(state, strict=False)
+        if is_file(folder / SEEDED):
+            missing = [name for name in missing if name.startswith("quantizer.")]
+        missing = [
+            name for name in missing if not name.startswith("semantic_model.")
+        ]  # these come from HuBERT's own file
+        if missing or unexpected:
+            raise DataError(
+                f"{len(missing)} weights are missing and {len(unexpected)} unexpected: {[*missing, *unexpected][0]}",
+                path=folder / "model.pth", remedy="the codec's weights and its config.json do not belong together",
+            )  # fmt: skip
+        self.model.to(device).eval()
+        self.codebooks = int(self.model.n_q)
+        self.codebook_size = int(read_json(folder / "config.json")["bins"])
+
+    def encode(self, samples: np.ndarray) -> np.ndarray:
+        return self.model.encode(samples, RATE).cpu().numpy()
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        import torch
+
+        return self.model.decode(torch.from_numpy(codes.astype(np.int64))[None])[0, 0]
+
+
+def build_boson_codec(folder: Path, device: str) -> Any:
+    """boson_multimodal's codec as config.json describes it, weights not loaded; the seed of `SEEDED` is set if there is one."""
+    torchaudio_cpu.prepare()
+    import torch
+    from boson_multimodal.audio_processing.higgs_audio_tokenizer import HiggsAudioTokenizer
+
+    if is_file(folder / SEEDED):
+        torch.manual_seed(int(read_json(folder / SEEDED)["seed"]))
+    with semantic_model(folder):
+        return HiggsAudioTokenizer(**read_json(folder / "config.json"), device=device)
+
+
+@contextlib.contextmanager
+def semantic_model(folder: Path) -> Iterator[None]:
+    """Let boson_multimodal's codec take its HuBERT from ``folder/hubert`` if that exists.
+
+    The codec asks the hub for it by name, with ``trust_remote_code=True``. Remote code is never run here: the class is
+    transformers' own in both cases.
+    """
+    from boson_multimodal.audio_processing import higgs_audio_tokenizer as module
+
+    original = module.AutoModel
+
+    class LocalFirst:
+        @staticmethod
+        def from_pretrained(name: str, **options: Any) -> Any:
+            options["trust_remote_code"] = False
+            local = folder / "hubert"
+            return original.from_pretrained(local if local.is_dir() else name, **options)
+
+    module.AutoModel = LocalFirst
+    try:
+        yield
+    finally:
+        module.AutoModel = original

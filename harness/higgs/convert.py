@@ -1,0 +1,190 @@
+"""Rewrite an original checkpoint, or a LoRA adapter of one, in transformers' own format. No number changes."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError, HarnessError
+from harness.higgs.checkpoints import read_config, resolve
+from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key
+from harness.paths import is_file
+from harness.store import read_json, write_json
+
+ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_PEFT_PREFIX = "base_model.model."
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
+
+
+def convert(
+    source: str | Path, out: str | Path, *, revision: str | None = None, base: str | Path | None = None
+) -> dict[str, Any]:
+    """Convert a checkpoint or an adapter; which one it is, the folder tells.
+
+    Parameters
+    ----------
+    source : path-like
+        Folder, or a hub name with `revision`. Weights in one safetensors file or in shards; memory holds one shard.
+    out : path-like
+        A folder that does not exist, or is empty.
+    base : path-like, optional
+        For an adapter: the converted checkpoint that it goes with, to be written down in it.
+
+    Returns
+    -------
+    dict
+        ``kind`` ("checkpoint" or "adapter"), ``tensors``, ``parameters``, ``bytes`` and ``out``.
+
+    Raises
+    ------
+    DataError
+        For a folder that holds neither, a network that the native class cannot build, or weights that do not fit.
+    HarnessError
+        If `out` holds files already.
+    """
+    folder, out = resolve(source, revision), Path(out)
+    if out.exists() and any(out.iterdir()):
+        raise HarnessError("the folder is not empty", path=out, remedy="choose a new one")
+    if is_file(folder / ADAPTER_CONFIG):
+        return _convert_adapter(folder, out, base)
+    try:
+        native = native_config(read_config(folder))
+    except DataError as error:
+        raise error.at(folder / "config.json") from error
+    shards = _shards(folder)
+    with _all_or_nothing(out) as part:
+        total = _rewrite(folder, shards, part, _check_shapes(native))
+        _check_complete(total["names"], native, folder)
+        write_json(part / "config.json", native)
+        for name in _TOKENIZER_FILES:
+            if is_file(folder / name):
+                shutil.copyfile(folder / name, part / name)
+        write_json(part / "conversion.json", {"source": str(source), "revision": revision, "from": ORIGINAL_TYPE})
+    return {"kind": "checkpoint", "tensors": len(total["names"]), "parameters": total["parameters"], "bytes": total["bytes"],
+            "out": str(out)}  # fmt: skip
+
+
+@contextlib.contextmanager
+def _all_or_nothing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that becomes `out` if all went well, and is removed if not."""
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if out.exists():
+            out.rmdir()
+        part.replace(out)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot be written: {error.strerror or error}", path=out, remedy="choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _shards(folder: Path) -> list[str]:
+    if is_file(folder / "model.safetensors.index.json"):
+        return sorted(set(read_json(folder / "model.safetensors.index.json")["weight_map"].values()))
+    if is_file(folder / "model.safetensors"):
+        return ["model.safetensors"]
+    raise DataError("the folder holds no safetensors weights", path=folder,
+                    remedy="only safetensors are read: other formats can run code")  # fmt: skip
+
+
+def _rewrite(folder: Path, shards: list[str], out: Path, check: Any) -> dict[str, Any]:
+    from safetensors.torch import save_file
+
+    names: dict[str, str] = {}
+    parameters = size = 0
+    for shard in shards:
+        renamed = {native_key(name): tensor.contiguous() for name, tensor in _tensors(folder / shard).items()}
+        check(renamed, folder / shard)
+        save_file(renamed, out / shard, metadata={"format": "pt"})
+        names |= dict.fromkeys(renamed, shard)
+        parameters += sum(tensor.numel() for tensor in renamed.values())
+        size += (out / shard).stat().st_size
+    if len(shards) > 1:
+        write_json(out / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": names})
+    return {"names": names, "parameters": parameters, "bytes": size}
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"cannot be read: {error}", path=path, remedy="download it again") from error
+
+
+def _expected(native: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the native model's weights, from a model on the meta device."""
+    import torch
+
+    try:
+        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
+    except ImportError:  # the boson stack: shapes are checked when the result is loaded
+        return {}
+    fields = {name: value for name, value in native.items() if name not in ("model_type", "architectures")}
+    with torch.device("meta"):
+        model = HiggsAudioV2ForConditionalGeneration(HiggsAudioV2Config(**fields), use_text_head=True)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _check_shapes(native: Mapping[str, Any]) -> Any:
+    expected = _expected(native)
+
+    def check(tensors: Mapping[str, Any], path: Path) -> None:
+        for name, tensor in tensors.items():
+            if expected and expected.get(name) != tuple(tensor.shape):
+                want = expected.get(name)
+                problem = f"is of shape {tuple(tensor.shape)}, not {want}" if want else "is unknown to the native model"
+                raise DataError(
+                    f"weight {name} {problem}", path=path, remedy="weights and config.json do not belong together"
+                )
+
+    return check
+
+
+def _check_complete(found: Mapping[str, str], native: Mapping[str, Any], folder: Path) -> None:
+    if missing := sorted(set(_expected(native)) - set(found)):
+        raise DataError(f"{len(missing)} weights are missing, first {missing[0]}", path=folder,
+                        remedy="weights and config.json do not belong together")  # fmt: skip
+
+
+def _convert_adapter(folder: Path, out: Path, base: str | Path | None) -> dict[str, Any]:
+    from safetensors.torch import save_file
+
+    config = read_json(folder / ADAPTER_CONFIG)
+    if config.get("peft_type") != "LORA":
+        raise DataError(f"the adapter is of type {config.get('peft_type')!r}", path=folder / ADAPTER_CONFIG,
+                        remedy="only LoRA adapters can be converted")  # fmt: skip
+    trained_on = config.get("base_model_name_or_path")
+    if trained_on and Path(trained_on).is_dir() and read_config(Path(trained_on)).get("model_type") != ORIGINAL_TYPE:
+        raise DataError("the adapter was not trained on a checkpoint of the original format", path=folder)
+    if not is_file(folder / ADAPTER):
+        raise DataError(f"the adapter has no {ADAPTER}", path=folder, remedy="only safetensors are read")
+    tensors = {_adapter_key(name): tensor.contiguous() for name, tensor in _tensors(folder / ADAPTER).items()}
+    known = {name: config[name] for name in _ADAPTER_FIELDS if name in config}
+    with _all_or_nothing(out) as part:
+        save_file(tensors, part / ADAPTER, metadata={"format": "pt"})
+        write_json(part / ADAPTER_CONFIG, {**known, "base_model_name_or_path": str(base) if base else None})
+    return {"kind": "adapter", "tensors": len(tensors), "parameters": sum(t.numel() for t in tensors.values()),
+            "bytes": (out / ADAPTER).stat().st_size, "out": str(out)}  # fmt: skip
+
+
+# What both releases of PEFT understand; module names are matched by their ends, which are equal in both formats.
+_ADAPTER_FIELDS = (
+    "peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_to_save", "use_rslora",
+    "use_dora", "fan_in_fan_out", "inference_mode", "rank_pattern", "alpha_pattern",
+)  # fmt: skip
+
+
+def _adapter_key(name: str) -> str:
+    inner = name.removeprefix(_PEFT_PREFIX)
+    return _PEFT_PREFIX + native_key(inner) if inner != name else native_key(name)

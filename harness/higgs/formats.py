@@ -1,0 +1,129 @@
+"""The two formats of a checkpoint: what config.json says in each, and how weights are named.
+
+boson_multimodal's format nests a Llama configuration (`higgs_audio`); transformers' own is flat (`higgs_audio_v2`). Both
+describe the same network, so one can be rewritten as the other without touching a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from harness.errors import DataError
+
+ORIGINAL_TYPE = "higgs_audio"
+NATIVE_TYPE = "higgs_audio_v2"  # transformers from release 5.3 on
+NATIVE_CODEC_TYPE = "higgs_audio_v2_tokenizer"  # the original codec's config.json names no type
+
+# Fields of the original configuration that the native model has no counterpart for, and the one value that it assumes.
+FIXED = {
+    "audio_embed_avg": False,
+    "audio_decoder_proj_num_layers": 0,
+    "skip_audio_tower": True,
+    "use_audio_out_embed_projector": False,
+    "use_audio_out_self_attention": False,
+    "use_delay_pattern": True,
+    "use_rq_transformer": False,
+}
+_TEXT_FIELDS = (
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "hidden_act", "max_position_embeddings", "initializer_range", "rms_norm_eps", "attention_bias", "attention_dropout",
+    "mlp_bias", "head_dim", "bos_token_id",
+)  # fmt: skip
+_NEEDED = (
+    "text_config", "audio_adapter_type", "audio_dual_ffn_layers", "pad_token_id", "audio_num_codebooks", "audio_codebook_size",
+    "audio_out_token_idx", "audio_out_bos_token_id", "audio_stream_bos_id", "audio_stream_eos_id",
+)  # fmt: skip
+_NEEDED_TEXT = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "rope_theta",
+)
+# Original name -> native name, tried in order.
+_KEYS = (
+    (r"^audio_decoder_proj\.", ""),
+    (r"^audio_codebook_embeddings\.", "model.embed_audio_tokens.embed_audio_tokens."),
+    (r"^(embed_tokens|layers|norm)\.", r"model.\1."),
+)
+EOT_AFTER_END = 8  # <|eot_id|> is 128009, <|end_of_text|> 128001
+_DELAY_AFTER_BOS = 1  # <|reserved_special_token_6|> is 128014, <|audio_out_bos|> 128013
+
+
+def native_config(original: Mapping[str, Any]) -> dict[str, Any]:
+    """The native config.json of an original one.
+
+    Raises
+    ------
+    DataError
+        If it is not an original configuration, or describes a network that the native class cannot build.
+    """
+    if original.get("model_type") == NATIVE_TYPE:
+        raise DataError(f"model_type is {NATIVE_TYPE!r}", remedy="it is in transformers' own format already")
+    if original.get("model_type") != ORIGINAL_TYPE:
+        raise DataError(f"model_type is {original.get('model_type')!r}, not {ORIGINAL_TYPE!r}",
+                        remedy="only the original format can be converted")  # fmt: skip
+    if missing := [name for name in _NEEDED if name not in original] + [
+        f"text_config.{name}" for name in _NEEDED_TEXT if name not in (original.get("text_config") or {})
+    ]:
+        raise DataError(f"the configuration has no {missing[0]}", remedy="this is not a whole config.json")
+    text = original["text_config"]
+    layers = list(range(text["num_hidden_layers"]))
+    for name, value in FIXED.items():
+        if bool(original.get(name, value)) != bool(value):
+            raise DataError(f"{name} is {original[name]!r}; the native model has no counterpart",
+                            remedy=f"only checkpoints with {name}: {value!r} can be converted")  # fmt: skip
+    if not str(original["audio_adapter_type"]).startswith("dual_ffn") or original["audio_dual_ffn_layers"] != layers:
+        raise DataError("the native model has an audio FFN in every layer, this checkpoint has not",
+                        remedy=f"audio_dual_ffn_layers must be 0 to {len(layers) - 1}")  # fmt: skip
+    return {
+        "architectures": ["HiggsAudioV2ForConditionalGeneration"],
+        "model_type": NATIVE_TYPE,
+        **{name: text[name] for name in _TEXT_FIELDS if name in text},
+        "rope_parameters": {**(text.get("rope_scaling") or {"rope_type": "default"}), "rope_theta": text["rope_theta"]},
+        "tie_word_embeddings": False,
+        "pad_token_id": original["pad_token_id"],
+        "eos_token_id": original["pad_token_id"] + EOT_AFTER_END,
+        "num_codebooks": original["audio_num_codebooks"],
+        # Both classes count the stream's begin and end among the entries: the class's own default, 1024, forgets them.
+        "codebook_size": original["audio_codebook_size"] + 2,
+        "audio_token_id": original["audio_out_token_idx"],
+        "audio_bos_token_id": original["audio_out_bos_token_id"],
+        "audio_delay_token_id": original["audio_out_bos_token_id"] + _DELAY_AFTER_BOS,
+        "audio_stream_bos_id": original["audio_stream_bos_id"],
+        "audio_stream_eos_id": original["audio_stream_eos_id"],
+        "dtype": original.get("torch_dtype", "float32"),
+    }
+
+
+def native_key(name: str) -> str:
+    """The native name of a weight or module of the original model; an unknown name is returned as it is."""
+    for pattern, replacement in _KEYS:
+        changed, found = re.subn(pattern, replacement, name)
+        if found:
+            return changed
+    return name
+
+
+def stack_of(config: Mapping[str, Any]) -> str | None:
+    """The stack that reads a checkpoint with this config.json, ``"boson"`` or ``"native"``; None if neither does."""
+    return {ORIGINAL_TYPE: "boson", NATIVE_TYPE: "native"}.get(str(config.get("model_type")))
+
+
+def codec_stack_of(config: Mapping[str, Any]) -> str | None:
+    """As `stack_of`, of a codec."""
+    if config.get("model_type") == NATIVE_CODEC_TYPE:
+        return "native"
+    return "boson" if {"n_q", "ratios", "bins"} <= config.keys() else None
+
+
+def codebooks_of(config: Mapping[str, Any]) -> tuple[int, int]:
+    """How many codebooks a model reads and how many entries each has, without the stream's begin and end."""
+    old = config.get("model_type") == ORIGINAL_TYPE
+    names = ("audio_num_codebooks", "audio_codebook_size") if old else ("num_codebooks", "codebook_size")
+    if missing := [name for name in names if not isinstance(config.get(name), int)]:
+        raise DataError(f"the configuration has no {missing[0]}", remedy="this is not a whole config.json")
+    return config[names[0]], config[names[1]] - (0 if old else 2)

@@ -1,0 +1,87 @@
+"""Greedy generation with either stack: text in, codes out. What comes back is the model's own, without sampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.higgs.batches import ANSWER_BEGIN, encode
+from harness.higgs.delay import undelay
+from harness.higgs.formats import EOT_AFTER_END, codebooks_of
+from harness.higgs.samples import prompt
+from harness.higgs.stacks import BOSON
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a model said.
+
+    Parameters
+    ----------
+    codes : array of int64, shape (codebooks, frames)
+        Not delayed, without begin and end. Cut at the last complete frame if generation did not stop.
+    stopped : bool
+        Whether the model ended the stream itself.
+    """
+
+    codes: NDArray[np.int64]
+    stopped: bool
+
+
+def generate(model: Any, tokenizer: Any, text: str, stack: str, *, max_frames: int = 1000) -> Generated:
+    """Speak a text greedily, as codes.
+
+    Parameters
+    ----------
+    model
+        The stack's model, or one that PEFT has wrapped.
+    max_frames : int
+        Frames of 40 ms after which generation is cut off.
+    """
+    import torch
+
+    was_training = model.training
+    model.eval()
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    device = next(inner.parameters()).device
+    ids = torch.tensor([encode(tokenizer, prompt(text) + ANSWER_BEGIN)], device=device)
+    columns_at_most = max_frames + codebooks_of(inner.config.to_dict())[0] + 1  # begin, end and the delay
+    with torch.no_grad():
+        columns = _boson(inner, ids, columns_at_most) if stack == BOSON else _native(inner, ids, columns_at_most)
+    model.train(was_training)
+    return _finish(columns, inner.config.audio_stream_eos_id, columns_at_most)
+
+
+def _boson(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
+    import torch
+
+    none = torch.zeros((0, 0), dtype=torch.long, device=ids.device)
+    eot = model.config.pad_token_id + EOT_AFTER_END  # <|eot_id|> ends the answer; without it text would follow for ever
+    _, audio = model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), audio_out_ids=none, audio_out_ids_start=none.new_zeros(0),
+        max_new_tokens=columns, use_cache=True, do_sample=False, eos_token_id=eot, pad_token_id=model.config.pad_token_id,
+    )  # fmt: skip
+    return audio[0].cpu().numpy()
+
+
+def _native(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
+    import torch
+
+    codes = model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=columns, do_sample=False, use_cache=True,
+        pad_token_id=model.config.pad_token_id, eos_token_id=model.config.eos_token_id,
+    )  # fmt: skip
+    return codes[0].cpu().numpy().T
+
+
+def _finish(columns: NDArray[np.int64], eos: int, at_most: int) -> Generated:
+    """Columns of shape (codebooks, steps), the first one all begin-of-stream, to codes.
+
+    The stacks end differently if the first end-of-stream is not in the first codebook, as it may be in an untrained model:
+    transformers' delays the end by all codebooks, boson_multimodal's by those that are left, and its last column may hold a
+    code. Trained as in `harness.higgs.batches`, both end with a column of `eos`.
+    """
+    return Generated(undelay(columns), columns.shape[1] < at_most or bool((columns[:, -1] == eos).all()))

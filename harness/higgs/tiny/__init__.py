@@ -1,0 +1,36 @@
+"""Tiny random checkpoints with the layout of the true ones: the real code paths run on them without a download.
+
+Both formats, with tokenizer, codec and semantic model. They are for loading, training and converting. What they speak is
+noise, and no quality figure is ever computed from them.
+"""
+
+from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE
+from harness.higgs.tiny.boson import make_tiny_apart, make_tiny_checkpoint
+from harness.higgs.tiny.codec import make_boson_codec, make_native_codec
+from harness.higgs.tiny.layout import (
+    BOSON_MODULE,
+    ORIGINAL_MODEL,
+    ORIGINAL_REVISION,
+    ORIGINAL_TOKENIZER,
+    ORIGINAL_TOKENIZER_REVISION,
+    special_tokens,
+    tiny_config,
+)
+from harness.higgs.tiny.native import make_native_checkpoint
+
+__all__ = [
+    "BOSON_MODULE",
+    "NATIVE_TYPE",
+    "ORIGINAL_MODEL",
+    "ORIGINAL_REVISION",
+    "ORIGINAL_TOKENIZER",
+    "ORIGINAL_TOKENIZER_REVISION",
+    "ORIGINAL_TYPE",
+    "make_boson_codec",
+    "make_native_checkpoint",
+    "make_native_codec",
+    "make_tiny_apart",
+    "make_tiny_checkpoint",
+    "special_tokens",
+    "tiny_config",
+]

@@ -1,0 +1,54 @@
+"""The tiny checkpoint in transformers' own format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import NotAvailable
+from harness.higgs.formats import native_config
+from harness.higgs.tiny.layout import tiny_config
+from harness.higgs.tiny.tokenizer import write_tokenizer
+
+
+def make_native_checkpoint(folder: str | Path, *, seed: int = 0, text_head: bool = True) -> str:
+    """Write a tiny native checkpoint with random weights and the tokenizer.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if it is missing.
+    seed : int
+        Of the weights.
+    text_head : bool
+        With the head that training on text needs, and generation does not.
+
+    Returns
+    -------
+    str
+        `folder`.
+
+    Raises
+    ------
+    NotAvailable
+        If this environment's transformers has no native class (before 5.3).
+    """
+    model = _model(seed, text_head)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    write_tokenizer(Path(folder))
+    return str(folder)
+
+
+def _model(seed: int, text_head: bool) -> Any:
+    import torch
+
+    try:
+        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
+    except ImportError as error:
+        raise NotAvailable("this transformers has no native Higgs Audio v2", remedy="run it in .venv") from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return HiggsAudioV2ForConditionalGeneration(
+            HiggsAudioV2Config(**native_config(tiny_config())), use_text_head=text_head
+        )

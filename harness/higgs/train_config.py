@@ -1,0 +1,107 @@
+"""The configuration of a training run: one YAML file, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import DataError
+from harness.higgs.lora import DEFAULT_TARGETS
+
+_PATHS = ("model", "codec", "manifest", "output")
+
+
+class LoraSettings(BaseModel):
+    """LoRA; see `harness.higgs.lora.add_lora`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(16, ge=1, le=1024)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = DEFAULT_TARGETS
+    heads: tuple[str, ...] = ()  # trained whole; needed where they are random, as in the tiny checkpoints
+
+    @model_validator(mode="after")
+    def _something(self) -> LoraSettings:
+        if not self.targets:
+            raise ValueError("targets must name at least one linear layer")
+        return self
+
+
+class TrainConfig(BaseModel):
+    """What ``harness higgs train CONFIG.yaml`` reads. Relative paths are relative to the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stack: Literal["native", "boson"]
+    model: str
+    revision: str | None = None
+    codec: str
+    codec_revision: str | None = None
+    manifest: str
+    output: str
+    method: Literal["lora", "full"] = "lora"
+    lora: LoraSettings = LoraSettings()
+    steps: int = Field(1000, ge=1)
+    batch_size: int = Field(4, ge=1)  # samples a step, over all processes and micro-batches
+    accumulate: int = Field(1, ge=1)  # micro-batches a step, to save memory
+    learning_rate: float = Field(2e-4, gt=0)
+    warmup_steps: int = Field(0, ge=0)
+    schedule: Literal["linear", "cosine", "constant"] = "cosine"
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    text_weight: float = Field(1.0, ge=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    gradient_checkpointing: bool = False  # native stack only: boson_multimodal has none
+    save_every: int = Field(200, ge=1)
+    keep_checkpoints: int = Field(2, ge=1)
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _possible(self) -> TrainConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} cannot be divided into {self.accumulate} micro-batches")
+        if self.gradient_checkpointing and self.stack == "boson":
+            raise ValueError("gradient_checkpointing: boson_multimodal's layers do not support it; use stack: native")
+        return self
+
+    def resolved(self, folder: Path) -> TrainConfig:
+        """The same with paths made absolute. A name that is no folder there, such as a hub's, stays as it is."""
+        changes = {}
+        for name in _PATHS:
+            path = folder / getattr(self, name)
+            if name in ("manifest", "output") or path.exists():
+                changes[name] = str(path.absolute())
+        return self.model_copy(update=changes)
+
+
+def read_config(path: Path, **changes: Any) -> TrainConfig:
+    """Read and check a configuration; `changes` override its fields.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the field.
+    """
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        raise DataError("not YAML", path=path, line=None if line is None else line + 1) from error
+    if not isinstance(fields, dict):
+        raise DataError("not a mapping of settings", path=path, remedy="lines look like `steps: 1000`")
+    try:
+        return TrainConfig.model_validate({**fields, **changes}).resolved(path.parent)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        known = ", ".join(TrainConfig.model_fields)
+        remedy = f"settings are: {known}" if problem["type"] == "extra_forbidden" else None
+        raise DataError(f"{field}: {problem['msg']}" if field else problem["msg"].removeprefix("Value error, "), path=path,
+                        remedy=remedy) from error  # fmt: skip

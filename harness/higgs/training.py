@@ -1,0 +1,296 @@
+"""Train Higgs Audio v2 on recordings of tagged sentences, with either stack: LoRA or all weights, resumable.
+
+A run folder holds ``config.json``, ``losses.jsonl``, ``checkpoint-N/``, ``logs/`` for tensorboard, and at the end
+``adapter/`` (or ``model/``) and ``summary.json``, which is written last: it exists = the run is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError, HarnessError
+from harness.higgs.checkpoints import check_type, load_model, resolve
+from harness.higgs.formats import codebooks_of
+from harness.higgs.memory import estimate
+from harness.higgs.samples import Sample, load_samples
+from harness.higgs.stacks import call, here
+from harness.higgs.train_config import TrainConfig
+from harness.higgs.trainer import LOSSES, WithIndex, read_losses, trainer_class
+from harness.store import read_json, write_json
+
+SUMMARY, CONFIG = "summary.json", "config.json"
+_CHANGEABLE = {"save_every", "keep_checkpoints", "output"}  # without changing what a step does
+
+
+def launch(
+    config: TrainConfig, *, processes: int = 1, resume: bool = False, quiet: bool = False, cpu: bool = False
+) -> dict[str, Any]:
+    """Run a training in the environment of its stack, with one or several processes.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        With absolute paths.
+    processes : int
+        More than one are started by ``accelerate launch``: one a GPU, or with gloo on processors.
+    resume : bool
+        Go on from the last complete checkpoint in the output folder.
+    quiet : bool
+        Show no progress.
+    cpu : bool
+        Leave GPUs alone.
+
+    Returns
+    -------
+    dict
+        The run's summary.
+    """
+    if config.batch_size % (processes * config.accumulate):
+        raise HarnessError(f"batch_size {config.batch_size} cannot be divided among {processes} processes and "
+                           f"{config.accumulate} micro-batches", remedy="change one of them")  # fmt: skip
+    read_samples(config)  # a mistake in the manifest shows at once, and workers find the codes
+    launcher: tuple[str, ...] = ()
+    if processes > 1:
+        # On processors, too, `--multi_gpu` is what starts several processes; TrainingArguments then takes gloo.
+        launcher = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "--num_machines",
+                    "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    return call(config.stack, "harness.higgs.training:run", launcher=launcher, quiet=quiet,
+                fields=config.model_dump(mode="json"), resume=resume, quiet_trainer=quiet, cpu=cpu)  # fmt: skip
+
+
+def run(fields: dict[str, Any], resume: bool = False, quiet_trainer: bool = True, cpu: bool = False) -> dict[str, Any]:
+    """As `train`, from plain values, for `harness.higgs.stacks.call`."""
+    return train(TrainConfig.model_validate(fields), resume=resume, quiet=quiet_trainer, cpu=cpu).summary
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its summary, and the model as it is in memory."""
+
+    summary: dict[str, Any]
+    model: Any
+    tokenizer: Any
+    samples: list[Sample]
+
+
+def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu: bool = False) -> Trained:
+    """Train in this process, which must have the configuration's stack; see `launch`.
+
+    Raises
+    ------
+    DataError
+        For a checkpoint, codec or manifest that cannot be used; the message names file and line.
+    NotANumber
+        As soon as a loss is not finite, naming the samples; checkpoints are kept.
+    """
+    if config.stack != here():
+        raise HarnessError(f"this process has the {here()} stack, not {config.stack}", remedy="use `launch`")
+    import torch
+    from transformers import set_seed
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    out = Path(config.output)
+    checkpoint = _prepare_folder(out, config, resume)
+    torch.manual_seed(config.seed)
+    set_seed(config.seed)
+    model, tokenizer, samples = _load(config)
+    total, trainable = _parameters(model)
+    arguments = _arguments(config, quiet, cpu)
+    collator = _collator(config, tokenizer, model)
+    memory = _memory(
+        config, model, collator(_longest(samples, arguments.per_device_train_batch_size)), total, trainable
+    )
+    first = int(os.environ.get("RANK", "0")) == 0
+    if first and not quiet:
+        print(f"{len(samples)} samples, {trainable:,} of {total:,} parameters are trained; memory a process, estimated:",
+              *memory.lines(), sep="\n  ", file=sys.stderr)  # fmt: skip
+    trainer = trainer_class()(samples, config.seed, model=model, args=arguments, data_collator=WithIndex(collator))
+    begun = time.perf_counter()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = time.perf_counter() - begun
+    name = "adapter" if config.method == "lora" else "model"
+    if not first:
+        return Trained({}, trainer.model, tokenizer, samples)
+    trainer.model.save_pretrained(out / name, **({"save_embedding_layers": False} if config.method == "lora" else {}))
+    tokenizer.save_pretrained(out / name)
+    if config.method == "full":
+        _restore_config(resolve(config.model, config.revision), out / name)
+    losses = read_losses(out / LOSSES)
+    summary = {
+        "stack": config.stack,
+        "method": config.method,
+        "samples": len(samples),
+        "steps": config.steps,
+        "resumed_from": checkpoint.name if checkpoint else None,
+        "processes": trainer.args.world_size,
+        "seconds": seconds,
+        "first_loss": losses[0]["loss"],
+        "last_loss": losses[-1]["loss"],
+        "parameters": total,
+        "trainable": trainable,
+        "memory_estimate": memory.total,
+        "weights": str(out / name),
+        "bytes": sum(file.stat().st_size for file in (out / name).glob("*.safetensors")),
+    }
+    write_json(out / SUMMARY, summary)
+    return Trained(summary, trainer.model, tokenizer, samples)
+
+
+def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None:
+    """Check that the folder is fresh, or belongs to this configuration; returns the checkpoint to go on from."""
+    settings = config.model_dump(mode="json")
+    first = int(os.environ.get("RANK", "0")) == 0
+    if not resume:
+        if first and (read_losses(out / LOSSES) or last_checkpoint(out) or (out / SUMMARY).exists()):
+            raise HarnessError("the folder holds a run already", path=out, remedy="use --resume, or another output")
+        if first:
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(out / CONFIG, settings)
+        return None
+    if not (out / CONFIG).exists():
+        raise HarnessError("there is nothing to resume", path=out, remedy="leave --resume out")
+    before = read_json(out / CONFIG)
+    free = _CHANGEABLE | (
+        {"steps"} if config.schedule == "constant" else set()
+    )  # others plan the rate to the last step
+    if changed := [name for name in settings if name not in free and settings[name] != before.get(name)]:
+        raise HarnessError(f"the run was begun with {changed[0]}: {before.get(changed[0])!r}, not {settings[changed[0]]!r}",
+                           path=out / CONFIG, remedy="restore it, or choose another output")  # fmt: skip
+    return last_checkpoint(out)
+
+
+def last_checkpoint(out: Path) -> Path | None:
+    """The newest complete checkpoint: ``trainer_state.json`` is written last, so one without it was cut off."""
+    found = []
+    for folder in out.glob("checkpoint-*"):
+        number = re.fullmatch(r"checkpoint-(\d+)", folder.name)
+        try:
+            state = read_json(folder / "trainer_state.json") if number else {}
+        except DataError:
+            continue
+        if number and state.get("global_step") == int(number[1]):
+            found.append((int(number[1]), folder))
+    return max(found)[1] if found else None
+
+
+def _load(config: TrainConfig) -> tuple[Any, Any, list[Any]]:
+    import torch
+    from transformers import AutoTokenizer
+
+    from harness.higgs.lora import add_lora
+
+    dtype = "bfloat16" if config.precision == "bf16" and config.method == "lora" else "float32"
+    model = load_model(config.model, config.stack, revision=config.revision, dtype=dtype)
+    model.text_weight = config.text_weight
+    samples = read_samples(config)
+    tokenizer = AutoTokenizer.from_pretrained(resolve(config.model, config.revision))
+    if config.method == "lora":
+        settings = config.lora
+        torch.manual_seed(config.seed)
+        model = add_lora(model, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout, targets=settings.targets,
+                         heads=settings.heads)  # fmt: skip
+        for parameter in model.parameters():
+            if parameter.requires_grad:  # AdamW loses small updates of bf16 weights
+                parameter.data = parameter.data.float()
+    return model, tokenizer, samples
+
+
+def read_samples(config: TrainConfig) -> list[Sample]:
+    """The samples of a configuration, encoded. A first call makes the codes, later ones read them."""
+    model = check_type(resolve(config.model, config.revision), config.stack)
+    samples = load_samples(Path(config.manifest), config.codec, Path(config.output) / "codes", *codebooks_of(model),
+                           codec_revision=config.codec_revision)  # fmt: skip
+    if len(samples) < config.batch_size:
+        raise DataError(f"{len(samples)} samples are fewer than a batch of {config.batch_size}", path=config.manifest,
+                        remedy="lower batch_size")  # fmt: skip
+    return samples
+
+
+def _collator(config: TrainConfig, tokenizer: Any, model: Any) -> Any:
+    from harness.higgs.batches import make_collator
+
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return make_collator(config.stack, tokenizer, inner.config)
+
+
+def _restore_config(source: Path, target: Path) -> None:
+    """Write the source's config.json: training names its own class there, and turns the cache off."""
+    write_json(target / "config.json", read_json(source / "config.json"))
+
+
+def _parameters(model: Any) -> tuple[int, int]:
+    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return sum(count for count, _ in counts), sum(count for count, trained in counts if trained)
+
+
+def _longest(samples: list[Any], count: int) -> list[Any]:
+    return sorted(samples, key=lambda sample: -sample.codes.shape[1])[:count]
+
+
+def _memory(config: TrainConfig, model: Any, batch: dict[str, Any], total: int, trainable: int) -> Any:
+    """The estimate for the largest micro-batch there can be."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    text = getattr(inner.config, "text_config", inner.config)
+    rows, tokens = batch["input_ids"].shape
+    frames = batch["audio_out_ids"].shape[1] if "audio_out_ids" in batch else 0  # boson merges audio in later
+    precision = "fp32" if config.precision == "fp32" else "mixed" if config.method == "lora" else "autocast"
+    codebooks, entries = codebooks_of(inner.config.to_dict())
+    logits = text.vocab_size + codebooks * (entries + 2)
+    return estimate(total, trainable, precision, batch_tokens=rows * tokens + frames, layers=text.num_hidden_layers,
+                    hidden=text.hidden_size, checkpointing=config.gradient_checkpointing, vocabulary=logits)  # fmt: skip
+
+
+def _arguments(config: TrainConfig, quiet: bool, cpu: bool) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(Path(config.output) / "logs")  # transformers 5
+    # transformers 4.46 writes this one, and reads it in the next run of the process
+    os.environ["ACCELERATE_MIXED_PRECISION"] = config.precision if config.precision == "bf16" else "no"
+    on_cpu = cpu or not torch.cuda.is_available()
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    known = {field.name for field in dataclasses.fields(TrainingArguments)}
+    options: dict[str, Any] = {"logging_dir": os.environ["TENSORBOARD_LOGGING_DIR"]} if "logging_dir" in known else {}
+    arguments = TrainingArguments(
+        **options,
+        output_dir=config.output,
+        max_steps=config.steps,
+        per_device_train_batch_size=config.batch_size // (processes * config.accumulate),
+        gradient_accumulation_steps=config.accumulate,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup_steps,
+        lr_scheduler_type=config.schedule,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.clip_norm,
+        bf16=config.precision == "bf16",
+        gradient_checkpointing=config.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if config.gradient_checkpointing else None,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        save_total_limit=config.keep_checkpoints,
+        logging_steps=max(1, config.steps // 100),
+        report_to=["tensorboard"],
+        disable_tqdm=quiet,
+        seed=config.seed,
+        data_seed=config.seed,
+        remove_unused_columns=False,
+        label_names=["labels", "audio_labels"],
+        prediction_loss_only=True,
+        dataloader_drop_last=True,
+        use_cpu=on_cpu,
+        ddp_backend="gloo" if on_cpu and processes > 1 else None,
+        ddp_find_unused_parameters=False,
+    )
+    arguments._n_gpu = min(
+        arguments.n_gpu, 1
+    )  # several GPUs need several processes: DataParallel cannot split this batch
+    return arguments

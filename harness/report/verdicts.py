@@ -1,0 +1,134 @@
+"""What became of a claim: verdicts, the boxes that show them, and the list of claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from html import escape
+from typing import Any
+
+import yaml
+
+from harness.errors import DataError, HarnessError
+from harness.paths import DATA
+from harness.report.diffs import Html
+
+CLAIMS = DATA / "claims.yaml"
+VERDICTS = ("reproduced", "reproduced, but", "refuted", "not run here")
+DEPENDS = "depends on "  # and on what
+# Verdict -> class and sign: the box says it by words, sign and border, not by colour alone.
+_LOOKS = {
+    "reproduced": ("reproduced", "✓"), "reproduced, but": ("partly", "✓"), "refuted": ("refuted", "✗"),
+    "not run here": ("not-run", "–"), DEPENDS: ("partly", "↔"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the note, in our words, and the chapters that test it."""
+
+    id: str
+    claim: str
+    chapters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim.
+
+    Parameters
+    ----------
+    claim_id : str
+        From ``data/claims.yaml``.
+    verdict : str
+        One of `VERDICTS`, or `DEPENDS` and on what.
+    reading : str
+        What was found, in a sentence or two; text between backticks is code.
+    evidence : mapping
+        Figures and names that executed cells gave, by name.
+
+    Raises
+    ------
+    HarnessError
+        For another verdict, or an empty reading.
+    """
+
+    claim_id: str
+    verdict: str
+    reading: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self.verdict, self.reading)
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether what the claim says was seen here, with or without a but."""
+        return self.verdict.startswith("reproduced")
+
+    def box(self) -> Html:
+        """See `verdict_box`."""
+        return verdict_box(self.claim_id, claims()[self.claim_id].claim, self.verdict, self.reading, self.evidence)
+
+
+def verdict_box(claim_id: str, claim_text: str, verdict: str, reading: str, evidence: Mapping[str, Any]) -> Html:
+    """A box with the claim, the verdict on it and what it rests on; other pages link to it as ``#verdict-L1``.
+
+    Parameters and errors are those of `Verdict`. All texts are escaped; text between backticks is set as code.
+    """
+    look, sign = _check(verdict, reading)
+    anchor = f"verdict-{escape(claim_id, quote=True)}"
+    found = "".join(
+        f"<div><dt>{_prose(str(name))}</dt><dd>{_prose(str(value))}</dd></div>" for name, value in evidence.items()
+    )
+    return Html(
+        f'<section class="verdict verdict-{look}" id="{anchor}" aria-label="Verdict on claim {escape(claim_id, quote=True)}">'
+        f'<p class="verdict-claim"><span class="verdict-id">{escape(claim_id)}</span> {_prose(claim_text)}</p>'
+        f'<p><strong class="verdict-word"><span aria-hidden="true">{sign}</span> {escape(verdict)}</strong> '
+        f"{_prose(reading)}</p>" + (f"<dl>{found}</dl>" if found else "") + "</section>"
+    )
+
+
+def verdict_boxes(verdicts: Sequence[Verdict]) -> Html:
+    """The boxes of several verdicts, one below the other."""
+    return Html("".join(one.box().html for one in verdicts))
+
+
+def as_json(verdicts: Sequence[Verdict]) -> dict[str, dict[str, Any]]:
+    """What a chapter saves as ``verdicts.json``: claim id -> claim, verdict, reading, evidence."""
+    return {one.claim_id: {"claim": claims()[one.claim_id].claim, **asdict(one)} for one in verdicts}
+
+
+@cache
+def claims() -> dict[str, Claim]:
+    """The claims by their id, in the order of the ledger.
+
+    Raises
+    ------
+    DataError
+        If ``data/claims.yaml`` cannot be read as such.
+    """
+    try:
+        rows = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
+        found = [Claim(row["id"], row["claim"], tuple(row["chapters"])) for row in rows]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise DataError(f"not a list of claims: {error}", path=CLAIMS, remedy="each has id, claim, chapters") from error
+    return {one.id: one for one in found}
+
+
+def _check(verdict: str, reading: str) -> tuple[str, str]:
+    """The look of a verdict, if it is one."""
+    if not reading.strip():
+        raise HarnessError("a verdict needs its reading", remedy="say in a sentence what was found")
+    if verdict in VERDICTS:
+        return _LOOKS[verdict]
+    if verdict.startswith(DEPENDS) and verdict.removeprefix(DEPENDS).strip():
+        return _LOOKS[DEPENDS]
+    raise HarnessError(f"{verdict!r} is not a verdict", remedy=f"one of: {', '.join(VERDICTS)}, {DEPENDS}…")
+
+
+def _prose(text: str) -> str:
+    """Escaped text, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

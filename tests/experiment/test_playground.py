@@ -1,0 +1,45 @@
+import json
+
+import pytest
+import yaml
+
+from harness.datasets import load_examples
+from harness.errors import HarnessError
+from harness.experiment.playground import MANIFEST, make_playground, record
+from harness.higgs.checkpoints import check_type
+from harness.higgs.samples import read_manifest
+from harness.higgs.stacks import BOSON, NATIVE
+from harness.higgs.train_config import read_config
+from harness.records import Example
+
+
+def test_recordings_and_their_manifest(tmp_path):
+    examples = load_examples("train")[:2]
+    manifest = record(examples, tmp_path / "recordings")
+    rows = read_manifest(manifest)
+    assert [(row.id, row.text) for row, _ in rows] == [(one.id, one.text) for one in examples]
+    assert all(path.stat().st_size > 10_000 for _, path in rows)
+
+
+def test_an_id_never_becomes_a_path(tmp_path):
+    hostile = Example(id="../../evil", text="No <emph> way.", group="g", split="train")
+    manifest = record([hostile], tmp_path / "recordings")
+    assert sorted(path.name for path in (tmp_path / "recordings").iterdir()) == ["0001.wav", MANIFEST]
+    assert json.loads(manifest.read_text())["id"] == "../../evil"
+
+
+def test_a_playground_is_complete(tmp_path):
+    pytest.importorskip("torch")
+    seen = []
+    folder = make_playground(tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (5, 5)
+    for stack in (NATIVE, BOSON):
+        config = read_config(folder / f"train-{stack}.yaml")
+        check_type(folder / stack, stack)
+        assert (config.model, config.manifest) == (str(folder / stack), str(folder / "recordings" / MANIFEST))
+        assert (
+            yaml.safe_load((folder / f"train-{stack}.yaml").read_text())["model"] == stack
+        )  # movable: no absolute path
+        assert config.batch_size == 2 and config.lora.heads
+    with pytest.raises(HarnessError, match="not empty"):
+        make_playground(folder)

@@ -1,0 +1,138 @@
+import pytest
+
+from harness.errors import HarnessError, NotAvailable
+from harness.higgs import accounting
+from harness.higgs.accounting import (
+    AUDIO_SIDE,
+    BFLOAT16_BYTES,
+    CHECKPOINT_BYTES,
+    LLAMA,
+    NATIVE_DEFAULT,
+    NATIVE_SIZED,
+    NATIVE_TEXT_HEAD,
+    ORIGINAL,
+    OTHER,
+    TEXT_SIDE,
+    build,
+    group_of,
+    lora_parameters,
+    parameters,
+    sides,
+    used_for_a_token,
+)
+from harness.higgs.memory import FORMULA_BYTES, PRECISIONS
+from harness.higgs.stacks import BOSON, NATIVE, call, here, python_of
+from harness.higgs.tiny.layout import tiny_config
+
+
+def in_stack(stack, function, /, **arguments):
+    """Call a function of the module in this process if it is of the stack, else in one that is; skip without one."""
+    if stack == here():
+        pytest.importorskip("torch")
+        return getattr(accounting, function)(**arguments)
+    try:
+        python_of(stack)
+    except HarnessError as error:
+        pytest.skip(str(error))
+    return call(stack, f"{accounting.__name__}:{function}", **arguments)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return in_stack(BOSON, "parameters", stack=BOSON) | in_stack(NATIVE, "parameters", stack=NATIVE)
+
+
+def test_groups_add_up_to_the_total(counts):
+    for name in (ORIGINAL, NATIVE_DEFAULT, NATIVE_SIZED, NATIVE_TEXT_HEAD):
+        groups = counts[name]["groups"]
+        assert sum(groups.values()) == counts[name]["total"], name
+        assert groups[OTHER] == 0
+        assert sum(sides(groups)) == counts[name]["total"]
+
+
+def test_the_count_is_the_size_of_the_real_checkpoint(counts):
+    assert counts[ORIGINAL]["total"] * BFLOAT16_BYTES == CHECKPOINT_BYTES
+    # by hand: width 3072, FFN 8192, 24 + 2 x 8 heads of 128, 28 layers
+    groups = counts[ORIGINAL]["groups"]
+    assert groups["attention"] == 28 * (2 * 3072 * 3072 + 2 * 3072 * 1024)
+    assert groups["text FFN"] == groups["audio FFN"] == 28 * 3 * 3072 * 8192
+    assert groups["text embedding"] == groups["text head"] == 128256 * 3072
+    assert groups["audio embedding"] == groups["audio head"] == 8 * 1026 * 3072
+    assert (groups["text norms"], groups["audio norms"]) == ((28 * 2 + 1) * 3072, 28 * 2 * 3072)
+
+
+def test_the_sides_round_to_the_figures_of_the_note(counts):
+    language, audio = sides(counts[ORIGINAL]["groups"])
+    assert (f"{language / 1e9:.1f}", f"{audio / 1e9:.1f}", f"{counts[ORIGINAL]['total'] / 1e9:.1f}") == (
+        "3.6",
+        "2.2",
+        "5.8",
+    )
+    # the package counts the same: its LLM, and its adapter with the audio embedding
+    package = counts["package"]
+    assert package["llm_embed"] + package["llm_non_embed"] == language
+    assert package["audio_adapter"] + package["audio_embed"] == audio
+
+
+def test_llama_is_smaller_by_its_tied_head(counts):
+    llama = counts[LLAMA]
+    head = llama["groups"]["text head"]
+    assert f"{llama['total'] / 1e9:.2f}" == "3.21"
+    assert sum(llama["groups"].values()) - llama["total"] == head  # the tied tensor is in two groups
+    assert sides(counts[ORIGINAL]["groups"])[0] == llama["total"] + head
+
+
+def test_the_stacks_differ_by_the_text_head_and_the_size_of_the_codebooks(counts):
+    assert counts[NATIVE_TEXT_HEAD] == counts[ORIGINAL]
+    assert counts[ORIGINAL]["total"] - counts[NATIVE_SIZED]["total"] == counts[ORIGINAL]["groups"]["text head"]
+    missing = counts[NATIVE_SIZED]["total"] - counts[NATIVE_DEFAULT]["total"]
+    assert missing == 2 * 8 * 2 * 3072  # begin and end, of 8 codebooks, in the embedding and in the head
+
+
+def test_a_token_uses_one_ffn(counts):
+    groups = counts[ORIGINAL]["groups"]
+    text, audio = used_for_a_token(groups)
+    assert text - audio == groups["text head"] - groups["audio head"]
+    assert text + groups["audio FFN"] < counts[ORIGINAL]["total"]
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("layers.0.audio_mlp.up_proj.weight", "audio FFN"),
+        ("model.layers.0.mlp.up_proj.weight", "text FFN"),
+        ("layers.3.audio_input_layernorm.weight", "audio norms"),
+        ("layers.3.audio_post_attention_layernorm.weight", "audio norms"),
+        ("layers.3.post_attention_layernorm.weight", "text norms"),
+        ("norm.weight", "text norms"),
+        ("model.embed_audio_tokens.embed_audio_tokens.weight", "audio embedding"),
+        ("audio_decoder_proj.audio_lm_head.weight", "audio head"),
+        ("audio_tower.conv1.weight", OTHER),
+    ],
+)
+def test_groups(name, group):
+    assert group_of(name) == group
+    assert group in (*TEXT_SIDE, *AUDIO_SIDE, OTHER)
+
+
+def test_the_other_stack_is_refused():
+    with pytest.raises(NotAvailable):
+        parameters(BOSON if here() == NATIVE else NATIVE)
+
+
+def test_lora_counts_as_peft_does(monkeypatch):
+    peft = pytest.importorskip("peft")
+    monkeypatch.setattr(accounting, "original_config", tiny_config)
+    targets = ["q_proj", "v_proj", "audio_mlp.down_proj", "audio_lm_head"]
+    model = peft.get_peft_model(build(tiny_config(), "cpu"), peft.LoraConfig(r=8, target_modules=targets))
+    assert lora_parameters(targets, 8) == model.get_nb_trainable_parameters()[0]
+    with pytest.raises(HarnessError, match="no_such"):
+        lora_parameters(["q_proj", "no_such"], 8)
+
+
+@pytest.mark.parametrize(("precision", "size"), [("bf16", 2), ("fp32", 4), ("autocast", 2)])
+def test_layers_keep_at_least_what_the_formula_says(precision, size):
+    kept = {stack: in_stack(stack, "kept_for_backward", precision=precision) for stack in (BOSON, NATIVE)}
+    used = PRECISIONS[precision].kept
+    assert all(FORMULA_BYTES * size / 2 <= count <= used for count in kept.values()), kept
+    assert max(kept.values()) > used - 1  # the constant is this count, rounded up

@@ -1,0 +1,208 @@
+"""Batches of both stacks hold the same; the traps of both original collators are shown beside ours."""
+
+import numpy as np
+import pytest
+
+from harness.audio import read_audio
+from harness.higgs.batches import ANSWER_BEGIN, ANSWER_END, NativeCollator, audio_labels, count_labels, encode
+from harness.higgs.labels import IGNORED
+from harness.higgs.samples import Sample, load_samples, prompt
+
+torch = pytest.importorskip("torch")
+
+LATE = 7  # columns after the first end of the stream: one for each codebook but the first
+
+
+@pytest.fixture(scope="module")
+def tokenizer(native):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(native)
+
+
+@pytest.fixture(scope="module")
+def config(native):
+    from transformers import HiggsAudioV2Config
+
+    return HiggsAudioV2Config.from_pretrained(native)
+
+
+@pytest.fixture(scope="module")
+def collator(tokenizer, config):
+    return NativeCollator(tokenizer, config)
+
+
+@pytest.fixture(scope="module")
+def batch(collator, samples):
+    return collator(samples)
+
+
+def rows(batch, name):
+    """Rows of a batch without their padding."""
+    return [row[: int(mask.sum())] for row, mask in zip(batch[name], batch["attention_mask"], strict=True)]
+
+
+def test_labels_of_a_clip_by_hand():
+    x = IGNORED
+    assert audio_labels(np.array([[1, 2], [3, 4], [5, 6]]), bos=8, eos=9).tolist() == [
+        [x, 1, 2, 9, x, x],
+        [x, x, 3, 4, 9, x],
+        [x, x, x, 5, 6, 9],
+    ]
+
+
+def test_the_text_says_what_was_asked(batch, tokenizer, samples):
+    for row, sample in zip(rows(batch, "input_ids"), samples, strict=True):
+        frames = sample.codes.shape[1] + 2  # with begin and end
+        audio = "<|AUDIO_OUT|>" * frames + "<|reserved_special_token_6|>" * LATE
+        assert tokenizer.decode(row) == prompt(sample.text) + ANSWER_BEGIN + audio + ANSWER_END
+
+
+def test_of_the_text_only_the_answer_is_learned(batch, tokenizer, samples):
+    for ids, labels, sample in zip(batch["input_ids"], batch["labels"], samples, strict=True):
+        asked = len(encode(tokenizer, prompt(sample.text)))
+        learned = labels != IGNORED
+        assert not learned[:asked].any() and learned[asked]
+        assert (labels[learned] == ids[learned]).all()
+        assert tokenizer.decode(labels[learned]) == ANSWER_BEGIN + ANSWER_END
+
+
+def test_audio_lies_where_its_tokens_are(batch, config, samples):
+    is_audio = (batch["input_ids"] == config.audio_token_id) | (batch["input_ids"] == config.audio_delay_token_id)
+    assert is_audio.sum(dim=1).tolist() == batch["audio_input_ids_mask"].sum(dim=1).tolist()
+    for columns, mask, sample in zip(batch["audio_input_ids"], batch["audio_input_ids_mask"], samples, strict=True):
+        frames = sample.codes.shape[1]
+        columns = columns[mask].T
+        assert columns.shape == (8, frames + 2 + LATE)
+        for k in range(8):
+            assert columns[k].tolist() == [1024] * (k + 1) + sample.codes[k].tolist() + [1025] * (8 - k)
+
+
+def test_every_code_and_one_end_a_codebook_are_learned_at_their_places(batch, samples):
+    inputs = batch["audio_input_ids"][batch["audio_input_ids_mask"]]
+    targets = batch["audio_labels"]
+    assert inputs.shape == targets.shape
+    learned = targets != IGNORED
+    assert (inputs[learned] == targets[learned]).all()  # a label is the column's own content: higgs_loss shifts
+    assert [int((targets[:, k] == 1025).sum()) for k in range(8)] == [len(samples)] * 8
+    assert int(learned.sum()) == 8 * sum(sample.codes.shape[1] + 1 for sample in samples)
+    start = 0
+    for sample in samples:
+        assert (targets[start] == IGNORED).all()  # what precedes a clip's first frame is another clip
+        assert (targets[start + 1, 1:] == IGNORED).all() and targets[start + 1, 0] == sample.codes[0, 0]
+        start += sample.codes.shape[1] + 2 + LATE
+
+
+def test_padding_is_masked(batch, config):
+    padding = batch["attention_mask"] == 0
+    assert padding.any()
+    assert (batch["input_ids"][padding] == config.pad_token_id).all()
+    assert (batch["labels"][padding] == IGNORED).all()
+
+
+def test_the_last_token_of_a_shorter_sentence_is_learned(collator, tokenizer, samples):
+    # <|eot_id|> is no padding, even where a tokenizer uses it so
+    for order in (samples, samples[::-1]):
+        batch = collator(order)
+        ends = [row[row != IGNORED][-1] for row in batch["labels"]]
+        assert tokenizer.decode(torch.stack(ends)) == "<|eot_id|>" * len(samples)
+
+
+def test_labels_are_counted_over_batches(collator, samples):
+    one, two = collator(samples[:1]), collator(samples[1:])
+    assert count_labels([one, two]).tolist() == count_labels([collator(samples)]).tolist()
+    assert count_labels([one]).tolist() == [3, 8 * (samples[0].codes.shape[1] + 1)]
+
+
+def test_both_stacks_learn_the_same(boson_checks, batch, config, samples):
+    found = boson_checks("batches")
+    assert found["our_labels"] == count_labels([batch]).tolist() == [12, 336]
+    columns = batch["audio_input_ids"][batch["audio_input_ids_mask"]].numpy()
+    assert (columns == found["audio_out_ids"].T).all()
+    assert (found["audio_labels"] == batch["audio_labels"].numpy()).all()
+    starts = np.cumsum([0] + [sample.codes.shape[1] + 2 + LATE for sample in samples[:-1]])
+    assert found["audio_out_ids_start"].tolist() == starts.tolist()
+    audio = (config.audio_token_id, config.audio_delay_token_id)
+    for n in range(len(samples)):
+        ours, theirs = ((ids[n][mask[n] == 1], labels[n][mask[n] == 1]) for ids, labels, mask in (
+            [batch[name].numpy() for name in ("input_ids", "labels", "attention_mask")],
+            [found[name] for name in ("input_ids", "labels", "attention_mask")],
+        ))  # fmt: skip
+        # boson_multimodal has one token a clip, the native model one a frame
+        kept = [~np.isin(ids, audio) for ids, _ in (ours, theirs)]
+        assert (theirs[0] == config.audio_token_id).sum() == 1
+        for place in (0, 1):
+            assert ours[place][kept[0]].tolist() == theirs[place][kept[1]].tolist()
+
+
+def test_the_trap_of_boson_s_collator(boson_checks):
+    found = boson_checks("batches")
+    assert found["original_labels"] == [336, 0]  # the second time, nothing of the audio is a label
+    assert found["repeated"]  # ours gives the same batch
+
+
+@pytest.fixture(scope="module")
+def recorded(codec, manifest, codes):
+    return load_samples(manifest, codec, codes, 8, 1024)
+
+
+@pytest.fixture(scope="module")
+def processed(recorded, codec, manifest, tokenizer):
+    """What transformers' own processor makes of each recording, with its labels."""
+    import transformers
+    from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
+
+    from harness.higgs.codec import load_codec
+
+    model = load_codec(codec).model
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # a stand-in, where transformers was imported before torchaudio was there
+        patch.setattr(transformers, "HiggsAudioV2TokenizerModel", type(model))
+        processor = HiggsAudioV2Processor(transformers.DacFeatureExtractor.from_pretrained(codec), tokenizer, model)
+    made = {}
+    for number, sample in enumerate(recorded):
+        audio = read_audio(manifest.with_name(f"{number}.wav"))
+        if audio.sample_rate == 24000:
+            text = prompt(sample.text) + ANSWER_BEGIN + "<|AUDIO_OUT|>" + ANSWER_END
+            made[sample.id] = processor(text=[text], audio=[audio.samples], output_labels=True, return_tensors="pt",
+                                        audio_kwargs={"sampling_rate": 24000, "padding": False})  # fmt: skip
+    assert len(made) == 5
+    return made
+
+
+@pytest.mark.parametrize("name", ["s0", "s1", "s2", "s4", "s5"])
+def test_transformers_processor_reads_the_same_and_learns_otherwise(
+    processed, recorded, collator, config, tokenizer, name
+):
+    theirs = processed[name]
+    sample = next(one for one in recorded if one.id == name)
+    ours = collator([sample])
+    for same in ("input_ids", "attention_mask", "audio_input_ids", "audio_input_ids_mask"):
+        assert torch.equal(ours[same].long(), theirs[same].long()), same
+    # audio: ours has all labels of theirs, and the first end of each codebook
+    audio, their_audio = ours["audio_labels"], theirs["audio_labels"][0]
+    added = audio != their_audio
+    assert (their_audio[added] == IGNORED).all() and (audio[added] == 1025).all()
+    assert added.sum(dim=0).tolist() == [1] * 8
+    frames = sample.codes.shape[1]
+    assert added.nonzero().tolist() == sorted([frames + 1 + k, k] for k in range(8))
+    # text: ours lacks the prompt and the delay tokens, and has the token that begins the audio
+    text, their_text, ids = ours["labels"][0], theirs["labels"][0], ours["input_ids"][0]
+    asked = len(encode(tokenizer, prompt(sample.text)))
+    expected = their_text.clone()
+    expected[:asked] = IGNORED
+    expected[ids == config.audio_delay_token_id] = IGNORED
+    expected[asked] = config.audio_bos_token_id
+    assert torch.equal(text, expected)
+    # so these three are true differences, and the only ones
+    assert (their_text[:asked] == ids[:asked]).all()
+    assert int((their_text == config.audio_delay_token_id).sum()) == LATE
+    assert their_text[asked] == IGNORED
+
+
+def test_a_sample_is_left_as_it_was(collator, samples):
+    before = [sample.codes.copy() for sample in samples]
+    collator(samples)["audio_input_ids"].zero_()
+    assert all((one == sample.codes).all() for one, sample in zip(before, samples, strict=True))
+    assert all(isinstance(sample, Sample) for sample in samples)

@@ -1,0 +1,150 @@
+import json
+import shutil
+
+import pytest
+
+from harness.errors import DataError, HarnessError, NotAvailable
+from harness.higgs.checkpoints import check_type, load_model, resolve
+from harness.higgs.stacks import BOSON, NATIVE
+from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture
+def copy(native, tmp_path):
+    return shutil.copytree(native, tmp_path / "copy")
+
+
+def change_weights(folder, change):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_a_good_checkpoint_loads_whole(native):
+    model = load_model(native, NATIVE)
+    assert sum(one.numel() for one in model.parameters()) == 1_239_616
+    assert model.text_lm_head.weight.shape == (512, 64)
+    assert {one.dtype for one in load_model(native, NATIVE, dtype="bfloat16").parameters()} == {torch.bfloat16}
+
+
+def test_the_text_head_can_be_left_out(native, copy):
+    assert load_model(native, NATIVE, text_head=False).text_lm_head is None
+    change_weights(copy, lambda weights: weights.update({"other.weight": torch.zeros(1)}))
+    with pytest.raises(DataError, match=r"1 weights are unexpected: other\.weight"):
+        load_model(copy, NATIVE, text_head=False)
+
+
+def test_missing_weights_are_named(copy):
+    change_weights(copy, lambda weights: weights.pop("model.layers.1.audio_mlp.up_proj.weight"))
+    with pytest.raises(
+        DataError, match=r"1 weights are missing: model\.layers\.1\.audio_mlp\.up_proj\.weight"
+    ) as caught:
+        load_model(copy, NATIVE)
+    assert caught.value.path == str(copy)
+
+
+def test_many_missing_weights_are_counted(copy):
+    change_weights(copy, lambda weights: [weights.pop(name) for name in list(weights) if ".layers.0." in name])
+    with pytest.raises(DataError, match=r"1\d weights are missing: .*, \.\.\. \("):
+        load_model(copy, NATIVE)
+
+
+def test_unexpected_weights_are_named(copy):
+    change_weights(copy, lambda weights: weights.update({"model.layers.2.norm.weight": torch.zeros(64)}))
+    with pytest.raises(DataError, match=r"1 weights are unexpected: model\.layers\.2\.norm\.weight"):
+        load_model(copy, NATIVE)
+
+
+def test_misshapen_weights_are_named(copy):
+    change_weights(copy, lambda weights: weights.update({"model.norm.weight": torch.zeros(32)}))
+    with pytest.raises(DataError, match=r"1 weights are misshapen: .*model\.norm\.weight.*32.*64"):
+        load_model(copy, NATIVE)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-1000]),
+        lambda path: path.write_bytes(b"x" * 99),
+        lambda path: path.unlink(),
+    ],
+    ids=["cut", "garbage", "gone"],
+)
+def test_a_damaged_file(copy, spoil):
+    spoil(copy / "model.safetensors")
+    with pytest.raises(DataError, match="cannot be loaded"):
+        load_model(copy, NATIVE)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]", '{"model_type": "gpt2"}', "{}"])
+def test_a_folder_that_is_no_checkpoint(tmp_path, content):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    said = {None: "has no config.json", "{": "not JSON", "[1]": "not a JSON object", "{}": "model_type is None"}
+    with pytest.raises(DataError, match=said.get(content, "model_type is 'gpt2'")) as caught:
+        load_model(tmp_path, NATIVE)
+    assert str(tmp_path) in caught.value.path
+
+
+def test_each_format_has_its_stack(boson, native):
+    assert check_type(native, NATIVE)["model_type"] == "higgs_audio_v2"
+    assert check_type(boson, BOSON)["model_type"] == "higgs_audio"
+    with pytest.raises(
+        DataError, match=r"'higgs_audio', which the native stack does not read \(use `stack: boson`, or `harness"
+    ):
+        check_type(boson, NATIVE)
+    with pytest.raises(
+        DataError, match=r"'higgs_audio_v2', which the boson stack does not read \(use `stack: native`\)"
+    ):
+        check_type(native, BOSON)
+
+
+def test_a_process_loads_with_its_own_stack_only(boson):
+    with pytest.raises(HarnessError, match="this process has the native stack, not boson"):
+        load_model(boson, BOSON)
+
+
+def test_a_hub_name_needs_a_commit():
+    for revision in (None, "main", "10840182", ORIGINAL_REVISION.upper()):
+        with pytest.raises(HarnessError, match=rf"needs a revision of 40 digits, not {revision!r}"):
+            resolve(ORIGINAL_MODEL, revision)
+
+
+@pytest.mark.parametrize("source", ["", "nowhere", "a/b/c", "/nowhere/model", "a b/c"])
+def test_neither_folder_nor_hub_name(source, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    if source == "":
+        assert resolve(tmp_path) == tmp_path
+        return
+    with pytest.raises(DataError, match="there is no such folder"):
+        resolve(source, ORIGINAL_REVISION)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text(json.dumps({}))
+    with pytest.raises(DataError, match="there is no such folder"):
+        resolve(tmp_path / "file")
+
+
+def test_without_the_hub_one_line_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(NotAvailable, match=f"{ORIGINAL_MODEL} cannot be downloaded: .*give a local folder") as caught:
+        resolve(ORIGINAL_MODEL, ORIGINAL_REVISION)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_other_stack_refuses_the_same(boson_checks):
+    found = boson_checks("checkpoints")
+    assert found["good"] == [None, ""]
+    assert found["other_stack"] == ["HarnessError", "this process has the boson stack, not native"]
+    for kind in ("missing", "unexpected", "misshapen", "cut"):
+        assert found[kind][0] == "DataError", kind
+    assert "1 weights are missing: layers.1.audio_mlp.up_proj.weight" in found["missing"][1]
+    assert "1 weights are unexpected: layers.2.audio_mlp.up_proj.weight" in found["unexpected"][1]
+    assert "size mismatch for layers.1.audio_mlp.up_proj.weight" in found["misshapen"][1]
+    assert "cannot be loaded" in found["cut"][1]

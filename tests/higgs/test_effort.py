@@ -1,0 +1,29 @@
+from harness.higgs.effort import NEEDS, code_lines, effort
+
+SOURCE = '''"""Two lines
+of docstring."""
+
+import os  # counted
+
+
+def twice(x):
+    """Not counted."""
+    # not counted
+    text = """counted,
+    both lines"""
+    return 2 * x, text, os
+'''
+
+
+def test_lines_of_code_leave_out_comments_docstrings_and_blanks(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(SOURCE)
+    assert code_lines(path) == 5  # import, def, text (2), return
+
+
+def test_every_need_has_modules_with_code():
+    rows = effort()
+    assert [row["need"] for row in rows] == list(NEEDS)
+    assert all(row["lines"] >= 30 for row in rows)
+    named = [name for row in rows for name in row["modules"]]
+    assert len(named) == len(set(named))  # nothing is counted twice

@@ -1,0 +1,91 @@
+import pytest
+
+from harness.errors import DataError
+from harness.higgs.formats import FIXED, codebooks_of, codec_stack_of, native_config, native_key, stack_of
+from harness.higgs.tiny import special_tokens, tiny_config
+from harness.higgs.tiny.layout import VOCABULARY
+
+FIRST_SPECIAL = VOCABULARY - 256
+
+
+@pytest.mark.parametrize(
+    ("original", "native"),
+    [
+        ("embed_tokens.weight", "model.embed_tokens.weight"),
+        ("layers.11.audio_mlp.up_proj.weight", "model.layers.11.audio_mlp.up_proj.weight"),
+        ("norm.weight", "model.norm.weight"),
+        ("audio_codebook_embeddings.weight", "model.embed_audio_tokens.embed_audio_tokens.weight"),
+        ("audio_decoder_proj.audio_lm_head.weight", "audio_lm_head.weight"),
+        ("audio_decoder_proj.text_lm_head.weight", "text_lm_head.weight"),
+        ("something.layers.1", "something.layers.1"),
+    ],
+)
+def test_names_of_weights(original, native):
+    assert native_key(original) == native
+    assert native_key(native) == native  # converting twice changes nothing
+
+
+def test_the_native_ids_are_those_of_the_tokenizer():
+    native = native_config(tiny_config())
+    names = {name: FIRST_SPECIAL + place for place, name in enumerate(special_tokens())}
+    assert native["eos_token_id"] == names["<|eot_id|>"]
+    assert native["pad_token_id"] == names["<|end_of_text|>"]
+    assert native["bos_token_id"] == names["<|begin_of_text|>"]
+    assert native["audio_token_id"] == names["<|AUDIO_OUT|>"]
+    assert native["audio_bos_token_id"] == names["<|audio_out_bos|>"]
+    assert native["audio_delay_token_id"] == names["<|reserved_special_token_6|>"]
+
+
+def test_both_formats_count_the_codebooks_alike():
+    original = tiny_config()
+    native = native_config(original)
+    assert native["codebook_size"] == 1026  # begin and end of the stream are entries here
+    assert codebooks_of(original) == codebooks_of(native) == (8, 1024)
+    assert (native["audio_stream_bos_id"], native["audio_stream_eos_id"]) == (1024, 1025)
+
+
+def test_rope_keeps_its_scaling_and_base():
+    original = tiny_config()
+    native = native_config(original)["rope_parameters"]
+    assert native == {**original["text_config"]["rope_scaling"], "rope_theta": 500000.0}
+    original["text_config"]["rope_scaling"] = None
+    assert native_config(original)["rope_parameters"] == {"rope_type": "default", "rope_theta": 500000.0}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_network_that_the_native_class_cannot_build(name):
+    changed = not FIXED[name] if isinstance(FIXED[name], bool) else 2
+    with pytest.raises(DataError, match=rf"^{name} is {changed!r}; the native model has no counterpart"):
+        native_config({**tiny_config(), name: changed})
+    without = {key: value for key, value in tiny_config().items() if key != name}
+    assert native_config(without) == native_config(tiny_config())  # the original class has the same default
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"audio_adapter_type": "stack"}, {"audio_dual_ffn_layers": [0]}, {"audio_dual_ffn_layers": []}],
+    ids=["adapter", "half", "none"],
+)
+def test_not_every_layer_has_an_audio_ffn(change):
+    with pytest.raises(DataError, match="audio FFN in every layer, this checkpoint has not"):
+        native_config({**tiny_config(), **change})
+
+
+def test_what_is_native_already_is_said_to_be():
+    with pytest.raises(DataError, match="own format already"):
+        native_config({"model_type": "higgs_audio_v2"})
+
+
+@pytest.mark.parametrize("kind", ["gpt2", None])
+def test_only_the_original_format_is_converted(kind):
+    with pytest.raises(DataError, match=f"model_type is {kind!r}, not 'higgs_audio'"):
+        native_config({**tiny_config(), "model_type": kind})
+
+
+def test_which_stack_reads_what():
+    assert stack_of(tiny_config()) == "boson"
+    assert stack_of(native_config(tiny_config())) == "native"
+    assert stack_of({"model_type": "gpt2"}) is None and stack_of({}) is None
+    assert codec_stack_of({"n_q": 8, "ratios": [8], "bins": 1024, "D": 256}) == "boson"
+    assert codec_stack_of({"model_type": "higgs_audio_v2_tokenizer"}) == "native"
+    assert codec_stack_of({"model_type": "dac", "n_q": 8}) is None

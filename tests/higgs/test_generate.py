@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from harness.errors import DataError
+from harness.higgs.checkpoints import load_model
+from harness.higgs.delay import delay
+from harness.higgs.generate import _finish, generate
+from harness.higgs.lora import add_lora
+from harness.higgs.stacks import NATIVE
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(native):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(native)
+
+
+@pytest.fixture(scope="module")
+def model(native):
+    return load_model(native, NATIVE)
+
+
+def test_a_stream_that_ends_itself():
+    codes = np.arange(24).reshape(8, 3)
+    columns = delay(codes)
+    for at_most in (12, 100):  # the end may come in the last column that is allowed
+        said = _finish(columns, 1025, at_most)
+        assert said.stopped and said.codes.tolist() == codes.tolist()
+
+
+def test_a_stream_that_was_cut_off():
+    codes = np.arange(80).reshape(8, 10)
+    said = _finish(delay(codes)[:, :15], 1025, 15)
+    assert not said.stopped
+    assert said.codes.tolist() == codes[:, :6].tolist()  # 15 columns, of which 9 are begin, delay and the last
+
+
+@pytest.mark.parametrize("frames", [1, 5, 20])
+def test_an_untrained_model_is_cut_off(model, tokenizer, frames):
+    said = generate(model, tokenizer, "Go <emph> on.", NATIVE, max_frames=frames)
+    assert not said.stopped
+    assert said.codes.shape == (8, frames) and said.codes.max() <= 1025 and said.codes.min() >= 0
+
+
+def test_greedy_is_deterministic_and_a_prefix_of_more(model, tokenizer):
+    torch.manual_seed(0)
+    first = generate(model, tokenizer, "Go on.", NATIVE, max_frames=12).codes
+    torch.manual_seed(1)
+    again = generate(model, tokenizer, "Go on.", NATIVE, max_frames=20).codes
+    assert (again[:, :12] == first).all()
+    assert (generate(model, tokenizer, "Stay.", NATIVE, max_frames=12).codes != first).any()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_s_mode_is_restored_and_dropout_is_off(model, tokenizer, native, training):
+    plain = generate(model, tokenizer, "Go on.", NATIVE, max_frames=8).codes
+    wrapped = add_lora(load_model(native, NATIVE), dropout=0.9)
+    for name, parameter in wrapped.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    wrapped.train(training)
+    one, two = (generate(wrapped, tokenizer, "Go on.", NATIVE, max_frames=8).codes for _ in range(2))
+    assert wrapped.training is training
+    assert (one == two).all() and (one != plain).any()  # PEFT's model is used, not the one inside
+
+
+def test_a_text_with_control_tokens(model, tokenizer):
+    with pytest.raises(DataError, match="control tokens"):
+        generate(model, tokenizer, "Go <|eot_id|>", NATIVE)
+
+
+def test_boson_is_cut_off_alike(boson_checks):
+    found = boson_checks("base")
+    assert found["stopped"].tolist() == [False] * 4
+    assert [found[f"codes{n}"].shape for n in range(4)] == [(8, 25)] * 4

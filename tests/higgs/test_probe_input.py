@@ -1,0 +1,103 @@
+"""What the probe is given when it cannot be used, and when it may ask the network."""
+
+import json
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from harness.errors import DataError, HarnessError, NotAvailable
+from harness.higgs.probe import matrix, probe, probe_in
+from harness.higgs.stacks import BOSON, NATIVE, python_of
+from harness.higgs.tiny import BOSON_MODULE, ORIGINAL_MODEL, ORIGINAL_REVISION, make_tiny_checkpoint, tiny_config
+from harness.paths import ROOT
+
+
+def available(stack):
+    try:
+        return python_of(stack)
+    except HarnessError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def config_only(tmp_path):
+    return make_tiny_checkpoint(tmp_path / "config_only", weights=False)
+
+
+def test_a_loader_that_fails_in_any_way_is_an_outcome(config_only):
+    for config in ({}, {"model_type": 7}, {**tiny_config(), "model_type": "llama", "hidden_size": "wide"}):
+        (config_only / "config.json").write_text(json.dumps(config))
+        assert [one.ok for one in probe(config_only, ["AutoModel", "AutoModelForCausalLM"])] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda folder: None, "there is no such folder"),
+        (lambda folder: folder.mkdir(), r"has no config\.json"),
+        (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("{")), "not JSON"),
+        (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("[1]")), "not a JSON object"),
+        (lambda folder: (folder.mkdir(), (folder / "config.json").write_bytes(b"\xff{}")), "not JSON"),
+    ],
+    ids=["no folder", "empty folder", "not JSON", "a list", "not UTF-8"],
+)
+def test_no_usable_config_is_one_clear_error(tmp_path, prepare, said):
+    folder = tmp_path / "checkpoint"
+    prepare(folder)
+    for call_it in (lambda: probe(folder), lambda: probe(str(folder)), lambda: matrix({"it": folder})):
+        with pytest.raises(DataError, match=said) as caught:
+            call_it()
+        assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_asked_for(config_only):
+    with pytest.raises(HarnessError, match="no loader is called 'AutoMagic'"):
+        probe(config_only, ["AutoMagic"])
+    with pytest.raises(HarnessError, match=r"no setting is called 'x'.*4\.46\.3 bare"):
+        matrix({"it": config_only}, ["x"])
+    with pytest.raises(HarnessError, match="40 digits"):
+        probe(ORIGINAL_MODEL, revision="main")
+    with pytest.raises(HarnessError, match="40 digits"):
+        probe(ORIGINAL_MODEL)
+    with pytest.raises(HarnessError, match="a folder has no revision"):
+        probe(config_only, revision=ORIGINAL_REVISION)
+    with pytest.raises(NotAvailable, match=r"cannot import no_such_module: No module named"):
+        probe_in(available(NATIVE), {"it": config_only}, before=["no_such_module"])
+    with pytest.raises(NotAvailable, match="make env"):
+        probe_in(ROOT / ".venv-nowhere/bin/python", {"it": config_only})
+
+
+@pytest.mark.parametrize("stack", [NATIVE, BOSON])
+def test_the_network_is_used_for_hub_names_only(stack, config_only, monkeypatch, tmp_path):
+    available(stack)
+    asked = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        do_GET = do_HEAD
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
+    ask = f"from harness.higgs.probe import probe; probe({ORIGINAL_MODEL!r}, revision={ORIGINAL_REVISION!r})"
+    try:
+        probe_in(stack, {"it": config_only}, before=[BOSON_MODULE] if stack == BOSON else [])
+        assert asked == []
+        done = subprocess.run([python_of(stack), "-c", ask], capture_output=True, text=True, cwd=ROOT)
+        assert "NotAvailable" in done.stderr.splitlines()[-1] and "cannot be downloaded" in done.stderr
+        about_it = [path for path in asked if ORIGINAL_MODEL in path]
+        assert about_it and all(ORIGINAL_REVISION in path for path in about_it)
+    finally:
+        server.shutdown()
+        server.server_close()

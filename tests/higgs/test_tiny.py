@@ -1,0 +1,114 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError, NotAvailable
+from harness.higgs.batches import ANSWER_BEGIN, ANSWER_END, encode
+from harness.higgs.checkpoints import load_model
+from harness.higgs.codec import load_codec
+from harness.higgs.formats import native_config
+from harness.higgs.samples import SYSTEM, prompt
+from harness.higgs.stacks import NATIVE
+from harness.higgs.tiny import (
+    make_native_checkpoint,
+    make_native_codec,
+    make_tiny_checkpoint,
+    special_tokens,
+    tiny_config,
+)
+from harness.higgs.tiny.layout import VOCABULARY
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(native):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(native)
+
+
+def test_the_original_weights_follow_from_the_seed_alone(boson_checks, boson):
+    found = boson_checks("tiny")
+    assert found["made"][0] == hashlib.sha256((boson / "model.safetensors").read_bytes()).hexdigest()
+    assert found["made"][0] != found["made"][1]
+    assert found["random_state_kept"]
+
+
+def test_native_weights_follow_from_the_seed_alone(tmp_path):
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        make_native_checkpoint(tmp_path / name, seed=seed)
+        make_native_codec(tmp_path / f"codec-{name}", seed=seed)
+    assert torch.equal(torch.random.get_rng_state(), before)  # the caller's random state is left alone
+    for kind in ("", "codec-"):
+        a, b, c = ((tmp_path / f"{kind}{name}" / "model.safetensors").read_bytes() for name in "abc")
+        assert a == b != c
+
+
+def test_a_native_checkpoint_loads_with_and_without_its_text_head(tmp_path):
+    make_native_checkpoint(tmp_path / "with")
+    make_native_checkpoint(tmp_path / "without", text_head=False)
+    assert load_model(tmp_path / "with", NATIVE).text_lm_head is not None
+    assert load_model(tmp_path / "without", NATIVE, text_head=False).text_lm_head is None
+    with pytest.raises(HarnessError, match=r"weights are missing: text_lm_head\.weight"):
+        load_model(tmp_path / "without", NATIVE)
+
+
+def test_the_original_weights_need_boson(tmp_path):
+    with pytest.raises(NotAvailable, match="boson_multimodal"):
+        make_tiny_checkpoint(tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_the_native_weights_need_a_later_transformers(boson_checks):
+    kind, said = boson_checks("tiny")["native"]
+    assert kind == "NotAvailable" and "no native Higgs Audio v2" in said
+
+
+def test_ids_of_config_json_are_those_of_the_tokenizer(tokenizer):
+    original = tiny_config()
+    assert len(tokenizer) == original["text_config"]["vocab_size"] == VOCABULARY
+    for token in ("audio_out_token", "audio_in_token"):
+        assert tokenizer.convert_tokens_to_ids(original[token]) == original[f"{token}_idx"]
+    assert tokenizer.convert_tokens_to_ids(original["audio_eos_token"]) == original["audio_eos_token_id"]
+    assert tokenizer.convert_tokens_to_ids(original["audio_out_bos_token"]) == original["audio_out_bos_token_id"]
+    assert tokenizer.pad_token_id == original["pad_token_id"]
+    assert tokenizer.eos_token_id == native_config(original)["eos_token_id"]
+
+
+def test_special_tokens_are_numbered_as_in_llama():
+    names = special_tokens()
+    assert len(set(names)) == 256
+    assert names[:7] == ["<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
+                         "<|finetune_right_pad_id|>", "<|reserved_special_token_2|>", "<|start_header_id|>"]  # fmt: skip
+    # Llama's 128255, the last one, is called 247 (its tokenizer_config.json), and Higgs renamed none after it
+    assert (names[14], names[255]) == ("<|reserved_special_token_6|>", "<|reserved_special_token_247|>")
+
+
+@pytest.mark.parametrize("text", ["We <emph> guarantee 30%.", "Naïve — “ö” 音 🙂", "  two  spaces\n"])
+def test_any_text_survives_the_tokenizer(tokenizer, text):
+    ids = encode(tokenizer, text)
+    assert tokenizer.decode(ids) == text
+    assert max(ids) < 256  # bytes: a tag is not a special token
+
+
+def test_the_chat_template_says_what_prompt_says(tokenizer):
+    parts = (("system", {"type": "text", "text": SYSTEM}), ("user", {"type": "text", "text": "Go <emph> on."}))
+    asked = [{"role": role, "content": [part]} for role, part in parts]
+    said = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    assert said == prompt("Go <emph> on.") + ANSWER_BEGIN
+    answer = [*asked, {"role": "assistant", "content": [{"type": "audio"}]}]
+    whole = tokenizer.apply_chat_template(answer, tokenize=False)
+    assert whole == prompt("Go <emph> on.") + ANSWER_BEGIN + "<|AUDIO_OUT|>" + ANSWER_END
+
+
+def test_the_codecs_books_are_spread(codec):
+    # a fresh codec's books are all zero, and every sound has the same code
+    rng = np.random.default_rng(0)
+    codes = load_codec(codec).encode(rng.standard_normal(24000).astype(np.float32))
+    assert len(np.unique(codes)) > 20
+    assert json.loads((codec / "config.json").read_text())["codebook_size"] == 1024

@@ -1,0 +1,111 @@
+import pytest
+
+from harness.errors import DataError
+from harness.higgs.train_config import TrainConfig, read_config
+
+LEAST = {
+    "stack": "native",
+    "model": "native",
+    "codec": "codec",
+    "manifest": "recordings/manifest.jsonl",
+    "output": "run",
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text="", **fields):
+        path = tmp_path / "train.yaml"
+        lines = [f"{name}: {value}" for name, value in {**LEAST, **fields}.items() if value is not None]
+        path.write_text("\n".join(lines) + "\n" + text)
+        return path
+
+    return written
+
+
+def test_the_least_it_holds(write, tmp_path):
+    config = read_config(write())
+    assert (config.stack, config.method, config.steps, config.batch_size) == ("native", "lora", 1000, 4)
+    assert config.lora.targets == ("self_attn.q_proj", "self_attn.v_proj", "audio_mlp.gate_proj", "audio_mlp.up_proj",
+                                   "audio_mlp.down_proj")  # fmt: skip
+    assert config.lora.heads == ()
+    assert TrainConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_paths_are_relative_to_the_file(write, tmp_path, monkeypatch):
+    (tmp_path / "native").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    config = read_config(write(codec="a-user/a-codec"))
+    assert config.model == str(tmp_path / "native")
+    assert config.codec == "a-user/a-codec"  # no folder there: a hub's name stays
+    assert config.manifest == str(tmp_path / "recordings" / "manifest.jsonl")
+    assert config.output == str(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere" / "x.yaml").write_text((tmp_path / "train.yaml").read_text().replace(": run", ": /run"))
+    from pathlib import Path
+
+    assert read_config(Path("elsewhere/x.yaml")).output == "/run"
+    assert read_config(Path("elsewhere/x.yaml")).manifest == str(elsewhere / "recordings" / "manifest.jsonl")
+
+
+def test_changes_win(write):
+    assert read_config(write(steps=7), steps=3, output="/other").model_dump(include={"steps", "output"}) == {
+        "steps": 3, "output": "/other",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"speed": 1}, r"speed: Extra inputs are not permitted \(settings are: stack, model, .*, seed\)"),
+        ({"lora": "{ranks: 8}"}, r"lora\.ranks: Extra inputs are not permitted"),
+        ({"lora": "{rank: 0}"}, r"lora\.rank: Input should be greater than or equal to 1"),
+        ({"lora": "{targets: []}"}, "targets must name at least one linear layer"),
+        ({"lora": "{dropout: 1.0}"}, r"lora\.dropout"),
+        ({"manifest": None}, "manifest: Field required"),
+        ({"stack": "tensorflow"}, "stack: Input should be 'native' or 'boson'"),
+        ({"steps": 0}, "steps: Input should be greater than or equal to 1"),
+        ({"steps": "many"}, "steps: Input should be a valid integer"),
+        ({"steps": 1.5}, "steps: Input should be a valid integer"),
+        ({"learning_rate": -1}, "learning_rate: Input should be greater than 0"),
+        ({"precision": "fp16"}, "precision: Input should be 'fp32' or 'bf16'"),
+        ({"schedule": "step"}, "schedule"),
+        ({"seed": -1}, "seed"),
+        ({"batch_size": 4, "accumulate": 3}, "batch_size 4 cannot be divided into 3 micro-batches"),
+        ({"stack": "boson", "gradient_checkpointing": "true"}, "gradient_checkpointing: boson_multimodal.*use stack: native"),
+    ],
+)  # fmt: skip
+def test_a_bad_setting_is_named(write, fields, said):
+    path = write(**fields)
+    with pytest.raises(DataError, match=said) as caught:
+        read_config(path)
+    assert caught.value.path == str(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_change_is_refused_too(write):
+    with pytest.raises(DataError, match="steps"):
+        read_config(write(), steps=0)
+
+
+def test_gradient_checkpointing_is_for_the_native_stack(write):
+    assert read_config(write(gradient_checkpointing="true")).gradient_checkpointing
+
+
+def test_files_that_are_no_configuration(write, tmp_path):
+    with pytest.raises(DataError, match="not YAML") as caught:
+        read_config(write("a: [1"))
+    assert caught.value.line is not None and caught.value.line >= 6
+    for text in ("- a\n", "", "native\n"):
+        (tmp_path / "other.yaml").write_text(text)
+        with pytest.raises(DataError, match="not a mapping of settings"):
+            read_config(tmp_path / "other.yaml")
+    (tmp_path / "other.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="not YAML"):
+        read_config(tmp_path / "other.yaml")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_config(tmp_path / "nowhere.yaml")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_config(tmp_path)

@@ -1,0 +1,408 @@
+"""Short trainings on the tiny checkpoint: how a step is divided changes nothing, and neither does a kill."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from harness.errors import DataError, HarnessError
+from harness.higgs import training
+from harness.higgs.checkpoints import load_model
+from harness.higgs.stacks import NATIVE
+from harness.higgs.trainer import NotANumber, Order, read_losses
+from harness.higgs.training import last_checkpoint, launch, run
+from harness.store import read_json, write_json
+
+torch = pytest.importorskip("torch")
+
+HALF = {"batch_size": 4, "steps": 3, "save_every": 3}  # six samples: two are left over in each epoch
+RUNS = {
+    "whole": HALF,
+    "halves": {**HALF, "accumulate": 2},
+    "quarters": {**HALF, "accumulate": 4},
+    "checkpointing": {**HALF, "gradient_checkpointing": True},
+    "bf16": {**HALF, "precision": "bf16"},
+    "full": {**HALF, "method": "full"},
+    "full_bf16": {**HALF, "method": "full", "precision": "bf16"},
+    "other_seed": {**HALF, "seed": 1},
+    "audio_only": {**HALF, "text_weight": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def trained(folder, make_config):
+    """``trained(name)``: the folder of one of `RUNS`, which runs when it is first asked for."""
+
+    def once(name):
+        if not (folder / name).exists():
+            train(make_config(folder / name, **RUNS[name]))
+        return folder / name
+
+    return once
+
+
+def fields(config):
+    return config.model_dump(mode="json")
+
+
+def train(config, **options):
+    return run(fields(config), cpu=True, **options)
+
+
+def losses(out, part="loss"):
+    written = read_losses(out / "losses.jsonl")
+    assert [line["step"] for line in written] == list(range(1, len(written) + 1))
+    return np.array([line[part] for line in written])
+
+
+def norms(out):
+    """Norms of the gradient of each step, before clipping: AdamW would hide a wrong factor."""
+    history = read_json(last_checkpoint(out) / "trainer_state.json")["log_history"]
+    return np.array([line["grad_norm"] for line in history if "grad_norm" in line])
+
+
+def differ(one, other):
+    assert one.shape == other.shape
+    return np.abs(one - other).max()
+
+
+# --- what a run leaves behind
+
+
+def test_a_run_folder(trained):
+    out = trained("whole")
+    summary = read_json(out / "summary.json")
+    assert {name: summary[name] for name in ("stack", "method", "samples", "steps", "resumed_from", "processes")} == {
+        "stack": "native", "method": "lora", "samples": 6, "steps": 3, "resumed_from": None, "processes": 1,
+    }  # fmt: skip
+    assert (summary["parameters"], summary["trainable"]) == (1_239_616 + 583_680, 583_680)
+    assert summary["bytes"] == (out / "adapter" / "adapter_model.safetensors").stat().st_size
+    assert (summary["first_loss"], summary["last_loss"]) == tuple(losses(out)[[0, -1]])
+    assert list((out / "logs").rglob("events.out.tfevents*"))  # tensorboard reads these
+    assert read_json(out / "config.json")["batch_size"] == 4
+    assert not (out / "logs" / "logs").exists() and last_checkpoint(out).name == "checkpoint-3"
+
+
+def test_the_loss_falls_and_is_the_sum_of_its_parts(trained):
+    out = trained("whole")
+    assert (np.diff(losses(out)) < -0.1).all()
+    assert differ(losses(out), losses(out, "text") + losses(out, "audio")) < 1e-5
+    # at random weights: nearly even guesses of 512 tokens and 1026 entries
+    assert losses(out, "text")[0] == pytest.approx(np.log(512), abs=0.3)
+    assert losses(out, "audio")[0] == pytest.approx(np.log(1026), abs=0.3)
+
+
+def test_the_adapter_is_the_one_trained(trained, native):
+    from peft import PeftModel
+    from safetensors.torch import load_file
+
+    out = trained("whole")
+    final = load_file(out / "adapter" / "adapter_model.safetensors")
+    last = load_file(out / "checkpoint-3" / "adapter_model.safetensors")
+    assert set(final) == set(last) and all(torch.equal(final[name], last[name]) for name in final)
+    assert any("lora_B" in name and tensor.abs().max() > 1e-4 for name, tensor in final.items())
+    assert {name for name in final if "lora" not in name} == {f"base_model.model.{head}.weight" for head in
+                                                              ("audio_lm_head", "text_lm_head")}  # fmt: skip
+    PeftModel.from_pretrained(load_model(native, NATIVE), out / "adapter")
+    assert (out / "adapter" / "tokenizer.json").exists()
+
+
+def test_full_training_leaves_a_whole_checkpoint(trained, native):
+    out = trained("full")
+    summary = read_json(out / "summary.json")
+    assert summary["parameters"] == summary["trainable"] == 1_239_616
+    before, after = (load_model(source, NATIVE).state_dict() for source in (native, out / "model"))
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert len(changed) == 33
+
+
+# --- what must not change a step
+
+
+@pytest.mark.parametrize("name", ["halves", "quarters"])
+def test_micro_batches_change_nothing(trained, name):
+    assert differ(losses(trained(name)), losses(trained("whole"))) < 1e-4
+    assert differ(norms(trained(name)), norms(trained("whole"))) < 1e-4
+
+
+def test_micro_batches_change_nothing_on_boson(boson_checks):
+    one, two = (boson_checks("runs")["folder"] / name for name in ("whole", "halves"))
+    assert len(losses(one)) == 3 and differ(losses(one), losses(two)) < 1e-4
+    assert differ(norms(one), norms(two)) < 1e-4
+
+
+def test_both_stacks_train_alike(trained, boson_checks):
+    for name in ("whole", "full"):
+        for part in ("loss", "text", "audio"):
+            theirs = losses(boson_checks("runs")["folder"] / name, part)
+            assert differ(losses(trained(name), part), theirs) < 1e-4
+
+
+@pytest.mark.parametrize("stack", ["native", "boson"])
+def test_two_processes_are_as_good_as_one(make_config, trained, boson_checks, tmp_path, stack):
+    summary = launch(make_config(tmp_path / "run", stack, **HALF), processes=2, cpu=True, quiet=True)
+    assert summary["processes"] == 2 and summary["stack"] == stack
+    one = trained("whole") if stack == "native" else boson_checks("runs")["folder"] / "whole"
+    assert read_json(one / "summary.json")["processes"] == 1
+    for part in ("loss", "text", "audio"):
+        assert differ(losses(one, part), losses(tmp_path / "run", part)) < 1e-4
+    assert differ(norms(one), norms(tmp_path / "run")) < 1e-4
+
+
+def test_gradient_checkpointing_changes_nothing(make_config, trained, tmp_path, monkeypatch):
+    import torch.utils.checkpoint as module
+    from transformers import modeling_utils
+
+    calls = []
+    original = module.checkpoint
+
+    def counted(*arguments, **options):
+        calls.append(options.get("use_reentrant"))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(modeling_utils, "checkpoint", counted)
+    train(make_config(tmp_path / "run", **RUNS["checkpointing"]))
+    assert calls == [False] * 2 * 3  # layers x steps: it was in use
+    one, other = losses(tmp_path / "run"), losses(trained("whole"))
+    assert one[0] == other[0]
+    assert differ(one, other) < 1e-4 and differ(norms(tmp_path / "run"), norms(trained("whole"))) < 1e-4
+
+
+def test_the_seed_decides(trained, make_config, tmp_path):
+    train(make_config(tmp_path / "again", **RUNS["whole"]))
+    assert (losses(tmp_path / "again") == losses(trained("whole"))).all()
+    assert differ(losses(trained("other_seed")), losses(trained("whole"))) > 1e-4
+
+
+@pytest.mark.parametrize(("name", "full"), [("bf16", "whole"), ("full_bf16", "full")])
+def test_half_precision_is_near_full_precision(trained, name, full):
+    # bf16 has 8 bits: 0.4 % of a value; the loss, a mean over 300 labels, is nearer than that
+    gap = differ(losses(trained(name)), losses(trained(full)))
+    assert 1e-6 < gap < 0.02
+    assert (np.diff(losses(trained(name))) < -0.1).all()
+    run_after = losses(trained(full))  # precision must not outlive its run in the process
+    assert run_after[0] == pytest.approx(losses(trained("whole"))[0], abs=1e-5)
+
+
+def test_half_precision_on_boson(boson_checks):
+    half, whole, full = (losses(boson_checks("runs")["folder"] / name) for name in ("bf16", "whole", "full"))
+    assert 1e-6 < differ(half, whole) < 0.02
+    assert full[0] == pytest.approx(whole[0], abs=1e-5)  # it came later in the same process
+
+
+def test_only_what_is_frozen_is_in_half_precision(make_config, tmp_path):
+    config = make_config(tmp_path / "run", **{**RUNS["bf16"], "steps": 1})
+    model = training.train(config, cpu=True).model
+    kinds = {(parameter.requires_grad, parameter.dtype) for parameter in model.parameters()}
+    assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
+
+
+def test_the_text_s_weight(trained):
+    out = trained("audio_only")
+    assert differ(losses(out), losses(out, "audio")) == 0
+    assert losses(out, "text")[0] == pytest.approx(losses(trained("whole"), "text")[0], abs=1e-5)
+    # what the audio teaches moves the text a little, the text itself would move it more
+    assert -np.diff(losses(out, "text"))[0] < 0.5 * -np.diff(losses(trained("whole"), "text"))[0]
+
+
+def test_an_epoch_s_order():
+    order = Order(10, seed=3, step=4)
+    first = list(order)
+    assert len(order) == len(first) == 8 and len(set(first)) == 8 and set(first) <= set(range(10))
+    assert list(order) == first == list(Order(10, seed=3, step=2))[:8]  # not changed by how it is divided
+    order.set_epoch(1)
+    assert list(order) != first
+    assert sorted(Order(10, seed=3, step=5)) == list(range(10))
+    assert list(Order(10, seed=4, step=4)) != first
+
+
+# --- kills
+
+
+def wait_for(condition, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read()[-2000:]
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
+
+
+def test_a_killed_run_goes_on(make_config, tmp_path):
+    settings = {"steps": 60, "save_every": 10, "lora": {"dropout": 0.1}, "warmup_steps": 5}
+    killed = make_config(tmp_path / "killed", **settings)
+    out = tmp_path / "killed"
+    program = "import json, sys; from harness.higgs.training import run; run(json.loads(sys.argv[1]))"
+    process = subprocess.Popen([sys.executable, "-c", program, json.dumps(fields(killed))], start_new_session=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        wait_for(lambda: last_checkpoint(out) and len(read_losses(out / "losses.jsonl")) >= 12, process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (out / "summary.json").exists()
+    begun, checkpoint = len(losses(out)), last_checkpoint(out)
+    with pytest.raises(HarnessError, match=r"holds a run already \(use --resume"):
+        train(killed)
+    # the disk may also hold the beginning of a later checkpoint, and of a line
+    shutil.copytree(checkpoint, out / "checkpoint-50", ignore=shutil.ignore_patterns("trainer_state.json"))
+    with (out / "losses.jsonl").open("a") as handle:
+        handle.write('{"step": 5')
+
+    summary = train(killed, resume=True)
+    assert summary["resumed_from"] == checkpoint.name and 10 <= int(checkpoint.name[11:]) <= begun < 60
+    whole = make_config(tmp_path / "whole", **settings)
+    train(whole)
+    for part in ("loss", "text", "audio"):
+        assert len(losses(out)) == 60  # every step once
+        assert differ(losses(out, part), losses(tmp_path / "whole", part)) < 1e-6
+    ours, theirs = (
+        (tmp_path / name / "adapter" / "adapter_model.safetensors").read_bytes() for name in ("killed", "whole")
+    )
+    assert ours == theirs
+
+
+def test_boson_goes_on_from_a_checkpoint(boson_checks):
+    assert boson_checks("resumed")["summary"]["resumed_from"] == "checkpoint-4"
+    one, other = (losses(boson_checks("runs")["folder"] / name) for name in ("plain", "resumed"))
+    assert len(one) == 6 and differ(one, other) < 1e-6  # dropout included
+
+
+def test_a_run_without_a_checkpoint_begins_anew(make_config, trained, tmp_path):
+    config = make_config(tmp_path / "run", **RUNS["whole"])
+    write_json(tmp_path / "run" / "config.json", fields(config))
+    (tmp_path / "run" / "losses.jsonl").write_text('{"step": 1, "loss": 99.0, "text": 0, "audio": 0}\n')
+    assert train(config, resume=True)["resumed_from"] is None
+    assert (losses(tmp_path / "run") == losses(trained("whole"))).all()
+
+
+def test_the_newest_whole_checkpoint(tmp_path):
+    assert last_checkpoint(tmp_path) is None
+    for number, state in ((5, {"global_step": 5}), (40, {"global_step": 40}), (100, {"global_step": 100})):
+        (tmp_path / f"checkpoint-{number}").mkdir()
+        write_json(tmp_path / f"checkpoint-{number}" / "trainer_state.json", state)
+    assert last_checkpoint(tmp_path).name == "checkpoint-100"
+    (tmp_path / "checkpoint-100" / "trainer_state.json").write_text('{"global_st')
+    assert last_checkpoint(tmp_path).name == "checkpoint-40"
+    write_json(tmp_path / "checkpoint-40" / "trainer_state.json", {"global_step": 4})
+    (tmp_path / "checkpoint-200").mkdir()
+    (tmp_path / "checkpoint-best").mkdir()
+    assert last_checkpoint(tmp_path).name == "checkpoint-5"
+
+
+def test_a_torn_line_of_losses(tmp_path):
+    path = tmp_path / "losses.jsonl"
+    assert read_losses(path) == []
+    path.write_text('{"step": 1}\n{"step": 2}\n{"ste')
+    assert read_losses(path) == [{"step": 1}, {"step": 2}]
+
+
+# --- losses that are no number
+
+
+def test_a_loss_that_is_no_number_names_the_samples(make_config, native, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    broken = shutil.copytree(native, tmp_path / "model")
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    config = make_config(tmp_path / "run", batch_size=3, model=str(broken))
+    with pytest.raises(
+        NotANumber, match=r"step 1: the loss is nan on the batch of samples s\d, s\d, s\d \(earlier"
+    ) as caught:
+        launch(config, quiet=True, cpu=True)  # in another process
+    assert caught.value.exit_code == 1
+    assert losses(tmp_path / "run").size == 0
+    assert not (tmp_path / "run" / "summary.json").exists() and last_checkpoint(tmp_path / "run") is None
+
+
+def test_earlier_checkpoints_are_kept(make_config, tmp_path):
+    config = make_config(
+        tmp_path / "run", learning_rate=1e30, steps=50, save_every=1, schedule="linear", warmup_steps=48
+    )
+    # so the steps grow, and the weights overflow
+    with pytest.raises(
+        NotANumber,
+        match=r"step \d+: the (loss|gradient of \S+) is (nan|inf|not finite) on the batch of samples s\d, s\d ",
+    ) as caught:
+        train(config)
+    done = losses(tmp_path / "run")
+    assert np.isfinite(done).all() and len(done) >= 1
+    assert f"step {len(done) + 1}:" in str(caught.value)
+    assert last_checkpoint(tmp_path / "run").name == f"checkpoint-{len(done)}"
+    assert not (tmp_path / "run" / "adapter").exists()
+    with pytest.raises(NotANumber, match=f"step {len(done) + 1}:"):  # and it can be resumed, to the same end
+        train(config, resume=True)
+
+
+def test_boson_s_loss_that_is_no_number(boson_checks):
+    found = boson_checks("poisoned")
+    assert (found["error_type"], found["exit_code"]) == ("NotANumber", 1)
+    assert "step 1: the loss is nan on the batch of samples s" in found["message"]
+
+
+# --- what is refused
+
+
+def test_a_finished_run_is_not_overwritten(make_config, trained):
+    out = trained("whole")
+    before = (out / "summary.json").read_bytes()
+    with pytest.raises(HarnessError, match="the folder holds a run already"):
+        train(make_config(out, **RUNS["whole"]))
+    assert (out / "summary.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("change", "said"), [({"learning_rate": 1.0}, "learning_rate: 0.002, not 1.0"),
+                                              ({"accumulate": 2}, "accumulate: 1, not 2"),
+                                              ({"lora": {"rank": 2}}, "lora: {.*'rank': 16.*}, not {.*'rank': 2")])  # fmt: skip
+def test_a_run_is_resumed_with_its_own_settings(make_config, trained, change, said):
+    out = trained("whole")
+    with pytest.raises(HarnessError, match=f"the run was begun with {said}") as caught:
+        train(make_config(out, **{**RUNS["whole"], **change}), resume=True)
+    assert caught.value.path == str(out / "config.json")
+
+
+def test_there_must_be_something_to_resume(make_config, tmp_path):
+    with pytest.raises(HarnessError, match="there is nothing to resume"):
+        train(make_config(tmp_path / "run"), resume=True)
+
+
+def test_a_batch_must_be_divisible_and_filled(make_config, tmp_path):
+    with pytest.raises(HarnessError, match="batch_size 2 cannot be divided among 3 processes and 1 micro-batches"):
+        launch(make_config(tmp_path / "run"), processes=3)
+    with pytest.raises(HarnessError, match="batch_size 4 cannot be divided among 4 processes and 2 micro-batches"):
+        launch(make_config(tmp_path / "run", batch_size=4, accumulate=2), processes=4)
+    config = make_config(tmp_path / "run", batch_size=7)
+    with pytest.raises(DataError, match="6 samples are fewer than a batch of 7") as caught:
+        launch(config)
+    assert caught.value.path == config.manifest
+
+
+def test_a_process_trains_its_own_stack(make_config, tmp_path):
+    with pytest.raises(HarnessError, match="this process has the native stack, not boson"):
+        train(make_config(tmp_path / "run", "boson"))
+
+
+@pytest.mark.parametrize("stack", ["native", "boson"])
+def test_a_checkpoint_of_the_other_format(make_config, boson, native, tmp_path, stack):
+    config = make_config(tmp_path / "run", stack, model=str({"native": boson, "boson": native}[stack]))
+    with pytest.raises(DataError, match=f"which the {stack} stack does not read"):
+        launch(config)  # before anything is started
+
+
+def test_a_bad_manifest_shows_before_anything_is_started(make_config, manifest, tmp_path):
+    (tmp_path / "m.jsonl").write_text(manifest.read_text().replace('"0.wav"', f'"{manifest.parent}/9.wav"'))
+    with pytest.raises(DataError, match="sample 's0' has no audio") as caught:
+        launch(make_config(tmp_path / "run", manifest=str(tmp_path / "m.jsonl")))
+    assert caught.value.line == 1

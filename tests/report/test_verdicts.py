@@ -1,0 +1,98 @@
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.errors import DataError, HarnessError
+from harness.report import verdicts
+from harness.report.verdicts import VERDICTS, Verdict, as_json, claims, verdict_box, verdict_boxes
+
+LEDGER = "L1 L2 L3 A1 A3 A2 P1 P2 T1 T2 G1 G2 G3 H1 H2 H4 H3 E1 E2".split()
+
+
+class Elements(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.ids, self.text, self.open = [], [], "", []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.open.append(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(html):
+    elements = Elements(html)
+    assert elements.open == [], "every element is closed"
+    return elements
+
+
+def test_all_claims_of_the_ledger_are_there():
+    found = claims()
+    assert list(found) == LEDGER
+    for name, claim in found.items():
+        assert claim.id == name and claim.claim.endswith(".") and "\n" not in claim.claim
+        assert claim.chapters and all(len(chapter) == 2 and chapter.isdigit() for chapter in claim.chapters)
+    assert found["P2"].chapters == ("03", "04") and "85 %" in found["G2"].claim
+
+
+@pytest.mark.parametrize("content", ["- id: L1\n", "- [1, 2]\n", "a: [", "7"])
+def test_a_broken_list_of_claims_is_an_error_that_names_the_file(content, tmp_path, monkeypatch):
+    (tmp_path / "claims.yaml").write_text(content)
+    monkeypatch.setattr(verdicts, "CLAIMS", tmp_path / "claims.yaml")
+    with pytest.raises(DataError, match=r"claims\.yaml: not a list of claims"):
+        claims.__wrapped__()
+
+
+@pytest.mark.parametrize("verdict", [*VERDICTS, "depends on the revision"])
+def test_a_box_says_the_verdict_in_words_and_can_be_linked_to(verdict):
+    box = read(verdict_box("L1", "It `loads`.", verdict, "Seen at `x.py:7`.", {"raised at": "`x.py:7`", "n": 3}).html)
+    assert box.ids == ["verdict-L1"]
+    assert box.tags.count("code") == 3 and box.tags.count("dt") == 2
+    for words in ("L1 It loads.", verdict, "Seen at x.py:7.", "raised at", "3"):
+        assert words in box.text
+
+
+def test_verdicts_look_different_by_more_than_colour():
+    boxes = {verdict: verdict_box("L1", "c", verdict, "r", {}).html for verdict in VERDICTS}
+    signs = {verdict: html.split('aria-hidden="true">')[1][0] for verdict, html in boxes.items()}
+    assert signs["reproduced"] != signs["refuted"] != signs["not run here"]
+    classes = {html.split('class="')[1].split('"')[0] for html in boxes.values()}
+    assert len(classes) == len(VERDICTS)
+
+
+def test_other_verdicts_and_empty_readings_are_refused():
+    for wrong in ("Reproduced", "true", "", "depends on", "depends on ", "reproduced, but not"):
+        with pytest.raises(HarnessError, match="is not a verdict"):
+            verdict_box("L1", "c", wrong, "r", {})
+        with pytest.raises(HarnessError, match="one of: reproduced, "):
+            Verdict("L1", wrong, "r")
+    with pytest.raises(HarnessError, match="needs its reading"):
+        Verdict("L1", "refuted", " ")
+
+
+def test_hostile_text_never_becomes_html():
+    hostile = '<script>alert("1")</script>`<b>`'
+    box = read(verdict_box('"><script>', hostile, "depends on <i>", hostile, {hostile: hostile}).html)
+    assert not {"script", "b", "i"} & set(box.tags)
+
+
+def test_what_a_chapter_saves_and_shows():
+    given = [Verdict("L1", "reproduced, but", "So.", {"where": "x:1"}), Verdict("T2", "refuted", "No.")]
+    assert [one.reproduced for one in given] == [True, False]
+    saved = as_json(given)
+    assert saved["L1"] == {
+        "claim": claims()["L1"].claim,
+        "claim_id": "L1",
+        "verdict": "reproduced, but",
+        "reading": "So.",
+        "evidence": {"where": "x:1"},
+    }
+    html = verdict_boxes(given).html
+    assert read(html).ids == ["verdict-L1", "verdict-T2"] and html.startswith(given[0].box().html)
