@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from html import escape
 from typing import Any
@@ -48,6 +48,8 @@ class Verdict:
         What was found, in a sentence or two; text between backticks is code.
     evidence : mapping
         Figures and names that executed cells gave, by name.
+    section : str
+        Title of the section, on the same page, whose cells show it; see `place`.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Verdict:
     verdict: str
     reading: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    section: str = ""
 
     def __post_init__(self) -> None:
         _check(self.verdict, self.reading)
@@ -70,10 +73,26 @@ class Verdict:
 
     def box(self) -> Html:
         """See `verdict_box`."""
-        return verdict_box(self.claim_id, claims()[self.claim_id].claim, self.verdict, self.reading, self.evidence)
+        claim = claims()[self.claim_id].claim
+        return verdict_box(self.claim_id, claim, self.verdict, self.reading, self.evidence, self.section)
 
 
-def verdict_box(claim_id: str, claim_text: str, verdict: str, reading: str, evidence: Mapping[str, Any]) -> Html:
+def place(verdicts: Sequence[Verdict], sections: Mapping[str, str]) -> list[Verdict]:
+    """The verdicts with the section that shows each; `sections` is claim id -> title.
+
+    Raises
+    ------
+    HarnessError
+        If a verdict has no section: a reader must be able to look at the cell.
+    """
+    if lost := [one.claim_id for one in verdicts if one.claim_id not in sections]:
+        raise HarnessError(f"the verdict on {lost[0]} has no section", remedy="name the section whose cells show it")
+    return [replace(one, section=sections[one.claim_id]) for one in verdicts]
+
+
+def verdict_box(
+    claim_id: str, claim_text: str, verdict: str, reading: str, evidence: Mapping[str, Any], section: str = ""
+) -> Html:
     """A box with the claim, the verdict on it and what it rests on; other pages link to it as ``#verdict-L1``.
 
     Parameters and errors are those of `Verdict`. All texts are escaped; text between backticks is set as code.
@@ -83,11 +102,12 @@ def verdict_box(claim_id: str, claim_text: str, verdict: str, reading: str, evid
     found = "".join(
         f"<div><dt>{_prose(str(name))}</dt><dd>{_prose(str(value))}</dd></div>" for name, value in evidence.items()
     )
+    shown = f'<p>Shown under <a href="#{_anchor(section)}">{escape(section)}</a></p>' if section else ""
     return Html(
         f'<section class="verdict verdict-{look}" id="{anchor}" aria-label="Verdict on claim {escape(claim_id, quote=True)}">'
         f'<p class="verdict-claim"><span class="verdict-id">{escape(claim_id)}</span> {_prose(claim_text)}</p>'
         f'<p><strong class="verdict-word"><span aria-hidden="true">{sign}</span> {escape(verdict)}</strong> '
-        f"{_prose(reading)}</p>" + (f"<dl>{found}</dl>" if found else "") + "</section>"
+        f"{_prose(reading)}</p>" + (f"<dl>{found}</dl>" if found else "") + shown + "</section>"
     )
 
 
@@ -127,6 +147,11 @@ def _check(verdict: str, reading: str) -> tuple[str, str]:
     if verdict.startswith(DEPENDS) and verdict.removeprefix(DEPENDS).strip():
         return _LOOKS[DEPENDS]
     raise HarnessError(f"{verdict!r} is not a verdict", remedy=f"one of: {', '.join(VERDICTS)}, {DEPENDS}…")
+
+
+def _anchor(title: str) -> str:
+    """The id that docutils gives a section of this title."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).lstrip("-0123456789").rstrip("-")
 
 
 def _prose(text: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.paths import BUILD, NOTEBOOKS
 from harness.report.numbers import load
+from harness.report.verdicts import claims
 
 HTML = BUILD / "html"
 SCREENSHOTS = BUILD / "screenshots"
@@ -51,6 +52,20 @@ def test_nothing_is_loaded_from_another_host(page):
         if tag == "link" and attributes.get("rel") not in ("canonical", "next", "prev", "search", "author", "index"):
             url = attributes.get("href", "")
         assert not url.startswith(("http:", "https:", "//")), f"{tag} loads {url}"
+
+
+@pytest.mark.parametrize(
+    "claim", sorted(claim for claim, one in claims().items() if set(one.chapters) & {"01", "02", "03", "04"})
+)
+def test_every_verdict_links_to_its_cells(claim):
+    """On one page at least; that the link leads somewhere is the next test."""
+    pages = [(HTML / page).read_text(encoding="utf-8") for page in PAGES if page.startswith("notebooks/")]
+    boxes = [
+        page.split(f'id="verdict-{claim}"')[1].split("</section>")[0]
+        for page in pages
+        if f'id="verdict-{claim}"' in page
+    ]
+    assert boxes and all('Shown under <a href="#' in box for box in boxes)
 
 
 @pytest.mark.parametrize("page", PAGES)

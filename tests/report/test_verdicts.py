@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import DataError, HarnessError
 from harness.report import verdicts
-from harness.report.verdicts import VERDICTS, Verdict, as_json, claims, verdict_box, verdict_boxes
+from harness.report.verdicts import VERDICTS, Verdict, as_json, claims, place, verdict_box, verdict_boxes
 
 LEDGER = "L1 L2 L3 A1 A3 A2 P1 P2 T1 T2 G1 G2 G3 H1 H2 H4 H3 E1 E2".split()
 
@@ -93,6 +93,17 @@ def test_what_a_chapter_saves_and_shows():
         "verdict": "reproduced, but",
         "reading": "So.",
         "evidence": {"where": "x:1"},
+        "section": "",
     }
     html = verdict_boxes(given).html
     assert read(html).ids == ["verdict-L1", "verdict-T2"] and html.startswith(given[0].box().html)
+
+
+def test_a_verdict_links_to_the_section_that_shows_it():
+    given = Verdict("L1", "refuted", "No.")
+    with pytest.raises(HarnessError, match="L1 has no section"):
+        place([given], {})
+    [placed] = place([given], {"L1": "Where are 5.8 <billion> parameters?"})
+    html = placed.box().html
+    assert '<a href="#where-are-5-8-billion-parameters">Where are 5.8 &lt;billion&gt; parameters?</a>' in html
+    assert "href" not in given.box().html
