@@ -159,7 +159,9 @@ def test_what_cannot_work_is_refused_before_anything_is_spoken(tmp_path):
 def test_an_interrupt_keeps_what_was_done_and_leaves_no_process(tmp_path, quickstart_outcomes):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "harness", "run", str(QUICKSTART), "--out", str(folder), "--jobs", "2"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, before)
     while not (folder / "units.jsonl").exists() and process.poll() is None:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)

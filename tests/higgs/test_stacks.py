@@ -109,6 +109,7 @@ WAITS = """
 import signal, sys
 from harness.higgs.stacks import NATIVE, call
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as the command line does
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run in the background
 call(NATIVE, "harness.store:read_json", path=sys.argv[1])  # of a pipe that nobody writes into
 """
 
