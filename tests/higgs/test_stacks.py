@@ -120,10 +120,13 @@ def test_no_process_is_left_behind(number, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     command = [sys.executable, "-c", WAITS, str(tmp_path / "pipe")]
     caller = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    child = wait_for(lambda: children_of(caller.pid))[0]
-    caller.send_signal(number)
-    caller.wait(timeout=30)
-    wait_for(lambda: not Path(f"/proc/{child}").exists())
+    try:
+        child = wait_for(lambda: children_of(caller.pid))[0]
+        caller.send_signal(number)
+        caller.wait(timeout=30)
+        wait_for(lambda: not Path(f"/proc/{child}").exists())
+    finally:
+        caller.kill()
 
 
 def children_of(pid):
