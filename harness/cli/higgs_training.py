@@ -69,11 +69,11 @@ def train(
 
     The configuration is YAML. Relative paths are relative to it. The least it holds:
 
-    ```
+    ```yaml
     stack: native  # or boson: which code loads the checkpoint
     model: native  # folder, or hub name with revision: ...
     codec: codec  # folder, or hub name with codec_revision: ...
-    manifest: recordings / manifest.jsonl  # lines {"id", "text", "audio"}
+    manifest: recordings/manifest.jsonl  # lines {"id", "text", "audio"}
     output: run
     ```
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -88,7 +89,14 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
 
 def _shards(folder: Path) -> list[str]:
     if is_file(folder / "model.safetensors.index.json"):
-        return sorted(set(read_json(folder / "model.safetensors.index.json")["weight_map"].values()))
+        index = folder / "model.safetensors.index.json"
+        weights = read_json(index).get("weight_map")
+        names = sorted(set(map(str, weights.values()))) if isinstance(weights, dict) else []
+        if not names or not all(re.fullmatch(r"\w[\w.-]*\.safetensors", name) for name in names):
+            raise DataError(
+                "weight_map must name safetensors files of this folder", path=index, remedy="download it again"
+            )
+        return names
     if is_file(folder / "model.safetensors"):
         return ["model.safetensors"]
     raise DataError("the folder holds no safetensors weights", path=folder,

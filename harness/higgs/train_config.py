@@ -35,7 +35,7 @@ class LoraSettings(BaseModel):
 class TrainConfig(BaseModel):
     """What ``harness higgs train CONFIG.yaml`` reads. Relative paths are relative to the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     stack: Literal["native", "boson"]
     model: str
@@ -75,7 +75,7 @@ class TrainConfig(BaseModel):
         for name in _PATHS:
             path = folder / getattr(self, name)
             if name in ("manifest", "output") or path.exists():
-                changes[name] = str(path.absolute())
+                changes[name] = str(path.resolve())
         return self.model_copy(update=changes)
 
 

@@ -55,6 +55,8 @@ def launch(
     if config.batch_size % (processes * config.accumulate):
         raise HarnessError(f"batch_size {config.batch_size} cannot be divided among {processes} processes and "
                            f"{config.accumulate} micro-batches", remedy="change one of them")  # fmt: skip
+    if not resume:
+        check_fresh(Path(config.output))
     read_samples(config)  # a mistake in the manifest shows at once, and workers find the codes
     launcher: tuple[str, ...] = ()
     if processes > 1:
@@ -150,9 +152,8 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
     settings = config.model_dump(mode="json")
     first = int(os.environ.get("RANK", "0")) == 0
     if not resume:
-        if first and (read_losses(out / LOSSES) or last_checkpoint(out) or (out / SUMMARY).exists()):
-            raise HarnessError("the folder holds a run already", path=out, remedy="use --resume, or another output")
         if first:
+            check_fresh(out)
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / CONFIG, settings)
         return None
@@ -165,7 +166,34 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
     if changed := [name for name in settings if name not in free and settings[name] != before.get(name)]:
         raise HarnessError(f"the run was begun with {changed[0]}: {before.get(changed[0])!r}, not {settings[changed[0]]!r}",
                            path=out / CONFIG, remedy="restore it, or choose another output")  # fmt: skip
-    return last_checkpoint(out)
+    checkpoint, losses = last_checkpoint(out), read_losses(out / LOSSES)
+    saved = (out / SUMMARY).exists() or (losses and losses[-1]["step"] > config.save_every)
+    if checkpoint is None and saved:
+        raise HarnessError(
+            "no complete checkpoint is left to go on from", path=out, remedy="begin anew in another output"
+        )
+    return checkpoint
+
+
+def check_fresh(out: Path) -> None:
+    """Refuse a folder that holds a run, or anything else: training writes config.json and removes old checkpoints.
+
+    What a start that failed leaves behind, its configuration and codes, is no obstacle.
+    """
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    ours = CONFIG in names and _is_run_config(out / CONFIG)
+    if ours and names & {SUMMARY, LOSSES} and (read_losses(out / LOSSES) or SUMMARY in names):
+        raise HarnessError("the folder holds a run already", path=out, remedy="use --resume, or another output")
+    left = {"codes", LOSSES, "logs", "runs"} | ({CONFIG} if ours else set())
+    if foreign := sorted(names - left):
+        raise HarnessError(f"the folder holds something else: {foreign[0]}", path=out, remedy="choose another output")
+
+
+def _is_run_config(path: Path) -> bool:
+    try:
+        return {"stack", "manifest", "codec"} <= read_json(path).keys()
+    except DataError:
+        return False
 
 
 def last_checkpoint(out: Path) -> Path | None:

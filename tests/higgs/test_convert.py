@@ -199,3 +199,11 @@ def test_adapters_that_cannot_be_converted(adapter, native, tmp_path):
     assert refused(adapter, tmp_path / "out", "cannot be read").path == str(weights)
     weights.rename(adapter / "adapter_model.bin")
     refused(adapter, tmp_path / "out", r"adapter has no adapter_model\.safetensors")
+
+
+@pytest.mark.parametrize("name", ["../../evil.safetensors", "/tmp/evil.safetensors", "model.bin", ""])
+def test_a_shard_lies_in_its_folder(copy, tmp_path, name):
+    """A hostile index must not make the converter write, or read, anywhere else."""
+    write_json(copy / "model.safetensors.index.json", {"weight_map": {"norm.weight": name}})
+    refused(copy, tmp_path / "out", "weight_map must name")
+    assert not (tmp_path / "out").exists()

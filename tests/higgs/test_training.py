@@ -406,3 +406,23 @@ def test_a_bad_manifest_shows_before_anything_is_started(make_config, manifest, 
     with pytest.raises(DataError, match="sample 's0' has no audio") as caught:
         launch(make_config(tmp_path / "run", manifest=str(tmp_path / "m.jsonl")))
     assert caught.value.line == 1
+
+
+@pytest.mark.parametrize("name", ["config.json", "checkpoint-1", "thesis.txt", "adapter"])
+def test_foreign_files_are_never_touched(make_config, tmp_path, name):
+    out = tmp_path / "theirs"
+    out.mkdir()
+    (out / name).write_text('{"model_type": "higgs_audio_v2"}')
+    with pytest.raises(HarnessError, match="something else"):
+        launch(make_config(out), quiet=True)
+    assert (out / name).read_text() == '{"model_type": "higgs_audio_v2"}'
+
+
+def test_a_finished_run_without_checkpoints_is_not_begun_anew(make_config, trained, tmp_path):
+    done = make_config(tmp_path / "run", steps=1)
+    launch(done, quiet=True)
+    shutil.rmtree(tmp_path / "run" / "checkpoint-1")
+    before = (tmp_path / "run" / "summary.json").read_bytes()
+    with pytest.raises(HarnessError, match="no complete checkpoint"):
+        launch(done, quiet=True, resume=True)
+    assert (tmp_path / "run" / "summary.json").read_bytes() == before
