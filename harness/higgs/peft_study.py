@@ -1,4 +1,4 @@
-"""PEFT on Higgs Audio v2: three cures for its failure, and what LoRA on which modules does. Chapter 03.
+"""PEFT on Higgs Audio v2: how it fails, and three cures. Chapter 03; which modules to adapt is in `peft_targets`.
 
 Trainings here overfit one batch of random codes. That a loss falls shows that gradients flow, and nothing about speech.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,30 +16,19 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.higgs.accounting import build, group_of, original_config
 from harness.higgs.batches import encode, make_collator
 from harness.higgs.checkpoints import check_type, load_strictly
 from harness.higgs.formats import codebooks_of
 from harness.higgs.labels import IGNORED, higgs_loss, training_class
-from harness.higgs.lora import ATTENTION, AUDIO_FFN, TEXT_FFN, add_lora, linear_modules
+from harness.higgs.lora import add_lora
 from harness.higgs.peft_failure import Failure, attempt, forward_arguments
 from harness.higgs.samples import Sample, prompt
 from harness.higgs.stacks import BOSON, NATIVE, here
-from harness.higgs.tiny.layout import tiny_config
 from harness.paths import DATA
 
 NO_TASK_TYPE, ADAPTER, NATIVE_CLASS = "no task type", "adapter class", "native class"
 CURES = {NO_TASK_TYPE: BOSON, ADAPTER: BOSON, NATIVE_CLASS: NATIVE}  # -> the stack it needs
 
-HEAD_ALONE = "head alone"  # the control: what the head learns by itself
-TARGET_SETS = {
-    HEAD_ALONE: (),
-    "attention q, v": ATTENTION,
-    "text FFN": TEXT_FFN,
-    "audio FFN": AUDIO_FFN,
-    "attention + audio FFN": (*ATTENTION, *AUDIO_FFN),
-}
-FROZEN, TRAINED = "head frozen", "head trained"
 AUDIO_HEAD = "audio_lm_head"
 
 # Tagged sentences with as many frames (of 40 ms) of random codes.
@@ -198,14 +187,14 @@ def train_cured(
     import torch
 
     task_type = None if cure == NO_TASK_TYPE else "CAUSAL_LM"
-    losses = {NO_TASK_TYPE: _losses_outside, ADAPTER: _losses_of_adapter, NATIVE_CLASS: _losses_of_native}[cure]
+    losses = {NO_TASK_TYPE: _losses_outside, ADAPTER: losses_of_adapter, NATIVE_CLASS: _losses_of_native}[cure]
     model = load_strictly(training_class(BOSON), Path(folder)) if cure == ADAPTER else load_plain(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         wrapped = add_lora(model, rank=rank, task_type=task_type)
         history = overfit(wrapped, make_batch(folder, model.config, seed), losses, steps, learning_rate)
     loss, text, audio = (list(column) for column in zip(*history, strict=True))
-    trainable = sum(weight.numel() for weight in _trained(wrapped))
+    trainable = sum(weight.numel() for weight in trained_weights(wrapped))
     return Curve(cure, loss, text, audio, trainable, type(wrapped).__name__)
 
 
@@ -226,7 +215,7 @@ def overfit(
     """Train on one batch with AdamW; `losses` gives the loss to minimise, the text's and the audio's. Returns them by step."""
     import torch
 
-    optimiser = torch.optim.AdamW(_trained(model), lr=learning_rate, weight_decay=0.0)
+    optimiser = torch.optim.AdamW(trained_weights(model), lr=learning_rate, weight_decay=0.0)
     model.train()
     history = []
     for _ in range(steps):
@@ -240,7 +229,7 @@ def overfit(
     return history
 
 
-def _trained(model: Any) -> list[Any]:
+def trained_weights(model: Any) -> list[Any]:
     return [weight for weight in model.parameters() if weight.requires_grad]
 
 
@@ -249,7 +238,7 @@ def _losses_outside(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any, Any
     return higgs_loss(out.logits, out.expanded_labels, out.audio_logits, batch["audio_labels"])
 
 
-def _losses_of_adapter(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+def losses_of_adapter(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     out = model(**batch)
     return out["loss"], out["llm_loss"], out["audio_loss"]
 
@@ -399,136 +388,3 @@ def trainer_says(folder: str | Path, *, as_item: bool, seed: int = 0) -> Failure
         said = attempt(trainer.train)
     verbosity.set_verbosity(before)
     return said
-
-
-def matched(targets: str | Sequence[str]) -> dict[str, int]:
-    """What PEFT adapts for a value of ``target_modules``, on the tiny model: group of modules -> how many of them."""
-    from peft import LoraConfig, get_peft_model
-
-    chosen = targets if isinstance(targets, str) else list(targets)
-    names = get_peft_model(build(tiny_config(), "cpu"), LoraConfig(target_modules=chosen)).targeted_module_names
-    groups = [group_of(name) for name in names]
-    return {group: groups.count(group) for group in sorted(set(groups))}
-
-
-# Which modules
-
-
-def real_modules(rank: int = 16) -> list[dict[str, Any]]:
-    """The linear layers of the real-size model, from the meta device, and what LoRA adds to them.
-
-    Returns
-    -------
-    list of dict
-        For each kind: ``module``, ``group``, ``count``, ``inputs``, ``outputs``; ``parameters`` of all its layers; ``lora``, the
-        parameters that LoRA of this rank adds to them: rank x (inputs + outputs) each (Hu et al. 2021, arXiv 2106.09685,
-        section 4.1).
-    """
-    model = build(original_config())
-    modules = dict(model.named_modules())
-    rows = []
-    for kind, count in linear_modules(model).items():
-        one = next(module for name, module in modules.items() if f".{name}".endswith(f".{kind}"))
-        rows.append({"module": kind, "group": group_of(kind), "count": count, "inputs": one.in_features, "outputs": one.out_features,
-                     "parameters": count * one.in_features * one.out_features,
-                     "lora": count * rank * (one.in_features + one.out_features)})  # fmt: skip
-    return rows
-
-
-def compare_targets(
-    folder: str | Path, *, steps: int = 60, seeds: int = 1, rank: int = 16, learning_rate: float = 5e-3, seed: int = 0
-) -> list[dict[str, Any]]:
-    """Overfit one batch with each of `TARGET_SETS`, the audio head trained or frozen: same steps, same learning rate.
-
-    Only the loss on the audio is minimised. So whatever happens to text is a side effect.
-
-    Parameters
-    ----------
-    folder : path-like
-        A checkpoint in the original format.
-    seeds : int
-        How many times, each with other codes and LoRA matrices.
-
-    Returns
-    -------
-    list of dict
-        For each training: ``targets``, ``head``, ``seed``, ``trainable``; ``first`` and ``last``, the audio loss in nats a code before and
-        after; ``text_alone`` and ``text_behind``: the largest absolute change of a text logit on a prompt without audio, and
-        on the text behind a recording.
-    """
-    return [
-        _compare(folder, name, head, steps, rank, learning_rate, seed + number)
-        for number in range(seeds)
-        for name in TARGET_SETS
-        for head in (FROZEN, TRAINED)
-        if name != HEAD_ALONE or head == TRAINED  # else nothing is trained
-    ]
-
-
-def _compare(
-    folder: str | Path, name: str, head: str, steps: int, rank: int, learning_rate: float, seed: int
-) -> dict[str, Any]:
-    import torch
-
-    model = load_strictly(training_class(BOSON), Path(folder))
-    model.text_weight = 0.0
-    batch, alone = make_batch(folder, model.config, seed), text_batch(folder)
-    heads = (AUDIO_HEAD,) if head == TRAINED else ()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if TARGET_SETS[name]:
-            wrapped = add_lora(model, rank=rank, targets=TARGET_SETS[name], heads=heads)
-        else:
-            wrapped = model.requires_grad_(False)
-            wrapped.audio_decoder_proj.audio_lm_head.requires_grad_(True)
-        before = _text_logits(wrapped, alone, batch)
-        overfit(wrapped, batch, _losses_of_adapter, steps, learning_rate)
-        after = _text_logits(wrapped, alone, batch)
-    change = [float((late - early).abs().max()) for early, late in zip(before[:2], after[:2], strict=True)]
-    trainable = sum(weight.numel() for weight in _trained(wrapped))
-    return {"targets": name, "head": head, "seed": seed, "trainable": trainable, "first": before[2], "last": after[2],
-            "text_alone": change[0], "text_behind": change[1]}  # fmt: skip
-
-
-def _text_logits(model: Any, alone: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Any, Any, float]:
-    """Text logits on a prompt without audio, those behind each recording of the batch, and the batch's audio loss."""
-    import torch
-
-    model.eval()
-    with torch.no_grad():
-        first, second = model(**alone), model(**batch)
-    audio = second.audio_out_mask
-    behind = second.attention_mask.bool() & ~audio & (audio.cumsum(-1) > 0)
-    return first.logits, second.logits[behind], float(second["audio_loss"])
-
-
-def best_with_frozen_head(folder: str | Path, *, steps: int = 200, seed: int = 0) -> float:
-    """The lowest audio loss that the head of a model in the original format allows on the batch, in nats a code.
-
-    Each frame may have any hidden state that the final norm lets through: LlamaRMSNorm gives vectors of at most the square root of
-    their width, times its weights. The loss is convex in the hidden state and so is that set, so there is one minimum.
-
-    Parameters
-    ----------
-    steps : int
-        Of Adam. On the tiny model 100 steps and 1,000 agree to 1e-5.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    model = load_plain(folder).requires_grad_(False)
-    labels = make_batch(folder, model.config, seed)["audio_labels"][1:]
-    head, width = model.audio_decoder_proj.audio_lm_head, model.norm.weight.numel()
-    radius = width**0.5
-    free = torch.zeros(len(labels), width, requires_grad=True)
-    optimiser = torch.optim.Adam([free], lr=0.1 * radius)
-    best = float("inf")
-    for _ in range(steps):
-        inside = free * (radius / free.norm(dim=-1, keepdim=True).clamp(min=radius))
-        logits = head(inside * model.norm.weight).view(labels.numel(), -1)
-        loss = cross_entropy(logits, labels.reshape(-1), ignore_index=IGNORED)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        best = min(best, float(loss.detach()))
-    return best

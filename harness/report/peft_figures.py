@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.higgs.peft_study import FROZEN, TRAINED, Curve
+from harness.higgs.peft_study import Curve
+from harness.higgs.peft_targets import FROZEN, TRAINED
 from harness.report.style import Figure, finish, use_style
 
 # Okabe and Ito's palette. Lines and markers differ too, so that nothing is said by colour alone.
@@ -47,7 +48,7 @@ def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
     Parameters
     ----------
     rows : sequence
-        From `harness.higgs.peft_study.compare_targets`; a dot each.
+        From `harness.higgs.peft_targets.compare_targets`; a dot each.
     limit : float
         The lowest loss that the frozen head allows.
     """

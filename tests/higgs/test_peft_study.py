@@ -4,23 +4,12 @@ import math
 import pytest
 
 from harness.errors import DataError, HarnessError
-from harness.higgs import peft_study
+from harness.higgs import peft_study, peft_targets
 from harness.higgs.accounting import count, lora_parameters
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE
 from harness.higgs.peft_failure import Failure, Step, attempt, code_lines, forward_arguments, line_of, mentions
-from harness.higgs.peft_study import (
-    AUDIO_HEAD,
-    CALLS,
-    FROZEN,
-    HEAD_ALONE,
-    NATIVE_CLASS,
-    NO_TASK_TYPE,
-    TARGET_SETS,
-    TRAINED,
-    WITH_LABELS,
-    Curve,
-    train_cured,
-)
+from harness.higgs.peft_study import CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve, train_cured
+from harness.higgs.peft_targets import AUDIO_HEAD, FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
 from harness.higgs.stacks import BOSON, NATIVE, call, here, python_of
 
 STEPS = 12
@@ -34,7 +23,8 @@ def in_stack(stack, function, /, **arguments):
         python_of(stack)
     except HarnessError as error:
         pytest.skip(str(error))
-    return call(stack, f"{peft_study.__name__}:{function}", **arguments)
+    module = peft_targets if hasattr(peft_targets, function) else peft_study
+    return call(stack, f"{module.__name__}:{function}", **arguments)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +188,7 @@ def test_trainer_sees_items_only(boson):
 )
 def test_what_names_match(targets, expected):
     pytest.importorskip("peft")
-    assert peft_study.matched(targets) == expected
+    assert peft_targets.matched(targets) == expected
 
 
 def test_all_linear_adapts_the_heads_of_the_boson_class():
@@ -213,7 +203,7 @@ def test_real_modules_agree_with_the_accounting():
     pytest.importorskip("torch")
     from harness.higgs.accounting import build, original_config
 
-    rows = peft_study.real_modules(rank=4)
+    rows = peft_targets.real_modules(rank=4)
     groups = count(build(original_config()))["groups"]
     for group in ("attention", "text FFN", "audio FFN", "text head", "audio head"):
         assert sum(row["parameters"] for row in rows if row["group"] == group) == groups[group]

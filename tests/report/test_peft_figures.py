@@ -1,18 +1,8 @@
 import pytest
 
 from harness.higgs.peft_failure import Failure, Step
-from harness.higgs.peft_study import (
-    ADAPTER,
-    CALLS,
-    FROZEN,
-    HEAD_ALONE,
-    NATIVE_CLASS,
-    NO_TASK_TYPE,
-    TARGET_SETS,
-    TRAINED,
-    WITH_LABELS,
-    Curve,
-)
+from harness.higgs.peft_study import ADAPTER, CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve
+from harness.higgs.peft_targets import FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
 from harness.report.peft_claims import judge_failure, judge_peft, learned, told
 from harness.report.peft_figures import cure_curves, mean_of, target_panels
 
