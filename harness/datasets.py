@@ -212,13 +212,15 @@ UNLABELLED = -1  # a word that the corpus marks NA: its aligner did not find it
 class ProsodyUtterance:
     """One utterance of the Helsinki Prosody Corpus.
 
-    `prominence` and `boundary` have one entry a word: 0, 1 or 2, or `UNLABELLED`.
+    `prominence` and `boundary` have one entry a word: 0, 1 or 2, or `UNLABELLED`. `values` holds what these were cut from, the
+    strengths (prominence, boundary) of each word that the corpus' wavelet analysis measured; NaN where it has none.
     """
 
     file: str
     words: tuple[str, ...]
     prominence: tuple[int, ...]
     boundary: tuple[int, ...]
+    values: tuple[tuple[float, float], ...] = ()
 
     @property
     def reader(self) -> str:
@@ -232,7 +234,7 @@ class ProsodyUtterance:
 
 
 def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
-    """Utterances of the corpus, punctuation rows attached to the word before them.
+    """Utterances of the corpus; punctuation without a label is attached to the word before it.
 
     Raises
     ------
@@ -241,34 +243,60 @@ def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
     NotAvailable
         If the corpus is not on this machine.
     """
-    path = find(f"helsinki-prosody/{split}.txt", "helsinki-prosody")
+    return read_helsinki(find(f"helsinki-prosody/{split}.txt", "helsinki-prosody"))
+
+
+def read_helsinki(path: Path) -> list[ProsodyUtterance]:
+    """Utterances of a file in the corpus' format, for instance its larger training sets; see `load_helsinki`."""
     utterances: list[ProsodyUtterance] = []
-    name, words, prominence, boundary = "", [], [], []  # type: ignore[var-annotated]
+    name, words, prominence, boundary, values = "", [], [], [], []  # type: ignore[var-annotated]
 
     def close() -> None:
         if words:
-            utterances.append(ProsodyUtterance(name, tuple(words), tuple(prominence), tuple(boundary)))
+            utterances.append(ProsodyUtterance(name, tuple(words), tuple(prominence), tuple(boundary), tuple(values)))
 
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", path=path) from error
+    for number, line in enumerate(text.splitlines(), start=1):
         columns = line.split("\t")
         if columns[0] == "<file>":
             close()
-            name, words, prominence, boundary = columns[1].removesuffix(".txt"), [], [], []
+            name, words, prominence, boundary, values = columns[1].removesuffix(".txt"), [], [], [], []
         elif len(columns) != 5:
             raise DataError(f"{len(columns)} columns, expected 5", path=path, line=number)
-        elif not any(character.isalnum() for character in columns[0]):
+        elif columns[1] == "NA" and not any(character.isalnum() for character in columns[0]):
             if words:
                 words[-1] += columns[0]
         else:
             words.append(columns[0])
             prominence.append(_label(columns[1]))
             boundary.append(_label(columns[2]))
+            values.append((_value(columns[3]), _value(columns[4])))
     close()
     return utterances
 
 
+CORPUS_FOLDS = 10
+
+
+def corpus_split(utterances: Sequence[ProsodyUtterance]) -> tuple[list[ProsodyUtterance], list[ProsodyUtterance]]:
+    """Cut the corpus' dev split by reader: nine tenths to train on, one tenth to choose thresholds and epochs.
+
+    The cut is the same everywhere, so that no model that was trained before (the embedded base) knows the readers that a later
+    one is tuned on.
+    """
+    train, tune = grouped_folds([utterance.reader for utterance in utterances], CORPUS_FOLDS, seed=0)[0]
+    return [utterances[row] for row in train], [utterances[row] for row in tune]
+
+
 def _label(column: str) -> int:
     return UNLABELLED if column == "NA" else int(column)
+
+
+def _value(column: str) -> float:
+    return float("nan") if column == "NA" else float(column)
 
 
 # --- finding and fetching --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import chapters, data, doctor, higgs, higgs_training, runs, scoring, speech, taggers
+from harness.cli import benchmarks, chapters, data, doctor, higgs, higgs_training, runs, scoring, speech, taggers
 from harness.errors import HarnessError
 
 INTERRUPTED = 130
@@ -30,6 +30,7 @@ app.command("tag")(taggers.tag)
 app.add_typer(taggers.train_app, name="train")
 app.command("say")(speech.say)
 app.add_typer(scoring.app, name="score")
+app.add_typer(benchmarks.app, name="benchmark")
 app.command("run")(runs.run)
 higgs.app.command("tiny")(higgs_training.tiny)
 higgs.app.command("convert")(higgs_training.convert)

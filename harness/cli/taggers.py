@@ -21,14 +21,21 @@ def tag(
     ] = "-",
     tagger: Annotated[str, typer.Option(help="Which tagger: see `harness doctor`.")] = "gpt2",
     base_model: Annotated[
-        str | None, typer.Option(help="For gpt2: `embedded` (default), a folder, or a hub name.")
+        str | None,
+        typer.Option(help="For gpt2, lm_slots, lm_features: `embedded` (default), `smollm2`, a folder, or a hub name."),
     ] = None,
     adapter: Annotated[Path | None, typer.Option(help="For gpt2: folder written by `harness train gpt2`.")] = None,
+    decoding: Annotated[
+        str | None,
+        typer.Option(help="For gpt2: `slots` (default, parallel), `constrained`, or `generate` (may change words)."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print {"id", "text"} lines, as `harness score placement` reads.')
     ] = False,
 ) -> None:
     """Put tags into sentences: one line out for one line in, words unchanged.
+
+    The input is streamed: memory stays constant however long it is.
 
     Example: `echo "We guarantee 30% savings" | harness tag --tagger rules`
     """
@@ -36,10 +43,13 @@ def tag(
     from harness.tagged import TaggedText, retag
     from harness.taggers import make_tagger
 
-    if tagger != "gpt2" and (base_model or adapter):
-        raise HarnessError(f"--base-model and --adapter belong to gpt2, not to {tagger!r}")
-    options = {"adapter": adapter, "base_model": base_model} if tagger == "gpt2" else {}
-    chosen = make_tagger(tagger, **{name: value for name, value in options.items() if value})
+    options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
+    given = {name: value for name, value in options.items() if value}
+    known = {"gpt2": set(options), "lm_slots": {"base_model"}, "lm_features": {"base_model"}}.get(tagger, set())
+    if foreign := sorted(given.keys() - known):
+        flags = " and ".join("--" + name.replace("_", "-") for name in foreign)
+        raise HarnessError(f"{flags} belong to other taggers, not to {tagger!r}")
+    chosen = make_tagger(tagger, **given)
     place = "standard input" if source == "-" else source
     try:
         lines = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - closed on exit
@@ -50,10 +60,11 @@ def tag(
 
     def flush() -> None:
         nonlocal written
-        tagged = chosen.tag([TaggedText.parse(line).stripped() for line in batch])
-        for line, text in zip(batch, tagged, strict=True):
+        plain = [TaggedText.parse(line).stripped() for line in batch]
+        for line, before, text in zip(batch, plain, chosen.tag(plain), strict=True):
             written += 1
-            out = retag(line, text)
+            # Free decoding may return other words; then there is no original spacing to keep.
+            out = retag(line, text) if text.words == before.words else text.format()
             print(json.dumps({"id": str(written), "text": out}, ensure_ascii=False) if as_json else out)
         sys.stdout.flush()
         batch.clear()
@@ -76,38 +87,56 @@ def tag(
 
 @train_app.command("gpt2")
 def train_gpt2(
-    base_model: Annotated[str, typer.Option(help="`embedded`, a folder, or a hub name such as `gpt2`.")] = "embedded",
+    base_model: Annotated[
+        str, typer.Option(help="`embedded`, `smollm2`, a folder, or a hub name such as `gpt2`.")
+    ] = "embedded",
     data: Annotated[Path | None, typer.Option(help="Examples as JSON Lines; the 98 embedded ones by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the tagger; _build/models/gpt2-HASH by default.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples, at most.")] = 20,
     learning_rate: Annotated[float, typer.Option(help="Peak of the cosine schedule.")] = 2e-3,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Training rows a step.")] = 4,
     lora_rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter's matrices.")] = 16,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without a lower dev loss before it stops.")] = 5,
+    objective: Annotated[
+        str, typer.Option(help="`both`: read slots and write text. `read`: slots only, in half the time.")
+    ] = "both",
+    prompt_format: Annotated[
+        str, typer.Option(help="`twice` or `once`: how often the sentence stands there.")
+    ] = "twice",
+    tag_embeddings: Annotated[
+        str, typer.Option(help="Rows of the new tokens: `token_indices` learn, `frozen` do not; or `modules_to_save`.")
+    ] = "token_indices",
+    precision: Annotated[str, typer.Option(help="`float32` or `bfloat16`.")] = "float32",
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Of the split, the order and the initial values.")
     ] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the last epoch of an interrupted training.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
 ) -> None:
     """Fine-tune a GPT-2 to say which tag, or none, belongs on each slot of a sentence.
 
     One fifth of the groups is kept as dev set; it chooses the epoch and the thresholds. What is written: a LoRA adapter of
-    a few hundred kilobytes, and `tagger.json` with configuration, thresholds and history.
+    a few hundred kilobytes, `tagger.json` with configuration, thresholds and history, and logs for
+    `tensorboard --logdir OUT/logs`. An interrupted training goes on where it was.
 
     Example: `harness train gpt2 --epochs 20 --out my-tagger`, then `harness tag --adapter my-tagger`.
+
+    Several GPUs: `accelerate launch -m harness train gpt2 ...`, with the same options.
     """
     from harness.datasets import load_examples
     from harness.paths import relative
     from harness.records import Example
     from harness.store import read_jsonl
-    from harness.taggers.gpt2.training import TrainingConfig, summary, tagger_folder, train
+    from harness.taggers.gpt2.config import TrainingConfig
+    from harness.taggers.gpt2.training import summary, tagger_folder, train
 
     config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
-                            lora_rank=lora_rank, patience=patience, seed=seed)  # fmt: skip
+                            lora_rank=lora_rank, patience=patience, seed=seed, objective=objective,
+                            prompt_format=prompt_format, tag_embeddings=tag_embeddings, precision=precision)  # fmt: skip
     examples = read_jsonl(data, Example) if data else load_examples("train")
     folder = out or tagger_folder(config, examples)
     with progress_bar("Epochs") as update:
-        train(config, examples, folder, log=lambda row: update(row["epoch"], epochs), progress=False)
+        train(config, examples, folder, log=lambda row: update(row["epoch"], epochs), progress=False, resume=resume)
     if as_json:
         print_json({"folder": str(folder), **summary(folder)})
     else:
@@ -120,10 +149,17 @@ def train_gpt2(
 @train_app.command("base")
 def train_base(
     out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("data/models/gpt2-mini"),
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of the initial values and the order.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the text; what the embedded base had by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the initial values and the order.")] = 0,
 ) -> None:
-    """Pretrain the embedded base from scratch. Needs the Helsinki corpus' dev split (`harness data fetch helsinki-prosody`)."""
+    """Pretrain the embedded base.
+
+    Needs the Helsinki corpus' dev split (`harness data fetch helsinki-prosody`) and, for the initial embeddings, SmolLM2
+    (`make smollm2`).
+    """
     from harness.taggers.gpt2.pretrain import PretrainConfig, pretrain
 
-    print_json(pretrain(out, PretrainConfig(epochs=epochs, seed=seed)))
+    config = PretrainConfig(seed=seed) if epochs is None else PretrainConfig(seed=seed, epochs=epochs)
+    print_json(pretrain(out, config))

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def interval(value: float | None, low: float | None, high: float | None) -> str:
+def interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
     """A rate with its interval; an en dash where there is none."""
     if value is None:
         return "–"
-    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    shown = f"{value:.{digits}f}"
+    return shown if low is None or high is None else f"{shown} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def f1_of(score: Mapping[str, Any]) -> str:

@@ -38,6 +38,9 @@ TAGGERS: Registry[Tagger] = Registry(
         "random": "harness.taggers.simple:RandomTagger",
         "rules": "harness.taggers.rules:RulesTagger",
         "majority": "harness.taggers.majority:MajorityTagger",
+        "logistic": "harness.taggers.logistic:LogisticTagger",
+        "lm_features": "harness.taggers.lm.features:FeatureTagger",
+        "lm_slots": "harness.taggers.lm.slot_head:SlotHeadTagger",
         "gpt2": "harness.taggers.gpt2.tagger:Gpt2Tagger",
     },
 )

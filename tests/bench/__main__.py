@@ -22,6 +22,7 @@ from harness.prosody.features import measure
 from harness.prosody.leak import spoken_tags
 from harness.store import write_json
 from harness.tagged import TAGS, TaggedText
+from tests.bench.tagging import tagging_rows
 
 DOIT = [str(ROOT / ".venv" / "bin" / "doit"), "site"]
 
@@ -128,7 +129,7 @@ def higgs_rows() -> list[tuple[str, float, str]]:
 
 
 def main() -> None:
-    rows = [*placement_rows(), *audio_rows(), *higgs_rows()]
+    rows = [*placement_rows(), *tagging_rows(), *audio_rows(), *higgs_rows()]
     full = cold()
     rows += [("book, cold (environments exist)", full, "1")]
     for name, took in (

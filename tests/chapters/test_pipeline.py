@@ -27,7 +27,7 @@ def test_a_page_depends_on_the_code_it_imports_and_on_nothing_else():
     assert {
         "harness/placement.py",
         "harness/stats.py",
-        "harness/taggers/gpt2/slots.py",
+        "harness/taggers/gpt2/reading.py",
         "harness/chapters/run.py",
     } <= placement
     assert {"harness/prosody/leak.py", "harness/engines/espeak.py", "harness/experiment/unit.py"} <= audio

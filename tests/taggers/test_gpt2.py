@@ -1,26 +1,25 @@
 """The GPT-2 tagger: encoding, slot reading, a short training, and what wrong input gets."""
 
-import json
-import shutil
-
 import numpy as np
 import pytest
 import torch
 
-from harness.datasets import load_examples, sha256
+from harness.datasets import load_examples
 from harness.errors import DataError, NotAvailable
-from harness.tagged import TAGS, Tag, TaggedText
+from harness.tagged import TAGS, TaggedText
 from harness.taggers import make_tagger
-from harness.taggers.gpt2.base_model import EMBEDDED, load_base, tag_ids
-from harness.taggers.gpt2.encoding import GROUPS, IGNORED, Encoder, collate
-from harness.taggers.gpt2.slots import best_threshold, choose, place, slot_loss, slot_margins, tune
-from harness.taggers.gpt2.training import TrainingConfig, ensure_trained, summary, train
+from harness.taggers.gpt2.config import TrainingConfig
+from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
+from harness.taggers.gpt2.reading import by_length, reading_loss, slot_scores
+from harness.taggers.gpt2.training import ensure_trained, summary, train
+from harness.taggers.lm.base_model import load_base, token_ids
+from harness.taggers.slots import NOTHING, TAG_QUESTIONS, columns, from_tags
 
 
 @pytest.fixture(scope="module")
 def base():
-    model, tokenizer = load_base("embedded")
-    return model, Encoder(tokenizer)
+    model, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
+    return model, Encoder(tokenizer, TAG_QUESTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -32,86 +31,102 @@ def trained(tmp_path_factory):
     return folder, seen
 
 
-def test_a_training_text_asks_two_questions_at_each_slot(base):
+def test_a_reading_row_asks_two_questions_at_each_slot(base):
     _, encoder = base
-    text = TaggedText.parse("<pause_long> We <pause_short> <emph> guarantee it <pitch_falling>")
-    row = encoder.training(text)
-    asked = [labels for labels in row["labels"] if labels[0] != IGNORED]
-    answers = [[("none", *group)[k] for k, group in zip(labels, GROUPS, strict=True)] for labels in asked]
+    row = encoder.reading(
+        from_tags(TaggedText.parse("<pause_long> We <pause_short> <emph> guarantee it <pitch_falling>"))
+    )
+    asked = [labels for labels in row["answers"] if labels[0] != IGNORED]
+    answers = [[q.answers[k] for k, q in zip(labels, TAG_QUESTIONS, strict=True)] for labels in asked]
     assert answers == [
-        [Tag.PAUSE_LONG, "none"], [Tag.PAUSE_SHORT, Tag.EMPH], ["none", "none"], ["none", Tag.PITCH_FALLING],
+        ["<pause_long>", NOTHING], ["<pause_short>", "<emph>"], [NOTHING, NOTHING], [NOTHING, "<pitch_falling>"],
     ]  # fmt: skip
-    assert encoder.tokenizer.decode(row["input_ids"]) == "<|endoftext|> We guarantee it\n We guarantee it"
-    assert not set(row["input_ids"]) & set(encoder.tags.values()), "the answers are not in the input"
+    assert encoder.tokenizer.decode(row["input_ids"]) == "<|endoftext|> We guarantee it\n We guarantee it<|endoftext|>"
+    assert not set(row["input_ids"]) & set(encoder.answers.values()), "the answers are not in the input"
+    assert set(row["next_ids"]) == {IGNORED}
+
+
+def test_a_writing_row_predicts_the_tagged_copy_and_nothing_else(base):
+    _, encoder = base
+    text = from_tags(TaggedText.parse("We <pause_short> <emph> guarantee it <pitch_falling>"))
+    row = encoder.writing(text)
+    wanted = [token for token in row["next_ids"] if token != IGNORED]
+    said = encoder.tokenizer.decode(wanted).strip()
+    assert said == "We<pause_short><emph> guarantee it<pitch_falling><|endoftext|>"
+    shifted = [*row["input_ids"][1:], IGNORED]
+    assert all(label in (IGNORED, token) for label, token in zip(row["next_ids"], shifted, strict=True))
+    plain = encoder.prompt(text.words)
+    places = dict(zip(row["input_ids"][plain.copy :], row["position_ids"][plain.copy :], strict=True))
+    tag, word = encoder.answers["<emph>"], encoder.word("guarantee")[0]
+    assert places[tag] == places[word], "a tag takes no place of its own"
 
 
 def test_a_word_has_the_same_position_in_both_halves(base):
     _, encoder = base
     prompt = encoder.prompt(("We", "guarantee", "thirty", "percent"))
-    half = prompt.slots[0]
-    assert prompt.ids[1:half] == prompt.ids[half + 1 :]
-    assert prompt.positions[1:half] == prompt.positions[half + 1 :] == list(range(1, half))
+    words = len(prompt.ids) - prompt.copy - 1
+    assert prompt.ids[1 : 1 + words] == prompt.ids[prompt.copy : -1]
+    assert prompt.positions[1 : 1 + words] == prompt.positions[prompt.copy : -1] == list(range(1, words + 1))
+    read = [prompt.ids[at] for at in prompt.slots]
+    assert read == [encoder.separator[-1], *(encoder.word(w)[-1] for w in ("We", "guarantee", "thirty", "percent"))]
+
+
+def test_the_sentence_once_is_read_without_a_copy():
+    _, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
+    encoder = Encoder(tokenizer, TAG_QUESTIONS, "once")
+    assert tokenizer.decode(encoder.prompt(("We", "pay")).ids) == "<|endoftext|> We pay<|endoftext|>"
+    with pytest.raises(DataError, match="thrice"):
+        Encoder(tokenizer, TAG_QUESTIONS, "thrice")
 
 
 def test_a_word_that_spells_a_tag_stays_text(base):
     _, encoder = base
-    assert not set(encoder.word("<emph>")) & set(encoder.tags.values())
+    assert not set(encoder.word("<emph>")) & set(encoder.answers.values())
 
 
 def test_pads_change_nothing(base):
     model, encoder = base
-    short, long = TaggedText.from_plain("We pay"), TaggedText.from_plain("We pay for all of it " * 8)
-    alone = slot_margins(model, encoder, [short])[0]
-    padded = slot_margins(model, encoder, [short, long])[0]
-    assert alone.shape == (3, len(TAGS))
+    short, long = ("We", "pay"), tuple("We pay for all of it".split() * 8)
+    alone = slot_scores(model, encoder, [short])[0]
+    padded = slot_scores(model, encoder, [short, long])[0]
+    assert alone.shape == (3, sum(len(q.answers) for q in TAG_QUESTIONS))
     np.testing.assert_allclose(alone, padded, atol=1e-4)
-    batch = collate([encoder.training(short), encoder.training(long)], encoder.end)
-    assert (batch["labels"][batch["attention_mask"] == 0] == IGNORED).all()
+    rows = [encoder.writing(from_tags(TaggedText(words))) for words in (short, long)]
+    batch = collate(rows, encoder.end)
+    assert (batch["next_ids"][batch["attention_mask"] == 0] == IGNORED).all()
+    unmasked = collate(rows, encoder.end, mask_pads=False)
+    assert (unmasked["next_ids"][batch["attention_mask"] == 0] == encoder.end).all(), (
+        "the mistake that chapter 07 measures"
+    )
 
 
-def test_the_margin_is_tag_against_none(base):
+def test_scores_are_read_at_the_last_token_before_each_slot(base):
     model, encoder = base
     prompt = encoder.prompt(("We", "pay"))
     ids, positions = torch.tensor([prompt.ids]), torch.tensor([prompt.positions])
     with torch.no_grad():
         logits = model(ids, position_ids=positions, attention_mask=torch.ones_like(ids)).logits[0]
-    slot = 1
-    expected = logits[prompt.slots[slot], encoder.tags[Tag.EMPH]] - logits[prompt.slots[slot], encoder.separator[-1]]
-    margins = slot_margins(model, encoder, [TaggedText.from_plain("We pay")])[0]
-    assert margins[slot, TAGS.index(Tag.EMPH)] == pytest.approx(float(expected), abs=1e-4)
+    scores = slot_scores(model, encoder, [("We", "pay")])[0]
+    for question, part in enumerate(columns(TAG_QUESTIONS)):
+        expected = logits[prompt.slots][:, encoder.answer_ids[question]].log_softmax(-1)
+        np.testing.assert_allclose(scores[:, part], expected, atol=1e-4)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_answers(base):
     _, encoder = base
-    row = collate([encoder.training(TaggedText.parse("We <emph> pay"))], encoder.end)
-    logits = torch.zeros(1, row["input_ids"].shape[1], encoder.tags[TAGS[-1]] + 1)
+    row = collate([encoder.reading(from_tags(TaggedText.parse("We <emph> pay")))], encoder.end)
+    asked = (row["answers"] != IGNORED).any(-1)
+    logits = torch.zeros(int(asked.sum()), len(encoder.tokenizer))
     even = float(np.log(3) + np.log(6))  # two pauses or none, five other tags or none
-    assert float(slot_loss(logits, row["labels"], encoder.answers())) == pytest.approx(even, abs=1e-5)
+    assert float(reading_loss(logits, row["answers"][asked], encoder.answer_ids)) == pytest.approx(even, abs=1e-5)
 
 
-def test_placing_adds_at_most_a_pause_and_one_other_tag_a_slot(base):
-    model, encoder = base
-    everything = place(model, encoder, [TaggedText.from_plain("We pay for it")], dict.fromkeys(TAGS, -1e9))[0]
-    assert all(len(tags) == 2 for tags in everything.by_slot().values()) and len(everything.by_slot()) == 5
-    assert place(model, encoder, [TaggedText.from_plain("We pay")], dict.fromkeys(TAGS, 1e9))[0].tags == ()
-
-
-def test_the_best_threshold_is_found():
-    scores = np.array([3.0, 2.0, 1.0, 0.0, -1.0])
-    assert best_threshold(scores, np.array([True, True, False, False, False]), 2) == 1.5
-    assert best_threshold(scores, np.zeros(5, dtype=bool), 0) == 0
-    assert best_threshold(np.array([1.0, 1.0, 0.0]), np.array([True, False, False]), 1) == 0.5, (
-        "equal scores stay together"
+def test_rows_are_grouped_by_length_within_a_budget():
+    groups = list(by_length([5, 100, 4, 6, 3], 16))
+    assert sorted(row for group in groups for row in group) == [0, 1, 2, 3, 4]
+    assert groups[-1] == [1] and all(
+        len(group) * max([5, 100, 4, 6, 3][r] for r in group) <= 16 for group in groups[:-1]
     )
-
-
-def test_tags_of_a_question_share_their_threshold():
-    margins = np.full((3, len(TAGS)), -5.0)
-    margins[1, TAGS.index(Tag.EMPH)], margins[2, TAGS.index(Tag.PITCH_LOW)] = -1.0, -3.0
-    thresholds = tune([margins], [TaggedText.parse("We <emph> pay")])
-    assert thresholds[Tag.EMPH] == thresholds[Tag.PITCH_RISING] == -2.0
-    assert thresholds[Tag.PAUSE_LONG] == thresholds[Tag.PAUSE_SHORT] == 0
-    assert choose([TaggedText.from_plain("We pay")], [margins], thresholds)[0] == TaggedText.parse("We <emph> pay")
 
 
 def test_training_moves_the_tags_and_leaves_the_base(trained):
@@ -123,11 +138,11 @@ def test_training_moves_the_tags_and_leaves_the_base(trained):
     assert figures["adapter_bytes"] < 1_000_000, "an adapter, not a copy of the embeddings"
     from peft import PeftModel
 
-    base, tokenizer = load_base("embedded")
+    base, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
     before = base.get_input_embeddings().weight.detach().clone()
     rows = PeftModel.from_pretrained(base, str(folder / "adapter")).merge_and_unload().get_input_embeddings().weight
     moved = (rows - before).abs().sum(dim=1).nonzero().ravel().tolist()
-    assert sorted(moved) == sorted(tag_ids(tokenizer))
+    assert sorted(moved) == sorted(token_ids(tokenizer, new_tokens(TAG_QUESTIONS)))
 
 
 def test_a_trained_tagger_keeps_words_and_takes_any_line(trained):
@@ -140,6 +155,46 @@ def test_a_trained_tagger_keeps_words_and_takes_any_line(trained):
 def test_training_repeats_itself(trained, tmp_path):
     train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], tmp_path / "again", progress=False)
     assert summary(tmp_path / "again")["history"] == summary(trained[0])["history"]
+
+
+class Stop(Exception):
+    """Stands for a power cut."""
+
+
+def test_an_interrupted_training_goes_on_and_ends_the_same(trained, tmp_path):
+    examples, config = load_examples("train")[:49], TrainingConfig(epochs=2, patience=2)
+
+    def cut(row):
+        if row["epoch"] == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(config, examples, tmp_path / "t", log=cut, progress=False)
+    assert not (tmp_path / "t" / "tagger.json").exists()
+    weights = sum(f.stat().st_size for f in (tmp_path / "t" / "checkpoints").rglob("adapter_model.safetensors"))
+    assert weights < 2_000_000, "checkpoints hold adapters, not embeddings"
+    seen = []
+    train(config, examples, tmp_path / "t", log=seen.append, progress=False, resume=True)
+    assert [row["epoch"] for row in seen] == [2], "only what was missing is trained"
+    assert summary(tmp_path / "t")["history"] == summary(trained[0])["history"]
+    assert not (tmp_path / "t" / "checkpoints").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
+    examples = load_examples("train")[:35]
+
+    def cut(row):
+        raise Stop
+
+    with pytest.raises(Stop):
+        train(TrainingConfig(epochs=1), examples, tmp_path, log=cut, progress=False)
+    seen = []
+    train(TrainingConfig(epochs=1, seed=1), examples, tmp_path, log=seen.append, progress=False, resume=True)
+    assert [row["epoch"] for row in seen] == [1]
+
+
+def test_training_writes_tensorboard_logs(trained):
+    assert list((trained[0] / "logs").rglob("events.out.tfevents.*"))
 
 
 def test_a_finished_tagger_is_not_trained_again(tmp_path, monkeypatch):
@@ -170,13 +225,8 @@ def test_a_base_that_cannot_be_loaded_is_one_clear_line(tmp_path):
     with pytest.raises(NotAvailable, match="does not exist"):
         load_base("./nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotAvailable, match="cannot be loaded"):
+    with pytest.raises(NotAvailable, match="has no tokenizer"):
         load_base(str(tmp_path / "empty"))
-    shutil.copytree(EMBEDDED, tmp_path / "cut")
-    (tmp_path / "cut" / "tokenizer.json").unlink()
-    with pytest.raises(NotAvailable) as caught:
-        load_base(str(tmp_path / "cut"))
-    assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="not a trained tagger"):
         make_tagger("gpt2", adapter=tmp_path)
 
@@ -185,14 +235,3 @@ def test_a_hub_name_without_a_network_is_one_clear_line(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(NotAvailable, match="a hub name needs the network"):
         load_base("someone/not-here")
-
-
-def test_the_embedded_base_is_what_its_card_says():
-    figures = json.loads((EMBEDDED / "figures.json").read_text())
-    assert sha256(EMBEDDED / "model.safetensors") == figures["sha256"]
-    assert figures["sha256"][:12] in (EMBEDDED / "README.md").read_text()
-    config = json.loads((EMBEDDED / "config.json").read_text())
-    assert (config["model_type"], config["n_layer"], config["n_embd"]) == (
-        "gpt2", figures["config"]["layers"], figures["config"]["width"],
-    )  # fmt: skip
-    assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) < 10_000_000

@@ -1,20 +1,20 @@
-"""Fine-tune a base model on tagged examples: LoRA, trainable tag embeddings, the Hugging Face Trainer.
+"""Fine-tune a causal language model to place tags: LoRA, trainable rows for the new tokens, the Hugging Face Trainer.
 
     harness train gpt2 --base-model embedded --epochs 20
 
-LoRA on the attention alone leaves the embeddings of the seven new tokens at their initial values, so the model can
-neither recognise nor predict them; ``trainable_token_indices`` lets exactly those rows learn.
+LoRA on the layers alone leaves the embeddings of the new tokens at their initial values, so the model can neither
+recognise nor predict them; ``trainable_token_indices`` lets exactly those rows learn.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from harness.datasets import grouped_folds
 from harness.errors import DataError, HarnessError
@@ -22,37 +22,17 @@ from harness.paths import MODELS
 from harness.placement import score_placement
 from harness.records import Example, digest
 from harness.store import read_json, write_json
-from harness.taggers.gpt2.base_model import base_revision, load_base, tag_ids
-from harness.taggers.gpt2.encoding import Encoder, collate
-from harness.taggers.gpt2.slots import choose, place, slot_loss, slot_margins, tune
+from harness.taggers.gpt2.config import TrainingConfig
+from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
+from harness.taggers.gpt2.reading import logits_at, reading_loss, slot_scores
+from harness.taggers.lm.base_model import base_revision, context_length, load_base, token_ids
+from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 
 SUMMARY = "tagger.json"  # written last: it exists = the tagger is complete
 ADAPTER = "adapter"
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a GPT-2 tagger is trained; every field can be set on the command line and in notebook 06."""
-
-    base_model: str = "embedded"
-    epochs: int = 20
-    learning_rate: float = 2e-3
-    batch_size: int = 4
-    lora_rank: int = 16
-    lora_alpha: int = 32
-    lora_dropout: float = 0.05
-    patience: int = 5
-    dev_folds: int = 5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "lora_rank", "patience"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if self.dev_folds < 2:
-            raise DataError(f"dev_folds is {self.dev_folds}: at least 2, so that a part is left to train on")
-        if not 0 < self.learning_rate < 1:
-            raise DataError(f"learning_rate is {self.learning_rate}: it must lie between 0 and 1")
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"  # for tensorboard --logdir
+Log = Callable[[dict], None]
 
 
 def tagger_folder(config: TrainingConfig, examples: Sequence[Example]) -> Path:
@@ -63,9 +43,9 @@ def tagger_folder(config: TrainingConfig, examples: Sequence[Example]) -> Path:
 
 
 def ensure_trained(config: TrainingConfig, examples: Sequence[Example], **options) -> Path:
-    """Folder of the tagger trained like this; trains it if it is not there yet."""
+    """Folder of the tagger trained like this; trains it if it is not there yet, and goes on if it was interrupted."""
     folder = tagger_folder(config, examples)
-    return folder if (folder / SUMMARY).is_file() else train(config, examples, folder, **options)
+    return folder if (folder / SUMMARY).is_file() else train(config, examples, folder, resume=True, **options)
 
 
 def train(
@@ -73,8 +53,9 @@ def train(
     examples: Sequence[Example],
     folder: Path,
     *,
-    log: Callable[[dict], None] | None = None,
+    log: Log | None = None,
     progress: bool = True,
+    resume: bool = False,
 ) -> Path:
     """Train a tagger and write adapter, thresholds and history to `folder`.
 
@@ -89,6 +70,9 @@ def train(
         Called after each epoch with its figures: ``epoch``, ``loss``, ``eval_loss``, ``dev_f1``.
     progress : bool
         Whether to show a progress bar.
+    resume : bool
+        Whether to go on from the last checkpoint of an interrupted training in `folder`, if there is one of the same
+        settings and data.
 
     Returns
     -------
@@ -100,8 +84,67 @@ def train(
     HarnessError
         If the data is too small to keep a dev set, or the loss is not finite.
     """
+    if not any(example.tagged.tags for example in examples):
+        raise DataError(f"none of the {len(examples)} examples has a tag, so there is nothing to learn")
+    rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
+    training = [from_tags(examples[row].tagged) for row in rows]
+    dev = [examples[row].tagged for row in dev_rows]
+
+    def dev_f1(scores) -> dict:
+        placed = choose([text.words for text in dev], margins(scores), {})
+        return {"dev_f1": score_placement(dev, placed, n_resamples=0).micro.f1.value}
+
+    model, encoder, figures = fit(
+        config, TAG_QUESTIONS, training, [from_tags(text) for text in dev], folder,
+        score=dev_f1, log=log, progress=progress, resume=resume,
+    )  # fmt: skip
+    margin = margins(slot_scores(model, encoder, [text.words for text in dev]))
+    thresholds = tune(margin, dev)
+    placed = choose([text.words for text in dev], margin, thresholds)
+    write_json(
+        folder / SUMMARY,
+        {
+            **figures,
+            "thresholds": {tag.value: value for tag, value in thresholds.items()},
+            "dev_f1_tuned": score_placement(dev, placed, n_resamples=0).micro.f1.value,
+        },
+    )
+    return folder
+
+
+def fit(
+    config: TrainingConfig,
+    questions: Questions,
+    training: Sequence[SlotText],
+    dev: Sequence[SlotText],
+    folder: Path,
+    *,
+    score: Callable[[list], dict] | None = None,
+    log: Log | None = None,
+    progress: bool = True,
+    resume: bool = False,
+) -> tuple[Any, Encoder, dict]:
+    """Fine-tune the base on texts with known answers, whatever the questions are.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    questions : tuple of Question
+    training, dev : sequences of SlotText
+        `dev` chooses the epoch: the lowest dev loss.
+    folder : Path
+        Gets the adapter, the tensorboard logs and, while it runs, checkpoints. Its `SUMMARY` is removed first: the caller writes it.
+    score : callable, optional
+        Given the dev scores after each epoch, more figures for its row of the history.
+    log, progress, resume
+        See `train`.
+
+    Returns
+    -------
+    model, encoder, figures
+        The trained PeftModel, its encoder, and what is worth writing down.
+    """
     import torch
-    from peft import LoraConfig, TaskType, get_peft_model
     from transformers import (
         EarlyStoppingCallback,
         PrinterCallback,
@@ -112,102 +155,165 @@ def train(
     )
 
     begun = time.monotonic()
-    if not any(example.tagged.tags for example in examples):
-        raise DataError(f"none of the {len(examples)} examples has a tag, so there is nothing to learn")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"the tagger's folder cannot be made: {error.strerror}", path=folder) from error
-    rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
-    training = [examples[row].tagged for row in rows]
-    dev = [examples[row].tagged for row in dev_rows]
-    base, tokenizer = load_base(config.base_model)
-    encoder = Encoder(tokenizer)
+    _make(folder)
     set_seed(config.seed)
-    model = get_peft_model(
-        base,
-        LoraConfig(
-            task_type=TaskType.CAUSAL_LM,
-            r=config.lora_rank,
-            lora_alpha=config.lora_alpha,
-            lora_dropout=config.lora_dropout,
-            target_modules=["c_attn", "c_proj", "c_fc"],
-            fan_in_fan_out=True,  # GPT-2's layers are Conv1D, which stores weights transposed
-            trainable_token_indices={"wte": tag_ids(tokenizer)},
-        ),
-    )
+    model, encoder = adapted(config, questions)
+    limit = context_length(model)
+    rows = [row for text in training for row in rows_of(config, encoder, text) if len(row["input_ids"]) <= limit]
+    dev_rows = [row for text in dev for row in rows_of(config, encoder, text) if len(row["input_ids"]) <= limit]
+    if not rows:
+        raise DataError(f"no training text fits the model's context of {limit} tokens")
     history: list[dict] = []
 
     class SlotTrainer(Trainer):
-        """The loss is over the answers at the slots."""
+        """The loss is over the answers at the slots, and over the tokens of the written copy."""
 
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-            labels = inputs.pop("labels")
-            outputs = model(**inputs)
-            loss = slot_loss(outputs.logits, labels, encoder.answers())
-            return (loss, outputs) if return_outputs else loss
+            from torch.nn.functional import cross_entropy
 
-    class DevScores(TrainerCallback):
-        """Placement on the dev set after each epoch, at threshold 0."""
+            answers, following = inputs.pop("answers"), inputs.pop("next_ids")
+            where = (answers != IGNORED).any(dim=-1) | (following != IGNORED)
+            logits, following = logits_at(model, inputs, where), following[where]
+            loss = reading_loss(logits, answers[where], encoder.answer_ids)
+            if (following != IGNORED).any():
+                loss = loss + cross_entropy(logits.float(), following, ignore_index=IGNORED)
+            return (loss, {"loss": loss}) if return_outputs else loss
+
+        def _save(self, output_dir=None, state_dict=None):
+            # The Trainer's own would write all embeddings into each checkpoint, because their number changed.
+            save_adapter(model, Path(str(output_dir or self.args.output_dir)), config)
+
+    class Watch(TrainerCallback):
+        """Writes the history after each epoch, and refuses to go on without a number."""
 
         def on_evaluate(self, args, state, control, metrics=None, **_):
-            if not np.isfinite(metrics["eval_loss"]):
+            if not torch.tensor(metrics["eval_loss"]).isfinite():
                 raise HarnessError(f"the loss is {metrics['eval_loss']} after epoch {state.epoch:.0f}",
                                    remedy="lower the learning rate")  # fmt: skip
-            f1 = score_placement(dev, place(model, encoder, dev, {}), n_resamples=0).micro.f1.value
             losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-            history.append(
-                {"epoch": round(state.epoch), "loss": losses[-1], "eval_loss": metrics["eval_loss"], "dev_f1": f1}
-            )
+            row = {"epoch": round(state.epoch), "loss": losses[-1], "eval_loss": metrics["eval_loss"]}
+            if score:
+                row |= score(slot_scores(model, encoder, [text.words for text in dev], bf16=bf16(config)))
+            history.append(row)
+            write_json(folder / HISTORY, {"epochs": history})
             if log:
-                log(history[-1])
+                log(row)
 
-    (folder / SUMMARY).unlink(missing_ok=True)
-    checkpoints = folder / "checkpoints"
-    shutil.rmtree(checkpoints, ignore_errors=True)
     arguments = TrainingArguments(
-        output_dir=str(checkpoints), num_train_epochs=config.epochs, seed=config.seed, data_seed=config.seed,
+        output_dir=str(folder / CHECKPOINTS), num_train_epochs=config.epochs, seed=config.seed, data_seed=config.seed,
         per_device_train_batch_size=config.batch_size, per_device_eval_batch_size=32,
         learning_rate=config.learning_rate, lr_scheduler_type="cosine", warmup_steps=10,
-        eval_strategy="epoch", save_strategy="epoch", logging_strategy="epoch", save_total_limit=1,
-        load_best_model_at_end=True, metric_for_best_model="eval_loss", label_names=["labels"],
-        remove_unused_columns=False, prediction_loss_only=True,
-        disable_tqdm=not progress, report_to=[], use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=torch.cuda.is_available(),
+        eval_strategy="epoch", save_strategy="epoch", logging_strategy="epoch", save_total_limit=2,
+        load_best_model_at_end=True, metric_for_best_model="eval_loss", label_names=["answers"],
+        remove_unused_columns=False, prediction_loss_only=True, train_sampling_strategy="group_by_length",
+        bf16=bf16(config), disable_tqdm=not progress, report_to=["tensorboard"],
+        use_cpu=not torch.cuda.is_available(), dataloader_pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / LOGS)
     trainer = SlotTrainer(
-        model=model, args=arguments,
-        train_dataset=[encoder.training(text) for text in training],
-        eval_dataset=[encoder.training(text) for text in dev],
-        data_collator=lambda rows: collate(rows, encoder.end),
-        callbacks=[DevScores(), EarlyStoppingCallback(config.patience)],
+        model=model, args=arguments, train_dataset=rows, eval_dataset=dev_rows,
+        data_collator=lambda rows: collate(rows, encoder.end, mask_pads=config.mask_pads),
+        callbacks=[Watch(), EarlyStoppingCallback(config.patience)],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)  # it prints every log line; `log` and the history have the figures
-    trainer.train()
-    margins = slot_margins(model, encoder, dev)
-    thresholds = tune(margins, dev)
-    tuned = score_placement(dev, choose(dev, margins, thresholds), n_resamples=0).micro.f1.value
-    # Without this, peft would save all embeddings because their number changed; the trained rows are saved anyway.
-    model.save_pretrained(str(folder / ADAPTER), save_embedding_layers=False)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    last = _prepare(folder, config, questions, training, resume)
+    if last:
+        history += read_json(folder / HISTORY)["epochs"][: round(last[1])]
+    trainer.train(resume_from_checkpoint=str(last[0]) if last else None)
+    save_adapter(model, folder / ADAPTER, config)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     trainable, total = model.get_nb_trainable_parameters()
-    write_json(
-        folder / SUMMARY,
+    return (
+        model,
+        encoder,
         {
             "config": asdict(config),
             "base_revision": base_revision(config.base_model),
-            "thresholds": {tag.value: value for tag, value in thresholds.items()},
+            "questions": [{"name": q.name, "answers": list(q.answers)} for q in questions],
             "history": history,
-            "dev_f1_tuned": tuned,
             "examples": {"train": len(training), "dev": len(dev)},
             "parameters": {"trainable": trainable, "all": total},
             "adapter_bytes": (folder / ADAPTER / "adapter_model.safetensors").stat().st_size,
             "seconds": round(time.monotonic() - begun, 1),
         },
     )
-    return folder
 
 
 def summary(folder: Path) -> dict:
     """What `train` wrote about the tagger in `folder`."""
     return read_json(folder / SUMMARY)
+
+
+def adapted(config: TrainingConfig, questions: Questions) -> tuple[Any, Encoder]:
+    """The base with a fresh adapter, and the encoder of its tokenizer.
+
+    LoRA goes to all linear layers but the output; GPT-2's are Conv1D, which stores weights transposed.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+    from transformers.pytorch_utils import Conv1D
+
+    base, tokenizer = load_base(config.base_model, new_tokens(questions))
+    embedding = next(name for name, module in base.named_modules() if module is base.get_input_embeddings())
+    table = embedding.split(".")[-1]
+    how: dict[str, Any] = {}
+    if config.tag_embeddings == "token_indices":
+        how["trainable_token_indices"] = {table: token_ids(tokenizer, new_tokens(questions))}
+    elif config.tag_embeddings == "modules_to_save":
+        how["modules_to_save"] = [table]
+    model = get_peft_model(
+        base,
+        LoraConfig(
+            task_type=TaskType.CAUSAL_LM, r=config.lora_rank, lora_alpha=2 * config.lora_rank,
+            lora_dropout=config.lora_dropout, target_modules="all-linear",
+            fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()), **how,
+        ),
+    )  # fmt: skip
+    return model, Encoder(tokenizer, questions, config.prompt_format)
+
+
+def save_adapter(model: Any, folder: Path, config: TrainingConfig) -> None:
+    """Write the adapter with the rows that were trained, and no copy of the others."""
+    model.save_pretrained(str(folder), save_embedding_layers=config.tag_embeddings == "modules_to_save")
+
+
+def rows_of(config: TrainingConfig, encoder: Encoder, text: SlotText) -> list[dict]:
+    """The training rows of one text under the configured objective."""
+    return [encoder.reading(text), *([encoder.writing(text)] if config.objective == "both" else [])]
+
+
+def bf16(config: TrainingConfig) -> bool:
+    """Whether to compute in bfloat16."""
+    return config.precision == "bfloat16"
+
+
+HISTORY = "history.json"
+_STAMP = "training.json"  # what the checkpoints beside it belong to
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"the tagger's folder cannot be made: {error.strerror}", path=folder) from error
+
+
+def _prepare(
+    folder: Path, config: TrainingConfig, questions: Questions, training: Sequence[SlotText], resume: bool
+) -> tuple[Path, float] | None:
+    """Clear the folder, or find the newest complete checkpoint of the same training and its epoch."""
+    from transformers.trainer_callback import TrainerState
+
+    stamp = digest(asdict(config), base_revision(config.base_model), repr(questions),
+                   *(f"{text.words}{text.labels.tolist()}" for text in training))  # fmt: skip
+    (folder / SUMMARY).unlink(missing_ok=True)
+    same = (folder / _STAMP).is_file() and read_json(folder / _STAMP).get("digest") == stamp
+    if resume and same:
+        numbered = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+        for path in reversed(numbered):
+            state = path / "trainer_state.json"  # the Trainer writes it last
+            if state.is_file():
+                return path, TrainerState.load_from_json(str(state)).epoch or 0.0
+    for name in (CHECKPOINTS, LOGS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    write_json(folder / _STAMP, {"digest": stamp})
+    return None

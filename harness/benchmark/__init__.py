@@ -1,0 +1,1 @@
+"""Benchmarks of taggers: what is trained on what, chosen on what, and scored on what."""

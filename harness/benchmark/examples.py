@@ -1,0 +1,98 @@
+"""Score taggers on tagged examples: the held-out set, and cross-validation that keeps groups whole, or does not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.datasets import grouped_folds
+from harness.placement import f1_difference, score_placement
+from harness.records import Example
+from harness.tagged import TaggedText
+from harness.taggers import Tagger, make_tagger
+
+FITTED = ("random", "majority", "logistic", "lm_features", "lm_slots", "gpt2")
+ON_A_BASE = ("lm_features", "lm_slots", "gpt2")
+FOLDS = 5
+
+
+def fitted(
+    name: str, examples: Sequence[Example], *, base_model: str = "embedded", seed: int = 0, **options: Any
+) -> Tagger:
+    """The tagger called `name`, fitted on these examples and on nothing else.
+
+    Parameters
+    ----------
+    name : str
+        See `harness doctor`.
+    examples : sequence of Example
+    base_model, seed
+        For taggers that have a base, or chance, in them.
+    **options
+        Further settings of the tagger.
+    """
+    if name in ("none", "rules"):
+        return make_tagger(name)
+    if name in ("random", "majority"):
+        texts = [example.tagged for example in examples]
+        return make_tagger(name, examples=texts, **({"seed": seed} if name == "random" else {}))
+    settings = {"seed": seed, **({"base_model": base_model} if name in ON_A_BASE else {}), **options}
+    return make_tagger(name, examples=examples, **settings)
+
+
+def cross_validate(
+    make: Callable[[Sequence[Example]], Tagger],
+    examples: Sequence[Example],
+    *,
+    grouped: bool = True,
+    folds: int = FOLDS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[TaggedText]:
+    """Tag every example with a tagger that was fitted on the other folds.
+
+    Parameters
+    ----------
+    make : callable
+        Fits a tagger on examples.
+    examples : sequence of Example
+    grouped : bool
+        Whether a group stays in one fold. If not, parts of a group are trained on when its other parts are scored: a leak.
+    folds, seed : int
+    progress : callable, optional
+        Called with folds done and folds in all.
+    """
+    groups = [example.group if grouped else example.id for example in examples]
+    tagged: dict[int, TaggedText] = {}
+    for k, (train, test) in enumerate(grouped_folds(groups, folds, seed)):
+        chosen = [examples[row] for row in train]
+        if not grouped:  # the tagger's own dev set is then cut at random as well, as it would have been
+            chosen = [example.model_copy(update={"group": example.id}) for example in chosen]
+        tagger = make(chosen)
+        tagged |= dict(zip(test, tagger.tag([examples[row].tagged.stripped() for row in test]), strict=True))
+        if progress:
+            progress(k + 1, folds)
+    return [tagged[row] for row in range(len(examples))]
+
+
+def report(gold: Sequence[Example], predicted: Sequence[TaggedText], n_resamples: int = 2000) -> dict:
+    """Placement scores with intervals over groups; see `harness.placement.PlacementReport.as_json`."""
+    groups = [example.group for example in gold]
+    return score_placement([e.tagged for e in gold], predicted, groups, n_resamples=n_resamples).as_json()
+
+
+def difference(
+    gold: Sequence[Example], first: Sequence[TaggedText], second: Sequence[TaggedText], n_resamples: int = 2000
+) -> dict[str, float]:
+    """Paired interval of the micro-F1 of `first` minus that of `second`."""
+    groups = [example.group for example in gold]
+    return vars(f1_difference([e.tagged for e in gold], first, second, groups, n_resamples=n_resamples))
+
+
+def timed(tagger: Tagger, texts: Sequence[TaggedText]) -> tuple[list[TaggedText], float]:
+    """Tag texts, and the sentences a second that it took; one text is tagged before, so that loading does not count."""
+    tagger.tag(texts[:1])
+    begun = time.perf_counter()
+    tagged = tagger.tag(texts)
+    return tagged, len(texts) / (time.perf_counter() - begun)

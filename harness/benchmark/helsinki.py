@@ -1,0 +1,173 @@
+"""`harness benchmark helsinki`: train a tagger's model on the corpus' dev split, score it on the test split."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.benchmark import corpus
+from harness.datasets import ProsodyUtterance, corpus_split, load_helsinki, read_helsinki
+from harness.errors import HarnessError
+from harness.stats import number
+from harness.taggers.gpt2.config import TrainingConfig
+from harness.taggers.gpt2.slot_model import Gpt2SlotModel
+from harness.taggers.lm.base_model import base_revision
+from harness.taggers.lm.features import FeatureModel
+from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
+from harness.taggers.logistic import LogisticModel
+from harness.taggers.lookup import LookupModel
+from harness.taggers.slots import CORPUS_QUESTIONS, SlotModel, from_corpus
+
+Log = Callable[[dict], None]
+TAGGERS = {
+    "majority": "the most frequent label of each word",
+    "logistic": "logistic regression on the word, its neighbours and punctuation",
+    "lm_features": "logistic regression on frozen states of the base",
+    "lm_slots": "LoRA and a small head on the base, which sees the whole text",
+    "gpt2": "the GPT-2 tagger: LoRA, answers at the slots of the second copy",
+}
+WITHOUT_BASE = ("majority", "logistic")
+# Chosen on the held-back readers of the dev split.
+_SLOT_HEAD = {"smollm2": {"epochs": 3, "learning_rate": 4e-4, "batch_size": 24, "strength_weight": 1.0, "dropout": 0.2}}
+_SLOT_HEAD_ELSE = {"epochs": 4, "learning_rate": 2e-3, "batch_size": 24}
+_GPT2 = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 24, "lora_rank": 32, "patience": 2}
+
+
+def make_model(
+    tagger: str, base_model: str, seed: int, *, layers: int | None = None, log: Log | None = None
+) -> SlotModel:
+    """A fresh model for the corpus' questions.
+
+    Raises
+    ------
+    HarnessError
+        If no model of that name can be scored on the corpus.
+    """
+    if tagger == "majority":
+        return LookupModel(CORPUS_QUESTIONS)
+    if tagger == "logistic":
+        return LogisticModel(CORPUS_QUESTIONS)
+    if tagger == "lm_features":
+        return FeatureModel(CORPUS_QUESTIONS, base_model)
+    if tagger == "lm_slots":
+        settings = {**_SLOT_HEAD.get(base_model, _SLOT_HEAD_ELSE), **({"layers": layers} if layers else {})}
+        config = SlotHeadConfig(base_model=base_model, seed=seed, keep_best=False, **settings)  # type: ignore[arg-type]
+        return SlotHeadModel(CORPUS_QUESTIONS, config, log)
+    if tagger == "gpt2":
+        return Gpt2SlotModel(
+            CORPUS_QUESTIONS,
+            TrainingConfig(base_model=base_model, seed=seed, objective="read", precision="bfloat16", **_GPT2),  # type: ignore[arg-type]
+            log,
+        )
+    raise HarnessError(f"{tagger!r} cannot be scored on the corpus", remedy=f"choose one of: {', '.join(TAGGERS)}")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What training took: seconds on the clock, and seconds of processors (all threads)."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def train_and_tune(
+    model: SlotModel, train: Sequence[ProsodyUtterance], held_back: Sequence[ProsodyUtterance]
+) -> tuple[corpus.Cuts, Effort]:
+    """Fit on `train`; epoch and thresholds from `held_back`. Returns the thresholds and what the fit took."""
+    begun, worked = time.monotonic(), time.process_time()
+    model.fit([from_corpus(u) for u in train], [from_corpus(u) for u in held_back])
+    effort = Effort(time.monotonic() - begun, time.process_time() - worked)
+    return corpus.tune_cuts(model.slot_scores([u.words for u in held_back]), held_back), effort
+
+
+def benchmark(
+    tagger: str,
+    base_model: str = "embedded",
+    seed: int = 0,
+    *,
+    sentences: int | None = None,
+    train_file: Path | None = None,
+    n_resamples: int = 2000,
+    log: Log | None = None,
+) -> dict:
+    """Train on the dev split, score on the whole test split, beside majority per word.
+
+    Parameters
+    ----------
+    tagger : str
+        A key of `TAGGERS`.
+    base_model : str
+        See `harness.taggers.lm.base_model.resolve`.
+    seed : int
+        Of training. The cut of the dev split does not depend on it.
+    sentences : int, optional
+        Train on so many sentences, drawn with `seed`; all by default.
+    train_file : Path, optional
+        Train on this file of the corpus instead of nine tenths of the dev readers (``train_100.txt``, ``train_360.txt``, which lie beside
+        `dev.txt` in its repository). Thresholds still come from the last tenth.
+    n_resamples : int
+        Behind the intervals (readers are the clusters).
+    log : callable, optional
+        Called while it trains, with figures.
+
+    Returns
+    -------
+    dict
+        The contract of ``harness benchmark helsinki --json``; ``against_majority`` holds paired differences.
+    """
+    train, held_back = corpus_split(load_helsinki("dev"))
+    if train_file is not None:
+        train = read_helsinki(train_file)
+    if sentences is not None:
+        train = draw(train, sentences, seed)
+    model = make_model(tagger, base_model, seed, log=log)
+    cuts, effort = train_and_tune(model, train, held_back)
+    lookup = LookupModel(CORPUS_QUESTIONS)
+    lookup_cuts, _ = train_and_tune(lookup, train, held_back)
+
+    test = load_helsinki("test")  # only here, when nothing is left to choose
+    words, readers = [u.words for u in test], [u.reader for u in test]
+    begun = time.monotonic()
+    counts = corpus.count(model.slot_scores(words), test, cuts)
+    rate = len(test) / (time.monotonic() - begun)
+    found = corpus.figures(counts, readers, n_resamples)
+    baseline = corpus.count(lookup.slot_scores(words), test, lookup_cuts)
+    against = corpus.differences(counts, baseline, readers, n_resamples)
+    uses_base = tagger not in WITHOUT_BASE
+    return {
+        "tagger": tagger,
+        "base_model": base_model if uses_base else None,
+        "base_revision": base_revision(base_model) if uses_base else None,
+        "seed": seed,
+        "train_file": train_file.name if train_file else None,
+        "sentences": len(train),
+        "words": int(counts[:, 0].sum()),
+        **{name: number(value.value) for name, value in found.items()},
+        "intervals": {name: [number(value.low), number(value.high)] for name, value in found.items()},
+        "against_majority": {name: [number(v.value), number(v.low), number(v.high)] for name, v in against.items()},
+        "cuts": asdict(cuts),
+        "train_seconds": round(effort.seconds, 1),
+        "train_cpu_seconds": round(effort.cpu_seconds, 1),
+        "cpu_threads": threads(),
+        "machine": platform.machine(),
+        "sentences_per_second": round(rate, 1),
+    }
+
+
+def draw(utterances: Sequence[ProsodyUtterance], n: int, seed: int) -> list[ProsodyUtterance]:
+    """`n` utterances in random order; a larger `n` with the same seed holds the smaller one's."""
+    if not 1 <= n <= len(utterances):
+        raise HarnessError(f"{n} sentences of {len(utterances)}", remedy=f"ask for 1 to {len(utterances)}")
+    return [utterances[row] for row in np.random.default_rng(seed).permutation(len(utterances))[:n]]
+
+
+def threads() -> int:
+    """How many threads the matrices are computed with."""
+    import torch
+
+    return torch.get_num_threads()

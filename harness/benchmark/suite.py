@@ -1,0 +1,246 @@
+"""The whole benchmark: which measurements there are, run with resume, gathered into one result file with provenance.
+
+Each measurement is kept as soon as it is done, under a name that depends on its parameters and on the code and data behind it. So
+an interrupted run goes on where it was, and a change of code makes exactly a new run.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.benchmark.helsinki import threads
+from harness.benchmark.units import KINDS, measure
+from harness.datasets import sha256
+from harness.errors import HarnessError, NotAvailable
+from harness.paths import BUILD, DATA, ROOT
+from harness.records import digest
+from harness.store import read_json, write_json
+from harness.taggers.lm.base_model import has_smollm2
+
+RESULT = DATA / "results" / "placement.json"
+EQUIVALENT = DATA / "results" / "equivalent.json"
+SCHEMA = "harness.placement_benchmark/1"
+CURVE = (10, 25, 50, 98, 1000)
+_PACKAGES = ("torch", "transformers", "peft", "scikit-learn", "numpy")
+_CODE = ("taggers", "benchmark", "datasets.py", "placement.py", "stats.py", "tagged.py")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One measurement: its kind and its parameters."""
+
+    kind: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What a progress line shows."""
+        return " ".join([self.kind, *(f"{key}={value}" for key, value in self.parameters.items())])
+
+
+def units(seeds: int, bases: Sequence[str] | None = None) -> Iterator[Unit]:
+    """All measurements, the most telling first.
+
+    Parameters
+    ----------
+    seeds : int
+        How many seeds a trained model is measured with.
+    bases : sequence of str, optional
+        Base models; by default the embedded one, and SmolLM2 where it is installed.
+    """
+    bases = bases or ["embedded", *(["smollm2"] if has_smollm2() else [])]
+    small, larger = bases[0], bases[1:]
+    yield Unit("agreement", {})
+    for tagger in ("majority", "logistic"):
+        yield Unit("helsinki", {"tagger": tagger, "base_model": small, "seed": 0})
+    for tagger in ("none", "random", "majority", "rules", "logistic", "second pass"):
+        yield Unit("heldout", {"tagger": tagger, "base_model": small, "seed": 0})
+    for data in ("embedded", "seed-examples"):
+        for tagger in ("none", "random", "rules", "majority", "logistic"):
+            for grouped in (True, False) if data == "seed-examples" else (True,):
+                yield Unit("crossval", _cv(data, tagger, small, grouped))
+    for tagger in ("majority", "logistic", "lm_slots"):
+        for sentences in CURVE:
+            yield Unit("helsinki", {"tagger": tagger, "base_model": small, "seed": 0, "sentences": sentences})
+    yield Unit("decoding", {"base_model": small, "seed": 0})
+    for seed in range(seeds):
+        for tagger in ("lm_slots", "gpt2"):
+            yield Unit("helsinki", {"tagger": tagger, "base_model": small, "seed": seed})
+            yield Unit("heldout", {"tagger": tagger, "base_model": small, "seed": seed})
+        for base in larger:
+            yield Unit("helsinki", {"tagger": "lm_slots", "base_model": base, "seed": seed})
+    for data, grouped in (("embedded", True), ("seed-examples", True), ("seed-examples", False)):
+        yield Unit("crossval", _cv(data, "gpt2", small, grouped))
+    for settings in ablations():
+        yield Unit("ablation", {"settings": settings, "seed": 0})
+    for base in bases:
+        yield Unit("heldout", {"tagger": "lm_features", "base_model": base, "seed": 0})
+    yield Unit("crossval", _cv("embedded", "lm_features", small, True))
+    for tagger in ("majority", "logistic", "lm_slots"):
+        yield Unit("domain", {"tagger": tagger, "base_model": small, "seed": 0})
+    yield Unit("crossval", _cv("embedded", "lm_slots", small, True))
+    for base in bases:
+        yield Unit("helsinki", {"tagger": "lm_features", "base_model": base, "seed": 0})
+    for base in larger:
+        yield Unit("heldout", {"tagger": "lm_slots", "base_model": base, "seed": 0})
+    for grouped in (True, False):
+        yield Unit("crossval", _cv("seed-examples", "lm_slots", small, grouped))
+
+
+def ablations() -> list[dict[str, Any]]:
+    """Settings of the GPT-2 tagger, each differing from the first in one thing."""
+    plain: dict[str, Any] = {"objective": "read"}
+    return [
+        plain,
+        {**plain, "tag_embeddings": "frozen"},
+        {**plain, "tag_embeddings": "modules_to_save"},
+        {**plain, "prompt_format": "once"},
+        {**plain, "mask_pads": False},
+        {**plain, "objective": "both"},
+        *({**plain, "lora_rank": rank} for rank in (1, 64)),
+    ]
+
+
+def run(
+    chosen: Iterable[Unit],
+    folder: Path | None = None,
+    *,
+    resamples: int = 2000,
+    done_only: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[dict]:
+    """Measure what is not there yet; each row is written as soon as it is done.
+
+    Parameters
+    ----------
+    chosen : iterable of Unit
+    folder : Path, optional
+        Where rows are kept; ``_build/benchmark`` by default.
+    resamples : int
+    done_only : bool
+        Measure nothing: give the rows that are there.
+    progress : callable, optional
+        Called before each unit with its name, how many are done, and how many there are.
+
+    Returns
+    -------
+    list of dict
+        ``kind``, ``parameters``, ``figures`` of each unit, or ``not_run`` with the reason where something is missing here.
+    """
+    folder = folder or BUILD / "benchmark"
+    folder.mkdir(parents=True, exist_ok=True)
+    code = code_digest()
+    rows = []
+    wanted = list(chosen)
+    for done, unit in enumerate(wanted):
+        if progress:
+            progress(unit.name, done, len(wanted))
+        path = folder / f"{unit.kind}-{digest(code, unit.kind, dict(unit.parameters), resamples, length=16)}.json"
+        if done_only and not path.is_file():
+            continue
+        if not path.is_file():
+            row: dict[str, Any] = {"kind": unit.kind, "parameters": dict(unit.parameters)}
+            try:
+                row["figures"] = measure(unit.kind, unit.parameters, resamples)
+            except NotAvailable as error:
+                rows.append({**row, "not_run": str(error)})
+                continue
+            write_json(path, {**row, "provenance": provenance(code)})
+        rows.append(read_json(path))
+    return rows
+
+
+def gather(rows: Sequence[dict], path: Path = RESULT, replace_kinds: Sequence[str] | None = None) -> None:
+    """Write rows to a result file that can be committed.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    path : Path
+    replace_kinds : sequence of str, optional
+        If given, rows of other kinds that the file already holds are kept.
+    """
+    kept = [row for row in load(path) if row["kind"] not in replace_kinds] if replace_kinds and path.is_file() else []
+    write_json(path, {"schema": SCHEMA, "rows": [*kept, *rows]})
+
+
+def load(path: Path = RESULT) -> list[dict]:
+    """Rows of a result file.
+
+    Raises
+    ------
+    HarnessError
+        If it is not one.
+    """
+    if not path.is_file():
+        raise NotAvailable("there is no result file yet", path=path, remedy="make it: harness benchmark suite")
+    content = read_json(path)
+    rows = content.get("rows")
+    if (
+        content.get("schema") != SCHEMA
+        or not isinstance(rows, list)
+        or not all(isinstance(row, dict) and row.get("kind") in KINDS for row in rows)
+    ):
+        raise HarnessError(f"not a result file of {SCHEMA}", path=path, remedy="make it anew: harness benchmark suite")
+    return rows
+
+
+def stale(rows: Sequence[dict], equivalent: Path = EQUIVALENT) -> list[dict]:
+    """Rows that were measured with other code than today's.
+
+    A change that cannot move a figure (a clearer error, say) can be declared in `equivalent`: which digest is today's, which older ones
+    count as the same, why, and which rows were measured again to see. The next change of code ends the declaration.
+    """
+    today = code_digest()
+    same = {today}
+    if equivalent.is_file():
+        declared = read_json(equivalent)
+        if declared.get("code") == today:
+            same |= {entry["code"] for entry in declared["older"]}
+    return [row for row in rows if row.get("provenance", {}).get("code") not in same]
+
+
+def provenance(code: str) -> dict:
+    """Where and with what a row was measured."""
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {threads()} threads",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "date": datetime.now(UTC).date().isoformat(),
+        "code": code,
+    }
+
+
+def code_digest() -> str:
+    """Digest of the code and the embedded data that figures depend on; comments and docstrings do not count."""
+    files = sorted(
+        path
+        for name in _CODE
+        for path in ([ROOT / "harness" / name] if name.endswith(".py") else (ROOT / "harness" / name).rglob("*.py"))
+        if path != Path(__file__)  # which measurements there are does not change any of them
+    )
+    parts = [f"{path.relative_to(ROOT)} {_bare(path.read_text(encoding='utf-8'))}" for path in files]
+    data = [*sorted((DATA / "examples").glob("*.jsonl")), DATA / "models" / "gpt2-mini" / "model.safetensors"]
+    return digest(*parts, *(sha256(path) for path in data), length=16)
+
+
+def _bare(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree)
+
+
+def _cv(data: str, tagger: str, base_model: str, grouped: bool) -> dict[str, Any]:
+    return {"data": data, "tagger": tagger, "base_model": base_model, "seed": 0, "grouped": grouped}

@@ -1,0 +1,112 @@
+"""`harness benchmark`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import print_json, print_table, progress_bar
+
+app = typer.Typer(no_args_is_help=True, help="Measure a tagger on a public corpus.")
+
+
+@app.command("helsinki")
+def helsinki(
+    tagger: Annotated[str, typer.Option(help="`majority`, `logistic`, `lm_features`, `lm_slots` or `gpt2`.")],
+    base_model: Annotated[
+        str, typer.Option(help="`embedded`, `smollm2`, a folder, or a hub name such as `gpt2`.")
+    ] = "embedded",
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of training.")] = 0,
+    sentences: Annotated[int | None, typer.Option(min=1, help="Train on so many sentences; all by default.")] = None,
+    train_file: Annotated[
+        Path | None,
+        typer.Option(help="Train on this file of the corpus (train_100.txt, train_360.txt) instead of dev."),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prominence and pauses on the Helsinki Prosody Corpus: trained on dev, scored on all of test.
+
+    Nine tenths of the dev readers are trained on; the last tenth chooses epoch and thresholds. Prominence is 0, 1 or 2: 2-way
+    accuracy asks whether it is 0. `emph` is prominence 2, a pause is boundary 2 inside the sentence. Intervals are 95 %, over
+    readers.
+
+    Example: `harness benchmark helsinki --tagger lm_slots --base-model smollm2 --json`
+    """
+    from harness.benchmark.helsinki import benchmark
+    from harness.report.text import interval
+
+    with progress_bar("Training") as update:
+
+        def log(row: dict) -> None:
+            if "step" in row:
+                update(row["step"], row["steps"])
+
+        figures = benchmark(
+            tagger, base_model, seed, sentences=sentences, train_file=train_file, n_resamples=resamples, log=log
+        )
+    if as_json:
+        print_json(figures)
+        return
+    names = {"accuracy_2way": "2-way accuracy", "accuracy_3way": "3-way accuracy", "emph_f1": "emph F1, tuned",
+             "emph_f1_argmax": "emph F1, argmax", "pause_f1": "pause F1, tuned"}  # fmt: skip
+    rows = []
+    for name, shown in names.items():
+        low, high = figures["intervals"][name]
+        difference, least, most = figures["against_majority"][name]
+        rows.append([shown, interval(figures[name], low, high, 4), interval(difference, least, most, 4)])
+    base = f" on {figures['base_model']}" if figures["base_model"] else ""
+    print_table(f"{tagger}{base}, seed {seed}: {figures['words']:,} words", ["", "value", "minus majority"], rows)
+    typer.echo(f"trained on {figures['sentences']:,} sentences in {figures['train_seconds']:.0f} s "
+               f"({figures['cpu_threads']} threads), {figures['sentences_per_second']:.0f} sentences/s")  # fmt: skip
+
+
+@app.command("suite")
+def suite(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Result file; `data/results/placement.json`, which chapter 07 shows, by default."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds for each model that is trained on the corpus.")] = 5,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this kind of measurement, such as `helsinki` or `decoding`; can be given again."),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+    done_only: Annotated[
+        bool, typer.Option("--done-only", help="Measure nothing: write what an interrupted run has finished.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the measurements and do nothing.")] = False,
+) -> None:
+    """Run every placement benchmark of the book; takes an hour or two on two cores.
+
+    Each measurement is kept as soon as it is done (`_build/benchmark`), so an interrupted run goes on where it was. With
+    `--only` the other rows of the result file stay as they are. SmolLM2 takes part if it is installed (`make smollm2`).
+
+    Example: `harness benchmark suite --only decoding --only agreement`
+    """
+    from harness.benchmark.suite import RESULT, gather, run, units
+    from harness.benchmark.units import KINDS
+    from harness.errors import HarnessError
+    from harness.paths import relative
+
+    if foreign := sorted(set(only or ()) - KINDS.keys()):
+        raise HarnessError(f"{foreign[0]!r} is not a kind of measurement", remedy=f"choose from: {', '.join(KINDS)}")
+    chosen = [unit for unit in units(seeds) if not only or unit.kind in only]
+    if dry_run:
+        for unit in chosen:
+            typer.echo(unit.name)
+        return
+
+    def progress(name: str, done: int, total: int) -> None:
+        print(f"{done + 1} of {total}: {name}", file=sys.stderr, flush=True)
+
+    rows = run(chosen, resamples=resamples, done_only=done_only, progress=None if done_only else progress)
+    missing = [row for row in rows if "not_run" in row]
+    gather(rows, out or RESULT, replace_kinds=only)
+    for reason in dict.fromkeys(row["not_run"] for row in missing):
+        print(f"harness: not run here: {reason}", file=sys.stderr)
+    typer.echo(f"{relative(out or RESULT)}: {len(rows) - len(missing)} rows, {len(missing)} not run here")

@@ -1,0 +1,126 @@
+"""The verdicts on the claims about the tagger (G1, G2, G3), from executed runs and result files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.benchmark_tables import BASES, select, system_name
+from harness.report.text import f1_of, interval
+from harness.report.verdicts import Verdict
+
+CLAIMED = 0.85  # of G2
+FAST = 5.0  # sentences a second that a laptop must reach: faster than anybody types
+
+
+def judge_standard_training(summary: Mapping[str, Any]) -> Verdict:
+    """The verdict on G1.
+
+    Parameters
+    ----------
+    summary : mapping
+        Of the trained tagger, as `harness.taggers.gpt2.training.summary` gives it.
+    """
+    history = summary["history"]
+    best = min(history, key=lambda row: row["eval_loss"])
+    base = summary["config"]["base_model"]
+    evidence = {
+        "base": BASES.get(base, base),
+        "trainable parameters": f"{summary['parameters']['trainable']:,} of {summary['parameters']['all']:,}",
+        "adapter": f"{summary['adapter_bytes'] / 1000:.0f} kB",
+        "dev loss": f"{history[0]['eval_loss']:.2f} after the first epoch, {best['eval_loss']:.2f} after the best",
+    }
+    learned = best["eval_loss"] < history[0]["eval_loss"]
+    if not learned:
+        return Verdict("G1", "refuted", "The standard parts run, but the dev loss never fell.", evidence)
+    return Verdict(
+        "G1",
+        "reproduced, but",
+        "All the parts are standard and train together. But LoRA on the layers alone leaves the embeddings of the new tags as they "
+        "are: they need `trainable_token_indices`, which the usual recipe lacks.",
+        evidence,
+    )
+
+
+def judge_placement(
+    readings: Mapping[str, float],
+    heldout: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    tagger: str,
+) -> Verdict:
+    """The verdict on G2.
+
+    Parameters
+    ----------
+    readings : mapping
+        Reading of "placement" -> share, for the tagger on the held-out sentences.
+    heldout : mapping
+        Placement report of the tagger on them.
+    rows : sequence
+        Of the benchmark's result file: cross-validation of the hackathon's own examples.
+    tagger : str
+    """
+    evidence = {"held-out micro-F1": f1_of(heldout["micro"]), "exact sentences": f"{heldout['exact_match']:.0%}"}
+    theirs = [row for row in select(rows, "crossval", data="seed-examples", tagger=tagger) if "figures" in row]
+    for row in theirs:
+        split = "grouped" if row["parameters"]["grouped"] else "random"
+        evidence[f"the note's own 98 windows, {split} folds"] = f1_of(row["figures"]["micro"])
+    if not theirs:
+        evidence["the note's own 98 windows"] = "not run here (`harness data fetch seed-examples`)"
+    best = [heldout["micro"]["f1_high"] or 0, *(row["figures"]["micro"]["f1_high"] or 0 for row in theirs)]
+    above = [name for name, share in readings.items() if share >= CLAIMED]
+    if max(best) >= CLAIMED:
+        return Verdict("G2", "reproduced, but", "F1 comes to 85 % within its interval on one of the sets.", evidence)
+    if above:
+        return Verdict(
+            "G2",
+            "depends on the reading",
+            f"F1 does not come near 85 %, on our examples or on the note's own. {len(above)} of {len(readings)} other readings "
+            "do, and a tagger that places nothing reaches them too: most slots are empty.",
+            evidence,
+        )
+    return Verdict("G2", "refuted", "Under no reading does it come to 85 %.", evidence)
+
+
+def judge_speed(decodings: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], machine: str) -> Verdict:
+    """The verdict on G3.
+
+    Parameters
+    ----------
+    decodings : sequence
+        From `harness.benchmark.decoding.compare_decodings`.
+    rows : sequence
+        Of the benchmark's result file.
+    machine : str
+        Where it ran, in words.
+    """
+    evidence = {
+        f"{row['decoding']}, one sentence at a time": f"{row['sentences_per_second']['1']:,.1f} sentences/s"
+        for row in decodings
+        if "1" in row["sentences_per_second"]
+    }
+    for row in select(rows, "helsinki", tagger="lm_slots", base_model="smollm2", seed=0):
+        if "sentences" not in row["parameters"]:
+            speed = row["figures"]["sentences_per_second"]
+            evidence[f"{system_name(row['parameters'])}, in batches"] = f"{speed:,.0f} sentences/s"
+    evidence["machine"] = machine
+    slow = [row["decoding"] for row in decodings if row["sentences_per_second"].get("1", FAST) < FAST]
+    verdict = "reproduced, but" if slow else "reproduced"
+    reading = "It runs on a processor. " + (
+        f"Reading slots is fast; {' and '.join(slow)} stay below {FAST:.0f} sentences a second." if slow
+        else f"All ways of decoding give at least {FAST:.0f} sentences a second."
+    )  # fmt: skip
+    return Verdict("G3", verdict, f"{reading} The base here is small; the real `gpt2` is not run here.", evidence)
+
+
+def agreement_words(figures: Mapping[str, Any]) -> str:
+    """How well two readers agree, in a sentence."""
+    pairs = figures["pairs"]
+    if not pairs:
+        return "No two readers of the corpus share a text."
+    words = sum(pair["words"] for pair in pairs)
+    shown = {name: interval(*figures[name]) for name in ("accuracy_2way", "accuracy_3way", "emph_f1")}
+    return (
+        f"Two readers of the same {words:,} words agree in {shown['accuracy_2way']} of them on whether a word is prominent, in "
+        f"{shown['accuracy_3way']} on how much, and one scored against the other has emph F1 {shown['emph_f1']}."
+    )

@@ -1,0 +1,68 @@
+"""From a model that answers at slots to a tagger: fit it on examples, and choose thresholds on examples it was not fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.datasets import grouped_folds, load_examples
+from harness.records import Example
+from harness.tagged import Tag, TaggedText
+from harness.taggers.slots import Scores, SlotModel, choose, from_tags, margins, tune
+
+THRESHOLD_FOLDS = 5
+
+
+def out_of_fold(
+    make: Callable[[], SlotModel], examples: Sequence[Example], folds: int = THRESHOLD_FOLDS, seed: int = 0
+) -> list[Scores]:
+    """Scores of every example by a model that was fitted without its group.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a fresh model.
+    examples : sequence of Example
+    folds, seed : int
+        Of the grouped cross-validation. The next fold is each model's dev set.
+    """
+    texts = [from_tags(example.tagged) for example in examples]
+    cut = grouped_folds([example.group for example in examples], folds, seed)
+    scores: dict[int, Scores] = {}
+    for k, (_, test) in enumerate(cut):
+        dev = cut[(k + 1) % folds][1]
+        train = sorted(set(range(len(texts))) - set(test) - set(dev))
+        model = make()
+        model.fit([texts[row] for row in train], [texts[row] for row in dev])
+        scores |= dict(zip(test, model.slot_scores([texts[row].words for row in test]), strict=True))
+    return [scores[row] for row in range(len(texts))]
+
+
+class SlotTagger:
+    """A tagger made of a slot model.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a fresh, unfitted model that answers `harness.taggers.slots.TAG_QUESTIONS`.
+    examples : sequence of Example, optional
+        To fit on; the embedded training examples by default. Thresholds are tuned on out-of-fold scores of all of them, then
+        the model that tags is fitted on four fifths; the last fifth is its dev set.
+    seed : int
+        Of the folds.
+    """
+
+    def __init__(
+        self, name: str, make: Callable[[], SlotModel], examples: Sequence[Example] | None = None, seed: int = 0
+    ) -> None:
+        self.name = name
+        examples = load_examples("train") if examples is None else examples
+        gold = [example.tagged for example in examples]
+        self.thresholds: dict[Tag, float] = tune(margins(out_of_fold(make, examples, seed=seed)), gold)
+        train, dev = grouped_folds([example.group for example in examples], THRESHOLD_FOLDS, seed)[0]
+        self.model = make()
+        self.model.fit([from_tags(gold[row]) for row in train], [from_tags(gold[row]) for row in dev])
+
+    def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
+        """Tag each text; see `harness.taggers.base.Tagger.tag`."""
+        words = [text.words for text in texts]
+        return choose(words, margins(self.model.slot_scores(words)), self.thresholds)

@@ -1,0 +1,118 @@
+"""Read every slot of many texts in parallel: one forward pass, no word is ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate
+from harness.taggers.slots import Scores, log_softmax
+
+TOKENS_A_PASS = 4096  # padded tokens of one forward pass: bounds the memory whatever the texts are
+
+
+def logits_at(model: Any, inputs: Any, where: Any) -> Any:
+    """Logits of some tokens of a batch, shape (tokens, vocabulary).
+
+    The output layer is applied to these tokens only, which is most of the work where the vocabulary is large. A model that is
+    wrapped for several processes is called as a whole, because its wrapper must see the call.
+
+    Parameters
+    ----------
+    model : PreTrainedModel, PeftModel, or a wrapper of one
+    inputs : mapping
+        ``input_ids``, ``position_ids``, ``attention_mask``, each (texts, tokens).
+    where : tensor of bool, shape (texts, tokens)
+    """
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    core = model.get_base_model() if isinstance(model, PeftModel) else model
+    if not isinstance(core, PreTrainedModel):
+        return model(**inputs).logits[where]
+    states = core.base_model(**inputs, use_cache=False)[0]
+    return core.get_output_embeddings()(states[where])
+
+
+def reading_loss(logits: Any, answers: Any, answer_ids: Sequence[Sequence[int]]) -> Any:
+    """Cross-entropy of the answers at the slots, averaged over labelled slots and summed over questions.
+
+    Only the answers compete with each other, not the whole vocabulary: a model that is unsure of the next word would
+    otherwise seem sure of a tag.
+
+    Parameters
+    ----------
+    logits : tensor of shape (tokens, vocabulary)
+    answers : tensor of shape (tokens, questions)
+        See `Encoder.reading`.
+    answer_ids : sequence of sequence of int
+        See `Encoder.answer_ids`.
+    """
+    from torch.nn.functional import cross_entropy
+
+    total = logits.float().sum() * 0  # a batch may hold no label at all
+    for question, ids in enumerate(answer_ids):
+        asked = answers[:, question] != IGNORED
+        if asked.any():
+            total = total + cross_entropy(logits[asked][:, ids].float(), answers[asked, question])
+    return total
+
+
+def slot_scores(
+    model: Any, encoder: Encoder, texts: Sequence[Sequence[str]], *, bf16: bool = False, tokens: int = TOKENS_A_PASS
+) -> list[Scores]:
+    """Log-probabilities of the answers at all slots.
+
+    Parameters
+    ----------
+    model : PreTrainedModel or PeftModel
+        A causal language model with the answers in its vocabulary.
+    encoder : Encoder
+        Of its tokenizer. Each text must fit the model's context (`WordEncoder.windows`).
+    texts : sequence of sequences of str
+        Words.
+    bf16 : bool
+        Whether to compute in bfloat16.
+    tokens : int
+        Padded tokens a forward pass; texts are sorted by length to waste little on padding.
+
+    Returns
+    -------
+    list of arrays of shape (slots, answers)
+    """
+    import torch
+
+    prompts = [encoder.prompt(words) for words in texts]
+    flat = [token for ids in encoder.answer_ids for token in ids]
+    scores: dict[int, Scores] = {}
+    model.eval()
+    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        for rows in by_length([len(prompt.ids) for prompt in prompts], tokens):
+            batch = collate(
+                [{"input_ids": prompts[r].ids, "position_ids": prompts[r].positions} for r in rows], encoder.end
+            )
+            where = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+            for k, row in enumerate(rows):
+                where[k, prompts[row].slots] = True
+            inputs = {name: value.to(model.device) for name, value in batch.items()}
+            logits = logits_at(model, inputs, where.to(model.device))[:, flat].float().cpu().numpy()
+            first = 0
+            for row in rows:
+                last = first + len(prompts[row].slots)
+                scores[row] = log_softmax(logits[first:last], encoder.questions)
+                first = last
+    return [scores[row] for row in range(len(prompts))]
+
+
+def by_length(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Rows in groups of similar length whose padded size stays within `tokens` (a longer row comes alone)."""
+    group: list[int] = []
+    for row in np.argsort(lengths, kind="stable").tolist():
+        if group and lengths[row] * (len(group) + 1) > tokens:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group

