@@ -1,4 +1,4 @@
-"""`harness say`."""
+"""`harness say` and `harness align`."""
 
 from __future__ import annotations
 
@@ -41,3 +41,48 @@ def say(
     if lost:
         names = ", ".join(f"{tag} at slot {slot}" for slot, tag in lost)
         typer.echo(f"not expressible in the dialect {chosen.dialect!r}, left out: {names}")
+
+
+def align(
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="WAV, FLAC, OGG or MP3; any rate, mono or stereo.")],
+    transcript: Annotated[
+        Path | None,
+        typer.Argument(metavar="[TRANSCRIPT]", help="Text file with the words that are spoken; tags are ignored."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The words themselves, instead of a file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Praat TextGrid to write; AUDIO with .TextGrid by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the word times as JSON.")] = False,
+) -> None:
+    """Find each word of a known text in a clip, and write a Praat TextGrid (tier `words`).
+
+    Example: `harness say "We guarantee it" -o x.wav && harness align x.wav --text "We guarantee it"`
+    """
+    from harness.audio import read_audio
+    from harness.errors import DataError, HarnessError
+    from harness.prosody.align import align as align_words
+    from harness.prosody.textgrid import write_textgrid
+    from harness.tagged import TaggedText
+
+    if (transcript is None) == (text is None):
+        raise HarnessError("give a TRANSCRIPT file, or --text and the words")
+    if transcript is not None:
+        try:
+            text = transcript.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read as text: {error}", path=transcript,
+                            remedy="to give the words themselves: --text") from error  # fmt: skip
+    try:
+        words = TaggedText.parse(" ".join((text or "").split())).words
+    except HarnessError as error:
+        raise error.at(transcript or "--text", 1) from error
+    clip = read_audio(audio)
+    times = align_words(clip, words)
+    target = out or audio.with_suffix(".TextGrid")
+    write_textgrid(target, times, clip.seconds)
+    if as_json:
+        print_json({"textgrid": str(target), "seconds": round(clip.seconds, 3),
+                    "words": [word.model_dump() for word in times]})  # fmt: skip
+    else:
+        typer.echo(f"{target}: {len(times)} words in {clip.seconds:.2f} s")

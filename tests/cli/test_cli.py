@@ -19,7 +19,7 @@ def harness(*arguments, stdin=None, cwd=ROOT):
 
 def test_help_and_version():
     help_text = harness("--help").stdout.decode()
-    for command in ("doctor", "tag", "train", "say", "score", "benchmark", "run", "data"):
+    for command in ("doctor", "tag", "train", "say", "align", "score", "benchmark", "run", "data"):
         assert command in help_text
         assert "Usage" in harness(command, "--help").stdout.decode()
     assert harness("--version").stdout.decode().strip() == "0.1.0"

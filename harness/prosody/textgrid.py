@@ -1,0 +1,45 @@
+"""Word times as a Praat TextGrid, written by Praat itself (parselmouth)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import DataError
+from harness.records import WordTime
+
+TIER = "words"
+
+
+def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) -> None:
+    """Write one interval tier, `TIER`, with an interval for each word and empty ones between.
+
+    Parameters
+    ----------
+    path : str or Path
+        Replaced if it exists.
+    words : sequence of WordTime
+        In order. A token that takes no time (a dash, say) has no interval.
+    seconds : float
+        Length of the clip.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    from parselmouth import PraatError
+    from parselmouth.praat import call
+
+    spoken = [word for word in words if word.end > word.start]
+    grid = call("Create TextGrid", 0, seconds, TIER, "")
+    edges = sorted({time for word in spoken for time in (word.start, word.end) if 0 < time < seconds})
+    for edge in edges:
+        call(grid, "Insert boundary", 1, edge)
+    for word in spoken:
+        interval = call(grid, "Get interval at time", 1, (word.start + word.end) / 2)
+        call(grid, "Set interval text", 1, interval, word.word.replace("\\", "\\bs"))
+    try:
+        grid.save_as_text_file(str(path))
+    except PraatError as error:
+        raise DataError("the TextGrid cannot be written here", path=path) from error
