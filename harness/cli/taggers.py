@@ -45,10 +45,10 @@ def tag(
 
     options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
     given = {name: value for name, value in options.items() if value}
-    known = {"gpt2": set(options), "lm_slots": {"base_model"}, "lm_features": {"base_model"}}.get(tagger, set())
-    if foreign := sorted(given.keys() - known):
-        flags = " and ".join("--" + name.replace("_", "-") for name in foreign)
-        raise HarnessError(f"{flags} belong to other taggers, not to {tagger!r}")
+    takes = {"gpt2": set(options), "lm_slots": {"base_model"}, "lm_features": {"base_model"}}
+    for name in sorted(given.keys() - takes.get(tagger, set())):
+        owners = ", ".join(owner for owner, known in takes.items() if name in known)
+        raise HarnessError(f"--{name.replace('_', '-')} belongs to {owners}, not to {tagger!r}")
     chosen = make_tagger(tagger, **given)
     place = "standard input" if source == "-" else source
     try:

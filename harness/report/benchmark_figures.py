@@ -56,7 +56,7 @@ def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     measured = select(rows, "ablation")
     names = [ablation_name(row["parameters"]["settings"]) for row in measured]
     figure, axis = plt.subplots(figsize=(8.5, 0.55 * len(names) + 1.3))
-    for offset, key, label, name in ((0.16, "argmax", "threshold 0", "plain"), (-0.16, "tuned", "tuned", "gpt2")):
+    for offset, key, label, name in ((0.16, "argmax", "threshold 0", "plain"), (-0.16, "tuned", "tuned", "tagged")):
         for place, row in enumerate(measured):
             score = row["figures"][key]
             y = len(names) - 1 - place + offset

@@ -29,7 +29,7 @@ def tagging_rows() -> list[Row]:
         for name, speeds in decoded.items()
         for size, speed in speeds.items()
     ]
-    lines = [example.tagged.plain() for example in heldout]
+    lines = [example.tagged.plain for example in heldout]
     peaks = {}
     for count in (1_000, 10_000):
         text = "\n".join(lines[k % len(lines)] for k in range(count)) + "\n"

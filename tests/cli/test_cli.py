@@ -142,4 +142,4 @@ def test_hostile_names_and_full_devices_are_one_line(tmp_path):
 
 def test_options_of_another_tagger_are_refused():
     done = harness("tag", "--tagger", "rules", "--adapter", "/nope", stdin=b"a\n")
-    assert done.returncode == 2 and b"belong to gpt2" in done.stderr
+    assert done.returncode == 2 and b"belongs to gpt2" in done.stderr

@@ -57,7 +57,7 @@ def test_a_trained_tagger_gives_a_line_for_a_line(adapter, decoding):
 
 def test_an_option_of_another_tagger_is_refused():
     done = harness("tag", "--tagger", "rules", "--decoding", "slots", stdin=b"x\n")
-    assert done.returncode == 2 and b"--decoding belong" in done.stderr
+    assert done.returncode == 2 and b"--decoding belongs to gpt2" in done.stderr
     done = harness("tag", "--tagger", "lm_slots", "--adapter", "x", stdin=b"x\n")
     assert done.returncode == 2 and b"Traceback" not in done.stderr
 

@@ -16,7 +16,13 @@ from harness.report.benchmark_tables import (
     published,
     select,
 )
-from harness.report.tagger_claims import agreement_words, judge_placement, judge_speed, judge_standard_training
+from harness.report.tagger_claims import (
+    agreement_words,
+    judge_placement,
+    judge_speed,
+    judge_standard_training,
+    speed_words,
+)
 from harness.tagged import TaggedText
 
 NAMES = ("accuracy_2way", "accuracy_3way", "emph_f1", "emph_f1_argmax", "pause_f1")
@@ -148,6 +154,10 @@ def test_g3_names_what_is_slow():
     verdict = judge_speed(DECODINGS, ROWS, "a machine")
     assert verdict.verdict == "reproduced, but" and "generate" in verdict.reading
     assert judge_speed(DECODINGS[:1], ROWS, "a machine").verdict == "reproduced"
+
+
+def test_speed_in_words():
+    assert "50.0 times at batch 1 and 20.0 times at batch 32" in speed_words(DECODINGS)
 
 
 def test_agreement_in_words():
