@@ -25,7 +25,7 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:
         left.annotate(
             label, (epochs[-1], history[-1][key]), xytext=(4, 0), textcoords="offset points", color=colour(name)
         )
-    left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats per slot)")
+    left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats, all questions and tokens)")
     right.plot(epochs, [row["dev_f1"] for row in history], marker="o", markersize=3, color=colour("gpt2"))
     right.set(title="Placement on the dev set, threshold 0", xlabel="epoch", ylabel="micro F1", ylim=(0, None))
     for axis in (left, right):
