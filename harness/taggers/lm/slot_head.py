@@ -1,7 +1,7 @@
 """The strong tagger: LoRA on a language model that sees the whole text, and a small head over the states at each slot.
 
 It gives up writing. The causal mask is taken away, so one pass over one copy of the text sees both sides of each slot, and the head
-reads the word before the slot, the word behind it and the beginning of the next. FACTS about it are in chapter 07.
+reads the word before the slot, the word behind it and the beginning of the next. Chapter 07 measures it.
 """
 
 from __future__ import annotations
