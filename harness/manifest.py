@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from harness.paths import ROOT
 from harness.records import digest
 
 PACKAGES = (
     "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
-    "praat-parselmouth", "boson_multimodal",
+    "praat-parselmouth", "piper-tts", "hibari-tts", "boson_multimodal",
 )  # fmt: skip
 
 
@@ -45,6 +48,31 @@ def code_digest() -> str:
     sources = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in _ABOVE]
     parts = (part for path in sources for part in (str(path.relative_to(package)), path.read_text(encoding="utf-8")))
     return digest(*parts)
+
+
+def python_files(names: Iterable[str]) -> list[Path]:
+    """The package's modules of these names, sorted: "stats.py" for one, "prosody" for all in a folder."""
+    package = ROOT / "harness"
+    return sorted(
+        path
+        for name in names
+        for path in ([package / name] if name.endswith(".py") else (package / name).rglob("*.py"))
+    )
+
+
+def bare_sources(files: Iterable[Path]) -> list[str]:
+    """Path and syntax tree of each file, without comments and docstrings: what can change a measurement."""
+    return [f"{path.relative_to(ROOT)} {_bare(path.read_text(encoding='utf-8'))}" for path in files]
+
+
+def _bare(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree)
 
 
 def machine() -> str:

@@ -176,10 +176,79 @@ class Outcome(Record):
     unit: str = ""
     threshold: float | None = None
     reason: str = ""
+    paired: bool = True
 
     @property
     def key(self) -> tuple[str, ...]:
         return (self.engine, self.tagger, self.sentence, self.arm.value, f"{self.slot:04d}", self.tag.value)
+
+
+class NullSample(Record):
+    """How far plain clips of one sentence differ from each other in one cue: each minus the mean of the others."""
+
+    SCHEMA: ClassVar[str] = "harness.null/1"
+
+    schema_: Literal["harness.null/1"] = Field("harness.null/1", alias="schema")
+    engine: str
+    sentence: str
+    cue: str
+    values: list[float]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.sentence, self.cue)
+
+
+class Contrast(Record):
+    """One tag on each of K places of a sentence in turn: the cue's value at each place (columns) of each rendering (rows)."""
+
+    SCHEMA: ClassVar[str] = "harness.contrast/1"
+
+    schema_: Literal["harness.contrast/1"] = Field("harness.contrast/1", alias="schema")
+    engine: str
+    sentence: str
+    group: str
+    tag: Tag
+    slots: list[int]
+    values: list[list[float | None]]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.sentence, self.tag.value)
+
+
+class CrossTalk(Record):
+    """What every cue did at the place of one tag: tagged minus plain, None where it could not be measured."""
+
+    SCHEMA: ClassVar[str] = "harness.crosstalk/1"
+
+    schema_: Literal["harness.crosstalk/1"] = Field("harness.crosstalk/1", alias="schema")
+    engine: str
+    sentence: str
+    tag: Tag
+    values: dict[str, float | None]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.sentence, self.tag.value)
+
+
+class Dose(Record):
+    """One plain clip, edited by a known amount, and the difference that the detector measured."""
+
+    SCHEMA: ClassVar[str] = "harness.dose/1"
+
+    schema_: Literal["harness.dose/1"] = Field("harness.dose/1", alias="schema")
+    engine: str
+    sentence: str
+    edit: str
+    dose: float
+    tag: Tag
+    value: float | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.sentence, self.edit, self.tag.value, f"{self.dose:+09.4f}")
 
 
 class RunManifest(Record):

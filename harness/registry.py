@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from harness.errors import HarnessError
@@ -77,12 +78,12 @@ class Registry(Generic[T]):
         return sorted({*self.builtin, *self.registered, *outside})
 
     def find(self, name: str) -> Callable[..., T]:
-        """The class registered as `name`.
+        """The class registered as `name`, or the one that a name of the form "package.module:Attribute" points to.
 
         Raises
         ------
         HarnessError
-            If there is none, or a package it needs is not installed.
+            If there is none, or a package it needs is not installed, or its module fails.
         """
         if name not in self.registered:
             try:
@@ -93,9 +94,27 @@ class Registry(Generic[T]):
                     self.registered[name] = point.load()
             except ImportError as error:
                 raise HarnessError(f"the {self.kind} {name!r} needs the package {error.name!r}") from error
+        if name not in self.registered and ":" in name:
+            return self._import(name)
         if name not in self.registered:
             raise HarnessError(f"no {self.kind} is called {name!r}", remedy=f"choose one of: {', '.join(self.names())}")
         return self.registered[name]
+
+    def _import(self, name: str) -> Callable[..., T]:
+        """An implementation of one's own: the attribute of a module on Python's path."""
+        module, _, attribute = name.partition(":")
+        try:
+            found = attrgetter(attribute)(import_module(module))
+        except HarnessError:
+            raise
+        except Exception as error:  # the module may raise anything
+            raise HarnessError(f"the {self.kind} {name!r} cannot be imported: {type(error).__name__}: {error}",
+                               remedy='write "package.module:Attribute", and put the folder that holds the package '
+                                      "on PYTHONPATH") from error  # fmt: skip
+        if not callable(found):
+            raise HarnessError(f"the {self.kind} {name!r} is {found!r}, which cannot be called",
+                               remedy="name a class or a function that makes one") from None  # fmt: skip
+        return found
 
     def make(self, name: str, **options: Any) -> T:
         """Build the implementation called `name` with `options`.

@@ -6,7 +6,6 @@ an interrupted run goes on where it was, and a change of code makes exactly a ne
 
 from __future__ import annotations
 
-import ast
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,8 @@ from harness.benchmark.helsinki import threads
 from harness.benchmark.units import KINDS, measure
 from harness.datasets import sha256
 from harness.errors import HarnessError, NotAvailable
-from harness.paths import BUILD, DATA, ROOT
+from harness.manifest import bare_sources, python_files
+from harness.paths import BUILD, DATA
 from harness.records import digest
 from harness.store import read_json, write_json
 from harness.taggers.lm.base_model import has_smollm2
@@ -221,25 +221,11 @@ def provenance(code: str) -> dict:
 
 def code_digest() -> str:
     """Digest of the code and the embedded data that figures depend on; comments and docstrings do not count."""
-    files = sorted(
-        path
-        for name in _CODE
-        for path in ([ROOT / "harness" / name] if name.endswith(".py") else (ROOT / "harness" / name).rglob("*.py"))
-        if path != Path(__file__)  # which measurements there are does not change any of them
-    )
-    parts = [f"{path.relative_to(ROOT)} {_bare(path.read_text(encoding='utf-8'))}" for path in files]
+    files = [
+        path for path in python_files(_CODE) if path != Path(__file__)
+    ]  # which measurements there are changes none
     data = [*sorted((DATA / "examples").glob("*.jsonl")), DATA / "models" / "gpt2-mini" / "model.safetensors"]
-    return digest(*parts, *(sha256(path) for path in data), length=16)
-
-
-def _bare(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+    return digest(*bare_sources(files), *(sha256(path) for path in data), length=16)
 
 
 def _cv(data: str, tagger: str, base_model: str, grouped: bool) -> dict[str, Any]:

@@ -11,7 +11,19 @@ from typing import NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import benchmarks, chapters, data, doctor, higgs, higgs_training, runs, scoring, speech, taggers
+from harness.cli import (
+    benchmarks,
+    chapters,
+    data,
+    doctor,
+    higgs,
+    higgs_training,
+    listening,
+    runs,
+    scoring,
+    speech,
+    taggers,
+)
 from harness.errors import HarnessError
 
 INTERRUPTED = 130
@@ -30,9 +42,11 @@ app.command("tag")(taggers.tag)
 app.add_typer(taggers.train_app, name="train")
 app.command("say")(speech.say)
 app.command("align")(speech.align)
-app.add_typer(scoring.app, name="score")
 app.add_typer(benchmarks.app, name="benchmark")
 app.command("run")(runs.run)
+app.command("listen")(listening.listen)
+scoring.app.command("listening")(listening.score_listening)
+app.add_typer(scoring.app, name="score")
 higgs.app.command("tiny")(higgs_training.tiny)
 higgs.app.command("convert")(higgs_training.convert)
 higgs.app.command("train")(higgs_training.train)

@@ -18,32 +18,57 @@ def run(
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder; _build/results/NAME by default.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 for one a core.")] = -1,
+    backend: Annotated[str, typer.Option(help="loky: processes of this machine. dask: a cluster.")] = "loky",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a dask scheduler, such as tcp://127.0.0.1:8786; none: one is started."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of the file's engines: a name of `harness doctor`, or your own package.module:Class."
+        ),
+    ] = None,
+    voice: Annotated[str | None, typer.Option(help="Its voice.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of it, KEY=VALUE in YAML; may be repeated.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many sentences.")] = None,
+    result: Annotated[
+        Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Empty the folder if it holds something else.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Tag, speak and score: every tagger by every engine on every sentence.
 
-    A run that was stopped goes on where it was: give the same command again.
+    A run that was stopped goes on where it was: give the same command again. An engine of your own:
+    `harness run data/experiments/engine.yaml --engine mypackage.voice:MyEngine --option speed=1.1`.
     """
-    from harness.experiment import load_experiment
+    from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
+    from harness.experiment.published import publish
     from harness.paths import RESULTS, relative
 
-    spec = load_experiment(experiment)
+    spec = changed(load_experiment(experiment), engine=engine, voice=voice, options=option or [], limit=limit)
     folder = out or RESULTS / spec.name
     try:
         with progress_bar("Sentences") as update:
-            summary = run_experiment(spec, folder, jobs=jobs, progress=update, replace=replace)
+            summary = run_experiment(
+                spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=update, replace=replace
+            )
     except HarnessError as error:
         raise error if error.path else error.at(experiment) from error
+    if result and not summary["failed_units"]:
+        publish(folder, result)
     if as_json:
         print_json(summary)
     else:
-        for name, engine in summary["engines"].items():
+        for name, found in summary["engines"].items():
             rows = [
                 [tag, str(row["n"]), str(row["hit"]), interval(row["hit_rate"], row["low"], row["high"]),
                  interval(row["false_positive"], row["fp_low"], row["fp_high"]), str(row["unmeasurable"]), str(row["not_expressible"])]
-                for tag, row in engine["per_tag"].items()
+                for tag, row in found["per_tag"].items()
             ]  # fmt: skip
             columns = ["tag", "n", "hit", "hit rate", "placebo rate", "unmeas.", "not expr."]
             print_table(f"{name}: tags in the audio", columns, rows)

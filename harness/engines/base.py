@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from harness.audio import Audio
+from harness.errors import HarnessError
 from harness.records import WordTime
 from harness.registry import Registry, Requirements
 from harness.tagged import TaggedText
@@ -63,10 +64,29 @@ class SpeechEngine(Protocol):
         ...
 
 
+def check_request(request: SpeechRequest, engine: SpeechEngine) -> None:
+    """Refuse a request that an engine with one voice cannot speak.
+
+    Raises
+    ------
+    HarnessError
+        If the text has no words, or the voice is not the engine's.
+    """
+    if not request.text.words:
+        raise HarnessError("there is nothing to say: the text has no words", remedy="give at least one word")
+    if request.voice not in (None, engine.default_voice):
+        raise HarnessError(f"this {engine.name} speaks with {engine.default_voice!r}, not {request.voice!r}",
+                           remedy=f"make another engine: options {{voice: {request.voice}}}")  # fmt: skip
+
+
 ENGINES: Registry[SpeechEngine] = Registry(
     kind="engine",
     entry_points="harness.engines",
-    builtin={"espeak": "harness.engines.espeak:EspeakEngine"},
+    builtin={
+        "espeak": "harness.engines.espeak:EspeakEngine",
+        "hibari": "harness.engines.hibari:HibariEngine",
+        "piper": "harness.engines.piper:PiperEngine",
+    },
 )
 register_engine = ENGINES.register
 make_engine = ENGINES.make

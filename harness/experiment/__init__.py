@@ -1,6 +1,6 @@
 """Experiments: tag, speak, score; parallel, resumable, repeatable."""
 
 from harness.experiment.runner import run
-from harness.experiment.spec import Experiment, load_experiment, validate
+from harness.experiment.spec import Experiment, changed, load_experiment, validate
 
-__all__ = ["Experiment", "load_experiment", "run", "validate"]
+__all__ = ["Experiment", "changed", "load_experiment", "run", "validate"]

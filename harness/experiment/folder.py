@@ -8,13 +8,18 @@ from typing import Any
 from harness.errors import DataError
 from harness.experiment.spec import Experiment, data_checksums
 from harness.manifest import code_digest
+from harness.records import Clip, Contrast, CrossTalk, Dose, NullSample, Outcome, Record
 from harness.store import read_json, write_json
 
 IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"
-PREDICTIONS, CLIPS, OUTCOMES, UNITS = "predictions.jsonl", "clips.jsonl", "outcomes.jsonl", "units.jsonl"
+PREDICTIONS, UNITS = "predictions.jsonl", "units.jsonl"
 AUDIO = "clips"
+# What units give: each name is a field of `UnitResult` and a file NAME.jsonl.
+RECORDS: dict[str, type[Record]] = {
+    "clips": Clip, "outcomes": Outcome, "nulls": NullSample, "contrasts": Contrast, "crosstalk": CrossTalk, "doses": Dose,
+}  # fmt: skip
 # In the order in which a folder is emptied: without a manifest it is unfinished, and its owner is known to the last.
-_OURS = (MANIFEST, SUMMARY, UNITS, OUTCOMES, CLIPS, PREDICTIONS, IDENTITY)
+_OURS = (MANIFEST, SUMMARY, UNITS, *(f"{name}.jsonl" for name in RECORDS), PREDICTIONS, IDENTITY)
 START_OVER = "choose another --out, or add --replace to start over"
 
 

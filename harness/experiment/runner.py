@@ -1,7 +1,8 @@
 """Experiments: tag, speak, score; parallel, resumable, repeatable.
 
 An experiment is a YAML file (`Experiment` lists its fields). Its run folder holds ``predictions.jsonl``, ``clips.jsonl``,
-``clips/*.wav``, ``outcomes.jsonl`` and ``summary.json``; ``manifest.json`` is written last, so a folder that has one is
+``clips/*.wav``, ``outcomes.jsonl`` and ``summary.json``, and, where the experiment asks for them, ``nulls.jsonl``,
+``contrasts.jsonl``, ``crosstalk.jsonl`` and ``doses.jsonl``. ``manifest.json`` is written last, so a folder that has one is
 complete. A run may be killed at any moment: starting it again does what is left, and the finished files have the same bytes.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,21 +22,24 @@ from harness.engines import make_engine
 from harness.errors import DataError
 from harness.experiment.folder import (
     AUDIO,
-    CLIPS,
     MANIFEST,
-    OUTCOMES,
     PREDICTIONS,
+    RECORDS,
     START_OVER,
     SUMMARY,
     UNITS,
     claim,
     prepare,
 )
-from harness.experiment.spec import GOLD, Experiment, data_checksums, load_sentences
+from harness.experiment.parallel import in_parallel
+from harness.experiment.results import Results
+from harness.experiment.sentences import Item
+from harness.experiment.spec import GOLD, Experiment, data_checksums
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
 from harness.manifest import git_state, machine, package_versions
-from harness.records import Clip, Outcome, Prediction, Record, RunManifest, TextRecord
+from harness.prosody.null import Thresholds, fit, judge_again
+from harness.records import Prediction, Record, RunManifest
 from harness.store import Store, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
@@ -59,6 +63,8 @@ def run(
     folder: str | Path,
     *,
     jobs: int = -1,
+    backend: str = "loky",
+    scheduler: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     replace: bool = False,
 ) -> dict[str, Any]:
@@ -69,10 +75,10 @@ def run(
     experiment : Experiment
     folder : path-like
         The run folder. If it holds a complete run of the same experiment, nothing is done.
-    jobs : int
-        Worker processes; -1 for one a core.
+    jobs, backend, scheduler
+        See `harness.experiment.parallel.in_parallel`.
     progress : callable, optional
-        Called with units done and units in all.
+        Called with units done and units in all. A unit is one sentence by one engine.
     replace : bool
         Whether a folder that holds something else is emptied and used, instead of refused.
 
@@ -82,51 +88,49 @@ def run(
         If the folder holds another experiment, or the same on other data or by other code, or if another run is
         writing into it.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     if jobs < -1 or jobs == 0:
         raise DataError(
             f"{jobs} worker processes are not possible", remedy="--jobs takes 1 or more, or -1 for one a core"
         )
     prepare(folder)
+    parallel = {"jobs": jobs, "backend": backend, "scheduler": scheduler}
     try:
         with FileLock(folder / ".lock", timeout=0):
-            return _run_locked(experiment, folder, jobs, progress or (lambda done, total: None), replace)
+            return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace)
     except Timeout as error:
         raise DataError("another run is writing into this folder", path=folder,
                         remedy="wait for it, or choose another --out") from error  # fmt: skip
 
 
-def _run_locked(experiment, folder: Path, jobs: int, progress, replace: bool) -> dict[str, Any]:
+def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
     claim(experiment, folder, replace)
     if (folder / MANIFEST).exists() and (folder / SUMMARY).exists() and not (folder / UNITS).exists():
         return read_json(folder / SUMMARY)
     (folder / MANIFEST).unlink(missing_ok=True)
     begun = time.monotonic()
-    sentences = load_sentences(experiment)
+    items = experiment.items()
     _check_voices(experiment)
     try:
-        predictions = _predict(experiment, sentences, Store(folder / PREDICTIONS, Prediction))
-        clips, outcomes, done = (
-            Store(folder / CLIPS, Clip),
-            Store(folder / OUTCOMES, Outcome),
-            Store(folder / UNITS, UnitDone),
-        )
+        predictions = _predict(experiment, items, Store(folder / PREDICTIONS, Prediction))
+        stores: dict[str, Store] = {name: Store(folder / f"{name}.jsonl", model) for name, model in RECORDS.items()}
+        done = Store(folder / UNITS, UnitDone)
     except DataError as error:
         raise DataError(error.message, path=error.path, line=error.line, remedy=START_OVER) from error
-    units = [
-        Unit(engine, record.id, tuple((t.title, predictions[t.title, record.id]) for t in experiment.taggers), experiment,
-             folder / AUDIO)
-        for engine in experiment.engines for record in sentences
-    ]  # fmt: skip
-    failed = _work(units, clips, outcomes, done, jobs, progress)
-    gold = {record.id: record.tagged for record in sentences}
-    summary = summarise(experiment.name, gold, predictions, outcomes.records())
+    group_of = {item.id: item.group for item in items}
+    units = list(_units(experiment, items, predictions, folder / AUDIO))
+    failed = _work(units, group_of, stores, done, parallel, progress)
+    thresholds = _judge(experiment, stores, group_of)
+    results = Results(
+        experiment, items, predictions, thresholds, {name: store.records() for name, store in stores.items()}
+    )
+    summary = summarise(results)
     summary["failed_units"] = len(failed)
     summary["failures"] = dict(Counter(result.reason for result in failed))
     write_json(folder / SUMMARY, summary)
-    _write_manifest(
-        experiment, folder, len(sentences), len(clips), len(outcomes), len(failed), time.monotonic() - begun
-    )
+    counts = {"sentences": len(set(group_of.values())), **{name: len(store) for name, store in stores.items()},
+              "failed": len(failed), "seconds": round(time.monotonic() - begun)}  # fmt: skip
+    _write_manifest(experiment, folder, counts)
     if failed:
         done.finish()
     else:
@@ -134,33 +138,68 @@ def _run_locked(experiment, folder: Path, jobs: int, progress, replace: bool) ->
     return summary
 
 
+def _units(experiment: Experiment, items: Sequence[Item], predictions: Mapping, clips: Path):
+    """Every sentence by every engine."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    for engine in experiment.engines:
+        for number, (group, members) in enumerate(list(groups.items())[: engine.limit]):
+            texts = tuple(
+                (t.title, item, predictions[t.title, item.id]) for item in members for t in experiment.taggers
+            )
+            yield Unit(engine, group, texts, experiment, clips, engine.dose and number < experiment.dose_sentences)
+
+
 def _work(
-    units: Sequence[Unit], clips: Store[Clip], outcomes: Store[Outcome], done: Store[UnitDone], jobs: int, progress
-):
+    units: Sequence[Unit],
+    group_of: Mapping[str, str],
+    stores: Mapping[str, Store],
+    done: Store[UnitDone],
+    parallel,
+    progress,
+) -> list[UnitResult]:
     """Do the units that are left, store what they give, and return the results of those that failed.
 
-    A unit is marked as done after its outcomes are on disk, so a kill costs at most the units in work. Failed units
+    A unit is marked as done after its records are on disk, so a kill costs at most the units in work. Failed units
     are counted in this run's figures, but not marked: the next call tries them again.
     """
-    for store in (clips, outcomes):  # leftovers of units that were interrupted, or that failed last time
-        store.keep(lambda record: (record.engine, record.sentence) in done)
+    for store in stores.values():  # leftovers of units that were interrupted, or that failed last time
+        store.keep(lambda record: (record.engine, group_of.get(record.sentence, record.sentence)) in done)
     left = [unit for unit in units if (unit.engine.title, unit.sentence) not in done]
     failed: list[UnitResult] = []
-    progress(len(units) - len(left), len(units))
-    for count, result in enumerate(_in_parallel(left, jobs), start=len(units) - len(left) + 1):
+    before = len(units) - len(left)
+    progress(before, len(units))
+    for count, result in enumerate(in_parallel(run_unit, left, **parallel), start=before + 1):
         if result.failed:
             failed.append(result)
         else:
-            clips.add(result.clips)
-            outcomes.add(result.outcomes)
+            for name, store in stores.items():
+                store.add(getattr(result, name))
             done.add([UnitDone(engine=result.unit.engine.title, sentence=result.unit.sentence)])
         progress(count, len(units))
     for result in failed:
-        clips.add(result.clips)
-        outcomes.add(result.outcomes)
-    clips.finish()
-    outcomes.finish()
+        for name, store in stores.items():
+            store.add(getattr(result, name))
+    for name, store in stores.items():
+        if name != "outcomes":
+            store.finish()
     return failed
+
+
+def _judge(experiment: Experiment, stores: Mapping[str, Store], group_of: Mapping[str, str]) -> dict[str, Thresholds]:
+    """Thresholds of every engine from its own null; the stored outcomes are judged by them."""
+    nulls, outcomes = stores["nulls"].records(), stores["outcomes"].records()
+    thresholds = {}
+    judged = []
+    for spec in experiment.engines:
+        thresholds[spec.title] = fit([sample for sample in nulls if sample.engine == spec.title])
+        mine = [outcome for outcome in outcomes if outcome.engine == spec.title]
+        judged += judge_again(mine, thresholds[spec.title], lambda name: group_of.get(name, name))
+    stores["outcomes"].keep(lambda record: False)
+    stores["outcomes"].add(judged)
+    stores["outcomes"].finish()
+    return thresholds
 
 
 def _check_voices(experiment: Experiment) -> None:
@@ -175,44 +214,30 @@ def _check_voices(experiment: Experiment) -> None:
 
 
 def _predict(
-    experiment, sentences: Sequence[TextRecord], store: Store[Prediction]
+    experiment: Experiment, items: Sequence[Item], store: Store[Prediction]
 ) -> dict[tuple[str, str], TaggedText]:
-    """Tag all sentences by all taggers; a tagger whose predictions are stored is not asked again."""
-    plain = [record.tagged.stripped() for record in sentences]
+    """Tag all texts by all taggers; a tagger whose predictions are stored is not asked again."""
+    plain = [item.text.stripped() for item in items]
     for spec in experiment.taggers:
-        if all((spec.title, record.id) in store for record in sentences):
+        if all((spec.title, item.id) in store for item in items):
             continue
         is_gold = spec.name == GOLD
-        tagged = [r.tagged for r in sentences] if is_gold else make_tagger(spec.name, **spec.options).tag(plain)
+        tagged = [item.text for item in items] if is_gold else make_tagger(spec.name, **spec.options).tag(plain)
         store.add(
-            Prediction(tagger=spec.title, id=record.id, text=text.format())
-            for record, text in zip(sentences, tagged, strict=True)
+            Prediction(tagger=spec.title, id=item.id, text=text.format())
+            for item, text in zip(items, tagged, strict=True)
         )
     store.finish()
     return {(record.tagger, record.id): record.tagged for record in store.records()}
 
 
-def _in_parallel(units: Sequence[Unit], jobs: int) -> Iterator[UnitResult]:
-    """Results as they come; worker processes by joblib, or this process for one job."""
-    if jobs == 1 or len(units) < 2:
-        return map(run_unit, units)
-    from joblib import Parallel, cpu_count, delayed
-
-    workers = min(cpu_count() if jobs == -1 else jobs, len(units))
-    return Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")(
-        delayed(run_unit)(u) for u in units
-    )
-
-
-def _write_manifest(
-    experiment, folder: Path, sentences: int, clips: int, outcomes: int, failed: int, seconds: float
-) -> None:
+def _write_manifest(experiment: Experiment, folder: Path, counts: dict[str, int]) -> None:
     revision, dirty = git_state()
     engines = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=experiment.model_dump(mode="json", by_alias=True), packages=package_versions(), git_revision=revision,
         git_dirty=dirty, data=data_checksums(experiment), seeds=[experiment.seed], revisions=engines, machine=machine(),
-        counts={"sentences": sentences, "clips": clips, "outcomes": outcomes, "failed": failed, "seconds": round(seconds)},
+        counts=counts,
     )  # fmt: skip
     write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))

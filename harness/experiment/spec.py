@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.datasets import examples_file, sha256
+from harness.datasets import sha256
 from harness.errors import DataError
-from harness.paths import ROOT, is_file, relative
-from harness.records import TextRecord
-from harness.store import read_jsonl
+from harness.experiment.sentences import SETS, Item, load_items, sentences_file
+from harness.paths import relative
+from harness.tagged import TAGS, Tag
 
 GOLD = "gold"  # the tagger that copies the reference
 
 
 class EngineSpec(BaseModel):
-    """One engine of an experiment; `options` go to the engine, `label` names it in the results."""
+    """One engine of an experiment; `options` go to the engine, `label` names it in the results.
+
+    `role` says what a control run expects of it: "positive" obeys tags, "negative" is not told them (and scored as if it were),
+    "leak" reads them aloud. `limit` lets it speak fewer sentences; `dose` adds known edits of its plain clips.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,6 +32,9 @@ class EngineSpec(BaseModel):
     voice: str | None = None
     label: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
+    role: Literal["", "positive", "negative", "leak"] = ""
+    limit: int | None = Field(default=None, ge=1)
+    dose: bool = False
 
     @property
     def title(self) -> str:
@@ -49,7 +58,24 @@ class TaggerSpec(BaseModel):
 
 
 class Experiment(BaseModel):
-    """What to run. Fields not given have the defaults shown."""
+    """What to run. Fields not given have the defaults shown.
+
+    Parameters
+    ----------
+    sentences : str
+        ``quick`` or ``standard`` (each sentence with each of `tags`), ``train``, ``heldout``, or a JSON Lines file.
+    limit : int
+        Sentences (lines) to use; all otherwise.
+    plain_repeats : int
+        K, the plain clips that a tagged one is compared with. An engine that does not repeat itself speaks one more, for
+        its null.
+    contrast : int
+        For how many sentences of each tag the tag is also put on the other places (sets only).
+    dose_sentences : int
+        For how many sentences the plain clips of engines with ``dose: true`` are edited by known amounts.
+    timeout : float
+        Seconds that an engine may take for one clip. ``null``: no limit, and the engine runs inside the worker process.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     SCHEMA: ClassVar[str] = "harness.experiment/1"
@@ -61,9 +87,17 @@ class Experiment(BaseModel):
     taggers: list[TaggerSpec] = Field(default_factory=lambda: [TaggerSpec(name=GOLD)], min_length=1)
     engines: list[EngineSpec] = Field(min_length=1)
     seed: int = 0
+    tags: list[Tag] = Field(default_factory=lambda: list(TAGS), min_length=1)
     plain_repeats: int = Field(default=3, ge=1)
+    contrast: int = Field(default=0, ge=0)
+    dose_sentences: int = Field(default=0, ge=0)
     placebo: bool = True
     check_leaks: bool = True
+    timeout: float | None = Field(default=120.0, gt=0)
+
+    def items(self) -> list[Item]:
+        """The texts, in the order of their file."""
+        return load_items(self.sentences, limit=self.limit, tags=self.tags, contrast=self.contrast)
 
 
 def load_experiment(path: str | Path) -> Experiment:
@@ -101,6 +135,9 @@ def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experime
         field = ".".join(map(str, problem["loc"])) or "experiment"
         raise DataError(f"field {field!r}: {problem['msg']}", path=path,
                         remedy=f"fields are: {', '.join(Experiment.model_fields)}".replace("schema_", "schema")) from error  # fmt: skip
+    if experiment.sentences in SETS and [spec.name for spec in experiment.taggers] != [GOLD]:
+        raise DataError(f"the set {experiment.sentences!r} holds one tag a clip, to test engines; taggers have nothing to do in it",
+                        path=path, remedy="leave `taggers` out, or use the sentences heldout")  # fmt: skip
     for kind, specs in (("tagger", experiment.taggers), ("engine", experiment.engines)):
         titles = [spec.title for spec in specs]  # type: ignore[attr-defined]
         if len(set(titles)) < len(titles):
@@ -110,26 +147,60 @@ def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experime
     return experiment
 
 
+def changed(
+    experiment: Experiment,
+    *,
+    engine: str | None = None,
+    voice: str | None = None,
+    options: Sequence[str] = (),
+    limit: int | None = None,
+) -> Experiment:
+    """The experiment with another engine, voice, options or number of sentences, as the command line gives them.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    engine : str, optional
+        Replaces all engines of the file.
+    voice : str, optional
+        Of that engine, or of the file's only one.
+    options : sequence of str
+        ``key=value``; the value is read as YAML.
+    limit : int, optional
+
+    Raises
+    ------
+    DataError
+        If an option is not of that form, or a voice or option is given and the file has several engines.
+    """  # fmt: skip
+    fields = experiment.model_dump(mode="json", by_alias=True)
+    if engine is not None:
+        fields["engines"] = [{"name": engine}]
+        fields["name"] += "-" + re.sub(r"[^\w.]+", "-", engine)  # a run folder of its own
+    if voice is not None or options:
+        if len(fields["engines"]) != 1:
+            raise DataError(f"the experiment has {len(fields['engines'])} engines; whose voice or option is meant?",
+                            remedy="choose one with --engine")  # fmt: skip
+        [only] = fields["engines"]
+        if voice is not None:
+            only["voice"] = voice
+        only["options"] = {**only.get("options", {}), **dict(map(_option, options))}
+    if limit is not None:
+        fields["limit"] = limit
+    return validate(fields)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise DataError(f"not an option: {text!r}", remedy="write KEY=VALUE")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise DataError(f"the value of {key!r} is not YAML: {value!r}", remedy="put quotes around it") from error
+
+
 def data_checksums(experiment: Experiment) -> dict[str, str]:
     """Checksum of the file that the sentences come from."""
-    path = sentences_file(experiment)
+    path = sentences_file(experiment.sentences)
     return {relative(path): sha256(path)}
-
-
-def sentences_file(experiment: Experiment) -> Path:
-    """The JSON Lines file of an experiment's sentences; a relative path is seen from the project's root."""
-    if experiment.sentences in ("train", "heldout"):
-        return examples_file(experiment.sentences)  # type: ignore[arg-type]
-    path = ROOT / experiment.sentences
-    if not is_file(path):
-        raise DataError("the experiment's sentences cannot be read: no such file", path=path,
-                        remedy="`sentences` is train, heldout, or a JSON Lines file")  # fmt: skip
-    return path
-
-
-def load_sentences(experiment: Experiment) -> list[TextRecord]:
-    """The sentences of an experiment: lines with ``id`` and ``text``."""
-    records = read_jsonl(sentences_file(experiment), TextRecord)
-    if not records:
-        raise DataError("there are no sentences to speak", path=sentences_file(experiment))
-    return records[: experiment.limit]

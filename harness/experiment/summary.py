@@ -7,53 +7,60 @@ from typing import Any
 
 import numpy as np
 
-from harness.experiment.spec import GOLD
+from harness.experiment.controls import control_block
+from harness.experiment.results import Results
+from harness.experiment.spec import GOLD, EngineSpec
 from harness.placement import score_placement
-from harness.prosody.summary import COUNTED, per_tag
+from harness.prosody.contrast import contrastive
+from harness.prosody.summary import COUNTED, null_rows, per_tag
 from harness.records import Arm, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import Tag, TaggedText
 
 
-def summarise(
-    name: str,
-    gold: Mapping[str, TaggedText],
-    predictions: Mapping[tuple[str, str], TaggedText],
-    outcomes: Sequence[Outcome],
-) -> dict[str, Any]:
+def summarise(results: Results) -> dict[str, Any]:
     """Build the summary of a run.
-
-    Parameters
-    ----------
-    name : str
-        Of the run.
-    gold : mapping of sentence id to TaggedText
-    predictions : mapping of (tagger, sentence id) to TaggedText
-    outcomes : sequence of Outcome
 
     Returns
     -------
     dict
         ``per_tag`` of an engine is measured on the reference tags if the run has them, else on those of its first
-        tagger; ``by_tagger`` has the same table for each tagger.
+        tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread. A run
+        whose engines have roles gets ``controls``, ``leak``, ``dose`` and ``confusion`` too.
     """
-    taggers = list(dict.fromkeys(tagger for tagger, _ in predictions))
+    experiment, predictions = results.experiment, results.predictions
+    gold = {item.id: item.text for item in results.items}
+    taggers = [spec.title for spec in experiment.taggers]
     main = GOLD if GOLD in taggers else taggers[0]
     engines: dict[str, Any] = {}
-    for engine in dict.fromkeys(o.engine for o in outcomes):
-        mine = {tagger: [o for o in outcomes if o.engine == engine and o.tagger == tagger] for tagger in taggers}
-        engines[engine] = {
+    for spec in experiment.engines:
+        outcomes = results.of("outcomes", spec.title)
+        mine = {tagger: [o for o in outcomes if o.tagger == tagger] for tagger in taggers}
+        thresholds = results.thresholds[spec.title]
+        spoken = {o.sentence for o in outcomes}
+        engines[spec.title] = {
             "per_tag": per_tag(mine[main]),
-            "contrastive": {},
-            "end_to_end": {t: end_to_end(gold, {i: predictions[t, i] for i in gold}, mine[t]) for t in taggers},
+            "null": null_rows(results.of("nulls", spec.title), thresholds),
+            "contrastive": contrastive(results.of("contrasts", spec.title)),
+            "end_to_end": {t: end_to_end(_kept(gold, spec, spoken), {i: predictions[t, i] for i in gold}, mine[t])
+                           for t in taggers},
             "by_tagger": {tagger: per_tag(rows) for tagger, rows in mine.items()},
-        }
+        }  # fmt: skip
     placement = {
         tagger: score_placement(list(gold.values()), [predictions[tagger, i] for i in gold]).as_json()
         for tagger in taggers
         if tagger != GOLD
     }
-    return {"run": name, "sentences": len(gold), "engines": engines, "taggers": placement}
+    summary = {"run": experiment.name, "sentences": len({item.group for item in results.items}), "texts": len(gold),
+               "engines": engines, "taggers": placement}  # fmt: skip
+    if any(spec.role for spec in experiment.engines):
+        summary |= control_block(results)
+    return summary
+
+
+def _kept(gold: Mapping[str, TaggedText], spec: EngineSpec, spoken: set[str]) -> dict[str, TaggedText]:
+    """The reference of the texts that an engine was given: all, unless it has a limit of its own."""
+    return {name: text for name, text in gold.items() if spec.limit is None or name in spoken}
 
 
 def end_to_end(

@@ -3,105 +3,216 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
+
+import numpy as np
 
 from harness.audio import Audio, read_audio, write_wav
 from harness.engines import SpeechEngine, SpeechRequest, make_engine
+from harness.engines.apart import EngineApart
 from harness.engines.dialects import DIALECTS
 from harness.errors import DataError, HarnessError
+from harness.experiment.doses import measure_doses
+from harness.experiment.sentences import Item
 from harness.experiment.spec import EngineSpec, Experiment
-from harness.prosody.scorer import TagScore, analyse, score_clip
-from harness.records import Arm, Clip, Outcome, Verdict, digest
-from harness.tagged import TaggedText
+from harness.prosody.contrast import measure_contrast
+from harness.prosody.features import ClipFeatures
+from harness.prosody.null import null_differences
+from harness.prosody.scorer import TagScore, analyse, analyse_tagged, cross_talk, score_clip
+from harness.records import Arm, Clip, Contrast, CrossTalk, NullSample, Outcome, Record, Verdict, digest
+from harness.tagged import PAUSES, Tag, TaggedText
+
+NEGATIVE = "negative"
+# Tagged clips never share a seed with plain ones: a voice that ignores tags would say the very same thing.
+TAGGED_SEEDS = 1000
 
 
 @dataclass(frozen=True)
 class Unit:
-    """The work of one process: one sentence by one engine, for all taggers."""
+    """The work of one process: one sentence by one engine, with all its tagged texts.
+
+    `texts` are (tagger, item, the tagger's text) of one group.
+    """
 
     engine: EngineSpec
     sentence: str
-    texts: tuple[tuple[str, TaggedText], ...]
+    texts: tuple[tuple[str, Item, TaggedText], ...]
     experiment: Experiment
     clips: Path
+    doses: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class UnitResult:
-    """What a unit gives back."""
+    """What a unit gives back, by the name of the file that it belongs to."""
 
     unit: Unit
-    clips: list[Clip]
-    outcomes: list[Outcome]
-    failed: bool
+    clips: list[Clip] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    nulls: list[Record] = field(default_factory=list)
+    contrasts: list[Record] = field(default_factory=list)
+    crosstalk: list[Record] = field(default_factory=list)
+    doses: list[Record] = field(default_factory=list)
+    failed: bool = False
     reason: str = ""
 
 
 def run_unit(unit: Unit) -> UnitResult:
-    """Speak and score one sentence for all taggers. A failure is counted, and does not stop the run."""
-    text = unit.texts[0][1].stripped()
-    clips: list[Clip] = []
-    outcomes: list[Outcome] = []
+    """Speak and score one sentence. A failure is counted, and does not stop the run."""
+    result = UnitResult(unit)
     try:
-        engine = _engine(unit.engine.model_dump_json())
-        repeats = 1 if engine.deterministic else unit.experiment.plain_repeats
-        spoken = [_speak(unit, engine, "", text, Arm.PLAIN, unit.experiment.seed + k) for k in range(repeats)]
-        clips += [clip for clip, _ in spoken]
-        plain = [analyse(audio, text) for _, audio in spoken]
-        for tagger, tagged in unit.texts:
-            if not tagged.tags:
-                continue
-            lost = DIALECTS[engine.dialect].lost(tagged)
-            clip, audio = _speak(unit, engine, tagger, tagged, Arm.TAGGED, unit.experiment.seed)
-            clips.append(clip)
-            scores = score_clip(tagged, audio, plain, check_leaks=unit.experiment.check_leaks,
-                                placebo=unit.experiment.placebo, lost=lost)  # fmt: skip
-            outcomes += [_outcome(unit, tagger, score) for score in scores]
+        _Work(unit, result).all()
     except HarnessError as error:
-        known = {outcome.tagger for outcome in outcomes}
-        outcomes += [
-            _outcome(unit, tagger, TagScore(slot, tag, Arm.TAGGED, Verdict.UNMEASURABLE, reason=f"engine failed: {error.message}"))
-            for tagger, tagged in unit.texts if tagger not in known for slot, tag in dict.fromkeys(tagged.tags)
-        ]  # fmt: skip
-        return UnitResult(unit, clips, outcomes, failed=True, reason=error.message)
-    return UnitResult(unit, clips, outcomes, failed=False)
+        known = {(outcome.tagger, outcome.sentence) for outcome in result.outcomes}
+        reason = f"engine failed: {error.message}"
+        result.outcomes += [
+            _outcome(unit, tagger, item.id, TagScore(slot, tag, Arm.TAGGED, Verdict.UNMEASURABLE, reason=reason))
+            for tagger, item, text in unit.texts
+            if (tagger, item.id) not in known
+            for slot, tag in dict.fromkeys(text.tags)
+        ]
+        result.failed, result.reason = True, error.message
+    return result
 
 
 @cache
-def _engine(spec: str) -> SpeechEngine:
-    """One engine a process; the key is JSON because options may hold lists."""
+def engine_of(spec: str, timeout: float | None) -> SpeechEngine:
+    """One engine a process; the key is JSON because options may hold lists. With a time limit, it runs in its own child."""
     parsed = EngineSpec.model_validate_json(spec)
-    return make_engine(parsed.name, **parsed.options)
+    if timeout is None:
+        return make_engine(parsed.name, **parsed.options)
+    return EngineApart(parsed.name, parsed.options, timeout=timeout)
 
 
-def _speak(unit: Unit, engine: SpeechEngine, tagger: str, text: TaggedText, arm: Arm, seed: int) -> tuple[Clip, Audio]:
-    """Render a clip, or take it from the folder if it is already there; what is scored is always what was written."""
-    voice = unit.engine.voice or engine.default_voice
-    clip_id = digest(
-        engine.name, engine.revision, sorted(unit.engine.options.items()), voice, engine.dialect, seed, text.format()
-    )
-    path = unit.clips / f"{clip_id}.wav"
-    try:
-        audio = read_audio(path)
-    except DataError:  # not there yet, or damaged
-        path.unlink(missing_ok=True)
-        speech = engine.speak(SpeechRequest(text, voice, seed))
+class _Work:
+    """The steps of one unit."""
+
+    def __init__(self, unit: Unit, result: UnitResult) -> None:
+        self.unit, self.result, self.experiment = unit, result, unit.experiment
+        self.engine = engine_of(unit.engine.model_dump_json(), unit.experiment.timeout)
+        self.text = unit.texts[0][1].text.stripped()
+        self.spoken: dict[tuple[str, int], Audio] = {}
+        self.measured: dict[tuple[str, int], ClipFeatures | str] = {}
+
+    def all(self) -> None:
+        """Plain clips and their spread, then every tagged text, then doses."""
+        seeds = range(1 if self.engine.deterministic else self.experiment.plain_repeats + 1)
+        plain = [self.analyse("", self.unit.sentence, self.text, Arm.PLAIN, seed) for seed in seeds]
+        if not self.engine.deterministic:
+            self.result.nulls += [
+                NullSample(engine=self.title, sentence=self.unit.sentence, cue=cue.value, values=values)
+                for cue, values in null_differences(self.text, plain).items()
+            ]
+        plain = plain[: self.experiment.plain_repeats]
+        for tagger, item, text in self.unit.texts:
+            if text.tags:
+                self.score(tagger, item, text, plain)
+        if self.unit.doses:
+            self.dose(plain)
+
+    def score(self, tagger: str, item: Item, text: TaggedText, plain: Sequence[ClipFeatures | str]) -> None:
+        """One tagged text: its clip, its outcomes, and what else is asked of it."""
+        lost = [] if self.unit.engine.role == NEGATIVE else DIALECTS[self.engine.dialect].lost(text)
+        asked = [place for place in dict.fromkeys(text.tags) if place not in lost]
+        seed = TAGGED_SEEDS + item.place
+        audio = self.speak(tagger, item.id, text, Arm.TAGGED, seed)
+        if self.experiment.check_leaks and asked:
+            features, leaked = analyse_tagged(audio, text, asked)
+        else:
+            features, leaked = analyse(audio, text), set()
+        scores = score_clip(text, features, plain, placebo=self.experiment.placebo, lost=lost, leaked=leaked)
+        self.result.outcomes += [_outcome(self.unit, tagger, item.id, score) for score in scores]
+        if len(asked) == 1 and self.experiment.contrast and not leaked:
+            [(slot, tag)] = asked
+            values = cross_talk(text, tag, slot, features, plain)
+            self.result.crosstalk.append(CrossTalk(engine=self.title, sentence=item.id, tag=tag, values=values))
+        if item.slots and asked:
+            self.contrast(tagger, item, text.tags[0][1], features)
+
+    def contrast(self, tagger: str, item: Item, tag: Tag, own: ClipFeatures | str) -> None:
+        """The tag on each of the item's places in turn."""
+        renderings = []
+        for place, slot in enumerate(item.slots):
+            if place == item.place:
+                renderings.append(own)
+                continue
+            moved = TaggedText(self.text.words, [(slot, tag)])
+            renderings.append(self.analyse(tagger, item.id, moved, Arm.CONTRAST, TAGGED_SEEDS + place))
+        values = measure_contrast(tag, self.text, item.slots, renderings)
+        self.result.contrasts.append(
+            Contrast(
+                engine=self.title, sentence=item.id, group=item.group, tag=tag, slots=list(item.slots), values=values
+            )
+        )
+
+    def dose(self, plain: Sequence[ClipFeatures | str]) -> None:
+        """Known edits of a plain clip that is not among those it is compared with (unless the engine repeats itself)."""
+        audio = self.speak(
+            "", self.unit.sentence, self.text, Arm.PLAIN, 0 if self.engine.deterministic else TAGGED_SEEDS
+        )
+        items = [item for _, item, text in self.unit.texts if text.tags and text.tags[0][1] in PAUSES]
+        slot = items[0].text.tags[0][0] if items else 1
+        self.result.doses += measure_doses(audio, self.text, slot, plain, self.title, self.unit.sentence)
+
+    @cached_property
+    def title(self) -> str:
+        """Name of the engine in the results."""
+        return self.unit.engine.title
+
+    def analyse(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> ClipFeatures | str:
+        """Features of a clip; measured once however many arms it is in."""
+        key = DIALECTS[self.engine.dialect].render(text), seed
+        audio = self.speak(tagger, sentence, text, arm, seed)
+        if key not in self.measured:
+            self.measured[key] = analyse(audio, text)
+        return self.measured[key]
+
+    def speak(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> Audio:
+        """Render a clip, or take it from the folder if it is already there; what is scored is always what was written."""
+        unit, engine = self.unit, self.engine
+        seed += self.experiment.seed
+        voice = unit.engine.voice or engine.default_voice
+        rendered = DIALECTS[engine.dialect].render(text)
+        clip_id = digest(
+            engine.name, engine.revision, sorted(unit.engine.options.items()), voice, engine.dialect, seed, rendered
+        )
+        path = unit.clips / f"{clip_id}.wav"
+        audio = (
+            self.spoken.get((clip_id, seed)) or _stored(path) or self._rendered(path, SpeechRequest(text, voice, seed))
+        )
+        self.spoken[clip_id, seed] = audio
+        self.result.clips.append(
+            Clip(id=clip_id, engine=self.title, tagger=tagger, sentence=sentence, arm=arm, text=text.format(),
+                 dialect=engine.dialect, voice=voice, seed=seed, audio=f"clips/{path.name}", sample_rate=audio.sample_rate,
+                 seconds=round(audio.seconds, 4))
+        )  # fmt: skip
+        return audio
+
+    def _rendered(self, path: Path, request: SpeechRequest) -> Audio:
+        speech = self.engine.speak(request)
+        samples = speech.audio.samples
+        if not np.isfinite(samples).all():
+            raise HarnessError("the engine returned NaN or infinite samples")
         partial = path.with_suffix(f".{os.getpid()}.part")
         write_wav(partial, speech.audio)
         partial.replace(path)
-        audio = read_audio(path)
-    clip = Clip(
-        id=clip_id, engine=unit.engine.title, tagger=tagger, sentence=unit.sentence, arm=arm, text=text.format(),
-        dialect=engine.dialect, voice=voice, seed=seed, audio=f"clips/{path.name}", sample_rate=audio.sample_rate,
-        seconds=round(audio.seconds, 4),
-    )  # fmt: skip
-    return clip, audio
+        return read_audio(path)
 
 
-def _outcome(unit: Unit, tagger: str, score: TagScore) -> Outcome:
+def _stored(path: Path) -> Audio | None:
+    try:
+        return read_audio(path)
+    except DataError:  # not there yet, or damaged
+        path.unlink(missing_ok=True)
+        return None
+
+
+def _outcome(unit: Unit, tagger: str, sentence: str, score: TagScore) -> Outcome:
     return Outcome(
-        engine=unit.engine.title, tagger=tagger, sentence=unit.sentence, arm=score.arm, slot=score.slot, tag=score.tag,
+        engine=unit.engine.title, tagger=tagger, sentence=sentence, arm=score.arm, slot=score.slot, tag=score.tag,
         verdict=score.verdict, value=score.value, unit=score.unit, threshold=score.threshold, reason=score.reason,
+        paired=score.paired,
     )  # fmt: skip

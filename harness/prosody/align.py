@@ -66,32 +66,67 @@ def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
         If nothing in the text is speakable, the audio is silent or too short for it, or no path fits.
     """
     readings = [pronounce(word) for word in words]
-    if not any(readings):
-        raise AlignmentError("none of the words is speakable", remedy="give a text with at least one word")
     samples, offset = prepare(audio)
-    phones = sum(min(map(len, reading)) for reading in readings if reading)
-    if len(samples) / RATE * FRAME_RATE < phones * MIN_FRAMES_PER_PHONE:
-        raise AlignmentError(
-            f"{len(samples) / RATE:.2f} s of sound is too short for {len(words)} words ({phones} phones)",
-            remedy="check that text and clip belong together",
-        )
+    check_length(samples, readings)
     names = {f"w{index}": index for index, reading in enumerate(readings) if reading}
     decoder = new_decoder()
     for name, index in names.items():
         add_readings(decoder, name, readings[index])
-    with _explained(len(words), audio.seconds):
+    with explained(len(words), audio.seconds):
         decoder.set_align_text(" ".join(names))
         decode(decoder, samples)
-        decoder.set_alignment()
-        decode(decoder, samples)
-        found = {
-            names[entry.name.partition("(")[0]]: (entry.start, entry.start + entry.duration)
-            for entry in decoder.get_alignment()
-            if entry.name.partition("(")[0] in names
-        }
+        return second_pass(decoder, samples, offset, audio.seconds, words, names)
+
+
+def check_length(samples: NDArray[np.int16], readings: Sequence[Sequence[Sequence[str]]]) -> None:
+    """Refuse a text that nobody can have said in the time.
+
+    Raises
+    ------
+    AlignmentError
+        If no word is speakable, or the phones do not fit into the samples.
+    """
+    if not any(readings):
+        raise AlignmentError("none of the words is speakable", remedy="give a text with at least one word")
+    phones = sum(min(map(len, reading)) for reading in readings if reading)
+    if len(samples) / RATE * FRAME_RATE < phones * MIN_FRAMES_PER_PHONE:
+        raise AlignmentError(
+            f"{len(samples) / RATE:.2f} s of sound is too short for {len(readings)} words ({phones} phones)",
+            remedy="check that text and clip belong together",
+        )
+
+
+def second_pass(
+    decoder: Any, samples: NDArray[np.int16], offset: float, seconds: float, words: Sequence[str], names: dict[str, int]
+) -> list[WordTime]:
+    """Align phones to the path that the decoder has just found, and read off where the words lie.
+
+    Parameters
+    ----------
+    decoder : pocketsphinx.Decoder
+        After its first pass over `samples`.
+    samples, offset : as `prepare` gives them
+    seconds : float
+        Length of the clip.
+    words : sequence of str
+    names : dict
+        The word's index for each name that stands for a word in the decoder; other names on the path are left out.
+
+    Raises
+    ------
+    AlignmentError
+        If a word is missing.
+    """
+    decoder.set_alignment()
+    decode(decoder, samples)
+    found = {
+        names[name]: (entry.start, entry.start + entry.duration)
+        for entry in decoder.get_alignment()
+        if (name := entry.name.partition("(")[0]) in names
+    }
     if len(found) != len(names):
         raise AlignmentError(f"only {len(found)} of {len(names)} words were found in the audio")
-    spans = {index: tuple(_seconds(frame, offset, audio.seconds) for frame in span) for index, span in found.items()}
+    spans = {index: tuple(_seconds(frame, offset, seconds) for frame in span) for index, span in found.items()}
     return list(_with_unspoken(words, spans))
 
 
@@ -165,7 +200,7 @@ def decode(decoder: Any, samples: NDArray[np.int16]) -> None:
 
 
 @contextmanager
-def _explained(n_words: int, seconds: float) -> Iterator[None]:
+def explained(n_words: int, seconds: float) -> Iterator[None]:
     """Turn what pocketsphinx raises into an `AlignmentError`."""
     try:
         yield

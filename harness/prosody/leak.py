@@ -11,8 +11,18 @@ from typing import Any
 
 from harness.audio import Audio
 from harness.errors import DataError
-from harness.prosody.align import AlignmentError, add_readings, decode, new_decoder, prepare
+from harness.prosody.align import (
+    AlignmentError,
+    add_readings,
+    check_length,
+    decode,
+    explained,
+    new_decoder,
+    prepare,
+    second_pass,
+)
 from harness.prosody.pronounce import pronounce
+from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 
 # Probability of the way through a name, against 1 for the way past it. 0.001, 0.1 and 1 gave the same result on espeak and one
@@ -21,8 +31,12 @@ NAME_PRIOR = 0.1
 _GRAMMAR = "sentence"
 
 
-def spoken_tags(audio: Audio, words: Sequence[str], candidates: Iterable[tuple[int, Tag]]) -> set[tuple[int, Tag]]:
-    """Which tags were read aloud at their slots.
+def align_and_listen(
+    audio: Audio, words: Sequence[str], candidates: Iterable[tuple[int, Tag]]
+) -> tuple[list[WordTime], set[tuple[int, Tag]]]:
+    """Find each word in a clip, and which tags were read aloud at their slots.
+
+    The leak check costs next to nothing: its path is the first of the aligner's two passes.
 
     Parameters
     ----------
@@ -34,7 +48,9 @@ def spoken_tags(audio: Audio, words: Sequence[str], candidates: Iterable[tuple[i
 
     Returns
     -------
-    set of (slot, Tag)
+    times : list of WordTime
+        As `harness.prosody.align.align` gives them.
+    leaked : set of (slot, Tag)
         Those of `candidates` that were found.
 
     Raises
@@ -48,12 +64,10 @@ def spoken_tags(audio: Audio, words: Sequence[str], candidates: Iterable[tuple[i
     for slot, tag in asked:
         if not 0 <= slot <= len(words):
             raise DataError(f"{tag} on slot {slot}, but {len(words)} words have slots 0 to {len(words)}")
-    if not asked:
-        return set()
     grammar = _Grammar(words)
     owner = {name: item for item in asked for name in grammar.offer(item[0], spoken_forms(item[1]))}
-    heard = grammar.decode(audio)
-    return {owner[name] for name in heard if name in owner}
+    times, heard = grammar.decode(audio)
+    return times, {owner[name] for name in heard if name in owner}
 
 
 def spoken_forms(tag: Tag) -> tuple[tuple[str, ...], ...]:
@@ -72,48 +86,54 @@ def spoken_forms(tag: Tag) -> tuple[tuple[str, ...], ...]:
 
 
 class _Grammar:
-    """A finite-state grammar of one sentence; state i is slot i."""
+    """A finite-state grammar of one sentence; a token that is not spoken ("-") leaves the state as it is."""
 
     def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+        self.readings = [pronounce(word) for word in words]
         self.decoder: Any = new_decoder()
-        self.last = len(words)
-        self.states = len(words) + 1
         self.arcs: list[tuple[Any, ...]] = []
         self.spoken: list[str] = []
-        for slot, word in enumerate(words):
-            if readings := pronounce(word):
+        self.state_of = [0]  # of each slot
+        self.states = 1
+        for slot, readings in enumerate(self.readings):
+            if readings:
                 add_readings(self.decoder, f"w{slot}", readings)
-                self.arcs.append((slot, slot + 1, 1.0, f"w{slot}"))
+                self.arcs.append((self.state_of[-1], self.states, 1.0, f"w{slot}"))
                 self.spoken.append(f"w{slot}")
+                self.state_of.append(self.states)
+                self.states += 1
             else:
-                self.arcs.append((slot, slot + 1, 1.0))
-        if not self.spoken:
-            raise AlignmentError("none of the words is speakable", remedy="give a text with at least one word")
+                self.state_of.append(self.state_of[-1])
+        self.last = self.state_of[-1]
 
     def offer(self, slot: int, forms: Iterable[Sequence[str]]) -> list[str]:
         """Allow phrases at a slot, leading back to it; gives the names that stand for them in what is decoded."""
-        names = []
+        names, home = [], self.state_of[slot]
         for form in forms:
-            here = slot
+            here = home
             for place, word in enumerate(form):
                 name = f"t{len(self.arcs)}"
-                there = slot if place == len(form) - 1 else self.states
-                self.states += there != slot
+                there = home if place == len(form) - 1 else self.states
+                self.states += there != home
                 add_readings(self.decoder, name, pronounce(word))
                 self.arcs.append((here, there, NAME_PRIOR if place == 0 else 1.0, name))
                 here = there
             names.append(name)
         return names
 
-    def decode(self, audio: Audio) -> list[str]:
-        """Names of the words on the best path."""
-        samples, _ = prepare(audio)
+    def decode(self, audio: Audio) -> tuple[list[WordTime], list[str]]:
+        """Times of the words, and the names of everything on the best path."""
+        samples, offset = prepare(audio)
+        check_length(samples, self.readings)
         grammar = self.decoder.create_fsg(_GRAMMAR, 0, self.last, self.arcs)
         self.decoder.add_fsg(_GRAMMAR, grammar)
         self.decoder.activate_search(_GRAMMAR)
-        decode(self.decoder, samples)
-        heard = [entry.word.partition("(")[0] for entry in self.decoder.seg() or ()]
-        if [name for name in heard if name.startswith("w")] != self.spoken:
-            raise AlignmentError(f"the {len(self.spoken)} words were not found in {audio.seconds:.2f} s of audio",
-                                 remedy="check that text and clip belong together")  # fmt: skip
-        return heard
+        with explained(len(self.words), audio.seconds):
+            decode(self.decoder, samples)
+            heard = [entry.word.partition("(")[0] for entry in self.decoder.seg() or ()]
+            if [name for name in heard if name.startswith("w")] != self.spoken:
+                raise AlignmentError(f"the {len(self.spoken)} words were not found in {audio.seconds:.2f} s of audio",
+                                     remedy="check that text and clip belong together")  # fmt: skip
+            names = {name: int(name[1:]) for name in self.spoken}
+            return second_pass(self.decoder, samples, offset, audio.seconds, self.words, names), heard

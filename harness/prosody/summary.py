@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from harness.records import Arm, Outcome, Verdict
+from harness.prosody.detectors import DETECTORS
+from harness.prosody.null import Thresholds, false_positives
+from harness.records import Arm, NullSample, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS
 
@@ -34,6 +36,7 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
         verdict.value: sum(o.verdict is verdict for o in tagged) for verdict in (*COUNTED, Verdict.NOT_EXPRESSIBLE)
     }
     hits, false = hit_rate(tagged, seed), hit_rate(placebo, seed)
+    above = difference_of_rates(outcomes, seed)
     return {
         "asked": len(tagged),
         "n": sum(counts[verdict.value] for verdict in COUNTED),
@@ -41,6 +44,8 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
         "hit_rate": number(hits.value), "low": number(hits.low), "high": number(hits.high),
         "placebo_n": sum(o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE for o in placebo),
         "false_positive": number(false.value), "fp_low": number(false.low), "fp_high": number(false.high),
+        "above_placebo": number(above.value), "above_low": number(above.low), "above_high": number(above.high),
+        "unpaired": sum(not o.paired for o in tagged),
     }  # fmt: skip
 
 
@@ -52,6 +57,40 @@ def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
         [o.sentence for o in measurable], np.array(counts, dtype=float).reshape(-1, 2), seed=seed
     )
     return bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
+
+
+def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0) -> dict[str, dict]:
+    """For each tag, an engine's threshold and how often its own plain clips exceed it.
+
+    Returns
+    -------
+    dict
+        ``threshold`` (mean of both halves) in ``unit``, ``floor``, ``threshold_from`` ("null", "floor", "too few" or "not
+        applicable"), and the rate ``null`` with ``null_low``, ``null_high``, out of ``null_n`` differences; None and 0 for an
+        engine without a null.
+    """
+    rates = false_positives(samples, thresholds, seed)
+    table = {}
+    for tag in TAGS:
+        rate, n = rates.get(tag, (Interval(float("nan"), float("nan"), float("nan")), 0))
+        detector = DETECTORS[tag]
+        both = [thresholds.values.get((tag, part), detector.floor) for part in (0, 1)]
+        table[tag.value] = {
+            "threshold": round(float(np.mean(both)), 4), "unit": detector.unit, "floor": detector.floor,
+            "threshold_from": thresholds.reason(tag),
+            "null": number(rate.value), "null_low": number(rate.low), "null_high": number(rate.high), "null_n": n,
+        }  # fmt: skip
+    return table
+
+
+def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
+    """Hit rate minus placebo rate, with a 95 % interval from one bootstrap over sentences for both."""
+    rows = [o for o in outcomes if o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE]
+    counts = [
+        [hit, 1, 0, 0] if o.arm is Arm.TAGGED else [0, 0, hit, 1] for o in rows for hit in [o.verdict is Verdict.HIT]
+    ]
+    bootstrap = ClusterBootstrap([o.sentence for o in rows], np.array(counts, dtype=float).reshape(-1, 4), seed=seed)
+    return bootstrap.interval(lambda t: ratio(t[..., 0], t[..., 1]) - ratio(t[..., 2], t[..., 3]), rate=False)
 
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:

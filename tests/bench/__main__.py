@@ -19,7 +19,7 @@ from harness.paths import BOOK, BUILD, RESULTS, ROOT
 from harness.placement import score_placement
 from harness.prosody.align import align
 from harness.prosody.features import measure
-from harness.prosody.leak import spoken_tags
+from harness.prosody.leak import align_and_listen
 from harness.store import write_json
 from harness.tagged import TAGS, TaggedText
 from tests.bench.tagging import tagging_rows
@@ -96,8 +96,8 @@ def audio_rows() -> list[tuple[str, float, str]]:
         "speak": seconds(lambda: [engine.speak(SpeechRequest(text)) for text in texts]),
         "align": seconds(lambda: [align(clip, text.words) for clip, text in zip(clips, texts, strict=True)]),
         "measure": seconds(lambda: [measure(clip, words) for clip, words in zip(clips, aligned, strict=True)]),
-        "leak check": seconds(
-            lambda: [spoken_tags(c, t.words, list(t.tags)) for c, t in zip(clips, texts, strict=True)]
+        "align and leak check": seconds(
+            lambda: [align_and_listen(c, t.words, list(t.tags)) for c, t in zip(clips, texts, strict=True)]
         ),
     }
     return [

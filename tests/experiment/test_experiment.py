@@ -21,7 +21,9 @@ QUICKSTART = ROOT / "data" / "experiments" / "quickstart.yaml"
 
 
 def small(**fields):
-    return validate({"name": "small", "limit": 4, "engines": ["espeak"], "taggers": ["gold", "rules"], **fields})
+    return validate(
+        {"name": "small", "limit": 4, "engines": ["espeak"], "taggers": ["gold", "rules"], "timeout": None, **fields}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def test_a_run_leaves_a_complete_folder(finished):
     clips = read_jsonl(folder / "clips.jsonl", Clip)
     assert all((folder / clip.audio).is_file() for clip in clips)
     assert [clip.key for clip in clips] == sorted(clip.key for clip in clips)
-    assert set(summary["engines"]["espeak"]) == {"per_tag", "contrastive", "end_to_end", "by_tagger"}
+    assert set(summary["engines"]["espeak"]) == {"per_tag", "null", "contrastive", "end_to_end", "by_tagger"}
     assert summary["taggers"]["rules"]["sentences"] == 4
 
 
@@ -103,7 +105,7 @@ def test_a_sentence_that_fails_is_counted_the_rest_goes_on_and_it_is_tried_again
             raise DataError("the engine is on strike")
         return speak(request_engine, request)
 
-    engine = unit._engine(spec.engines[0].model_dump_json())
+    engine = unit.engine_of(spec.engines[0].model_dump_json(), None)
     speak = type(engine).speak
     monkeypatch.setattr(type(engine), "speak", fail)
     summary = run(spec, folder, jobs=1)

@@ -6,11 +6,13 @@ import pytest
 from harness.audio import Audio
 from harness.engines import SpeechRequest, make_engine
 from harness.prosody.align import AlignmentError
+from harness.prosody.detectors import Cue
+from harness.prosody.null import Thresholds
 from harness.prosody.placebo import placebo_slot
-from harness.prosody.scorer import analyse, score_clip
+from harness.prosody.scorer import UNPAIRED_FLOORS, analyse, cross_talk, score_clip
 from harness.prosody.summary import hit_rate, per_tag
 from harness.records import Arm, Outcome, Verdict
-from harness.tagged import Tag, TaggedText
+from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 
 SENTENCE = "We asked every customer about the <TAG> delivery and they were happy with it"
 
@@ -30,12 +32,13 @@ def verdicts(engine, spoken, scored, **options):
     return {(s.arm, s.tag): s for s in score_clip(scored, speak(engine, spoken), plain, **options)}
 
 
-@pytest.mark.parametrize("tag", [Tag.PAUSE_SHORT, Tag.PAUSE_LONG, Tag.PITCH_HIGH, Tag.PITCH_LOW])
+@pytest.mark.parametrize("tag", TAGS)
 def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(engine, tag):
     text = TaggedText.parse(SENTENCE.replace("<TAG>", tag.value))
     scores = verdicts(engine, text, text)
     assert scores[Arm.TAGGED, tag].verdict is Verdict.HIT
-    assert scores[Arm.PLACEBO, tag].verdict is Verdict.MISS
+    if tag not in CONTOURS:  # the sentence has one phrase only
+        assert scores[Arm.PLACEBO, tag].verdict is Verdict.MISS
 
 
 @pytest.mark.parametrize(
@@ -71,10 +74,11 @@ def test_a_tag_that_is_read_aloud_is_a_leak(engine):
 
 
 def test_what_cannot_be_measured_says_why(engine):
-    text = TaggedText.parse("So <emph> here we <pitch_rising> are now <pitch_high>")
+    text = TaggedText.parse("So here we <pitch_rising> are now <pitch_high>")
     scores = verdicts(engine, text, text, lost=[(3, Tag.PITCH_RISING)])
     assert scores[Arm.TAGGED, Tag.PITCH_RISING].verdict is Verdict.NOT_EXPRESSIBLE
-    assert "no detector for emph" in scores[Arm.TAGGED, Tag.EMPH].reason
+    few = TaggedText.parse("We <emph> win")
+    assert "too few words" in verdicts(engine, few, few)[Arm.TAGGED, Tag.EMPH].reason
     assert "no word follows" in scores[Arm.TAGGED, Tag.PITCH_HIGH].reason
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
     asked = TaggedText.parse("We <pause_long> asked every customer about it")
@@ -86,18 +90,43 @@ def test_a_clip_whose_leak_check_fails_is_not_scored(engine, monkeypatch):
         raise AlignmentError("the words were not found")
 
     text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_long>"))
-    monkeypatch.setattr("harness.prosody.scorer.spoken_tags", fail)
+    monkeypatch.setattr("harness.prosody.scorer.align_and_listen", fail)
     scores = verdicts(engine, text, text)
     assert {s.verdict for s in scores.values()} == {Verdict.UNMEASURABLE}
     assert scores[Arm.TAGGED, Tag.PAUSE_LONG].reason == "the words were not found"
     assert verdicts(engine, text, text, check_leaks=False)[Arm.TAGGED, Tag.PAUSE_LONG].verdict is Verdict.HIT
 
 
-def test_without_a_plain_clip_only_pauses_are_scored(engine):
+def test_without_a_plain_clip_a_clip_is_judged_by_itself(engine):
     text = TaggedText.parse("We asked <pause_long> every customer <pitch_high> about it and they agreed")
     scores = {s.tag: s for s in score_clip(text, speak(engine, text), [])}
     assert scores[Tag.PAUSE_LONG].verdict is Verdict.HIT
-    assert scores[Tag.PITCH_HIGH].reason == "no plain clip to compare with"
+    assert not scores[Tag.PITCH_HIGH].paired
+    assert scores[Tag.PITCH_HIGH].threshold == UNPAIRED_FLOORS[Tag.PITCH_HIGH]
+    assert {s.arm for s in scores.values()} == {Arm.TAGGED}, "no placebo without a plain clip"
+
+
+def test_thresholds_of_an_engine_replace_the_floors(engine):
+    text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pitch_high>"))
+    strict = Thresholds({(Tag.PITCH_HIGH, part): 6.0 for part in (0, 1)})
+    score = verdicts(engine, text, text, thresholds=strict)[Arm.TAGGED, Tag.PITCH_HIGH]
+    assert score.verdict is Verdict.MISS and score.threshold == 6.0
+
+
+def test_cross_talk_names_every_cue(engine):
+    text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_long>"))
+    plain = [analyse(speak(engine, text.stripped()), text)]
+    [(slot, tag)] = text.tags
+    found = cross_talk(text, tag, slot, analyse(speak(engine, text), text), plain)
+    assert set(found) == {cue.value for cue in Cue}
+    assert found["pause"] > 0.9 and abs(found["pitch_level"]) < 2
+    assert set(cross_talk(text, tag, slot, "no", plain).values()) == {None}
+
+
+def test_the_end_of_another_phrase_is_the_placebo_of_a_contour():
+    text = TaggedText.parse("If it <pitch_rising> rains, we stay at home, and read.")
+    assert placebo_slot(text, 2, Tag.PITCH_RISING) == 6
+    assert placebo_slot(TaggedText.parse("We <pitch_rising> stay at home."), 1, Tag.PITCH_RISING) is None
 
 
 def test_placebos_keep_their_distance_and_class():

@@ -1,0 +1,92 @@
+"""`harness listen` and `harness score listening`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import print_json, print_table
+from harness.report.text import interval
+
+QUESTIONS = {"word": "which word", "gap": "which gap", "pair": "tagged or plain"}
+FEW_LISTENERS = 8  # resampling fewer clusters than about this gives intervals that are too narrow
+
+
+def listen(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder, as `harness run` writes it.")],
+    trials: Annotated[int, typer.Option(min=1, help="How many; fewer if the clips do not allow as many.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of trials; the same seed gives the same test.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder of the two files; RUN/listening by default.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the key of another test in --out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a listening test of a run: one page that works offline, and its key.
+
+    Give listeners `index.html` alone. It asks which word or gap stands out, and which of two clips has the tag; it
+    sends nothing, and lets the listener save the answers as a file. Keep `key.json`: it holds the right answers, and
+    `harness score listening` needs it.
+    """
+    from collections import Counter
+
+    from harness.listening.kit import KEY, PAGE, write_kit
+    from harness.paths import relative
+
+    folder = out or run / "listening"
+    kit = write_kit(run, folder, trials=trials, seed=seed, replace=replace)
+    kinds = Counter(one.kind.value for one in kit.trials)
+    if as_json:
+        print_json({"kit": kit.kit, "trials": len(kit.trials), "kinds": dict(sorted(kinds.items())),
+                    "page": str(folder / PAGE), "key": str(folder / KEY)})  # fmt: skip
+        return
+    cells = Counter((one.engine, one.tag.value, one.kind.value) for one in kit.trials if one.kind.value in QUESTIONS)
+    rows = [[engine, tag, QUESTIONS[kind], str(count)] for (engine, tag, kind), count in sorted(cells.items())]
+    print_table(f"{len(kit.trials)} trials, of which {kinds['catch']} with two equal clips",
+                ["engine", "tag", "question", "trials"], rows)  # fmt: skip
+    if len(kit.trials) < trials:
+        typer.echo(f"the clips of this run allow {len(kit.trials)} trials, not {trials}")
+    typer.echo(f"for listeners: {relative(folder / PAGE)}")
+    typer.echo(f"keep to yourself: {relative(folder / KEY)}")
+
+
+def score_listening(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS.json...", help="The files that listeners saved.")],
+    key: Annotated[Path | None, typer.Option(help="The key; by default key.json beside the first file.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Take the key from RUN/listening instead.")] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """How often listeners heard the tags, with 95 % intervals, beside what the detectors said of the same clips.
+
+    The intervals resample listeners if there are two or more, else sentences. `kappa` is Cohen's, between
+    "the listener was right" and "the detector called a hit"; a dash means that it is undefined. `detect.` is the share
+    of the same clips that the detectors called a hit, of those that they could measure.
+    """
+    from harness.listening import read_key, read_results, score
+    from harness.listening.kit import KEY
+
+    kit = read_key(key or (run / "listening" / KEY if run else results[0].parent / KEY))
+    report = {"kit": kit.kit, "run": kit.run, **score(read_results(results, kit), n_resamples=resamples, seed=seed)}
+    if as_json:
+        print_json(report)
+        return
+    total = report["listeners"] * len(kit.trials)
+    typer.echo(f"listeners: {report['listeners']}, answers: {report['answers']} of {total}\n")
+    columns = ["tag", "right", "rate", "chance", "detect.", "agree", "kappa"]
+    for engine, kind in dict.fromkeys((row["engine"], row["kind"]) for row in report["rows"]):
+        rows = [
+            [row["tag"], f"{row['right']}/{row['n']}", interval(row["rate"], row["low"], row["high"]),
+             *(interval(row[name], None, None) for name in ("chance", "detector_hit", "agreement", "kappa"))]
+            for row in report["rows"] if (row["engine"], row["kind"]) == (engine, kind)
+        ]  # fmt: skip
+        print_table(f"{engine}: {QUESTIONS[kind]}?", columns, rows)
+    if 2 <= report["listeners"] < FEW_LISTENERS:
+        typer.echo("with so few listeners the intervals are too narrow")
+    catch = report["catch"]
+    if catch["n"]:
+        shown = interval(catch["share_a"], catch["low"], catch["high"])
+        typer.echo(
+            f'two equal clips: "A" {catch["a"]} of {catch["n"]}, {shown}; 0.50 expected of a listener without bias'
+        )

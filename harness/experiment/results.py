@@ -1,0 +1,27 @@
+"""What a finished run has measured, as the summaries read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.experiment.sentences import Item
+from harness.experiment.spec import Experiment
+from harness.prosody.null import Thresholds
+from harness.tagged import TaggedText
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a finished run has measured."""
+
+    experiment: Experiment
+    items: Sequence[Item]
+    predictions: Mapping[tuple[str, str], TaggedText]
+    thresholds: Mapping[str, Thresholds]
+    records: Mapping[str, Sequence[Any]]
+
+    def of(self, name: str, engine: str) -> list[Any]:
+        """Records of one file and one engine."""
+        return [record for record in self.records[name] if record.engine == engine]

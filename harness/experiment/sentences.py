@@ -1,0 +1,129 @@
+"""What an experiment speaks: texts from a file, or a sentence set spread over the seven tags.
+
+A *sentence set* holds plain sentences, each with three target words, one in every third of it. `spread` gives each sentence
+every tag once, at a target (or end of phrase) that rotates, so that tags are balanced over place, length and word class, and all
+tags of a sentence share its plain clips. The other targets are where the contrastive score puts the tag in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from harness.datasets import examples_file
+from harness.errors import DataError
+from harness.paths import DATA, ROOT, is_file
+from harness.prosody.contrast import MIN_CANDIDATES
+from harness.records import Record, TextRecord
+from harness.store import read_jsonl
+from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
+
+SETS_FILE = DATA / "sentences" / "standard.jsonl"
+SETS: dict[str, int | None] = {"quick": 30, "standard": None}  # how many sentences of the file; None for all
+EXAMPLES = ("train", "heldout")
+
+
+class SetSentence(Record):
+    """One sentence of a set: plain text, the slots of three target words, and their classes."""
+
+    SCHEMA: ClassVar[str] = "harness.sentence/1"
+
+    schema_: Literal["harness.sentence/1"] = Field("harness.sentence/1", alias="schema")
+    id: str = Field(pattern=r"^s\d{3}$")
+    text: str
+    targets: list[int]
+    classes: list[Literal["noun", "verb", "modifier", "function"]]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.id,)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One text to be tagged and spoken.
+
+    `group` names the sentence: texts of one group have the same words, and share plain clips. `slots` are the places of the
+    contrastive score, that of the item's own tag among them; empty if it takes no part.
+    """
+
+    id: str
+    group: str
+    text: TaggedText
+    slots: tuple[int, ...] = ()
+
+    @property
+    def place(self) -> int:
+        """Which of `slots` is the item's own tag's; 0 if there are none."""
+        return self.slots.index(self.text.tags[0][0]) if self.slots else 0
+
+
+def sentences_file(name: str) -> Path:
+    """The JSON Lines file behind the name of a set, of embedded examples, or a path as seen from the project's root."""
+    if name in SETS:
+        return SETS_FILE
+    if name in EXAMPLES:
+        return examples_file(name)  # type: ignore[arg-type]
+    path = ROOT / name
+    if not is_file(path):
+        raise DataError("the experiment's sentences cannot be read: no such file", path=path,
+                        remedy="`sentences` is quick, standard, train, heldout, or a JSON Lines file")  # fmt: skip
+    return path
+
+
+def load_items(name: str, *, limit: int | None = None, tags: Sequence[Tag] = TAGS, contrast: int = 0) -> list[Item]:
+    """The texts of an experiment.
+
+    Parameters
+    ----------
+    name : str
+        See `sentences_file`.
+    limit : int, optional
+        How many sentences (of a set) or lines (of a file).
+    tags : sequence of Tag
+        Of a set: which tags each sentence gets.
+    contrast : int
+        Of a set: for how many sentences of each tag the contrastive score is prepared.
+    """
+    if name in SETS:
+        sentences = read_jsonl(SETS_FILE, SetSentence)[: SETS[name]][:limit]
+        return spread(sentences, tags=tags, contrast=contrast)
+    records = read_jsonl(sentences_file(name), TextRecord)[:limit]
+    if not records:
+        raise DataError("there are no sentences to speak", path=sentences_file(name))
+    first: dict[tuple[str, ...], str] = {}
+    items: dict[str, Item] = {}
+    for record in records:
+        text = record.tagged
+        item = Item(record.id, first.setdefault(text.words, record.id), text)
+        if item.id in items:
+            raise DataError(f"two lines have the id {item.id!r}", path=sentences_file(name), remedy="give each its own")
+        items[item.id] = item
+    return list(items.values())
+
+
+def spread(sentences: Iterable[SetSentence], *, tags: Sequence[Tag] = TAGS, contrast: int = 0) -> list[Item]:
+    """Give every sentence every tag once.
+
+    Word tags and pauses go to the three targets in rotation; contours to the ends of the sentence's phrases in rotation. The
+    contrastive score needs three places, so contours take part in it only in sentences of three phrases.
+    """
+    items = []
+    taken = dict.fromkeys(tags, 0)
+    for number, sentence in enumerate(sentences):
+        text = TaggedText.from_plain(sentence.text)
+        ends = sorted({text.phrase_end(slot) for slot in range(len(text.words))})
+        for tag in tags:
+            places = ends if tag in CONTOURS else sentence.targets
+            slot = places[(number // 3 + TAGS.index(tag)) % len(places)]
+            chosen = len(places) >= MIN_CANDIDATES and taken[tag] < contrast
+            taken[tag] += chosen
+            items.append(
+                Item(f"{sentence.id}.{tag.bare}", sentence.id, TaggedText(text.words, [(slot, tag)]),
+                     tuple(places[:MIN_CANDIDATES]) if chosen and slot in places[:MIN_CANDIDATES] else ())
+            )  # fmt: skip
+    return items

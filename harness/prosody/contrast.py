@@ -1,0 +1,114 @@
+"""The contrastive score: which word was tagged? A question without a threshold.
+
+One sentence is spoken K times with the same tag, each time on another word. For every rendering the word is named whose
+measured value rose most against its own mean in the other renderings. Guessing is right once in K; an engine that does what the
+tag says is right every time. There is nothing to tune.
+
+An engine that repeats itself exactly is identified by a difference that nobody can hear, so the share of right answers whose
+difference is above the audible floor stands beside the accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.prosody.detectors import DETECTORS
+from harness.prosody.features import ClipFeatures
+from harness.records import Contrast
+from harness.stats import ClusterBootstrap, number, ratio
+from harness.tagged import TAGS, Tag, TaggedText
+
+MIN_CANDIDATES = 3
+TIE = 1e-9  # values closer than this are equal
+
+
+def measure_contrast(
+    tag: Tag, text: TaggedText, slots: Sequence[int], renderings: Sequence[ClipFeatures | str]
+) -> list[list[float | None]]:
+    """Values of a tag's cue at every candidate place in every rendering.
+
+    Parameters
+    ----------
+    tag : Tag
+    text : TaggedText
+        The words, without tags.
+    slots : sequence of int, length K
+        Where the tag stood, in the order of `renderings`.
+    renderings : sequence of ClipFeatures or str, length K
+        A string says why a clip could not be measured.
+
+    Returns
+    -------
+    list of K lists of K floats
+        Row k, column j: the value at place j in the rendering with the tag at place k, in the cue's unit, in the direction that
+        the tag asks for. None where it could not be measured. Candidates serve as nobody's reference.
+    """
+    detector = DETECTORS[tag]
+    places = [detector.place(text, slot) for slot in slots]
+    known = {place for place in places if place is not None}
+    rows: list[list[float | None]] = []
+    for clip in renderings:
+        values = [
+            float("nan")
+            if isinstance(clip, str) or place is None
+            else detector.sign * detector.value(clip, place, known)
+            for place in places
+        ]
+        rows.append([round(value, 4) if np.isfinite(value) else None for value in values])
+    return rows
+
+
+def identify(values: Sequence[Sequence[float | None]]) -> list[tuple[float, float]]:
+    """For each rendering: 1 if the tagged place rose most (1/m if m places tie), else 0; and by how much it rose.
+
+    Renderings are left out, not counted as wrong, if any value is missing: K would not be K.
+
+    >>> identify([[3.0, 0, 0], [0, 2.0, 0], [0, 0.5, 0]])[:2]
+    [(1.0, 3.0), (1.0, 1.75)]
+    """
+    matrix = np.array([[np.nan if v is None else v for v in row] for row in values], dtype=float)
+    if not np.isfinite(matrix).all():
+        return []
+    size = len(matrix)
+    rise = matrix - (matrix.sum(axis=0) - matrix) / (size - 1)
+    results = []
+    for tagged, row in enumerate(rise):
+        best = np.flatnonzero(row >= row.max() - TIE)
+        results.append((1 / len(best) if tagged in best else 0.0, float(row[tagged])))
+    return results
+
+
+def contrastive(records: Iterable[Contrast], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Identification accuracy of every tag, with its 95 % interval by sentence.
+
+    Returns
+    -------
+    dict
+        For each tag: ``accuracy`` with ``low`` and ``high``, ``chance`` (1/K), ``n`` renderings, ``unmeasurable`` renderings, and
+        ``audible``: the share of renderings that were identified and rose by at least the audible floor.
+    """
+    by_tag: dict[Tag, list[Contrast]] = {}
+    for record in records:
+        by_tag.setdefault(record.tag, []).append(record)
+    table: dict[str, dict[str, Any]] = {}
+    for tag in TAGS:
+        counts, names, lost = [], [], 0
+        for record in by_tag.get(tag, []):
+            found = identify(record.values)
+            lost += len(record.values) - len(found)
+            counts += [[right, right * (rise >= DETECTORS[tag].floor), 1, 1 / len(found)] for right, rise in found]
+            names += [record.group] * len(found)
+        if not counts and not lost:
+            continue
+        bootstrap = ClusterBootstrap(names, np.array(counts, dtype=float).reshape(-1, 4), seed=seed)
+        accuracy = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 2]))
+        total = bootstrap.total
+        table[tag.value] = {
+            "accuracy": number(accuracy.value), "low": number(accuracy.low), "high": number(accuracy.high),
+            "chance": number(float(ratio(total[3], total[2]))), "audible": number(float(ratio(total[1], total[2]))),
+            "n": int(total[2]), "unmeasurable": lost,
+        }  # fmt: skip
+    return table

@@ -1,0 +1,156 @@
+"""How much an engine differs from itself: the null distribution, and the thresholds that come from it.
+
+A voice that never says a sentence twice alike would be called obedient by any detector that is fine enough. So plain clips are
+compared with plain clips, exactly as tagged clips are: one that is held out minus the mean of K others. The 99th percentile of
+such differences is the least that a tag must do, unless the perceptual floor of the detector is higher.
+
+The percentile is learned on one half of the sentences and applied to the other (cross-fitting), so the false-positive rate that
+it gives is not measured on what it was tuned on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.prosody.detectors import DETECTORS, Cue, by_cue, places
+from harness.prosody.features import ClipFeatures
+from harness.records import NullSample, Outcome, Verdict, digest
+from harness.stats import ClusterBootstrap, Interval, ratio
+from harness.tagged import TAGS, Tag, TaggedText
+
+NULL_PERCENTILE = 99.0
+MIN_DIFFERENCES = 1000  # of one cue; with fewer, the 99th percentile of half of them is a handful of clips
+FLOOR, NULL, NOT_APPLICABLE, TOO_FEW = "floor", "null", "not applicable", "too few"
+
+
+def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> dict[Cue, list[float]]:
+    """Differences between plain clips of one sentence, at every place where a cue could be measured.
+
+    Parameters
+    ----------
+    text : TaggedText
+    plain : sequence of ClipFeatures or str
+        K + 1 clips, each with its own seed; those that could not be measured (str) are left out.
+
+    Returns
+    -------
+    dict
+        For each cue, every clip's value minus the mean of the others at each place, in the cue's unit. Empty lists with
+        fewer than three usable clips.
+    """
+    usable = [clip for clip in plain if not isinstance(clip, str)]
+    found: dict[Cue, list[float]] = {cue: [] for cue in by_cue()}
+    if len(usable) < 3:
+        return found
+    for cue, detector in by_cue().items():
+        for place in places(cue, text):
+            values = np.array([detector.value(clip, place) for clip in usable])
+            others = (values.sum() - values) / (len(values) - 1)
+            found[cue] += [round(float(value), 4) for value in values - others if np.isfinite(value)]
+    return found
+
+
+def half(sentence: str) -> int:
+    """Which half of the sentences one belongs to: 0 or 1, by its name alone."""
+    return int(digest("half", sentence), 16) % 2
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The difference from which each tag counts as realised, for each half of the sentences.
+
+    `why` says where it comes from: "null" where the engine's own spread decides, "floor" where the perceptual floor is higher,
+    "not applicable" for an engine that repeats itself exactly, "too few" where there are not enough differences.
+    """
+
+    values: Mapping[tuple[Tag, int], float] = field(default_factory=dict)
+    why: Mapping[Tag, str] = field(default_factory=dict)
+
+    def of(self, tag: Tag, sentence: str) -> float:
+        """Threshold for a tag in a sentence, in the detector's unit."""
+        return self.values.get((tag, half(sentence)), DETECTORS[tag].floor)
+
+    def reason(self, tag: Tag) -> str:
+        """Where the threshold comes from."""
+        return self.why.get(tag, NOT_APPLICABLE)
+
+
+FLOORS = Thresholds()
+
+
+def fit(samples: Iterable[NullSample]) -> Thresholds:
+    """Thresholds of one engine from its own null, cross-fitted: each half gets what the other half says.
+
+    Parameters
+    ----------
+    samples : iterable of NullSample
+        Of one engine. None at all: the engine repeats itself, and floors stand.
+    """
+    pools: dict[tuple[Cue, int], list[float]] = {}
+    for sample in samples:
+        pools.setdefault((Cue(sample.cue), half(sample.sentence)), []).extend(sample.values)
+    values: dict[tuple[Tag, int], float] = {}
+    why: dict[Tag, str] = {}
+    for tag, detector in DETECTORS.items():
+        mine = [pools.get((detector.cue, part), []) for part in (0, 1)]
+        if not any(mine):
+            continue
+        if sum(map(len, mine)) < MIN_DIFFERENCES or not all(mine):
+            why[tag] = TOO_FEW
+            continue
+        limits = [float(np.percentile(detector.sign * np.array(mine[1 - part]), NULL_PERCENTILE)) for part in (0, 1)]
+        values |= {(tag, part): round(max(detector.floor, limits[part]), 4) for part in (0, 1)}
+        why[tag] = NULL if max(limits) > detector.floor else FLOOR
+    return Thresholds(values, why)
+
+
+def judge_again(
+    outcomes: Iterable[Outcome], thresholds: Thresholds, sentence_of: Callable[[str], str]
+) -> list[Outcome]:
+    """The same outcomes, judged by an engine's own thresholds instead of the floors.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        What has no value (leaked, unmeasurable, not expressible) stays as it is, and so do unpaired outcomes.
+    thresholds : Thresholds
+    sentence_of : callable
+        Maps the id of an outcome's text to its sentence, which decides the half.
+    """
+    judged = []
+    for outcome in outcomes:
+        if outcome.value is not None and outcome.paired and outcome.verdict in _JUDGED:
+            threshold = thresholds.of(outcome.tag, sentence_of(outcome.sentence))
+            verdict = DETECTORS[outcome.tag].judge(outcome.value, threshold)
+            outcome = outcome.model_copy(update={"threshold": threshold, "verdict": verdict})
+        judged.append(outcome)
+    return judged
+
+
+_JUDGED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION)
+
+
+def false_positives(
+    samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0
+) -> dict[Tag, tuple[Interval, int]]:
+    """How often each detector fires on an engine's own plain clips: the rate with its interval (by sentence), and out of how many."""
+    by_cue_of: dict[Cue, list[NullSample]] = {}
+    for sample in samples:
+        by_cue_of.setdefault(Cue(sample.cue), []).append(sample)
+    found: dict[Tag, tuple[Interval, int]] = {}
+    for tag in TAGS:
+        detector = DETECTORS[tag]
+        rows = [sample for sample in by_cue_of.get(detector.cue, []) if sample.values]
+        if not rows:
+            continue
+        counts = []
+        for row in rows:
+            threshold = thresholds.of(tag, row.sentence)
+            counts.append([sum(detector.judge(v, threshold) is Verdict.HIT for v in row.values), len(row.values)])
+        bootstrap = ClusterBootstrap([row.sentence for row in rows], np.array(counts, dtype=float), seed=seed)
+        interval = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
+        found[tag] = interval, int(bootstrap.total[1])
+    return found

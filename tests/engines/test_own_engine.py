@@ -1,0 +1,68 @@
+import sys
+
+import pytest
+
+from harness.engines.base import ENGINES, make_engine
+from harness.errors import HarnessError, NotAvailable
+from harness.registry import Registry
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder on Python's path with a package, and modules that cannot be used."""
+    package = tmp_path / "own_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "parrot.py").write_text("class Parrot:\n    def __init__(self, loud=1): self.loud = loud\nNUMBER = 3\n")
+    (package / "broken.py").write_text("1 / 0\n")
+    (package / "lacking.py").write_text("import no_such_package_at_all\n")
+    (package / "refusing.py").write_text("from harness.errors import NotAvailable\nraise NotAvailable('no weights')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_package")]:
+        del sys.modules[name]
+
+
+def test_own_engine(own):
+    names = ENGINES.names()
+    assert make_engine("own_package.parrot:Parrot", loud=5).loud == 5
+    assert ENGINES.names() == names  # used, not registered
+    with pytest.raises(HarnessError, match="does not take these options"):
+        make_engine("own_package.parrot:Parrot", colour=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("own_package.parrot:Cockatoo", "has no attribute 'Cockatoo'"),
+        ("own_package.parrot:NUMBER", "is 3, which cannot be called"),
+        ("own_package.broken:X", "ZeroDivisionError: division by zero"),
+        ("own_package.lacking:X", "No module named 'no_such_package_at_all'"),
+        ("own_package.absent:X", "No module named 'own_package.absent'"),
+        ("own_package.parrot:", "cannot be imported"),
+        (":Parrot", "cannot be imported"),
+        (".parrot:Parrot", "cannot be imported"),
+        ("a:b:c", "cannot be imported"),
+        ("C:\\engines\\parrot.py", "cannot be imported"),
+    ],
+)
+def test_what_failed_is_told(own, name, why):
+    with pytest.raises(HarnessError) as caught:
+        ENGINES.find(name)
+    assert why in str(caught.value) and repr(name) in str(caught.value)
+
+
+def test_its_own_errors_are_kept(own):
+    with pytest.raises(NotAvailable, match="no weights"):
+        ENGINES.find("own_package.refusing:X")
+
+
+def test_plain_names_are_never_imported(own):
+    with pytest.raises(HarnessError, match="no engine is called 'own_package'"):
+        ENGINES.find("own_package")
+
+
+def test_registered_names_come_first(own):
+    registry = Registry("thing", "harness.nothing", {})
+    registry.register("own_package.parrot:Parrot")(dict)
+    assert registry.find("own_package.parrot:Parrot") is dict
