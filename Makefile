@@ -42,8 +42,9 @@ chapter: env ## run one page: make chapter N=07 ARGS="-p tagger rules"
 lab: env ## JupyterLab with both kernels
 	@$(BIN)/jupyter lab notebooks
 
-full: env ## the heavy profile: the benchmark suite, then every chapter with full.yaml
+full: env ## the heavy profile: the benchmark suite, the audio controls, then every chapter with full.yaml
 	@$(BIN)/harness benchmark suite
+	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json
 	@PROFILE=full $(BIN)/doit site
 
 bench: book ## how long the pieces take

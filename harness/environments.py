@@ -14,7 +14,7 @@ import yaml
 from harness.paths import ROOT
 
 PYTHON = "python=3.11"
-MAIN_EXTRAS = ("models", "audio", "voices", "cluster", "book", "dev")
+MAIN_EXTRAS = ("models", "audio", "voices", "api", "cluster", "book", "dev")
 NO_DEPS = ROOT / "requirements" / "boson-no-deps.lock"
 _HEADER = "# Generated from pyproject.toml by `make environments`. Do not edit.\n"
 

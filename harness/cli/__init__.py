@@ -14,6 +14,7 @@ from harness import __version__
 from harness.cli import (
     benchmarks,
     chapters,
+    comparing,
     data,
     doctor,
     higgs,
@@ -44,6 +45,7 @@ app.command("say")(speech.say)
 app.command("align")(speech.align)
 app.add_typer(benchmarks.app, name="benchmark")
 app.command("run")(runs.run)
+app.command("compare")(comparing.compare)
 app.command("listen")(listening.listen)
 scoring.app.command("listening")(listening.score_listening)
 app.add_typer(scoring.app, name="score")

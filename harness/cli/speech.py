@@ -15,20 +15,27 @@ def say(
     out: Annotated[Path, typer.Option("--out", "-o", help="WAV file to write.")] = Path("speech.wav"),
     engine: Annotated[str, typer.Option(help="Which engine: see `harness doctor`.")] = "espeak",
     voice: Annotated[str | None, typer.Option(help="One of the engine's voices.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the engine, KEY=VALUE; may be repeated.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="For engines that draw random numbers.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print word times and lost tags as JSON.")] = False,
 ) -> None:
-    """Speak tagged text to a WAV file."""
+    """Speak tagged text to a WAV file.
+
+    Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
+    """
     from harness.audio import write_wav
     from harness.engines import SpeechRequest, make_engine
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
+    from harness.experiment.spec import parse_option
     from harness.tagged import TaggedText
 
     if str(out) == "-":
         raise DataError("audio is not written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
-    chosen = make_engine(engine)
+    chosen = make_engine(engine, **dict(map(parse_option, option or [])))
     speech = chosen.speak(SpeechRequest(tagged, voice, seed))
     lost = DIALECTS[chosen.dialect].lost(tagged)
     write_wav(out, speech.audio)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,23 +80,28 @@ class PiperEngine:
     def _voice(self) -> Any:
         from piper import PiperVoice
 
-        try:
+        with self._explained():
             return PiperVoice.load(self._path)
-        except (OSError, ValueError, KeyError) as error:
-            raise HarnessError(f"not a Piper voice: {error}", path=self._path,
-                               remedy="the voice needs its .onnx.json beside it") from error  # fmt: skip
 
     @cached_property
     def _model(self) -> bytes:
         """The model, optimised for this processor, in onnxruntime's own format."""
         import onnxruntime
 
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, self._explained():
             options = _options()
             options.optimized_model_filepath = str(Path(folder) / "model.ort")
             options.add_session_config_entry("session.save_model_format", "ORT")
             onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
             return Path(options.optimized_model_filepath).read_bytes()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # onnxruntime has a dozen classes of its own, without a common one
+            raise HarnessError(f"not a Piper voice: {str(error).splitlines()[0]}", path=self._path,
+                               remedy="a voice is an .onnx file with its .onnx.json beside it") from error  # fmt: skip
 
     def _session(self, seed: int) -> Any:
         import onnxruntime

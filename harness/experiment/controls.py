@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.doses import dose_response
-from harness.experiment.results import Results
+from harness.experiment.results import Results, sentence_of
 from harness.prosody.contrast import contrastive
 from harness.prosody.detectors import DETECTORS, Cue
 from harness.prosody.null import FLOORS, Thresholds, false_positives
@@ -94,10 +94,11 @@ def _highest_threshold(tag: Tag, thresholds: Sequence[Thresholds]) -> float | No
 def _hit_at(tag: Tag, outcomes: Sequence[Outcome], thresholds: Sequence[Thresholds]) -> float | None:
     """Hit rate of the positive engines if they had to exceed the highest threshold of a voice that varies."""
     threshold = _highest_threshold(tag, thresholds)
-    values = [o.value for o in outcomes if o.value is not None]
-    if threshold is None or not values:
+    known = [o for o in outcomes if o.verdict is not Verdict.UNMEASURABLE]
+    if threshold is None or not known:
         return None
-    return float(np.mean([DETECTORS[tag].judge(value, threshold) is Verdict.HIT for value in values]))
+    detector = DETECTORS[tag]
+    return float(np.mean([o.value is not None and detector.judge(o.value, threshold) is Verdict.HIT for o in known]))
 
 
 def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, 
 
 def _leaked(outcomes: Sequence[Outcome]) -> Interval:
     counts = np.array([[o.verdict is Verdict.LEAKED, 1] for o in outcomes], dtype=float).reshape(-1, 2)
-    return ClusterBootstrap([_sentence(o.sentence) for o in outcomes], counts).interval(
+    return ClusterBootstrap([sentence_of(o.sentence) for o in outcomes], counts).interval(
         lambda total: ratio(total[..., 0], total[..., 1])
     )
 
@@ -146,16 +147,12 @@ def _fires(row: CrossTalk, tag: Tag, thresholds: Thresholds) -> bool | None:
     value = row.values.get(Cue(DETECTORS[tag].cue).value)
     if value is None:
         return None
-    return DETECTORS[tag].judge(value, thresholds.of(tag, _sentence(row.sentence))) is Verdict.HIT
+    return DETECTORS[tag].judge(value, thresholds.of(tag, sentence_of(row.sentence))) is Verdict.HIT
 
 
 def _share(values: Sequence[bool | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _sentence(item: str) -> str:
-    return item.partition(".")[0]
 
 
 def _rate(name: str, interval: Interval) -> dict[str, float | None]:

@@ -31,7 +31,7 @@ def measure_doses(
         A plain clip of the sentence.
     text : TaggedText
     slot : int
-        The word to edit; a pause goes before it.
+        The word to edit; a pause goes before it. Behind the last word: the last word.
     plain : sequence of ClipFeatures or str
         The plain clips to compare with.
     engine, sentence : str
@@ -42,6 +42,7 @@ def measure_doses(
     list of Dose
         The value is the difference that the detector of `Edit.tag` measures, None where it cannot.
     """
+    slot = min(slot, len(text.words) - 1)
     usable = [clip for clip in plain if not isinstance(clip, str)]
     try:
         word = align(audio, text.words)[slot]
@@ -89,7 +90,7 @@ def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0
         rates = [rate for rate in columns["hit"] if rate is not None]
         table[edit.name] = {
             "tag": edit.tag.value, "unit": edit.unit, **columns, "n": len({row.sentence for row in mine}),
-            "monotone": bool(np.all(np.diff(rates) >= 0)), "threshold": thresholds.of(edit.tag, mine[0].sentence),
+            "monotone": bool(np.all(np.diff(rates) >= 0)), "threshold": thresholds.typical(edit.tag),
             "threshold_unit": detector.unit,
         }  # fmt: skip
     return table

@@ -101,7 +101,8 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
 
     work = chain(first, work)
     # In chunks: joblib reads on while the caller is busy with a result, and would keep all the others in memory.
-    with Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered") as pool:
+    # One item a task: a batch of several would leave the other workers idle at the end of each chunk.
+    with Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1) as pool:
         while chunk := list(islice(work, CHUNK * workers)):
             yield from pool(delayed(function)(item) for item in chunk)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from harness.experiment.sentences import Item
 from harness.experiment.spec import Experiment
 from harness.prosody.null import Thresholds
-from harness.tagged import TaggedText
+from harness.tagged import TAGS, TaggedText
+
+_OF_A_SET = re.compile(rf"(s\d{{3}})\.(?:{'|'.join(tag.bare for tag in TAGS)})")
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,9 @@ class Results:
     def of(self, name: str, engine: str) -> list[Any]:
         """Records of one file and one engine."""
         return [record for record in self.records[name] if record.engine == engine]
+
+
+def sentence_of(name: str) -> str:
+    """The sentence of a set's text: ``s001`` of ``s001.emph``. Texts of other files stand for themselves."""
+    found = _OF_A_SET.fullmatch(name)
+    return found[1] if found else name

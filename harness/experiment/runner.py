@@ -121,9 +121,8 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
     units = list(_units(experiment, items, predictions, folder / AUDIO))
     failed = _work(units, group_of, stores, done, parallel, progress)
     thresholds = _judge(experiment, stores, group_of)
-    results = Results(
-        experiment, items, predictions, thresholds, {name: store.records() for name, store in stores.items()}
-    )
+    read = {name: store.records() for name, store in stores.items() if name != "clips"}
+    results = Results(experiment, items, predictions, thresholds, read)
     summary = summarise(results)
     summary["failed_units"] = len(failed)
     summary["failures"] = dict(Counter(result.reason for result in failed))

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import DataError
-from harness.listening.kit import Kind, Kit, Trial
+from harness.listening.kit import Kit
+from harness.listening.trials import Kind, Trial
 from harness.records import Verdict
 from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS

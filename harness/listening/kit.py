@@ -1,9 +1,4 @@
-"""Choose the trials of a listening test, and write its page and its key.
-
-Three kinds of trial. *word*: the listener hears a clip with one tag on one word and picks the word that stands out.
-*gap*: the same for a clip with one pause tag. *pair*: the tagged and the plain clip of one sentence in random order
-(two-interval forced choice). *catch* trials look like pairs, but both clips are the same plain one: they show whether
-the listener leans to one side.
+"""The files of a listening test: a page for listeners, and its key.
 
 The page holds questions and audio. Which answer is right stands only in the key, a file beside the page.
 """
@@ -13,11 +8,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import random
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,50 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.audio import Audio, read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, MANIFEST
-from harness.records import Arm, Clip, Outcome, Verdict, digest
+from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
+from harness.records import Arm, Clip, Outcome, digest
 from harness.store import read_json, read_jsonl, write_atomic, write_json
-from harness.tagged import CONTOURS, PAUSES, WORD_TAGS, Tag, TaggedText
 
 CLIPS, OUTCOMES = "clips.jsonl", "outcomes.jsonl"
 PAGE, KEY = "index.html", "key.json"
-DEFAULT_TRIALS = 40
-CATCH_SHARE = 0.1
-QUOTED_WORDS = 3  # how many words at the end of a phrase its question quotes
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _TEMPLATE = Path(__file__).with_name("page.html")
 _PLACE = "/*KIT*/"
-_PUNCTUATION = ".,;:!?…—–-()[]\"'“”‘’"
-
-
-class Kind(str, Enum):
-    """What the listener is asked."""
-
-    WORD = "word"
-    GAP = "gap"
-    PAIR = "pair"
-    CATCH = "catch"
-
-
-class Trial(BaseModel):
-    """One trial as the key holds it.
-
-    `right` is the answer that counts: a word's index, a gap's index (gap 0 follows word 0), or 0 for clip A and 1 for
-    clip B. A catch trial has none.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trial: str = Field(pattern=r"^[0-9a-f]{16}$")
-    kind: Kind
-    engine: str
-    tagger: str
-    sentence: str
-    tag: Tag
-    slot: int = Field(ge=0)
-    choices: int = Field(ge=2)
-    right: int | None = Field(ge=0)
-    verdict: Verdict | None = None
-    clips: tuple[str, ...]
 
 
 class Kit(BaseModel):
@@ -82,38 +37,6 @@ class Kit(BaseModel):
     run: str
     seed: int
     trials: tuple[Trial, ...]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A trial that could be asked: one tag of one tagged clip, and its plain twin."""
-
-    kind: Kind
-    tagged: Clip
-    plain: Clip | None
-    text: TaggedText
-    slot: int
-    tag: Tag
-    verdict: Verdict | None
-
-    @property
-    def cell(self) -> tuple[str, str, str]:
-        """What the choice is balanced over."""
-        return (self.tagged.engine, self.tag.value, self.kind.value)
-
-    @property
-    def clip(self) -> tuple[str, str]:
-        """Of each clip one tag is asked about, once for each kind."""
-        return (self.tagged.id, self.kind.value)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A trial of the kit, with what the page needs to ask it."""
-
-    trial: Trial
-    text: TaggedText
-    clips: tuple[Clip, ...]
 
 
 def read_run(run: str | Path) -> tuple[str, list[Candidate]]:
@@ -135,68 +58,6 @@ def read_run(run: str | Path) -> tuple[str, list[Candidate]]:
         if o.arm is Arm.TAGGED
     }
     return name, candidates(read_jsonl(run / CLIPS, Clip), outcomes)
-
-
-def candidates(
-    clips: Sequence[Clip], verdicts: dict[tuple[str, str, str, int, Tag], Verdict] | None = None
-) -> list[Candidate]:
-    """Every trial that the clips allow.
-
-    Left out: tags with nothing to hear in their place (a word tag after the last word, a pause at either end), and
-    tags that the engine's dialect cannot express. Taggers that made the same text share a clip; it is taken once.
-    """
-    plain: dict[tuple[str, str], list[Clip]] = {}
-    for clip in clips:
-        if clip.arm is Arm.PLAIN:
-            plain.setdefault((clip.engine, clip.sentence), []).append(clip)
-    found: list[Candidate] = []
-    seen: set[str] = set()
-    for clip in clips:
-        if clip.arm is not Arm.TAGGED or clip.id in seen:
-            continue
-        seen.add(clip.id)
-        text = TaggedText.parse(clip.text)
-        twins = plain.get((clip.engine, clip.sentence), [])
-        twin = next((one for one in twins if one.seed == clip.seed), twins[0] if twins else None)
-        for slot, tag in dict.fromkeys(text.tags):
-            verdict = (verdicts or {}).get((clip.engine, clip.tagger, clip.sentence, slot, tag))
-            if verdict is Verdict.NOT_EXPRESSIBLE or not _audible_place(text, slot, tag):
-                continue
-            if twin is not None:
-                found.append(Candidate(Kind.PAIR, clip, twin, text, slot, tag, verdict))
-            if len(text.tags) == 1 and tag in WORD_TAGS and len(text.words) >= 2:
-                found.append(Candidate(Kind.WORD, clip, None, text, slot, tag, verdict))
-            if len(text.tags) == 1 and tag in PAUSES and len(text.words) >= 3:
-                found.append(Candidate(Kind.GAP, clip, None, text, slot, tag, verdict))
-    return found
-
-
-def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int = 0) -> list[Chosen]:
-    """Choose trials, balanced over engines, tags and kinds; the same seed gives the same trials.
-
-    Within a cell, sentences that were used least come first. A tenth of the trials are catch trials. Fewer trials are
-    given if the clips do not allow more.
-
-    Raises
-    ------
-    DataError
-        If there is nothing to ask.
-    """
-    if not found:
-        raise DataError("the run holds no clip that a listener could be asked about",
-                        remedy="its clips need tags that the engine can express")  # fmt: skip
-    generator = random.Random(seed)
-    pairs = [one for one in found if one.kind is Kind.PAIR]
-    catch = round(trials * CATCH_SHARE) if pairs else 0
-    chosen = _balanced(found, trials - catch, generator)
-    sides = _balanced_sides(chosen, generator)
-    made = [_trial(one, side, seed) for one, side in zip(chosen, sides, strict=True)]
-    # No more catch trials than a tenth of what could be found, if that is little.
-    catch = min(catch, max(1, round(len(made) * CATCH_SHARE)))
-    for number, one in enumerate(_balanced(pairs, catch, generator)):
-        made.append(_catch(one, seed, number))
-    generator.shuffle(made)
-    return made
 
 
 def write_kit(
@@ -293,84 +154,6 @@ def data_uri(audio: Audio) -> str:
     return f"data:audio/{'mpeg' if mp3 else 'wav'};base64,{content}"
 
 
-def _audible_place(text: TaggedText, slot: int, tag: Tag) -> bool:
-    if tag in PAUSES:
-        return 0 < slot < len(text.words)
-    return slot < len(text.words) or (tag in CONTOURS and bool(text.words))
-
-
-def _balanced(found: Sequence[Candidate], wanted: int, generator: random.Random) -> list[Candidate]:
-    """Take one of each cell in turn, until there are enough."""
-    cells: dict[tuple[str, str, str], list[Candidate]] = {}
-    for one in found:
-        cells.setdefault(one.cell, []).append(one)
-    order = sorted(cells)
-    generator.shuffle(order)
-    for name in order:
-        generator.shuffle(cells[name])
-    used_clips: set[tuple[str, str]] = set()
-    used_sentences: Counter[str] = Counter()
-    chosen: list[Candidate] = []
-    while order and len(chosen) < wanted:
-        for name in list(order):
-            free = [one for one in cells[name] if one.clip not in used_clips]
-            if not free:
-                order.remove(name)
-                continue
-            if len(chosen) == wanted:
-                break
-            taken = min(free, key=lambda one: used_sentences[one.tagged.sentence])
-            used_clips.add(taken.clip)
-            used_sentences[taken.tagged.sentence] += 1
-            chosen.append(taken)
-    return chosen
-
-
-def _balanced_sides(chosen: Sequence[Candidate], generator: random.Random) -> list[int]:
-    """For each trial the side of its tagged clip: as often A as B within a cell."""
-    places: dict[tuple[str, str, str], list[int]] = {}
-    for number, one in enumerate(chosen):
-        places.setdefault(one.cell, []).append(number)
-    sides = [0] * len(chosen)
-    for numbers in places.values():
-        first = generator.randrange(2)
-        dealt = [(first + place) % 2 for place in range(len(numbers))]
-        generator.shuffle(dealt)
-        for number, side in zip(numbers, dealt, strict=True):
-            sides[number] = side
-    return sides
-
-
-def _trial(one: Candidate, side: int, seed: int) -> Chosen:
-    clips: tuple[Clip, ...] = (one.tagged,)
-    if one.kind is Kind.PAIR:
-        assert one.plain is not None
-        clips = (one.tagged, one.plain) if side == 0 else (one.plain, one.tagged)
-        choices, right = 2, side
-    elif one.kind is Kind.WORD:
-        choices, right = len(one.text.words), one.slot
-    else:
-        choices, right = len(one.text.words) - 1, one.slot - 1
-    return _chosen(one, one.kind, clips, choices, right, one.verdict, seed)
-
-
-def _catch(one: Candidate, seed: int, number: int) -> Chosen:
-    assert one.plain is not None
-    return _chosen(one, Kind.CATCH, (one.plain, one.plain), 2, None, None, seed, number)
-
-
-def _chosen(
-    one: Candidate, kind: Kind, clips: tuple[Clip, ...], choices: int, right: int | None, verdict: Verdict | None,
-    seed: int, *more: object,
-) -> Chosen:  # fmt: skip
-    name = digest("trial", seed, kind.value, one.tagged.id, one.tagged.sentence, one.slot, one.tag.value, *more)
-    trial = Trial(
-        trial=name, kind=kind, engine=one.tagged.engine, tagger=one.tagged.tagger, sentence=one.tagged.sentence,
-        tag=one.tag, slot=one.slot, choices=choices, right=right, verdict=verdict, clips=tuple(clip.id for clip in clips),
-    )  # fmt: skip
-    return Chosen(trial, one.text, clips)
-
-
 def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
     """What the page is told about a trial. A catch trial is told as a pair."""
     kind, words = one.trial.kind, one.text.words
@@ -385,34 +168,6 @@ def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
         return {**shown, "kind": "gap", "question": "Where is the longest pause that you did not expect?"}
     question, first, last = ask_pair(one.text, one.trial.slot, one.trial.tag)
     return {**shown, "kind": "pair", "question": question, "mark": [first, last]}
-
-
-def ask_pair(text: TaggedText, slot: int, tag: Tag) -> tuple[str, int, int]:
-    """The question about a pair of clips, and the first and last word to mark in the sentence."""
-    if tag in CONTOURS:
-        last = text.phrase_end(slot)
-        first = max(min(slot, last), last - QUOTED_WORDS + 1)
-        verb = "rise" if tag is Tag.PITCH_RISING else "fall"
-        return (
-            f"In which clip does the voice {verb} more at the end of {_quote(text.words[first : last + 1])}?",
-            first,
-            last,
-        )
-    word = _quote(text.words[slot : slot + 1])
-    questions = {
-        Tag.EMPH: f"In which clip is the word {word} more emphasised?",
-        Tag.PITCH_HIGH: f"In which clip is the word {word} spoken at a higher pitch?",
-        Tag.PITCH_LOW: f"In which clip is the word {word} spoken at a lower pitch?",
-        Tag.PAUSE_SHORT: f"In which clip is there an added short pause before {word}?",
-        Tag.PAUSE_LONG: f"In which clip is there an added long pause before {word}?",
-    }
-    return questions[tag], slot, slot
-
-
-def _quote(words: Sequence[str]) -> str:
-    """Words in quotation marks, without the punctuation around them."""
-    joined = " ".join(words)
-    return f"“{joined.strip(_PUNCTUATION) or joined}”"
 
 
 def _inside(run: Path, audio: str) -> Path:

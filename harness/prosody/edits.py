@@ -22,11 +22,11 @@ _STEP = 0.01  # seconds between the points of Praat's pitch tier
 
 def add_silence(audio: Audio, at: float, seconds: float) -> Audio:
     """Insert digital silence at a time; the sound fades out before and in after."""
-    cut = round(at * audio.sample_rate)
-    fade = min(int(FADE * audio.sample_rate), cut, len(audio.samples) - cut)
-    samples = audio.samples.copy()
     if seconds <= 0:
         return audio
+    cut = min(max(round(at * audio.sample_rate), 0), len(audio.samples))
+    fade = min(int(FADE * audio.sample_rate), cut, len(audio.samples) - cut)
+    samples = audio.samples.copy()
     samples[cut - fade : cut] *= np.linspace(1, 0, fade, dtype=np.float32)
     samples[cut : cut + fade] *= np.linspace(0, 1, fade, dtype=np.float32)
     silence = np.zeros(round(seconds * audio.sample_rate), np.float32)
@@ -68,7 +68,8 @@ def stretch(audio: Audio, start: float, end: float, factor: float) -> Audio:
     manipulation = _manipulation(audio)
     tier = call("Create DurationTier", "edit", 0, audio.seconds)
     for time, value in ((start - edge, 1.0), (start, factor), (end, factor), (end + edge, 1.0)):
-        call(tier, "Add point", min(max(time, 0.0), audio.seconds), value)
+        if 0 <= time <= audio.seconds:  # two points at one time would cancel
+            call(tier, "Add point", time, value)
     call([tier, manipulation], "Replace duration tier")
     sound: parselmouth.Sound = call(manipulation, "Get resynthesis (overlap-add)")
     return _as_audio(sound, audio)

@@ -48,8 +48,10 @@ def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> d
     for cue, detector in by_cue().items():
         for place in places(cue, text):
             values = np.array([detector.value(clip, place) for clip in usable])
-            others = (values.sum() - values) / (len(values) - 1)
-            found[cue] += [round(float(value), 4) for value in values - others if np.isfinite(value)]
+            values = values[np.isfinite(values)]  # as the score does: the mean is over what could be measured
+            if len(values) > 1:
+                others = (values.sum() - values) / (len(values) - 1)
+                found[cue] += [round(float(value), 4) for value in values - others]
     return found
 
 
@@ -72,6 +74,11 @@ class Thresholds:
     def of(self, tag: Tag, sentence: str) -> float:
         """Threshold for a tag in a sentence, in the detector's unit."""
         return self.values.get((tag, half(sentence)), DETECTORS[tag].floor)
+
+    def typical(self, tag: Tag) -> float:
+        """Mean of the thresholds of both halves, for tables."""
+        floor = DETECTORS[tag].floor
+        return round(float(np.mean([self.values.get((tag, part), floor) for part in (0, 1)])), 4)
 
     def reason(self, tag: Tag) -> str:
         """Where the threshold comes from."""

@@ -133,16 +133,21 @@ def score_clip(
     else:
         features, leaked = clip, leaked or set()
     scorer = _ClipScorer(text, features, plain, thresholds, sentence)
+    paired = bool(plain)
     scores: list[TagScore] = []
     placed: set[tuple[int, Tag]] = set()  # two tags may be nearest to one placebo slot; it counts once
     for slot, tag in tags:
         if (slot, tag) not in asked:
             scores.append(
-                TagScore(slot, tag, Arm.TAGGED, Verdict.NOT_EXPRESSIBLE, reason="the dialect has no such tag")
+                TagScore(
+                    slot, tag, Arm.TAGGED, Verdict.NOT_EXPRESSIBLE, reason="the dialect has no such tag", paired=paired
+                )
             )
             continue
         if (slot, tag) in leaked:
-            scores.append(TagScore(slot, tag, Arm.TAGGED, Verdict.LEAKED, reason="the tag was read aloud"))
+            scores.append(
+                TagScore(slot, tag, Arm.TAGGED, Verdict.LEAKED, reason="the tag was read aloud", paired=paired)
+            )
         else:
             scores.append(scorer.score(slot, tag, Arm.TAGGED))
         other = placebo_slot(text, slot, tag) if placebo and plain and not leaked else None
@@ -166,19 +171,22 @@ class _ClipScorer:
         detector = DETECTORS[tag]
         place = detector.place(self.text, slot)
         if place is None:
-            return _unmeasurable(slot, tag, arm, "no word follows the tag")
+            return self.unmeasurable(slot, tag, arm, "no word follows the tag")
         if isinstance(self.features, str):
-            return _unmeasurable(slot, tag, arm, self.features)
+            return self.unmeasurable(slot, tag, arm, self.features)
         usable = [item for item in self.plain if not isinstance(item, str)]
         if self.plain and not usable:
-            return _unmeasurable(slot, tag, arm, f"no plain clip could be measured: {self.plain[0]}")
+            return self.unmeasurable(slot, tag, arm, f"no plain clip could be measured: {self.plain[0]}")
         paired = bool(usable)
         value = difference(detector.cue, self.text, self.features, usable, place)
         if not np.isfinite(value):
-            return _unmeasurable(slot, tag, arm, NOT_MEASURED[detector.cue])
+            return self.unmeasurable(slot, tag, arm, NOT_MEASURED[detector.cue])
         threshold = self.thresholds.of(tag, self.sentence) if paired else UNPAIRED_FLOORS[tag]
         value = round(value, 4)
         return TagScore(slot, tag, arm, detector.judge(value, threshold), value, detector.unit, threshold, "", paired)
+
+    def unmeasurable(self, slot: int, tag: Tag, arm: Arm, reason: str) -> TagScore:
+        return TagScore(slot, tag, arm, Verdict.UNMEASURABLE, reason=reason, paired=bool(self.plain))
 
 
 NOT_MEASURED = {
@@ -224,7 +232,3 @@ def cross_talk(
         value = difference(cue, text, tagged, usable, place)
         found[cue.value] = round(value, 4) if np.isfinite(value) else None
     return found
-
-
-def _unmeasurable(slot: int, tag: Tag, arm: Arm, reason: str) -> TagScore:
-    return TagScore(slot, tag, arm, Verdict.UNMEASURABLE, reason=reason)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -74,9 +75,8 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
     for tag in TAGS:
         rate, n = rates.get(tag, (Interval(float("nan"), float("nan"), float("nan")), 0))
         detector = DETECTORS[tag]
-        both = [thresholds.values.get((tag, part), detector.floor) for part in (0, 1)]
         table[tag.value] = {
-            "threshold": round(float(np.mean(both)), 4), "unit": detector.unit, "floor": detector.floor,
+            "threshold": thresholds.typical(tag), "unit": detector.unit, "floor": detector.floor,
             "threshold_from": thresholds.reason(tag),
             "null": number(rate.value), "null_low": number(rate.low), "null_high": number(rate.high), "null_n": n,
         }  # fmt: skip
@@ -84,13 +84,25 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
 
 
 def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
-    """Hit rate minus placebo rate, with a 95 % interval from one bootstrap over sentences for both."""
+    """Hit rate minus placebo rate, with a 95 % interval from one bootstrap over sentences for both.
+
+    Where all sentences agree the bootstrap has nothing to vary; then the intervals of both rates are combined (Newcombe 1998,
+    Statistics in Medicine 17:873, method 10).
+    """
     rows = [o for o in outcomes if o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE]
     counts = [
         [hit, 1, 0, 0] if o.arm is Arm.TAGGED else [0, 0, hit, 1] for o in rows for hit in [o.verdict is Verdict.HIT]
     ]
     bootstrap = ClusterBootstrap([o.sentence for o in rows], np.array(counts, dtype=float).reshape(-1, 4), seed=seed)
-    return bootstrap.interval(lambda t: ratio(t[..., 0], t[..., 1]) - ratio(t[..., 2], t[..., 3]), rate=False)
+    found = bootstrap.interval(lambda t: ratio(t[..., 0], t[..., 1]) - ratio(t[..., 2], t[..., 3]), rate=False)
+    if found.low != found.high:
+        return found
+    hit, placebo = (hit_rate([o for o in rows if o.arm is arm], seed) for arm in (Arm.TAGGED, Arm.PLACEBO))
+    return Interval(
+        found.value,
+        found.value - float(np.hypot(hit.value - hit.low, placebo.high - placebo.value)),
+        found.value + float(np.hypot(hit.high - hit.value, placebo.value - placebo.low)),
+    )
 
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
@@ -100,3 +112,32 @@ def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
         if outcome.verdict is Verdict.UNMEASURABLE and outcome.arm is Arm.TAGGED:
             found[outcome.reason] = found.get(outcome.reason, 0) + 1
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def unlike_chance(table: Mapping[str, Mapping[str, Any]], level: float = 0.05) -> list[str]:
+    """Tags whose accuracy differs from chance, after Bonferroni-Holm correction for the number of tags.
+
+    Renderings of one sentence are not independent, so the test is a normal approximation with the standard error of the interval
+    by sentence, not a binomial one.
+
+    Parameters
+    ----------
+    table : mapping
+        From `harness.prosody.contrast.contrastive`.
+    level : float
+        Family-wise error rate.
+    """
+    from scipy.stats import norm
+
+    p_values = {}
+    for tag, row in table.items():
+        if row["accuracy"] is None:
+            continue
+        error = (row["high"] - row["low"]) / (2 * norm.ppf(0.975))
+        p_values[tag] = 2 * norm.sf(abs(row["accuracy"] - row["chance"]) / error) if error > 0 else 0.0
+    unlike: list[str] = []
+    for rank, (tag, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        if p >= level / (len(p_values) - rank):
+            break
+        unlike.append(tag)
+    return unlike

@@ -15,7 +15,7 @@ from harness.tagged import TaggedText
 
 
 def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
-    """Waveform, words and F0 of a plain and a tagged clip, on one time scale."""
+    """Waveform, words and F0 of a plain and a tagged clip, on one time scale; a dashed line where each tag stands."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -32,10 +32,16 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
         pitch.set(ylabel="F0 (Hz)")
         for axis in (wave, pitch):
             _word_bands(axis, words)
+            for slot, _ in text.tags if arm == "tagged" else ():
+                at = words[slot].start if slot < len(words) else words[-1].end
+                axis.axvline(at, color="#333333", linestyle="--", linewidth=1.2)
         _word_names(wave, words)
         described.append(
             f"{arm} clip of {audio.seconds:.1f} s, longest inner silence {features.pause[1:-1].max():.2f} s"
         )
+    limits = [axis.get_ylim() for axis in (axes[1], axes[3])]
+    for axis in (axes[1], axes[3]):  # one scale, or the eye compares nothing
+        axis.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     axes[-1].set_xlabel("time (s)")
     return finish(figure, f"Waveforms, word boundaries and F0 of {'; '.join(described)}.")
 

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from harness.prosody.detectors import DETECTORS
 from harness.report.diffs import Html
 from harness.report.text import f1_of, interval
-from harness.tagged import TAGS
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
@@ -89,20 +87,9 @@ def realisation_table(per_tag: Mapping[str, Mapping[str, Any]]) -> Html:
                 "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
                 "placebos": row["placebo_n"],
                 "placebo rate": interval(row["false_positive"], row["fp_low"], row["fp_high"]),
+                "hit minus placebo": interval(row["above_placebo"], row["above_low"], row["above_high"]),
             }
             for tag, row in per_tag.items()
         ],
         "Tags in the audio, 95 % intervals",
     )
-
-
-def detector_table() -> Html:
-    """What each detector measures, and its floor."""
-    rows = []
-    for tag in TAGS:
-        detector = DETECTORS.get(tag)
-        measure = (detector.__doc__ or "").split(".")[0] if detector else "no detector yet: counted as unmeasurable"
-        rows.append(
-            {"tag": tag.value, "measured": measure, "floor": f"{detector.floor:g} {detector.unit}" if detector else "–"}
-        )
-    return table(rows, "The detectors")

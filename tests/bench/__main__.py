@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+from harness.audio import Audio
 from harness.cli.output import print_table
 from harness.engines import SpeechRequest, make_engine
+from harness.experiment.sentences import load_items
 from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.manifest import machine
 from harness.paths import BOOK, BUILD, RESULTS, ROOT
 from harness.placement import score_placement
-from harness.prosody.align import align
-from harness.prosody.features import measure
-from harness.prosody.leak import align_and_listen
 from harness.store import write_json
-from harness.tagged import TAGS, TaggedText
+from harness.tagged import TAGS, Tag, TaggedText
+from tests.bench.scoring import scoring_rows
 from tests.bench.tagging import tagging_rows
 
 DOIT = [str(ROOT / ".venv" / "bin" / "doit"), "site"]
@@ -85,25 +85,19 @@ def placement_rows() -> list[tuple[str, float, str]]:
     ]
 
 
-def audio_rows() -> list[tuple[str, float, str]]:
-    engine = make_engine("espeak")
-    texts = [TaggedText.parse("We asked <pause_long> every customer about the delivery and they were happy")] * 10
-    clips = [engine.speak(SpeechRequest(text)).audio for text in texts]
-    length = sum(clip.seconds for clip in clips)
-    align(clips[0], texts[0].words)  # reads the dictionary, once a process
-    aligned = [align(clip, text.words) for clip, text in zip(clips, texts, strict=True)]
-    rows = {
-        "speak": seconds(lambda: [engine.speak(SpeechRequest(text)) for text in texts]),
-        "align": seconds(lambda: [align(clip, text.words) for clip, text in zip(clips, texts, strict=True)]),
-        "measure": seconds(lambda: [measure(clip, words) for clip, words in zip(clips, aligned, strict=True)]),
-        "align and leak check": seconds(
-            lambda: [align_and_listen(c, t.words, list(t.tags)) for c, t in zip(clips, texts, strict=True)]
-        ),
-    }
-    return [
-        (f"{name}, 10 clips of {length / 10:.1f} s", took, f"{took / length:.3f} x real time")
-        for name, took in rows.items()
-    ]
+def speaking_rows() -> list[tuple[str, float, str]]:
+    """How fast each engine that is installed here speaks."""
+    texts = [item.text.stripped() for item in load_items("quick", tags=[Tag.EMPH])][:10]
+    rows = []
+    for name in ("espeak", "hibari", "piper"):
+        engine = make_engine(name)
+        engine.speak(SpeechRequest(texts[0]))  # loads the model
+        clips: list[Audio] = []
+        took = seconds(lambda: clips.extend(engine.speak(SpeechRequest(text)).audio for text in texts))  # noqa: B023
+        rows.append(
+            (f"{name} speaks {len(texts)} sentences", took, f"{took / sum(c.seconds for c in clips):.3f} x real time")
+        )
+    return rows
 
 
 def higgs_rows() -> list[tuple[str, float, str]]:
@@ -129,7 +123,7 @@ def higgs_rows() -> list[tuple[str, float, str]]:
 
 
 def main() -> None:
-    rows = [*placement_rows(), *tagging_rows(), *audio_rows(), *higgs_rows()]
+    rows = [*placement_rows(), *tagging_rows(), *speaking_rows(), *scoring_rows(), *higgs_rows()]
     full = cold()
     rows += [("book, cold (environments exist)", full, "1")]
     for name, took in (

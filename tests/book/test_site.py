@@ -102,7 +102,7 @@ def test_prose_quotes_the_result_files():
     for chapter, name in (
         ("ch07", "micro_f1"),
         ("ch07", "rules_f1"),
-        ("ch10", "worst_placebo"),
+        ("ch10", "leak_found"),
         ("ch01", "where"),
     ):
         assert str(figures[chapter][name]) in text

@@ -86,12 +86,39 @@ def test_say_and_score_audio(tmp_path):
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = harness("score", "audio", manifest, "--json", "--out", tmp_path / "o.jsonl")
     figures = json.loads(done.stdout)
-    row = figures["per_tag"]["<pause_long>"]
+    row = figures["paired"]["<pause_long>"]
     assert done.returncode == 2 and figures["clips"] == 3
+    assert figures["unpaired"] == {} and figures["exploratory"] == []
+    assert figures["thresholds"]["<pause_long>"]["threshold_from"] == "not applicable"
     assert (row["n"], row["hit"], row["unmeasurable"], row["hit_rate"]) == (3, 1, 2, 1)
     assert b"m.jsonl:2: nowhere.wav: audio file is missing" in done.stderr
     assert b"m.jsonl:3: silent.wav: the audio is silent" in done.stderr
     assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 4, "three tags and one placebo"
+
+
+def test_score_audio_prints_what_it_used_and_what_is_exploratory(tmp_path):
+    tagged = "We asked <pause_long> every customer <pitch_high> and they were happy"
+    for name, text in (("t", tagged), ("p", "We asked every customer and they were happy")):
+        assert harness("say", text, "-o", tmp_path / f"{name}.wav").returncode == 0
+    (tmp_path / "m.csv").write_text(f"audio,text,plain_audio\nt.wav,{tagged},p.wav\nt.wav,{tagged},\n")
+    done = harness("score", "audio", tmp_path / "m.csv", "--out", tmp_path / "1.jsonl")
+    shown = " ".join(done.stdout.decode().split())
+    assert done.returncode == 0, done.stderr.decode()
+    assert "against plain clips" in shown and "without plain clips" in shown
+    assert "exploratory, since a clip is judged by itself: <pitch_high>" in shown
+    assert "shipped floor: no text has three plain clips" in shown
+    again = harness("score", "audio", tmp_path / "m.csv", "-j", "2", "--out", tmp_path / "2.jsonl")
+    assert again.stdout == done.stdout and again.stderr == b""
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "manifest.csv").write_text(
+        "audio,text\n" + "".join(f"../{name}.wav,We asked every customer and they were happy\n" for name in "ptx")
+    )
+    done = harness("score", "audio", tmp_path / "m.csv", "--calibrate", tmp_path / "plain")
+    assert done.returncode == 2 and b"manifest.csv:4: ../x.wav: audio file is missing" in done.stderr
+    assert b"1 of 1 texts have fewer than three usable plain clips" in done.stdout
+    help_text = harness("score", "audio", "--help").stdout
+    assert b"id,audio,text,plain_audio" in help_text and b"<emph>" in help_text
 
 
 def test_say_refuses_what_it_cannot_say(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from harness.errors import DataError
-from harness.experiment import load_experiment, run, validate
+from harness.experiment import changed, load_experiment, run, validate
 from harness.paths import ROOT
 from harness.records import Arm, Clip, Outcome, Verdict
 from harness.store import read_jsonl
@@ -225,3 +225,41 @@ def test_every_experiment_file_is_valid():
     for path in Path(ROOT / "data" / "experiments").glob("*.yaml"):
         assert load_experiment(path).name
         assert yaml.safe_load(path.read_text())["schema"] == "harness.experiment/1"
+
+
+def test_an_experiment_changed_from_the_command_line():
+    base = small()
+    other = changed(base, engine="piper", options=["dialect=prompted"], limit=2)
+    assert [spec.name for spec in other.engines] == ["piper"] and other.engines[0].options == {"dialect": "prompted"}
+    assert other.limit == 2 and other.name == "small-piper", "a run folder of its own"
+    assert changed(base, voice="en-gb").engines[0].voice == "en-gb"
+    assert changed(base, engine="my.voice:Engine", options=["speed=1.5"]).engines[0].options == {"speed": 1.5}
+    assert changed(base) == base
+
+
+def test_a_change_that_cannot_be_meant_is_refused():
+    two = small(engines=["espeak", {"name": "espeak", "label": "b"}])
+    with pytest.raises(DataError, match="2 engines"):
+        changed(two, voice="en-gb")
+    for option in ("speed", "=1", "a b=1"):
+        with pytest.raises(DataError, match="not an option"):
+            changed(small(), options=[option])
+    with pytest.raises(DataError, match="not YAML"):
+        changed(small(), options=["speed=["])
+
+
+def test_a_set_is_for_engines_not_for_taggers():
+    with pytest.raises(DataError, match="holds one tag a clip"):
+        small(sentences="quick")
+    assert len(small(sentences="quick", taggers=["gold"]).items()) == 4 * 7
+
+
+def test_texts_of_one_sentence_share_their_plain_clip(tmp_path):
+    spec = small(sentences="quick", limit=2, taggers=["gold"], tags=["<pause_long>", "<emph>"], contrast=2)
+    summary = run(spec, tmp_path / "run", jobs=1)
+    clips = read_jsonl(tmp_path / "run" / "clips.jsonl", Clip)
+    assert sum(clip.arm is Arm.PLAIN for clip in clips) == 2 == summary["sentences"]
+    assert sum(clip.arm is Arm.TAGGED for clip in clips) == 4 == summary["texts"]
+    assert sum(clip.arm is Arm.CONTRAST for clip in clips) == 8, "two more places for each tagged clip"
+    assert summary["engines"]["espeak"]["contrastive"]["<emph>"]["accuracy"] == 1
+    assert summary["engines"]["espeak"]["null"]["<emph>"]["threshold_from"] == "not applicable"

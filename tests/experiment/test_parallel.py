@@ -60,47 +60,6 @@ class Lazy:
             yield number
 
 
-class Cluster:
-    """A scheduler on a free port, and workers, each a process group of its own."""
-
-    def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.folder, self.address, self.groups = folder, f"tcp://127.0.0.1:{port}", []
-        self.scheduler = self.start("dask_scheduler", "--port", str(port), "--no-dashboard")
-
-    def start(self, program, *arguments, path=Path(__file__).parent):
-        command = [sys.executable, "-m", f"distributed.cli.{program}", "--host", "127.0.0.1", *arguments]
-        environment = _with_path(path)
-        with (self.folder / "cluster.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-        self.groups.append(process)
-        return process
-
-    def worker(self, **options):
-        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-dashboard", **options)
-
-    def kill(self, process):
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        self.groups.remove(process)
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    started = Cluster(tmp_path)
-    yield started
-    for process in list(started.groups):
-        started.kill(process)
-
-
-def _with_path(path):
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])}
-
-
 @contextmanager
 def no_process_left():
     before = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -272,7 +231,10 @@ def test_an_interrupt_leaves_no_process(backend, everyone, tmp_path):
         "if __name__ == '__main__':\n"
         f"    for key in in_parallel(partial(slow, {str(tmp_path)!r}), range(1000), jobs=2, backend={backend!r}): pass\n"
     )
-    environment = _with_path(Path(__file__).parent)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
+    }
     process = subprocess.Popen(
         [sys.executable, script], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from harness.cli.listening import listen, score_listening
 from harness.errors import DataError
 from harness.listening.answers import kappa, read_results, score
-from harness.listening.kit import KEY, Kind, Kit, Trial, write_kit
+from harness.listening.kit import KEY, Kit, write_kit
+from harness.listening.trials import Kind, Trial
 from harness.records import Verdict, digest
 from harness.stats import wilson
 from harness.tagged import Tag

@@ -11,19 +11,8 @@ import soundfile
 
 from harness.audio import Audio, write_wav
 from harness.errors import DataError
-from harness.listening.kit import (
-    KEY,
-    PAGE,
-    Kind,
-    ask_pair,
-    candidates,
-    choose,
-    data_uri,
-    page,
-    read_key,
-    read_run,
-    write_kit,
-)
+from harness.listening.kit import KEY, PAGE, data_uri, page, read_key, read_run, write_kit
+from harness.listening.trials import Kind, ask_pair, candidates, choose
 from harness.records import Arm, Clip, Outcome, Verdict, digest
 from harness.tagged import Tag, TaggedText
 

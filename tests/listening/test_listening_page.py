@@ -9,7 +9,8 @@ import pytest
 from test_kit import TEXTS, make_run
 
 from harness.listening.answers import read_results, score
-from harness.listening.kit import KEY, PAGE, Kind, write_kit
+from harness.listening.kit import KEY, PAGE, write_kit
+from harness.listening.trials import Kind
 from harness.paths import BUILD
 
 pytestmark = pytest.mark.browser

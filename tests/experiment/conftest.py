@@ -1,0 +1,51 @@
+"""A dask cluster on loopback for the tests of this folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _with_path(path):
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])}
+
+
+class Cluster:
+    """A scheduler on a free port, and workers, each a process group of its own."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.folder, self.address, self.groups = folder, f"tcp://127.0.0.1:{port}", []
+        self.scheduler = self.start("dask_scheduler", "--port", str(port), "--no-dashboard")
+
+    def start(self, program, *arguments, path=Path(__file__).parent):
+        command = [sys.executable, "-m", f"distributed.cli.{program}", "--host", "127.0.0.1", *arguments]
+        environment = _with_path(path)
+        with (self.folder / "cluster.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.groups.append(process)
+        return process
+
+    def worker(self, **options):
+        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-dashboard", **options)
+
+    def kill(self, process):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.groups.remove(process)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    started = Cluster(tmp_path)
+    yield started
+    for process in list(started.groups):
+        started.kill(process)

@@ -1,0 +1,331 @@
+"""Clips from elsewhere: how manifests are read, which thresholds are used, and what is kept apart."""
+
+import codecs
+import json
+import re
+
+import numpy as np
+import pytest
+
+from harness.audio import Audio, write_wav
+from harness.datasets import locate
+from harness.engines import SpeechRequest, make_engine
+from harness.errors import DataError, HarnessError
+from harness.prosody import files
+from harness.prosody.detectors import DETECTORS, by_cue
+from harness.prosody.files import CALIBRATION, MANIFEST, score_manifest
+from harness.prosody.manifests import AudioItem, ClipItem, read_manifest
+from harness.prosody.null import FLOOR, MIN_DIFFERENCES, NOT_APPLICABLE, NULL, TOO_FEW, half
+from harness.records import Verdict, digest
+from harness.tagged import PAUSES, TAGS, Tag, TaggedText
+
+pytest.importorskip("pocketsphinx")
+pytest.importorskip("espeakng_loader")
+
+RECORDINGS = {
+    "LJ050-0276.wav": "LJ050-0276.TextGrid",
+    "7127_75947_000010_000000.wav": "7127_75947_000010_000000.TextGrid",
+    "jfk.flac": None,
+}
+JFK = "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
+PLAIN = "We asked every customer about it and they agreed"
+TAGGED = "We asked <pause_long> every customer <pitch_high> about it and they agreed"
+
+
+def read_csv(folder, content, model=AudioItem):
+    path = folder / "m.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_manifest(path, model)
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A tagged clip, and plain ones that differ in loudness of noise alone."""
+    folder = tmp_path_factory.mktemp("clips")
+    engine = make_engine("espeak", dialect="ssml")
+    for name, text in (("tagged", TAGGED), ("plain", PLAIN)):
+        audio = engine.speak(SpeechRequest(TaggedText.parse(text))).audio
+        write_wav(folder / f"{name}.wav", audio)
+    for number in range(4):
+        noise = np.random.default_rng(number).normal(0, 1e-3, len(audio.samples)).astype(np.float32)
+        write_wav(folder / f"p{number}.wav", Audio(audio.samples + noise, audio.sample_rate))
+    return folder
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def test_csv_gives_what_json_lines_give(tmp_path):
+    rows = [
+        {"id": "a", "audio": "a.wav", "text": 'Well, <emph> "yes"', "plain_audio": ["p.wav", "q r.wav"]},
+        {"id": "b", "audio": "/abs/b.wav", "text": "Żółw <pause_long> naïve", "plain_audio": []},
+    ]
+    lines = write_jsonl(tmp_path / "m.jsonl", rows)
+    content = (
+        "plain_audio,text,id,audio\r\n"
+        'p.wav; q r.wav ;,"Well, <emph> ""yes""",a,a.wav\r\n'
+        "\r\n"
+        ",Żółw <pause_long> naïve,b,/abs/b.wav"
+    )
+    expected = [item for _, item in read_manifest(lines, AudioItem)]
+    for prefix in (b"", codecs.BOM_UTF8):
+        for end in ("\r\n", "\n", "\r"):
+            found = read_csv(tmp_path, prefix + content.replace("\r\n", end).encode())
+            assert [item for _, item in found] == expected
+            assert [line for line, _ in found] == [2, 4]
+
+
+def test_the_line_number_is_the_id_if_there_is_none(tmp_path):
+    found = read_csv(tmp_path, 'audio,text,plain_audio\na.wav,"two\nlines",\nb.wav,one,\n')
+    assert [(line, item.id) for line, item in found] == [(2, "000002"), (4, "000004")]
+    assert found[0][1].tagged.words == ("two", "lines")
+    found = read_manifest(write_jsonl(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "one"}]), AudioItem)
+    assert found[0][1].id == "000001"
+
+
+HEADER = "audio,text,plain_audio\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("audio,text\na.wav,x\n", r"m\.csv:1: the column 'plain_audio' is missing \(expected: the header audio,text"),
+        ("audio,text,plain_audio,mood\n", r"m\.csv:1: unknown column 'mood' \("),
+        ("audio;text;plain_audio\n", r"m\.csv:1: unknown column 'audio;text;plain_audio' .*commas between"),
+        ("audio,text,plain_audio,\n", r"m\.csv:1: column 4 of the header has no name"),
+        ("audio,text,plain_audio,text\n", r"m\.csv:1: the column 'text' is there twice"),
+        (HEADER + "a.wav,x,\nb.wav,Well, yes,\n", r"m\.csv:3: 4 fields, but the header has 3 \(put .* in quotes"),
+        (HEADER + "a.wav,x\n", r"m\.csv:2: 2 fields"),
+        (HEADER + "a.wav,We <loud> go,\n", r"m\.csv:2: in the text at column 4: unknown tag <loud> \("),
+        (HEADER + 'a.wav,"We\n <loud>",\n', r"m\.csv:2: in the text at line 2, column 2: unknown tag <loud>"),
+        (HEADER + "a.wav, ,\n", r"m\.csv:2: the text is empty.*\("),
+        (HEADER + "a.wav,<emph>,\n", r"m\.csv:2: the text is empty"),
+        (HEADER + ",x,\n", r"m\.csv:2: the field 'audio' is empty \("),
+        ("id," + HEADER + "s,a.wav,x,\n\ns,b.wav,y,\n", r"m\.csv:4: the id 's' was already used on line 2 \("),
+        ("id," + HEADER + "000003,a.wav,x,\n,b.wav,y,\n", r"m\.csv:3: the id '000003' was already used"),
+        (HEADER, r"m\.csv: the manifest holds no clips \("),
+        ("", r"m\.csv: the manifest holds no clips \("),
+        (HEADER.encode() + b"a.wav,caf\xe9,\n", r"m\.csv:2: not UTF-8 \(byte 10 of the line\) \(save"),
+        (HEADER.encode("utf-16"), r"m\.csv:1: the line holds a NUL byte.*\(save"),
+        (HEADER + "a.wav,x\0y,\n", r"m\.csv:2: the line holds a NUL byte"),
+        (HEADER + 'a.wav,x,\nb.wav,"never,\nc.wav,y,\n', r"m\.csv:3: a quote .* is never closed \(inside"),
+        (HEADER + 'a.wav,"never,\nb.wav,"y",\n', r"m\.csv:2: in the row .* never closed"),
+        (HEADER + 'a.wav,"' + "x" * 200_000, r"m\.csv:2: a field of more than .* never closed"),
+    ],
+)
+def test_errors_name_file_line_and_remedy(tmp_path, content, message):
+    with pytest.raises(DataError) as caught:
+        read_csv(tmp_path, content)
+    assert re.search(message, str(caught.value)), str(caught.value)
+
+
+def test_a_missing_manifest_and_plain_columns(tmp_path):
+    with pytest.raises(DataError, match=r"no\.csv: cannot be read"):
+        read_manifest(tmp_path / "no.csv", AudioItem)
+    with pytest.raises(DataError, match="unknown column 'plain_audio'"):
+        read_csv(tmp_path, HEADER + "a.wav,x,\n", ClipItem)
+
+
+# --- paired and unpaired ---------------------------------------------------------------------------------------------
+
+
+def test_paired_and_unpaired_clips_stay_apart(clips):
+    rows = [
+        {"id": "with", "audio": "tagged.wav", "text": TAGGED, "plain_audio": ["plain.wav"]},
+        {"id": "without", "audio": "tagged.wav", "text": TAGGED},
+        {"id": "lost", "audio": "nowhere.wav", "text": TAGGED},
+    ]
+    scores = score_manifest(write_jsonl(clips / "mixed.jsonl", rows))
+    figures = scores.as_json()
+    assert figures["paired"]["<pause_long>"]["n"] == 1 and figures["unpaired"]["<pause_long>"]["n"] == 2
+    assert figures["unpaired"]["<pause_long>"]["unmeasurable"] == 1, "a clip that is lost stays unpaired"
+    assert figures["unpaired"]["<pause_long>"]["hit"] == figures["paired"]["<pause_long>"]["hit"] == 1
+    assert figures["exploratory"] == ["<pitch_high>"]
+    assert figures["unpaired_thresholds"]["<pitch_high>"] != figures["thresholds"]["<pitch_high>"]["threshold"]
+    assert {row["threshold_from"] for row in figures["thresholds"].values()} == {NOT_APPLICABLE}
+    assert [str(problem).split(": ")[-2] for problem in scores.problems] == ["nowhere.wav"]
+
+
+def test_lines_of_one_text_are_one_cluster(clips):
+    """Two readings of one text say less than two texts: the interval is that of one cluster."""
+    row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["plain.wav"]}
+    one = score_manifest(write_jsonl(clips / "one.jsonl", [row])).per_tag(paired=True)["<pause_long>"]
+    two = score_manifest(write_jsonl(clips / "two.jsonl", [row, row])).per_tag(paired=True)["<pause_long>"]
+    assert two["n"] == 2 and (two["low"], two["high"]) == (one["low"], one["high"])
+
+
+# --- thresholds ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spread(monkeypatch):
+    """Stand-ins for differences of plain clips: half 0 spreads by 2, half 1 by 4 units."""
+    made = []
+
+    def differences(text, plain):
+        made.append((text, len(plain)))
+        size = 2.0 + 2 * half(digest(text.plain))
+        return {cue: [size] * MIN_DIFFERENCES for cue in by_cue()}
+
+    monkeypatch.setattr(files, "null_differences", differences)
+    return made
+
+
+def text_in_half(part, tags=""):
+    """A text that the clip of `PLAIN` would align to, in one half of the sentences."""
+    for end in ("agreed", "agreed.", "agreed!", "agreed?", "agreed;", "agreed:"):
+        if half(digest(f"We asked every customer about it and they {end}")) == part:
+            return f"We asked {tags}every customer <pitch_high> about it and they {end}"
+    raise AssertionError(part)
+
+
+def test_thresholds_come_from_the_other_half_and_from_the_same_text(clips, spread):
+    plain = ["p0.wav", "p1.wav", "p2.wav"]
+    rows = [
+        {"id": "0", "audio": "tagged.wav", "text": text_in_half(0, "<pause_long> "), "plain_audio": plain},
+        {"id": "1", "audio": "tagged.wav", "text": text_in_half(1), "plain_audio": ["p3.wav", "plain.wav", "p0.wav"]},
+    ]
+    scores = score_manifest(write_jsonl(clips / "own.jsonl", rows))
+    assert not scores.thresholds.values, "p0.wav was counted for the first line, so the other half has nothing"
+    rows[1]["plain_audio"] = ["p3.wav", "plain.wav", "tagged.wav"]
+    scores = score_manifest(write_jsonl(clips / "own.jsonl", rows))
+    found = {o.sentence: o.threshold for o in scores.outcomes if o.tag is Tag.PITCH_HIGH and o.arm.value == "tagged"}
+    assert found == {"0": 4.0, "1": 2.0}, "each half gets what the other says"
+    figures = scores.as_json()
+    assert figures["null"] == {"from": MANIFEST, "texts": 2, "used": 2, "too_few_clips": 0}
+    assert figures["thresholds"]["<pitch_high>"]["threshold_from"] == NULL
+    assert all(not text.tags for text, _ in spread), "the null is of plain texts"
+
+
+def test_a_hit_under_the_floor_is_a_miss_under_the_engines_own_threshold(clips, monkeypatch):
+    row = {"id": "a", "audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav", "p1.wav", "p2.wav"]}
+    path = write_jsonl(clips / "judge.jsonl", [row])
+    before = {o.tag: o for o in score_manifest(path).outcomes if o.arm.value == "tagged"}
+    assert before[Tag.PITCH_HIGH].verdict is Verdict.HIT
+    above = before[Tag.PITCH_HIGH].value + 1
+    wide = {cue: [above] * MIN_DIFFERENCES for cue in by_cue()}
+    monkeypatch.setattr(files, "null_differences", lambda _, plain: wide if len(plain) >= 3 else {})
+    (clips / "wide").mkdir(exist_ok=True)
+    named = [{"audio": f"../p{n}.wav", "text": text_in_half(part).replace("<pitch_high> ", "")}
+             for part, numbers in ((0, (0, 1, 2)), (1, (3,))) for n in numbers]  # fmt: skip
+    write_jsonl(clips / "wide" / "manifest.jsonl", named)
+    assert score_manifest(path, calibrate=clips / "wide").thresholds.reason(Tag.PITCH_HIGH) == TOO_FEW
+    named += [{"audio": f"../{name}.wav", "text": named[-1]["text"]} for name in ("plain", "tagged")]
+    write_jsonl(clips / "wide" / "manifest.jsonl", named)
+    scores = score_manifest(path, calibrate=clips / "wide")
+    after = {o.tag: o for o in scores.outcomes if o.arm.value == "tagged"}
+    assert after[Tag.PITCH_HIGH].verdict is Verdict.MISS
+    assert after[Tag.PITCH_HIGH].value == before[Tag.PITCH_HIGH].value
+    assert scores.null.origin == CALIBRATION
+
+
+def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
+    rows = [*(f"{clips}/p{number}.wav,{PLAIN}" for number in range(4)), f"{clips}/plain.wav,Just one of these"]
+    (tmp_path / "manifest.csv").write_text("audio,text\n" + "\n".join(rows))
+    row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav"]}
+    scores = score_manifest(write_jsonl(clips / "c.jsonl", [row]), calibrate=tmp_path)
+    assert scores.null.as_json() == {"from": CALIBRATION, "texts": 2, "used": 1, "too_few_clips": 1}
+    assert {sample.sentence for sample in scores.samples} == {digest(PLAIN)}
+    levels = next(sample.values for sample in scores.samples if sample.cue == DETECTORS[Tag.PITCH_HIGH].cue.value)
+    assert 3 * 4 <= len(levels) <= len(PLAIN.split()) * 4 and np.abs(np.mean(levels)) < 0.01
+    assert scores.thresholds.reason(Tag.EMPH) == TOO_FEW, "far fewer than a thousand: the floors stand"
+    assert {o.threshold for o in scores.outcomes if o.tag is Tag.PITCH_HIGH} == {DETECTORS[Tag.PITCH_HIGH].floor}
+
+
+def test_a_small_spread_leaves_the_floor(clips, monkeypatch):
+    monkeypatch.setattr(files, "null_differences", lambda *_: {cue: [0.01] * MIN_DIFFERENCES for cue in by_cue()})
+    rows = [{"audio": "tagged.wav", "text": text_in_half(part), "plain_audio": plain}
+            for part, plain in ((0, ["p0.wav", "p1.wav", "p2.wav"]), (1, ["p3.wav", "plain.wav", "tagged.wav"]))]  # fmt: skip
+    figures = score_manifest(write_jsonl(clips / "small.jsonl", rows)).as_json()
+    assert {row["threshold_from"] for row in figures["thresholds"].values()} == {FLOOR}
+
+
+def test_calibration_folders_that_cannot_be_used(clips, tmp_path):
+    paired = write_jsonl(clips / "d.jsonl", [{"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav"]}])
+    with pytest.raises(DataError, match="neither manifest"):
+        score_manifest(paired, calibrate=tmp_path)
+    (tmp_path / "manifest.csv").write_text("audio,text\na.wav,We <emph> go\n")
+    with pytest.raises(DataError, match=r"manifest.csv:2: a plain clip has no tags"):
+        score_manifest(paired, calibrate=tmp_path)
+    (tmp_path / "manifest.csv").write_text("audio,text\na.wav,We go\na.wav,We go\n")
+    with pytest.raises(DataError, match=r"manifest.csv:3: the clip 'a.wav' was already named on line 2"):
+        score_manifest(paired, calibrate=tmp_path)
+    (tmp_path / "manifest.csv").write_text("audio,text\n" + "".join(f"{n}.wav,We go\n" for n in range(3)))
+    problems = score_manifest(paired, calibrate=tmp_path).problems
+    assert [problem.line for problem in problems] == [2, 3, 4] and "1.wav: audio file is missing" in str(problems[1])
+    unpaired = write_jsonl(clips / "e.jsonl", [{"audio": "tagged.wav", "text": TAGGED}])
+    with pytest.raises(DataError, match="nothing to calibrate"):
+        score_manifest(unpaired, calibrate=tmp_path)
+    write_jsonl(tmp_path / "manifest.jsonl", [{"audio": "a.wav", "text": "We go"}])
+    with pytest.raises(DataError, match="both"):
+        score_manifest(paired, calibrate=tmp_path)
+
+
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+
+def test_plain_clips_of_neighbours_are_measured_once(clips, monkeypatch):
+    seen = []
+    measured = files._measured
+    monkeypatch.setattr(files, "_measured", lambda path, text: seen.append(path) or measured(path, text))
+    row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav", "p1.wav"]}
+    score_manifest(write_jsonl(clips / "n.jsonl", [row, {**row, "plain_audio": ["p1.wav", "p1.wav"]}, row]))
+    assert sorted(seen) == [str(clips / "p0.wav"), str(clips / "p1.wav")]
+    features = measured(str(clips / "p0.wav"), TaggedText.parse(PLAIN))
+    assert features.track_hz.size == features.track_times.size == 0
+
+
+def test_jobs_change_nothing(clips):
+    row = {"audio": "tagged.wav", "text": TAGGED}
+    rows = [row, {**row, "plain_audio": ["p0.wav", "p1.wav", "p2.wav"]}, {**row, "audio": "no.wav"}, row]
+    path = write_jsonl(clips / "j.jsonl", rows)
+    one, two = (score_manifest(path, jobs=jobs) for jobs in (1, 2))
+    assert [outcome.line() for outcome in one.outcomes] == [outcome.line() for outcome in two.outcomes]
+    assert one.as_json() == two.as_json() and one.samples == two.samples and one.samples
+    assert list(map(str, one.problems)) == list(map(str, two.problems)) != []
+    with pytest.raises(HarnessError, match="0 jobs"):
+        score_manifest(path, jobs=0)
+
+
+# --- real recordings -------------------------------------------------------------------------------------------------
+
+
+def transcript(name):
+    """Words of a recording; the first tier of its TextGrid holds them."""
+    if RECORDINGS[name] is None:
+        return JFK.split()
+    grid = locate(f"real-speech/{RECORDINGS[name]}").read_text()
+    tier = grid[grid.index('name = "words"') :].split("item [2]")[0]
+    return [word for word in re.findall(r'text = "(.*?)"', tier) if word]
+
+
+@pytest.mark.skipif(
+    any(locate(f"real-speech/{name}") is None for pair in RECORDINGS.items() for name in pair if name),
+    reason="the recordings of data folder real-speech/ are not on this machine (set HARNESS_DATA)",
+)
+def test_real_recordings_from_either_format(tmp_path):
+    rows = []
+    for name in RECORDINGS:
+        words = transcript(name)
+        text = TaggedText(words, [(2 + at * (len(words) - 4) // len(TAGS), tag) for at, tag in enumerate(TAGS)])
+        rows.append({"id": name, "audio": str(locate(f"real-speech/{name}")), "text": text.format()})
+    lines = write_jsonl(tmp_path / "m.jsonl", rows)
+    table = tmp_path / "m.csv"
+    table.write_text(
+        "text,audio,plain_audio,id\n" + "".join(f'"{row["text"]}",{row["audio"]},,{row["id"]}\n' for row in rows)
+    )
+    scores, same = score_manifest(lines), score_manifest(table)
+    assert scores.outcomes == same.outcomes and scores.as_json() == same.as_json()
+    assert len(scores.outcomes) == 3 * len(TAGS) and not scores.problems
+    assert {o.verdict for o in scores.outcomes} <= {Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION}
+    assert not any(o.paired for o in scores.outcomes)
+    figures = scores.as_json()
+    assert figures["paired"] == figures["thresholds"] == {} and len(figures["unpaired"]) == len(TAGS)
+    assert set(figures["exploratory"]) == {tag.value for tag in TAGS if tag not in PAUSES}
+    long_pause = next(o for o in scores.outcomes if o.sentence == "jfk.flac" and o.tag is Tag.PAUSE_LONG)
+    assert long_pause.slot == 7 and long_pause.verdict is Verdict.HIT and long_pause.value > 0.7, "he waits after 'not'"
