@@ -165,6 +165,11 @@ class Store(Generic[R]):
             self._lines = kept
             self.finish()
 
+    def replace(self, records: Iterable[R]) -> None:
+        """Put other records in place of all; `records` may be made from the old ones as they are read."""
+        self._lines = {record.key: record.line() for record in records}
+        self.finish()
+
     def finish(self) -> None:
         """Rewrite the file sorted by key, atomically."""
         write_atomic(self.path, "".join(self._lines[key] + "\n" for key in sorted(self._lines)))

@@ -88,3 +88,12 @@ def test_an_atomic_write_keeps_the_old_file_on_failure(tmp_path):
         write_atomic(path, "\ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_all_records_can_be_replaced_by_what_is_made_of_them(tmp_path):
+    store = Store(tmp_path / "p.jsonl", Prediction)
+    store.add(Prediction(tagger="a", id=str(n), text="old") for n in range(3))
+    store.replace(record.model_copy(update={"text": "new"}) for record in store)
+    assert {record.text for record in store} == {"new"} and len(store) == 3
+    assert store.path.read_text().count("new") == 3
+    assert [record.id for record in Store(store.path, Prediction)] == ["0", "1", "2"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,13 @@ _OF_A_SET = re.compile(rf"(s\d{{3}})\.(?:{'|'.join(tag.bare for tag in TAGS)})")
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a finished run has measured."""
+    """Everything a finished run has measured. Records are read engine by engine, so memory does not hold them all."""
 
     experiment: Experiment
     items: Sequence[Item]
     predictions: Mapping[tuple[str, str], TaggedText]
     thresholds: Mapping[str, Thresholds]
-    records: Mapping[str, Sequence[Any]]
+    records: Mapping[str, Iterable[Any]]
 
     def of(self, name: str, engine: str) -> list[Any]:
         """Records of one file and one engine."""

@@ -121,8 +121,7 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
     units = list(_units(experiment, items, predictions, folder / AUDIO))
     failed = _work(units, group_of, stores, done, parallel, progress)
     thresholds = _judge(experiment, stores, group_of)
-    read = {name: store.records() for name, store in stores.items() if name != "clips"}
-    results = Results(experiment, items, predictions, thresholds, read)
+    results = Results(experiment, items, predictions, thresholds, stores)
     summary = summarise(results)
     summary["failed_units"] = len(failed)
     summary["failures"] = dict(Counter(result.reason for result in failed))
@@ -188,16 +187,19 @@ def _work(
 
 def _judge(experiment: Experiment, stores: Mapping[str, Store], group_of: Mapping[str, str]) -> dict[str, Thresholds]:
     """Thresholds of every engine from its own null; the stored outcomes are judged by them."""
-    nulls, outcomes = stores["nulls"].records(), stores["outcomes"].records()
-    thresholds = {}
-    judged = []
-    for spec in experiment.engines:
-        thresholds[spec.title] = fit([sample for sample in nulls if sample.engine == spec.title])
-        mine = [outcome for outcome in outcomes if outcome.engine == spec.title]
-        judged += judge_again(mine, thresholds[spec.title], lambda name: group_of.get(name, name))
-    stores["outcomes"].keep(lambda record: False)
-    stores["outcomes"].add(judged)
-    stores["outcomes"].finish()
+    thresholds = {
+        spec.title: fit(sample for sample in stores["nulls"] if sample.engine == spec.title)
+        for spec in experiment.engines
+    }
+    stores["outcomes"].replace(
+        judged
+        for spec in experiment.engines
+        for judged in judge_again(
+            (outcome for outcome in stores["outcomes"] if outcome.engine == spec.title),
+            thresholds[spec.title],
+            lambda name: group_of.get(name, name),
+        )
+    )
     return thresholds
 
 
