@@ -85,6 +85,7 @@ ENGINES: Registry[SpeechEngine] = Registry(
     builtin={
         "espeak": "harness.engines.espeak:EspeakEngine",
         "hibari": "harness.engines.hibari:HibariEngine",
+        "openai_speech": "harness.engines.openai_speech:OpenAISpeechEngine",
         "piper": "harness.engines.piper:PiperEngine",
     },
 )

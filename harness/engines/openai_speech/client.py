@@ -1,0 +1,390 @@
+"""Requests to a speech server: how many, how fast, how often again, and what went wrong in words."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib import import_module
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.audio import Audio
+from harness.engines.openai_speech.decode import BadAudio, CutAudio, server_words
+from harness.engines.secrets import without_secrets
+from harness.errors import HarnessError, NotAvailable
+
+BOSON_KEY = "BOSON_API_KEY"
+NO_KEY = "not-needed"
+RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the first retry, and at most; each wait is twice the one before
+MAX_BYTES = 256 * 2**20  # 50 minutes of 24 kHz samples in base64 are 190 MB
+_LONGEST_MESSAGE = 300  # characters
+sleep = time.sleep  # tests do not wait
+
+_sent: Counter[str] = Counter()  # requests of this process by server, for max_requests
+_lock = threading.Lock()
+_REMEDIES = {
+    403: "ask the owner of the server for access to this model",
+    404: "check the options model and base_url, which mostly ends in /v1",
+    413: "give a shorter text, a smaller reference_audio, or the option long_text: split",
+    429: "wait, give the option min_interval, or lower max_concurrent",
+}
+_CHECK = "check the options against the server's documentation"
+_ODD = "try another text or voice; if that changes nothing, the server is at fault"
+_LATER = "try again later, or raise the option retries; what was spoken so far is kept"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a server may be used; `OpenAISpeechEngine` describes the fields."""
+
+    timeout: float = 60.0
+    retries: int = 4
+    max_requests: int | None = None
+    max_concurrent: int = 2
+    min_interval: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("retries", 0), ("min_interval", 0), ("max_concurrent", 1), ("max_requests", 0)):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise HarnessError(f"the option {name} cannot be {value!r}", remedy=f"give a number from {least}")
+        if not self.timeout > 0:
+            raise HarnessError(f"no server answers within {self.timeout} s", remedy="give a timeout above 0")
+
+
+@dataclass
+class Spent:
+    """What was asked of a server.
+
+    Parameters
+    ----------
+    requests, retries : int
+        Requests sent, and how many of them were a further try.
+    cache_hits : int
+        Answers that were taken from the cache instead.
+    seconds : float
+        Of the audio received.
+    characters : int
+        Of the text that this audio speaks.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    cache_hits: int = 0
+    seconds: float = 0.0
+    characters: int = 0
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a request gave no audio. `again`: "never", "once" (a server that draws another sample may do better) or "often"."""
+
+    message: str
+    remedy: str | None
+    again: str
+    wait: float | None = None
+
+
+class SpeechClient:
+    """The official ``openai`` client with counting, waiting and explanations around it.
+
+    Parameters
+    ----------
+    base_url : str
+        Address without ``/audio/speech``; https, or http on this machine (or where no key is sent).
+    key_env : str or None
+        Environment variable that holds the key; None or empty for a server that needs none. A server on this machine needs
+        none either, and is never sent the key of Boson's API.
+    limits : Limits
+
+    Raises
+    ------
+    HarnessError
+        If the address is none, or holds a password, or the key would be sent unencrypted.
+    """
+
+    def __init__(self, base_url: str, key_env: str | None, limits: Limits) -> None:
+        self.base_url, self.key_env, self.limits = base_url.rstrip("/"), key_env, limits
+        self.host, self.loopback, encrypted = _checked_url(base_url)
+        self.key_needed = bool(key_env) and not self.loopback
+        if self.key_needed and not encrypted:
+            raise HarnessError(f"the key would be sent to {self.host} unencrypted",
+                               remedy="use https, or give key_env: null for a server that needs no key")  # fmt: skip
+        self.spent = Spent()
+        self._slots = threading.BoundedSemaphore(limits.max_concurrent)
+        self._next = 0.0
+        self._made: Any = None
+
+    def __repr__(self) -> str:
+        return f"SpeechClient({self.base_url!r}, key_env={self.key_env!r})"
+
+    def has_key(self) -> bool:
+        """Whether a request could be sent as far as the key is concerned."""
+        return not self.key_needed or bool(os.environ.get(self.key_env or "", "").strip())
+
+    def need_key(self) -> None:
+        """Say what to do where a key is needed and there is none.
+
+        Raises
+        ------
+        NotAvailable
+            Naming the environment variable.
+        """
+        if not self.has_key():
+            raise NotAvailable(f"{self.host} needs a key, and the environment variable {self.key_env} is not set",
+                               remedy=f"export {self.key_env}=..., or give base_url and key_env of another server")  # fmt: skip
+
+    def fetch(
+        self,
+        api: str,
+        fields: Mapping[str, Any],
+        read: Callable[[bytes, str], tuple[bytes, Audio]],
+        *,
+        characters: int = 0,
+        seed: object = 0,
+    ) -> tuple[bytes, str, Audio]:
+        """Ask until an answer can be read.
+
+        Parameters
+        ----------
+        api : {"speech", "chat"}
+        fields : mapping
+            Arguments of the openai client's ``create``.
+        read : callable
+            From body and content type to the bytes of the audio and the audio; raises `BadAudio`.
+        characters : int
+            Of the text, for `spent`.
+        seed : object
+            Of the jitter between tries.
+
+        Returns
+        -------
+        tuple of (bytes, str, Audio)
+            Bytes of the audio, content type of the answer, audio.
+
+        Raises
+        ------
+        HarnessError
+            If the server refuses, or does not recover within the limits.
+        """
+        self.need_key()
+        jitter = random.Random(str(seed))
+        allowed = {"never": 0, "once": min(1, self.limits.retries), "often": self.limits.retries}
+        failed: Counter[str] = Counter()
+        while True:
+            answer = self._ask(api, fields, read, again=failed.total() > 0)
+            if not isinstance(answer, _Failure):
+                with _lock:
+                    self.spent.seconds += answer[2].seconds
+                    self.spent.characters += characters
+                return answer
+            failed[answer.again] += 1
+            tries = failed.total()
+            if failed[answer.again] > allowed[answer.again] or tries > self.limits.retries:
+                times = f" ({tries} requests)" if tries > 1 else ""
+                # The key goes before the message is cut: half a key is a secret too.
+                message = shorten(self.clean(f"{self.host}: {answer.message}"), _LONGEST_MESSAGE)
+                raise HarnessError(message + times, remedy=answer.remedy)
+            wait = FIRST_WAIT * 2 ** (tries - 1) * (1 + jitter.random())
+            sleep(min(wait if answer.wait is None else answer.wait, LONGEST_WAIT))
+
+    def totals(self) -> Spent:
+        """What was spent so far, in a copy that does not change."""
+        with _lock:
+            return replace(self.spent)
+
+    def count_hit(self) -> None:
+        """Count an answer that was taken from the cache."""
+        with _lock:
+            self.spent.cache_hits += 1
+
+    def clean(self, text: str) -> str:
+        """The text without the key."""
+        key = self._key()
+        return without_secrets(text, {**os.environ, "SENT_KEY": "" if key == NO_KEY else key})
+
+    def _ask(self, api: str, fields: Mapping[str, Any], read: Any, again: bool) -> tuple[bytes, str, Audio] | _Failure:
+        """One request. Errors of the client hold the request with its key: none of them leaves this method."""
+        import openai
+
+        late: tuple[type[Exception], ...] = (openai.APITimeoutError, TimeoutError, *_library("TimeoutException"))
+        lost = _library("HTTPError")
+        sender = self._client()
+        with self._turn(again):
+            try:
+                content, content_type = self._body(sender, api, fields)
+            except openai.APIStatusError as error:
+                return self._refused(error.status_code, error.body, error.response.headers)
+            except late:
+                return _Failure(
+                    f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", "often"
+                )
+            except openai.APIConnectionError as error:
+                reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
+                return _Failure(
+                    f"the connection failed ({reason})", f"check base_url and the network; {_LATER}", "often"
+                )
+            except lost:
+                return _Failure("the answer was cut off", _LATER, "often")
+            except BadAudio as error:
+                return _Failure(error.message, None, "once")
+            except (openai.OpenAIError, UnicodeError, ValueError, TypeError) as error:
+                return _Failure(f"the request cannot be sent: {type(error).__name__}", _CHECK, "never")
+        try:
+            audio_bytes, audio = read(content, content_type)
+        except CutAudio as error:
+            return _Failure(error.message, error.remedy or _LATER, "often")
+        except BadAudio as error:
+            return _Failure(error.message, error.remedy or _ODD, "once")
+        return audio_bytes, content_type, audio
+
+    def _body(self, sender: Any, api: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
+        """All bytes of an answer, within the time: a server that drips is not waited for."""
+        end = time.monotonic() + self.limits.timeout
+        resource = sender.audio.speech if api == "speech" else sender.chat.completions
+        parts, size = [], 0
+        with resource.with_streaming_response.create(**fields) as response:
+            for part in response.iter_bytes():
+                parts.append(part)
+                size += len(part)
+                if time.monotonic() > end:
+                    raise TimeoutError
+                if size > MAX_BYTES:
+                    raise BadAudio(f"more than {MAX_BYTES // 2**20} MB came back")
+            return b"".join(parts), response.headers.get("content-type", "").lower()
+
+    @contextmanager
+    def _turn(self, again: bool) -> Iterator[None]:
+        """Wait for a free place and the interval, and count the request.
+
+        Raises
+        ------
+        HarnessError
+            If the process has sent as many as it may.
+        """
+        with self._slots:
+            with _lock:
+                limit = self.limits.max_requests
+                if limit is not None and _sent[self.base_url] >= limit:
+                    raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, as many as it may",
+                                       remedy="raise the option max_requests; what the cache holds costs none")  # fmt: skip
+                _sent[self.base_url] += 1
+                self.spent.requests += 1
+                self.spent.retries += again
+                now = time.monotonic()
+                wait = self._next - now
+                self._next = max(now, self._next) + self.limits.min_interval
+            if wait > 0:
+                sleep(wait)
+            yield
+
+    def _refused(self, status: int, body: object, headers: Mapping[str, str]) -> _Failure:
+        """A status that is not 200, in words."""
+        said = server_words(body)
+        message = f"answered {status}{f': {said}' if said else ''}"
+        if status in RETRIED:
+            return _Failure(message, _REMEDIES.get(status, _LATER), "often", retry_after(headers.get("retry-after")))
+        if status == 401:
+            own = self.key_env and self._key() != NO_KEY
+            remedy = (
+                f"put a valid key into the environment variable {self.key_env}"
+                if own
+                else "no key was sent: put this server's key into an environment variable, and name it as the option key_env"
+            )
+            return _Failure(message, remedy, "never")
+        if status == 400 and "too_long" in f"{body} {said}":
+            return _Failure(message, "give the option long_text: split", "never")
+        if 300 <= status < 400:
+            return _Failure(message, "the server has moved: give its new address as base_url", "never")
+        return _Failure(message, _REMEDIES.get(status, _CHECK), "never")
+
+    def _client(self) -> Any:
+        with _lock:
+            if self._made is None:
+                import openai
+
+                # Redirects would send text and key on; a proxy cannot reach this machine.
+                http = openai.DefaultHttpxClient(
+                    follow_redirects=False, trust_env=not self.loopback, timeout=self.limits.timeout
+                )
+                made = openai.OpenAI(
+                    api_key=self._key(),
+                    base_url=self.base_url,
+                    timeout=self.limits.timeout,
+                    max_retries=0,
+                    http_client=http,
+                )
+                made.organization = made.project = None  # of OpenAI, from the environment: no one else's business
+                self._made = made
+            return self._made
+
+    def _key(self) -> str:
+        if not self.key_env or (self.loopback and self.key_env == BOSON_KEY):
+            return NO_KEY
+        key = os.environ.get(self.key_env, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise HarnessError(f"the environment variable {self.key_env} holds no key: other characters than ASCII",
+                               remedy="copy the key again")  # fmt: skip
+        return key or NO_KEY
+
+
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters of the text."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: a number of seconds, or a date).
+
+    >>> retry_after("7")
+    7.0
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    return None if seconds != seconds else min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _checked_url(base_url: str) -> tuple[str, bool, bool]:
+    """Host and port, whether they are of this machine, and whether the way there is encrypted."""
+    remedy = "an address looks like https://api.boson.ai/v1"
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise HarnessError("base_url is not an address", remedy=remedy) from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise HarnessError("base_url is not an http or https address", remedy=remedy)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise HarnessError("base_url holds a user name, password or query, which would end up in files",
+                           remedy="put the key into the environment variable that key_env names")  # fmt: skip
+    loopback = host == "localhost"
+    with suppress(ValueError):
+        loopback = loopback or ip_address(host).is_loopback
+    return f"{host}:{port}" if port else host, loopback, parts.scheme == "https"
+
+
+def _library(name: str) -> tuple[type[Exception], ...]:
+    """An exception of the HTTP library below the client: httpx2, or httpx in older releases."""
+    found = []
+    for module in ("httpx2", "httpx"):
+        with suppress(ImportError):
+            found.append(getattr(import_module(module), name))
+    return tuple(found)

@@ -1,0 +1,353 @@
+import base64
+import importlib.util
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+import server as faulty
+
+from harness.engines.apart import EngineApart
+from harness.engines.base import SpeechRequest, check_request, make_engine
+from harness.engines.dialects import DIALECTS
+from harness.engines.openai_speech import OpenAISpeechEngine, client
+from harness.engines.openai_speech.cache import SpeechCache
+from harness.engines.openai_speech.client import Spent, retry_after
+from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
+from harness.errors import HarnessError, NotAvailable
+from harness.tagged import TAGS, TaggedText
+
+
+def ask(text="A small voice", seed=0, voice=None):
+    return SpeechRequest(TaggedText.parse(text), voice, seed)
+
+
+def engine(server, **options):
+    return OpenAISpeechEngine(**{"base_url": server.url, "cache": None, **options})
+
+
+@pytest.fixture
+def server():
+    with faulty.Server() as started:
+        yield started
+
+
+def test_a_speech_request_has_these_fields_and_no_others(server):
+    engine(server).speak(ask("We <emph> go"))
+    engine(server, voice="jake", model="m", response_format="flac").speak(ask(voice="jake"))
+    assert server.requests[0].path == "/v1/audio/speech"
+    assert server.requests[0].fields == {"input": "We go", "model": "higgs-tts-3", "response_format": "wav"}
+    assert server.requests[1].fields == {
+        "input": "A small voice", "model": "m", "voice": "jake", "response_format": "flac",
+    }  # fmt: skip
+    assert "openai-organization" not in server.requests[0].headers
+
+
+def test_what_openai_is_told_in_the_environment_stays_there(server, monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "private-value")
+    engine(server).speak(ask())
+    assert "private-value" not in str(server.requests[0].headers)
+
+
+def test_a_chat_request_has_the_shape_of_the_hackathon(server):
+    engine(server, api="chat", dialect="prompted").speak(ask("We <emph> go <pause_long>", seed=7))
+    assert server.requests[0].path == "/v1/chat/completions"
+    assert server.requests[0].fields == {
+        "model": "higgs-tts-3",
+        "messages": [
+            {"role": "system", "content": PROMPTED_SYSTEM},
+            {"role": "user", "content": "We <emph> go <pause_long>"},
+        ],
+        "modalities": ["text", "audio"],
+        "stop": ["<|eot_id|>", "<|end_of_text|>", "<|audio_eos|>"],
+        "top_k": 50,
+        "seed": 7,
+    }
+    engine(server, api="chat", voice="v", response_format="pcm").speak(ask(voice="v"))
+    assert server.requests[1].fields["audio"] == {"format": "pcm16", "voice": "v"}
+    assert server.requests[1].fields["messages"][0]["content"] == CHAT_SYSTEM
+
+
+def test_the_system_prompt_explains_every_tag():
+    assert all(PROMPTED_SYSTEM.count(f"{tag.value}:") == 1 for tag in TAGS)
+    assert "<pause_short>: be silent for about 0.5 s" in PROMPTED_SYSTEM
+    assert "<pause_long>: be silent for about 1.5 s" in PROMPTED_SYSTEM
+
+
+def test_a_reference_is_sent_as_each_api_wants_it(server, tmp_path):
+    path = tmp_path / "me.wav"
+    path.write_bytes(faulty.encoded(faulty.tone(1)))
+    options = {"reference_audio": str(path), "reference_text": "It is me."}
+    data = base64.b64encode(path.read_bytes()).decode()
+    spoken = engine(server, api="chat", **options)
+    spoken.speak(ask())
+    assert server.requests[0].fields["messages"][1:] == [
+        {"role": "user", "content": "It is me."},
+        {"role": "assistant", "content": [{"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}]},
+        {"role": "user", "content": "A small voice"},
+    ]
+    engine(server, **options).speak(ask())
+    assert server.requests[1].fields["ref_audio"] == data and server.requests[1].fields["ref_text"] == "It is me."
+    path.write_bytes(faulty.encoded(faulty.tone(2)))
+    assert engine(server, api="chat", **options).revision != spoken.revision
+
+
+@pytest.mark.parametrize("api", ["speech", "chat"])
+@pytest.mark.parametrize("kind", ["wav", "pcm", "mp3", "flac", "opus"])
+def test_every_format_comes_back_as_it_was_said(server, api, kind):
+    audio = engine(server, api=api, response_format=kind).speak(ask()).audio
+    assert audio.samples.dtype == np.float32 and abs(audio.seconds - 0.5) < 0.06
+    spectrum = np.abs(np.fft.rfft(audio.samples))
+    assert np.argmax(spectrum) / audio.seconds == pytest.approx(200, abs=4)
+    assert np.abs(audio.samples).max() == pytest.approx(0.3, abs=0.03)
+    assert audio.sample_rate == 24000
+
+
+def test_pcm_has_the_rate_that_it_is_said_to_have_and_a_file_beats_it():
+    with faulty.Server(None, faulty.content(faulty.encoded(faulty.tone()), "audio/pcm")) as server:
+        spoken = engine(server, response_format="pcm", pcm_rate=12000).speak(ask()).audio
+        assert (spoken.sample_rate, spoken.seconds) == (12000, pytest.approx(1.0))
+        audio = engine(server, response_format="pcm").speak(ask()).audio
+        assert len(audio.samples) == 12000  # no header among the samples
+
+
+def test_stereo_is_averaged_and_a_streamed_header_is_read():
+    left = faulty.tone()
+    streamed = bytearray(faulty.encoded(left))
+    streamed[4:8] = streamed[40:44] = b"\xff\xff\xff\xff"
+    with faulty.Server(faulty.samples(np.stack([left, 0 * left], 1)), faulty.content(bytes(streamed))) as server:
+        speaker = engine(server, retries=0)
+        np.testing.assert_allclose(speaker.speak(ask()).audio.samples, left / 2, atol=1e-3)
+        np.testing.assert_allclose(speaker.speak(ask()).audio.samples, left, atol=1e-3)
+
+
+def test_a_second_run_spends_nothing(server, tmp_path):
+    first = engine(server, cache=tmp_path)
+    audio = first.speak(ask()).audio
+    assert first.spent == Spent(requests=1, seconds=0.5, characters=13)
+    second = engine(server, cache=tmp_path)
+    np.testing.assert_array_equal(second.speak(ask()).audio.samples, audio.samples)
+    assert second.spent == Spent(cache_hits=1) and len(server.requests) == 1
+    assert len([*tmp_path.rglob("*.audio")]) == len([*tmp_path.rglob("*.json")]) == 1
+    assert [*tmp_path.rglob("*.part")] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"model": "m"}, {"voice": "v"}, {"api": "chat"}, {"response_format": "pcm"}, {"text": "Another"}, {"seed": 1},
+     {"dialect": "prompted", "text": "A <emph> small voice"}],
+)  # fmt: skip
+def test_another_request_is_sent(server, tmp_path, options):
+    engine(server, cache=tmp_path).speak(ask())
+    asked = ask(options.pop("text", "A small voice"), options.pop("seed", 0))
+    engine(server, cache=tmp_path, **options).speak(asked)
+    assert len(server.requests) == 2
+
+
+def test_other_prompts_are_other_requests(server, tmp_path):
+    for dialect in ("prompted", "ignore", "prompted"):
+        engine(server, cache=tmp_path, api="chat", dialect=dialect).speak(ask())
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "other bytes", "no json", "no audio", "other json"])
+def test_a_damaged_entry_is_fetched_again(server, tmp_path, damage):
+    engine(server, cache=tmp_path).speak(ask())
+    [data], [note] = tmp_path.rglob("*.audio"), tmp_path.rglob("*.json")
+    if damage == "cut":
+        data.write_bytes(data.read_bytes()[:-10])
+    elif damage == "other bytes":
+        data.write_bytes(faulty.encoded(faulty.tone(hertz=300)))
+    elif damage == "no json":
+        note.write_text("{")
+    elif damage == "no audio":
+        data.unlink()
+    else:
+        note.write_text(json.dumps({**json.loads(note.read_text()), "asked": {}}))
+    for _ in range(2):
+        engine(server, cache=tmp_path).speak(ask())
+    assert len(server.requests) == 2  # once more, and then it is whole again
+
+
+def test_a_failed_answer_is_not_kept(tmp_path):
+    with faulty.Server(faulty.content(faulty.HTML), faulty.content(b"")) as server:
+        speaker = engine(server, cache=tmp_path, retries=0)
+        for _ in range(2):
+            with pytest.raises(HarnessError):
+                speaker.speak(ask())
+        assert [*tmp_path.rglob("*")] == []
+        speaker.speak(ask())
+
+
+def test_what_is_cached_needs_no_key(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("BOSON_API_KEY", raising=False)
+    asked = OpenAISpeechEngine("https://example.invalid/v1", key_env=None)._asked("A small voice", 0)
+    SpeechCache(tmp_path).put(asked, faulty.encoded(faulty.tone()), "", engine(server).speak(ask()).audio)
+    speaker = OpenAISpeechEngine("https://example.invalid/v1", cache=tmp_path)
+    assert speaker.speak(ask()).audio.seconds == 0.5
+    with pytest.raises(NotAvailable, match="needs a key, and the environment variable BOSON_API_KEY is not set"):
+        speaker.speak(ask("Another text"))
+    with pytest.raises(NotAvailable, match="BOSON_API_KEY"):
+        make_engine("openai_speech", cache=None)
+
+
+def test_the_number_of_requests_is_guarded_over_all_engines_of_a_process(server):
+    options = {"max_requests": 2}
+    engine(server, **options).speak(ask())
+    engine(server, **options).speak(ask())
+    with pytest.raises(HarnessError, match=r"has sent 2 requests .* \(raise the option max_requests"):
+        engine(server, **options).speak(ask())
+    assert len(server.requests) == 2
+
+
+def test_retries_count_against_the_guard(monkeypatch):
+    monkeypatch.setattr(client, "sleep", lambda seconds: None)
+    with faulty.Server(*[faulty.status(503)] * 9) as server:
+        with pytest.raises(HarnessError, match="as many as it may"):
+            engine(server, max_requests=3).speak(ask())
+        assert len(server.requests) == 3
+
+
+def test_no_more_requests_at_a_time_than_allowed():
+    now, most, lock = [0], [0], threading.Lock()
+
+    def slow(server, handler, request):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.1)
+        with lock:
+            now[0] -= 1
+        faulty.good(server, handler, request)
+
+    with faulty.Server(*[slow] * 6) as server:
+        speaker = engine(server, max_concurrent=2)
+        threads = [threading.Thread(target=speaker.speak, args=(ask(seed=i),)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most == [2] and len(server.requests) == speaker.spent.requests == 6
+
+
+def test_requests_keep_their_distance(server):
+    speaker = engine(server, min_interval=0.2)
+    for _ in range(4):
+        speaker.speak(ask())
+    times = [request.at for request in server.requests]
+    assert times[3] - times[1] > 0.38  # the first request opened the connection
+
+
+def test_waits_are_drawn_from_a_seed(monkeypatch):
+    def waits(seed):
+        found = []
+        monkeypatch.setattr(client, "sleep", found.append)
+        with faulty.Server(*[faulty.status(503)] * 3) as server:
+            engine(server).speak(ask(seed=seed))
+        return found
+
+    first = waits(1)
+    assert first == waits(1) != waits(2)
+    assert all(0.5 * 2**i <= wait <= 2**i for i, wait in enumerate(first))
+
+
+def test_a_long_text_is_refused_or_split_at_sentence_ends(server):
+    sentence = "This is sentence number {} of a long and patient text. "
+    text = "".join(sentence.format(i) for i in range(150)).strip()
+    with pytest.raises(HarnessError, match=f"has {len(text)} characters; 5000 are possible .*long_text: split"):
+        engine(server).speak(ask(text))
+    assert server.requests == []
+    audio = engine(server, long_text="split").speak(ask(text)).audio
+    sent = [request.text for request in server.requests]
+    assert " ".join(sent) == text and len(sent) == 2
+    assert all(len(part) <= MAX_CHARACTERS and part.endswith("text.") for part in sent)
+    assert audio.seconds == pytest.approx(0.5 * len(sent))
+
+
+def test_a_key_is_never_sent_unencrypted(monkeypatch):
+    monkeypatch.setenv("BOSON_API_KEY", "sk-something")
+    with pytest.raises(HarnessError, match=r"sent to 192\.0\.2\.1:8000 unencrypted"):
+        OpenAISpeechEngine("http://192.0.2.1:8000/v1", cache=None)
+    assert OpenAISpeechEngine("http://192.0.2.1:8000/v1", cache=None, key_env=None).revision.endswith("192.0.2.1:8000")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"base_url": "https://me:secret@example.org/v1"}, "holds a user name, password or query"),
+        ({"base_url": "https://example.org/v1?key=secret"}, "holds a user name, password or query"),
+        ({"base_url": "example.org"}, "not an http or https address"),
+        ({"base_url": "http://[::1"}, "not an address"),
+        ({"base_url": "file:///etc/passwd"}, "not an http or https address"),
+        ({"api": "sse"}, "choose one of: speech, chat"),
+        ({"response_format": "aac"}, "choose one of: wav, pcm, mp3, flac, opus"),
+        ({"dialect": "ssml"}, "the option dialect cannot be 'ssml'"),
+        ({"long_text": "cut"}, "choose one of: refuse, split"),
+        ({"retries": -1}, "the option retries cannot be -1"),
+        ({"max_concurrent": 0}, "the option max_concurrent cannot be 0"),
+        ({"timeout": 0}, "give a timeout above 0"),
+        ({"pcm_rate": 0}, "give a pcm_rate above 0"),
+        ({"reference_audio": "nowhere.wav"}, "give reference_audio and reference_text"),
+        ({"reference_audio": "nowhere.wav", "reference_text": "x"}, "nowhere.wav: the reference recording is missing"),
+        ({"reference_audio": "a.wav", "reference_text": "x", "voice": "v"}, "exclude each other"),
+        ({"colour": "red"}, "does not take these options"),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_explained(options, message):
+    with pytest.raises(HarnessError) as caught:
+        make_engine("openai_speech", **{"base_url": "http://127.0.0.1:9/v1", "cache": None, **options})
+    assert message in str(caught.value) and "secret" not in str(caught.value)
+
+
+def test_a_key_that_is_none_is_not_shown(server, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "schlüssel-geheim")
+    with pytest.raises(HarnessError, match="MY_KEY holds no key") as caught:
+        engine(server, key_env="MY_KEY").speak(ask())
+    assert "geheim" not in repr(caught.value)
+
+
+def test_the_package_is_asked_for(monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "openai" else real(name, *a))
+    with pytest.raises(NotAvailable, match=r"pip install openai"):
+        OpenAISpeechEngine("http://127.0.0.1:9/v1", cache=None)
+
+
+def test_it_describes_itself(server):
+    speaker = engine(server, voice="jake")
+    assert speaker.voices() == ["jake"] == [speaker.default_voice]
+    assert speaker.revision == f"higgs-tts-3 @ {server.host}" and not speaker.deterministic
+    assert engine(server).voices() == ["default"]
+    assert speaker.requirements.key == "BOSON_API_KEY" and speaker.requirements.packages == ("openai",)
+    check_request(ask(voice="jake"), speaker)
+    with pytest.raises(HarnessError, match="speaks with 'jake', not 'ann'"):
+        speaker.speak(ask(voice="ann"))
+    with pytest.raises(HarnessError, match="nothing to say"):
+        speaker.speak(ask(""))
+    assert server.requests == []
+
+
+def test_a_dialect_that_comes_later_is_taken(server, monkeypatch):
+    monkeypatch.setitem(DIALECTS, "shouted", DIALECTS["prompted"])
+    engine(server, dialect="shouted").speak(ask("We <emph> go"))
+    assert server.requests[0].text == "We <emph> go"
+
+
+def test_it_runs_in_a_process_of_its_own(server):
+    options = {"base_url": server.url, "cache": None}
+    with EngineApart("harness.engines.openai_speech:OpenAISpeechEngine", options, timeout=30) as apart:
+        assert apart.speak(ask()).audio.seconds == 0.5
+        server.faults[:] = [faulty.status(404, "no such model")]
+        with pytest.raises(HarnessError, match="answered 404: no such model"):
+            apart.speak(ask("Another text"))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(None, None), ("", None), ("3", 3), ("0.5", 0.5), ("-4", 0), ("1e9", 60), ("inf", 60), ("nan", None), ("soon", None),
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 60)],
+)  # fmt: skip
+def test_retry_after(value, seconds):
+    assert retry_after(value) == seconds
