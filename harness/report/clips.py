@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.audio import Audio
 from harness.prosody.align import align
+from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
 from harness.records import Arm, Outcome, WordTime
 from harness.report.style import Figure, colour, finish, use_style
@@ -53,10 +54,14 @@ def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
     use_style()
     measured = [o for o in outcomes if o.value is not None]
     tags = list(dict.fromkeys(o.tag for o in sorted(measured, key=lambda o: o.tag.value)))
-    figure, axes = plt.subplots(1, max(len(tags), 1), figsize=(2.4 * max(len(tags), 1) + 1, 3.4), squeeze=False)
+    columns = min(max(len(tags), 1), 4)
+    rows = -(-max(len(tags), 1) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.4 * columns + 1, 3.0 * rows + 0.3), squeeze=False)
+    for axis in axes.flat[len(tags) :]:
+        axis.set_visible(False)
     generator = np.random.default_rng(0)
     parts = []
-    for axis, tag in zip(axes[0], tags, strict=False):
+    for axis, tag in zip(axes.flat, tags, strict=False):
         here = [o for o in measured if o.tag is tag]
         for place, arm in enumerate((Arm.TAGGED, Arm.PLACEBO)):
             values = np.array([o.value for o in here if o.arm is arm], dtype=float)
@@ -65,7 +70,7 @@ def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
             if len(values):
                 parts.append(f"{tag.bare} {arm.value}: median {np.median(values):.2f} {here[0].unit}, n={len(values)}")
         floor = here[0].threshold or 0.0
-        sign = -1 if here[0].tag.bare.endswith("low") else 1
+        sign = DETECTORS[tag].sign
         axis.axhline(sign * floor, color="#666666", linestyle="--", linewidth=1)
         axis.set_xticks([0, 1], ["tagged", "placebo"])
         axis.set(title=tag.bare, ylabel=f"difference ({here[0].unit})", xlim=(-0.6, 1.6))

@@ -98,16 +98,18 @@ def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
         [
             {
                 "tag": tag,
+                "result": "; ".join(shortfalls(tag, row)) or "met",
                 "hit": interval(row["hit"], row["hit_low"], row["hit_high"], 3),
-                "n": row["n"],
-                "unmeasurable": _share(row["unmeasurable"]),
                 "placebo": interval(row["placebo"], row["placebo_low"], row["placebo_high"], 3),
                 "null": interval(row["null"], row["null_low"], row["null_high"], 3),
-                "differences": row["null_n"],
-                "tags stripped": interval(row["stripped"], row["stripped_low"], row["stripped_high"], 3),
-                "its placebo": interval(row["stripped_placebo"], row["stripped_placebo_low"], row["stripped_placebo_high"], 3),
                 "asked": asked(Tag(tag)),
-                "result": "; ".join(shortfalls(tag, row)) or "met",
+                "tags stripped": interval(row["stripped"], row["stripped_low"], row["stripped_high"], 3),
+                "its placebo": interval(
+                    row["stripped_placebo"], row["stripped_placebo_low"], row["stripped_placebo_high"], 3
+                ),
+                "n": row["n"],
+                "differences": row["null_n"],
+                "unmeasurable": _share(row["unmeasurable"]),
             }
             for tag, row in controls.items()
         ],
