@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from harness import manifest
 from harness.benchmark import suite
 from harness.benchmark.suite import SCHEMA, Unit, gather, load, run, units
 from harness.benchmark.units import KINDS
@@ -91,9 +92,11 @@ class A:
         """Give x."""
         return x
 '''
-    assert suite._bare(said) == suite._bare(code) != suite._bare(code.replace("x = 1", "x = 2"))
-    assert suite._bare('def f():\n    """Only words."""') == suite._bare("def f():\n    pass")
-    assert suite._bare("def f():\n    return 'a'") != suite._bare("def f():\n    return 'b'"), "other strings are code"
+    assert manifest._bare(said) == manifest._bare(code) != manifest._bare(code.replace("x = 1", "x = 2"))
+    assert manifest._bare('def f():\n    """Only words."""') == manifest._bare("def f():\n    pass")
+    assert manifest._bare("def f():\n    return 'a'") != manifest._bare("def f():\n    return 'b'"), (
+        "other strings are code"
+    )
 
 
 def test_the_digest_changes_with_the_code_of_any_file(monkeypatch, tmp_path):
@@ -102,7 +105,7 @@ def test_the_digest_changes_with_the_code_of_any_file(monkeypatch, tmp_path):
         path = tmp_path / "harness" / (name if name.endswith(".py") else f"{name}/deep/file.py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x = 1\n")
-    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(manifest, "ROOT", tmp_path)
     seen = [suite.code_digest()]
     for path in sorted(tmp_path.rglob("*.py")):
         path.write_text("x = 1  # the same\n")

@@ -37,6 +37,15 @@ class Cluster:
     def worker(self, **options):
         return self.start("dask_worker", self.address, "--nthreads", "1", "--no-dashboard", **options)
 
+    def both_workers(self):
+        """Two workers that the scheduler knows: a kill then hits one that has work."""
+        from distributed import Client
+
+        started = [self.worker(), self.worker()]
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+        return started
+
     def kill(self, process):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

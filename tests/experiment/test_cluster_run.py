@@ -16,7 +16,7 @@ QUICKSTART = ROOT / "data" / "experiments" / "quickstart.yaml"
 def test_a_worker_killed_in_a_run_loses_and_doubles_nothing(cluster, tmp_path):
     spec = load_experiment(QUICKSTART)
     run(spec, tmp_path / "loky", jobs=2)
-    workers = [cluster.worker(), cluster.worker()]
+    workers = cluster.both_workers()
     killed = []
 
     def kill_one(done, total):

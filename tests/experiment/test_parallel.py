@@ -123,7 +123,7 @@ def test_the_cluster_of_its_own_listens_on_loopback_only_and_goes():
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(cluster, tmp_path):
-    workers = [cluster.worker(), cluster.worker()]
+    workers = cluster.both_workers()
     found = []
     with no_process_left():
         for key in in_parallel(partial(slow, str(tmp_path)), Lazy(40), backend="dask", scheduler=cluster.address):

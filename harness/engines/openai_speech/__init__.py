@@ -1,4 +1,4 @@
-"""Speech from any server that speaks OpenAI's wire format: Boson's hosted API, vLLM, SGLang, `harness serve`."""
+"""Speech from any server that speaks OpenAI's wire format: Boson's hosted API, vLLM, SGLang."""
 
 from harness.engines.openai_speech.engine import OpenAISpeechEngine
 
