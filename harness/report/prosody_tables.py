@@ -17,7 +17,7 @@ from harness.report.tables import table
 from harness.report.text import interval
 from harness.tagged import TAGS, Tag
 
-# What the project set itself before anything was measured: hits at least, false positives (null and placebo) at most.
+# What the project set itself: hits at least, false positives (null and placebo) at most.
 BARS: dict[Tag, tuple[float, float, float]] = {
     Tag.EMPH: (0.90, 0.03, 0.05),
     Tag.PAUSE_SHORT: (0.97, 0.02, 0.02),
