@@ -1,9 +1,7 @@
 """The built site, as files and in a real browser. `make test` builds it first."""
 
 import json
-import os
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -120,26 +118,6 @@ def test_each_chapter_carries_its_parameter_box(chapter):
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------------
-
-
-def find_browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = find_browser()
-    if path is None:
-        assert not os.environ.get("CI"), "CI must have a browser"
-        pytest.skip("no Chromium on this machine: install it, or name it in CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        chromium = playwright.chromium.launch(executable_path=path, args=options)
-        yield chromium
-        chromium.close()
 
 
 def open_page(browser, page, scheme="light", width=1280):

@@ -1,8 +1,6 @@
 """The page of a listening test in a real browser, worked by the keyboard alone."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,26 +17,6 @@ LONG = "This is a sentence of very many words in which the <emph> fourteenth wor
 REFUSE_STORAGE = (
     "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }});"
 )
-
-
-def find_browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = find_browser()
-    if path is None:
-        assert not os.environ.get("CI"), "CI must have a browser"
-        pytest.skip("no Chromium on this machine: install it, or name it in CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        chromium = playwright.chromium.launch(executable_path=path, args=options)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
