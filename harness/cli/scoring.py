@@ -96,7 +96,8 @@ def audio(
     each object on one line.
 
     Plain clips (the same words without tags, same voice, at least three readings unless the engine repeats itself) give
-    paired scores. A clip without any is judged by itself, in a table of its own: sound for pauses, exploratory for the rest.
+    paired scores. A clip without any is judged by itself, in a table of its own: good enough for pauses away
+    from punctuation, exploratory for the rest.
 
     Thresholds are the engine's own if there are 1,000 differences between its plain clips: those in the manifest, or
     with --calibrate those named by DIR/manifest.csv (audio,text: three or more clips of each text). Otherwise the shipped

@@ -4,8 +4,9 @@ A detector turns the features of a clip into one number for one place: a gap, a 
 that number from a tagged clip and from plain clips of the same sentence; the detector says in which direction the tag asks the
 difference to go, and judges it against a threshold.
 
-Rules and floors were fixed on calibration material that is in no reported table: the training sentences of the tagger, spoken
-by espeak (en-us, en-gb) with tags and by one neural voice (Piper) without.
+Rules and floors were fixed on sentences that are in no reported table: the training sentences of the tagger, spoken by espeak (en-us,
+en-gb) with tags and by one neural voice (Piper) without. Piper is in the reported tables too, on other sentences: there is no second
+voice at hand that varies.
 """
 
 from __future__ import annotations

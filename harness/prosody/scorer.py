@@ -106,8 +106,8 @@ def score_clip(
     clip : Audio, ClipFeatures or str
         The tagged clip, or what `analyse_tagged` made of it.
     plain : sequence of ClipFeatures or str
-        `analyse` of clips of the same words without tags. Empty: the clip is scored by itself, which is sound for pauses and
-        exploratory for the rest.
+        `analyse` of clips of the same words without tags. Empty: the clip is scored by itself, which serves for pauses away
+        from punctuation and is exploratory for the rest.
     check_leaks : bool
         Whether to listen for tags that were read aloud.
     placebo : bool
