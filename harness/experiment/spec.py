@@ -172,7 +172,7 @@ def changed(
     ------
     DataError
         If an option is not of that form, or a voice or option is given and the file has several engines.
-    """  # fmt: skip
+    """
     fields = experiment.model_dump(mode="json", by_alias=True)
     if engine is not None:
         fields["engines"] = [{"name": engine}]
