@@ -22,6 +22,7 @@ from harness.cli import (
     listening,
     runs,
     scoring,
+    serving,
     speech,
     taggers,
 )
@@ -47,6 +48,7 @@ app.add_typer(benchmarks.app, name="benchmark")
 app.command("run")(runs.run)
 app.command("compare")(comparing.compare)
 app.command("listen")(listening.listen)
+app.command("serve")(serving.serve)
 scoring.app.command("listening")(listening.score_listening)
 app.add_typer(scoring.app, name="score")
 higgs.app.command("tiny")(higgs_training.tiny)
