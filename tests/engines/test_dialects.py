@@ -97,6 +97,8 @@ def test_a_tag_is_lost_exactly_when_it_leaves_no_mark(text):
             others = TaggedText(text.words, [other for other in text.tags if other != place])
             if place[1] in CONTOURS and any(same_end(text, place, other) for other in others.tags):
                 continue  # both ask for one rise at one end
+            if dialect.name == "higgs_v3" and place[1] in WORD_TAGS and place[1] in {tag for _, tag in others.tags}:
+                continue  # one control tag may say both: tests/engines/test_higgs_v3.py
             silent = dialect.render(text) == dialect.render(others)
             assert silent == (place in dialect.lost(text))
 

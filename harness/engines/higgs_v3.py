@@ -1,0 +1,96 @@
+"""The dialect of Higgs Audio v3: control tags like ``<|prosody:pause|>``.
+
+Source: PROMPTING.md of bosonai/higgs-tts-3-4b, and "Tags" in docs.boson.ai, both read on 2026-11-23. Forty-three control
+tags are recognised; any other "degrades output or gets read literally". Two are inline and stand where the pause falls.
+Pitch is a matter of the sentence: its tag stands at the start and colours the whole sentence. There is none for the
+emphasis of a word, and none for a rising or falling end.
+
+>>> text = TaggedText.parse("We <emph> guarantee <pause_short> 30% <pitch_high> savings.")
+>>> HIGGS_V3.render(text)
+'<|prosody:pitch_high|>We guarantee <|prosody:pause|> 30% savings.'
+>>> HIGGS_V3.lost(text)
+[(1, <Tag.EMPH: '<emph>'>)]
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.engines.dialects import DIALECTS, Dialect, Layout, _Page, printable
+from harness.tagged import PAUSES, TAGS, WORD_TAGS, Tag, TaggedText
+
+CONTROL_TAGS: dict[Tag, str] = {
+    Tag.PAUSE_SHORT: "<|prosody:pause|>",
+    Tag.PAUSE_LONG: "<|prosody:long_pause|>",
+    Tag.PITCH_HIGH: "<|prosody:pitch_high|>",
+    Tag.PITCH_LOW: "<|prosody:pitch_low|>",
+}
+_SENTENCE_END = re.compile(r"""[.!?…]["'”’)\]]*$""")
+
+
+def reach(tag: Tag) -> str:
+    """What becomes of a tag: "kept", "whole sentence" (it acts on more than was asked for) or "lost"."""
+    if tag not in CONTROL_TAGS:
+        return "lost"
+    return "kept" if tag in PAUSES else "whole sentence"
+
+
+def loss_table() -> list[dict[str, str]]:
+    """A row for each tag: ``tag``, ``written as``, ``reach``."""
+    return [{"tag": tag.value, "written as": CONTROL_TAGS.get(tag, "–"), "reach": reach(tag)} for tag in TAGS]
+
+
+@dataclass(frozen=True)
+class _SentenceDialect(Dialect):
+    """Pitch is said once a sentence, so of two different wishes in a sentence the first is kept."""
+
+    def lost(self, text: TaggedText) -> list[tuple[int, Tag]]:
+        """Also a pitch level that contradicts an earlier one in its sentence."""
+        starts, levels = _sentences(text), _levels(text)
+        return [
+            (slot, tag)
+            for slot, tag in text.tags
+            if tag not in self.expressible
+            or (tag in WORD_TAGS and (slot == len(text.words) or levels[starts[slot]] != tag))
+        ]
+
+
+def _sentences(text: TaggedText) -> list[int]:
+    """For each word, the first word of its sentence."""
+    starts, start = [], 0
+    for place, word in enumerate(text.words):
+        starts.append(start)
+        if _SENTENCE_END.search(word):
+            start = place + 1
+    return starts
+
+
+def _levels(text: TaggedText) -> dict[int, Tag]:
+    """The pitch level of each sentence that has one, by its first word."""
+    starts = _sentences(text)
+    levels: dict[int, Tag] = {}
+    for slot, tag in text.tags:
+        if tag in (Tag.PITCH_HIGH, Tag.PITCH_LOW) and slot < len(starts):
+            levels.setdefault(starts[slot], tag)
+    return levels
+
+
+def _lay_out(text: TaggedText) -> Layout:
+    page, by_slot, levels = _Page(), text.by_slot(), _levels(text)
+    for slot in range(len(text.words) + 1):
+        for tag in dict.fromkeys(by_slot.get(slot, ())):
+            if tag in PAUSES:
+                page.add(" " if page.parts else "", CONTROL_TAGS[tag])
+        if slot == len(text.words):
+            break
+        page.add(" " if page.parts else "")
+        if slot in levels:
+            page.add(CONTROL_TAGS[levels[slot]])
+        # A text must not give orders of its own: "<|" begins a control tag.
+        page.add_word(printable(text.words[slot]).replace("<|", "< |"))
+    return page.done()
+
+
+HIGGS_V3 = _SentenceDialect("higgs_v3", frozenset(CONTROL_TAGS), _lay_out)
+DIALECTS[HIGGS_V3.name] = HIGGS_V3
