@@ -29,6 +29,8 @@ class Requirements:
         Environment variable that must hold a key.
     network, gpu, weights : str, optional
         In words, what is needed and where it comes from; empty if nothing is.
+    check : callable, optional
+        Returns what else is lacking, in words.
     """
 
     packages: tuple[str, ...] = ()
@@ -36,13 +38,14 @@ class Requirements:
     network: str = ""
     gpu: str = ""
     weights: str = ""
+    check: Callable[[], list[str]] | None = None
 
     def missing(self) -> list[str]:
         """What is lacking here, of the things that can be checked without trying: packages and the key."""
         lacks = [f"package {name}" for name in self.packages if importlib.util.find_spec(name) is None]
         if self.key and not os.environ.get(self.key):
             lacks.append(f"environment variable {self.key}")
-        return lacks
+        return lacks + (self.check() if self.check else [])
 
 
 @dataclass

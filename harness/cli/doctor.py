@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,10 @@ from harness.cli.output import print_json, print_table
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Say what can run here: taggers, engines, data, environments, and what each one lacks."""
+    """Say what can run here: taggers, engines, data, environments, and what each one lacks.
+
+    An engine that is ready may still need something for real use, such as weights: its note says so.
+    """
     report = examine()
     if as_json:
         print_json(report)
@@ -39,8 +43,12 @@ def examine() -> dict[str, dict[str, Any]]:
                 lacks = needs.missing()
             except HarnessError as error:
                 implementation, lacks = None, [error.message]
+                needs = Requirements()
             doc = (getattr(implementation, "__doc__", "") or "").strip().splitlines()
-            found[name] = {"lacks": lacks, "note": doc[0] if doc else ""}
+            wants = {"Network": needs.network, "Weights": needs.weights, "GPU": needs.gpu}
+            note = [doc[0]] if doc else []
+            said = [f"{kind}: {words}." for kind, words in wants.items() if words]
+            found[name] = {"lacks": lacks, "note": " ".join([*note, *said])}
         return found
 
     data = {
@@ -56,6 +64,10 @@ def examine() -> dict[str, dict[str, Any]]:
             (".venv", "transformers 5, the book"),
             (".venv-boson", "transformers 4.46.3, boson_multimodal"),
         )
+    }
+    environments["GPU"] = {
+        "lacks": [] if shutil.which("nvidia-smi") else ["one: nvidia-smi is not there"],
+        "note": "for Higgs with its real weights; nothing else needs it",
     }
     return {
         "engines": implementations(ENGINES),

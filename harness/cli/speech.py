@@ -48,6 +48,8 @@ def say(
     if lost:
         names = ", ".join(f"{tag} at slot {slot}" for slot, tag in lost)
         typer.echo(f"not expressible in the dialect {chosen.dialect!r}, left out: {names}")
+    if notice := getattr(chosen, "notice", ""):
+        typer.echo(f"note: {notice}", err=True)
 
 
 def align(

@@ -85,6 +85,8 @@ ENGINES: Registry[SpeechEngine] = Registry(
     builtin={
         "espeak": "harness.engines.espeak:EspeakEngine",
         "hibari": "harness.engines.hibari:HibariEngine",
+        "higgs_boson": "harness.engines.higgs_audio:HiggsBosonEngine",
+        "higgs_native": "harness.engines.higgs_audio:HiggsNativeEngine",
         "openai_speech": "harness.engines.openai_speech:OpenAISpeechEngine",
         "piper": "harness.engines.piper:PiperEngine",
     },

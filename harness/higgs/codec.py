@@ -172,14 +172,23 @@ class _NativeCodec:
         import torch
 
         with torch.no_grad():
-            return self.model.decode(torch.from_numpy(codes.astype(np.int64))[None]).audio_values[0, 0].cpu().numpy()
+            wanted = torch.from_numpy(codes.astype(np.int64))[None].to(self.model.device)
+            return self.model.decode(wanted).audio_values[0, 0].float().cpu().numpy()
 
 
 def native_codec_class() -> Any:
-    """transformers' codec class, from its own module: the package's name for it is a stand-in if torchaudio came later."""
+    """transformers' codec class, from its own module.
+
+    If torchaudio came later than transformers, the package's name for the class is a stand-in; the processor, which looks for
+    that name, is given the class itself.
+    """
     torchaudio_cpu.prepare()
+    import transformers
+
     name = "higgs_audio_v2_tokenizer"
-    return import_module(f"transformers.models.{name}.modeling_{name}").HiggsAudioV2TokenizerModel
+    found = import_module(f"transformers.models.{name}.modeling_{name}").HiggsAudioV2TokenizerModel
+    setattr(transformers, found.__name__, found)
+    return found
 
 
 class _BosonCodec:

@@ -52,7 +52,7 @@ def generate(model: Any, tokenizer: Any, text: str, stack: str, *, max_frames: i
     with torch.no_grad():
         columns = _boson(inner, ids, columns_at_most) if stack == BOSON else _native(inner, ids, columns_at_most)
     model.train(was_training)
-    return _finish(columns, inner.config.audio_stream_eos_id, columns_at_most)
+    return finish(columns, inner.config.audio_stream_eos_id, columns_at_most)
 
 
 def _boson(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
@@ -77,8 +77,8 @@ def _native(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
     return codes[0].cpu().numpy().T
 
 
-def _finish(columns: NDArray[np.int64], eos: int, at_most: int) -> Generated:
-    """Columns of shape (codebooks, steps), the first one all begin-of-stream, to codes.
+def finish(columns: NDArray[np.int64], eos: int, at_most: int) -> Generated:
+    """Columns of shape (codebooks, steps), the first one all begin-of-stream, to codes. `at_most` steps were allowed.
 
     The stacks end differently if the first end-of-stream is not in the first codebook, as it may be in an untrained model:
     transformers' delays the end by all codebooks, boson_multimodal's by those that are left, and its last column may hold a

@@ -4,7 +4,7 @@ import pytest
 from harness.errors import DataError
 from harness.higgs.checkpoints import load_model
 from harness.higgs.delay import delay
-from harness.higgs.generate import _finish, generate
+from harness.higgs.generate import finish, generate
 from harness.higgs.lora import add_lora
 from harness.higgs.stacks import NATIVE
 
@@ -27,13 +27,13 @@ def test_a_stream_that_ends_itself():
     codes = np.arange(24).reshape(8, 3)
     columns = delay(codes)
     for at_most in (12, 100):  # the end may come in the last column that is allowed
-        said = _finish(columns, 1025, at_most)
+        said = finish(columns, 1025, at_most)
         assert said.stopped and said.codes.tolist() == codes.tolist()
 
 
 def test_a_stream_that_was_cut_off():
     codes = np.arange(80).reshape(8, 10)
-    said = _finish(delay(codes)[:, :15], 1025, 15)
+    said = finish(delay(codes)[:, :15], 1025, 15)
     assert not said.stopped
     assert said.codes.tolist() == codes[:, :6].tolist()  # 15 columns, of which 9 are begin, delay and the last
 

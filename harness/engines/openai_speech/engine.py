@@ -19,6 +19,7 @@ from harness.engines.openai_speech.cache import SpeechCache
 from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient, Spent
 from harness.engines.openai_speech.decode import FORMATS, decode, from_chat
 from harness.engines.openai_speech.split import split
+from harness.engines.prompts import EXPLANATION
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.paths import BUILD, is_file
 from harness.registry import Requirements
@@ -34,16 +35,7 @@ REQUEST_VERSION = 1  # raise it when a request changes: what the cache holds the
 CHAT_STOP = ("<|eot_id|>", "<|end_of_text|>", "<|audio_eos|>")
 CHAT_TOP_K = 50
 CHAT_SYSTEM = "Read the user's text aloud, word for word."
-PROMPTED_SYSTEM = (
-    f"{CHAT_SYSTEM} The text holds tags in angle brackets. They say how to speak; never speak a tag itself. "
-    "<emph>: emphasise the next word. "
-    "<pause_short>: be silent for about 0.5 s. "
-    "<pause_long>: be silent for about 1.5 s. "
-    "<pitch_high>: speak the next word at a higher pitch. "
-    "<pitch_low>: speak the next word at a lower pitch. "
-    "<pitch_rising>: let the pitch rise at the end of this phrase. "
-    "<pitch_falling>: let the pitch fall at the end of this phrase."
-)
+PROMPTED_SYSTEM = f"{CHAT_SYSTEM} {EXPLANATION}"
 
 
 @register_engine("openai_speech")
@@ -93,7 +85,9 @@ class OpenAISpeechEngine:
     name = "openai_speech"
     deterministic = False
     requirements: ClassVar[Requirements] = Requirements(
-        packages=("openai",), key=BOSON_KEY, network="the server at base_url, by default api.boson.ai"
+        packages=("openai",),
+        key=BOSON_KEY,
+        network="the server at base_url, by default api.boson.ai; one on this machine, as of `harness serve`, needs no key",
     )
 
     def __init__(

@@ -1,0 +1,307 @@
+"""Higgs Audio v2 as boson_multimodal's `HiggsAudioServeEngine` runs it.
+
+The class itself is used, unchanged. Around it: files are checked when they are loaded (it ignores missing weights), requests
+that would end in a bare error are refused in words, and its stream cannot hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.audio import Audio, read_audio
+from harness.engines.apart import EngineApart
+from harness.engines.base import Speech, SpeechRequest, check_request
+from harness.engines.higgs_audio.settings import FRAMES_PER_SECOND, NOISE, TINY, HiggsSettings
+from harness.engines.higgs_audio.stream import Columns, join, pieces, turn
+from harness.engines.higgs_audio.tiny import tiny_folders
+from harness.errors import HarnessError, NotAvailable
+from harness.higgs import torchaudio_cpu
+from harness.higgs.checkpoints import load_model
+from harness.higgs.codec import RATE, Codec, check_fits, load_codec
+from harness.higgs.generate import Generated, finish
+from harness.higgs.samples import prompt
+from harness.higgs.stacks import BOSON, here, python_of
+from harness.registry import Requirements
+
+CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own default
+# <|audio_eos|> is among them, as the 2025 hackathon's client had it: without it, a second stretch of speech may follow, and
+# the engine fails if that is too short to decode.
+STOP = ["<|end_of_text|>", "<|eot_id|>", "<|audio_eos|>"]
+RAS_WINDOW, RAS_REPEATS = 7, 2  # repetition-aware sampling, the engine's own defaults
+STREAM_TIMEOUT = 60.0  # seconds for one column
+_TURN = 40  # positions that two turns' headers and the delay take, at most
+
+
+def _lacks() -> list[str]:
+    try:
+        python_of(BOSON)
+    except NotAvailable:
+        return ["the environment .venv-boson: make env"]
+    return []
+
+
+class HiggsBosonEngine:
+    """Higgs Audio v2 in boson_multimodal's serve engine, in a process of the environment .venv-boson.
+
+    Options are those of `HiggsSettings`, and:
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds for one request.
+
+    Without a checkpoint it has random weights, and speaks noise.
+    """
+
+    name = "higgs_boson"
+    requirements: ClassVar[Requirements] = Requirements(
+        weights="random tiny ones, which speak noise, unless the options checkpoint and codec name real ones (12 GB)",
+        gpu="for anything but tiny weights",
+        check=_lacks,
+    )
+
+    def __init__(self, *, timeout: float = 600.0, **options: Any) -> None:
+        self.settings = HiggsSettings(**options)
+        self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
+        self.default_voice = self.settings.voice
+        self.revision = f"boson_multimodal, {self.settings.weights}"
+        self.notice = NOISE if self.settings.checkpoint == TINY else ""
+        self._apart = EngineApart(
+            f"{__name__}:BosonInProcess", options, timeout=timeout, python=python_of(BOSON)
+        )  # fmt: skip
+
+    def voices(self) -> list[str]:
+        """The one voice this engine was made with."""
+        return [self.default_voice]
+
+    def speak(self, request: SpeechRequest) -> Speech:
+        """Render one request.
+
+        Raises
+        ------
+        HarnessError
+            For a text without words or too long for the cache, another voice than the engine's, speech that ends before it
+            begins, or a process that ends or takes too long.
+        """
+        check_request(request, self)
+        return self._apart.speak(request)
+
+    def close(self) -> None:
+        """End the process."""
+        self._apart.close()
+
+
+class BosonInProcess:
+    """`HiggsBosonEngine` without a process of its own: for code that runs in .venv-boson. It can also stream.
+
+    Options are those of `HiggsSettings`.
+
+    Raises
+    ------
+    NotAvailable
+        If this is another environment.
+    """
+
+    name = "higgs_boson"
+    requirements: ClassVar[Requirements] = Requirements(packages=("boson_multimodal", "torch"))
+
+    def __init__(self, **options: Any) -> None:
+        if here() != BOSON:
+            raise NotAvailable("boson_multimodal is not installed here", remedy="use .venv-boson, or HiggsBosonEngine")
+        self.settings = HiggsSettings(**options)
+        self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
+        self.default_voice = self.settings.voice
+        self.revision = f"boson_multimodal, {self.settings.weights}"
+        self._lock = threading.Lock()
+
+    def voices(self) -> list[str]:
+        """The one voice this engine was made with."""
+        return [self.default_voice]
+
+    def speak(self, request: SpeechRequest) -> Speech:
+        """Render one request; errors are those of `HiggsBosonEngine`."""
+        return Speech(Audio(self._response(request).audio.astype(np.float32), RATE))
+
+    def generate(self, request: SpeechRequest) -> Generated:
+        """Codes of a request."""
+        columns = self._response(request).generated_audio_tokens
+        return finish(columns, self._eos, self._steps(request))
+
+    def stream(
+        self, request: SpeechRequest, *, piece_frames: int = 25, timeout: float = STREAM_TIMEOUT
+    ) -> Iterator[Audio]:
+        """Render one request piece by piece; see `HiggsNativeEngine.stream`."""
+        columns = Columns(timeout)
+        thread = columns.run(lambda: asyncio.run(self._pump(request, columns)))
+        try:
+            yield from pieces(columns, self.codec, self._eos, self.settings.frames(request.text), piece_frames)
+        finally:
+            columns.stopped.set()
+            join(thread, timeout)
+
+    async def _pump(self, request: SpeechRequest, columns: Columns) -> None:
+        """Columns out of the serve engine's asynchronous stream; its thread's error is raised here."""
+        failed: list[Exception] = []
+        arguments = self._arguments(request)
+        with turn(self._lock, STREAM_TIMEOUT), self._guarded(columns, failed):
+            async for delta in self.engine.generate_delta_stream(**arguments):
+                if delta.audio_tokens is not None:
+                    columns.put(delta.audio_tokens)
+        if failed:
+            raise failed[0]
+
+    @contextmanager
+    def _guarded(self, columns: Columns, failed: list[Exception]) -> Iterator[None]:
+        """While it lasts, the thread that the serve engine starts ends its stream when it fails, or when nobody listens."""
+        from boson_multimodal.serve.serve_engine import AsyncStoppingCriteria
+
+        model, original = self.engine.model, self.engine.model.generate
+
+        def generate(*arguments: Any, streamer: Any, **more: Any) -> None:
+            leave = [AsyncStoppingCriteria(columns.stopped)]
+            try:
+                original(*arguments, streamer=streamer, stopping_criteria=leave, **more)
+            except Exception as error:
+                failed.append(error)
+                streamer.end()
+
+        model.generate = generate
+        try:
+            yield
+        finally:
+            del model.generate
+
+    @property
+    def engine(self) -> Any:
+        """The `HiggsAudioServeEngine`."""
+        return self._loaded[0]
+
+    @property
+    def codec(self) -> Codec:
+        """Its codec."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Codec]:
+        torchaudio_cpu.prepare()
+        from boson_multimodal.serve import serve_engine
+        from loguru import logger
+
+        logger.disable("boson_multimodal")
+        device, dtype = self.settings.on()
+        tiny = self.settings.checkpoint == TINY
+        model, codec = tiny_folders(BOSON, self.settings.seed) if tiny else self.settings.folders()
+        with _checked(serve_engine, dtype) as codecs:
+            engine = serve_engine.HiggsAudioServeEngine(str(model), str(codec), device=device, torch_dtype=dtype,
+                                                        kv_cache_lengths=list(CACHE_LENGTHS))  # fmt: skip
+        check_fits(codecs[0], engine.audio_num_codebooks, engine.audio_codebook_size, codec)
+        return engine, codecs[0]
+
+    @property
+    def _eos(self) -> int:
+        return self.engine.model.config.audio_stream_eos_id
+
+    def _steps(self, request: SpeechRequest) -> int:
+        """Columns at most: begin, end and the delay come on top of the frames."""
+        return self.settings.frames(request.text) + self.engine.audio_num_codebooks + 1
+
+    def _response(self, request: SpeechRequest) -> Any:
+        arguments = self._arguments(request)
+        try:
+            with turn(self._lock, STREAM_TIMEOUT):
+                return self.engine.generate(**arguments)
+        except HarnessError:
+            raise
+        except Exception as error:  # the engine checks nothing, so what comes out may be anything
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: Exception) -> HarnessError:
+        """What a bare error of the engine means."""
+        if isinstance(error, IndexError) or "size of tensor" in str(error) or "Kernel size" in str(error):
+            return HarnessError("the model ended its speech before it began", remedy="try another seed or text")
+        if "out of memory" in str(error):
+            return HarnessError("the GPU's memory is full", remedy="give the option dtype: bfloat16, or shorter texts")
+        return HarnessError(f"boson_multimodal failed: {type(error).__name__}: {str(error)[:300]}")
+
+    def _arguments(self, request: SpeechRequest) -> dict[str, Any]:
+        """What the engine's ``generate`` and ``generate_delta_stream`` are given, checked beforehand."""
+        from boson_multimodal.data_types import ChatMLSample
+
+        check_request(request, self)
+        settings = self.settings
+        text = settings.rendered(request)
+        steps = self._steps(request)
+        prompt_length = len(self.engine.tokenizer.encode(prompt(text, settings.system))) + self._reference_length
+        if prompt_length + steps > CACHE_LENGTHS[-1]:
+            seconds = (CACHE_LENGTHS[-1] - prompt_length) // FRAMES_PER_SECOND - 1
+            raise HarnessError(
+                f"the prompt has {prompt_length} positions and {steps} may follow; the cache holds {CACHE_LENGTHS[-1]}",
+                remedy="give a shorter text" + (f", or max_seconds: {seconds}" if seconds > 0 else ""),
+            )
+        chance = settings.temperature > 0
+        return {
+            "chat_ml_sample": ChatMLSample(messages=self._messages(text)),
+            "max_new_tokens": steps,
+            "temperature": settings.temperature,
+            "top_k": settings.top_k,
+            "top_p": settings.top_p,
+            "stop_strings": STOP,
+            "force_audio_gen": True,
+            # its remedy against repetition draws at random, also where nothing else does
+            "ras_win_len": RAS_WINDOW if chance else None,
+            "ras_win_max_num_repeat": RAS_REPEATS,
+            "seed": request.seed,
+        }
+
+    def _messages(self, text: str) -> list[Any]:
+        """The conversation. The recording to be cloned is an earlier answer of the model's own."""
+        from boson_multimodal.data_types import AudioContent, Message
+
+        messages = [Message(role="system", content=self.settings.system)]
+        if self.settings.reference_audio is not None:
+            messages += [
+                Message(role="user", content=self.settings.reference_text),
+                Message(role="assistant", content=AudioContent(audio_url=str(self.settings.reference_audio))),
+            ]
+        return [*messages, Message(role="user", content=text)]
+
+    @cached_property
+    def _reference_length(self) -> int:
+        """Positions that the reference takes, at most; reading it here finds a bad file before the engine does."""
+        if self.settings.reference_audio is None:
+            return 0
+        seconds = read_audio(self.settings.reference_audio).seconds
+        words = len(self.engine.tokenizer.encode(self.settings.reference_text))
+        return int(seconds * FRAMES_PER_SECOND) + words + _TURN
+
+
+@contextmanager
+def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
+    """Let the engine load its model and codec with checks: it loads with ``strict=False``, which hides a wrong file.
+
+    Gives the list of codecs that were loaded.
+    """
+    originals = serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer
+    codecs: list[Any] = []
+
+    class Model:
+        @staticmethod
+        def from_pretrained(folder: str, **_: Any) -> Any:
+            return load_model(folder, BOSON, dtype=dtype)
+
+    def codec(folder: str, device: str = "cpu") -> Any:
+        codecs.append(load_codec(folder, device=device))
+        return codecs[0].model
+
+    serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = Model, codec
+    try:
+        yield codecs
+    finally:
+        serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = originals

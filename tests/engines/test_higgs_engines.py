@@ -1,0 +1,221 @@
+"""Both Higgs engines on tiny random weights: what they speak is noise, but every step is the real one."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.audio import Audio, write_wav
+from harness.engines import SpeechRequest, make_engine
+from harness.engines.higgs_audio.tiny import tiny_folders
+from harness.errors import DataError, HarnessError, NotAvailable
+from harness.higgs.convert import convert
+from harness.higgs.stacks import BOSON, NATIVE, call, python_of
+from harness.paths import ROOT
+from harness.tagged import TaggedText
+
+pytest.importorskip("torch")
+MEASURE = "harness.engines.higgs_audio.measure"
+TEXTS = ("We <emph> guarantee 30% savings", "Never again.", "Is it <pitch_rising> true?", "Go")
+
+
+def request(text=TEXTS[0], seed=0, voice=None):
+    return SpeechRequest(TaggedText.parse(text), voice, seed)
+
+
+@pytest.fixture(scope="module")
+def boson_python():
+    try:
+        return python_of(BOSON)
+    except NotAvailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def native():
+    return make_engine("higgs_native", temperature=0)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("voice") / "voice.wav"
+    time = np.arange(16000) / 16000
+    write_wav(path, Audio((0.3 * np.sin(2 * np.pi * 150 * time)).astype(np.float32), 16000))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def boson_found(boson_python, recording, tmp_path_factory):
+    output = tmp_path_factory.mktemp("boson") / "found.json"
+    script = Path(__file__).with_name("_boson_stream.py")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([boson_python, script, output, recording], capture_output=True, text=True, env=environment,
+                          timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(output.read_text())
+
+
+# --- both ------------------------------------------------------------------------------------------------------------
+
+
+def test_both_give_the_same_codes_for_the_same_weights(boson_python, tmp_path):
+    """Greedy. In an untrained model the end may begin in any codebook, and then the stacks go different ways to close the
+    others: whatever lies in the last eight columns may differ. Speech that does not end is equal throughout.
+    """
+    boson = call(BOSON, f"{MEASURE}:codes", texts=TEXTS, temperature=0, seed=1)
+    model, _ = call(BOSON, "harness.engines.higgs_audio.tiny:tiny_folders_as_text", stack=BOSON, seed=1)
+    convert(model, tmp_path / "converted")
+    codec = tiny_folders(NATIVE, 0)[1]
+    options = {"checkpoint": str(tmp_path / "converted"), "codec": str(codec), "temperature": 0}
+    assert {one["stopped"] for one in boson} == {True, False}
+    for batch in (1, 4):
+        native = call(NATIVE, f"{MEASURE}:codes", texts=TEXTS, batch=batch, **options)
+        for one, other in zip(boson, native, strict=True):
+            a, b = np.array(one["codes"]), np.array(other["codes"])
+            compared = min(a.shape[1], b.shape[1]) - 8 * one["stopped"]
+            assert compared > 20 and (a[:, :compared] == b[:, :compared]).all()
+            assert one["stopped"] == other["stopped"] and abs(a.shape[1] - b.shape[1]) <= 8 * one["stopped"]
+
+
+@pytest.mark.parametrize("name", ["higgs_native", "higgs_boson"])
+def test_the_command_speaks(name, tmp_path, boson_python):
+    out = tmp_path / "x.wav"
+    command = [".venv/bin/harness", "say", "--engine", name, "--option", "max_seconds=2", TEXTS[0], "-o", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert out.stat().st_size > 1000 and "noise, not speech" in done.stderr
+
+
+# --- native ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_what_its_texts_are_alone(native):
+    together = native.generate([request(text) for text in TEXTS])
+    for text, one in zip(TEXTS, together, strict=True):
+        alone = native.generate([request(text)])[0]
+        assert (one.codes == alone.codes).all() and one.stopped == alone.stopped
+    assert len({one.codes.shape[1] for one in together}) > 1
+
+
+def test_a_stream_is_the_whole(native):
+    whole = native.speak(request()).audio
+    found = [piece.samples for piece in native.stream(request(), piece_frames=9)]
+    assert len(found) > 3 and whole.seconds == 8
+    assert np.abs(np.concatenate(found) - whole.samples).max() < 1e-6
+
+
+def test_a_stream_that_is_left_ends_its_thread(native):
+    import threading
+
+    before = threading.active_count()
+    stream = native.stream(request(), piece_frames=5)
+    next(stream)
+    stream.close()
+    assert threading.active_count() == before
+    assert native.speak(request()).audio.seconds == 8  # and the model is as before
+
+
+def test_a_model_that_fails_in_a_stream_is_named(native, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("as the test wants it")
+
+    monkeypatch.setattr(native._model, "generate", fail)
+    with pytest.raises(HarnessError, match="the model failed: RuntimeError: as the test wants it"):
+        list(native.stream(request()))
+
+
+def test_seeds(native):
+    drawn = make_engine("higgs_native", temperature=1.0, max_seconds=1)
+    takes = [drawn.speak(request(seed=seed)).audio.samples for seed in (0, 1, 0)]
+    assert np.array_equal(takes[0], takes[2]) and not np.array_equal(takes[0], takes[1])
+    assert native.deterministic and not drawn.deterministic
+
+
+def test_a_voice_to_clone_changes_the_speech_and_not_its_length(native, recording):
+    cloned = make_engine(
+        "higgs_native", temperature=0, max_seconds=2, reference_audio=recording, reference_text="Hello there."
+    )
+    plain = make_engine("higgs_native", temperature=0, max_seconds=2)
+    one, two = cloned.generate([request(), request(TEXTS[1])])
+    other = plain.generate([request()])[0]
+    assert one.codes.shape == other.codes.shape == (8, 50) and not (one.codes == other.codes).all()
+    assert (two.codes == cloned.generate([request(TEXTS[1])])[0].codes).all()
+    assert cloned.voices() == [cloned.default_voice] != plain.voices()
+
+
+def test_a_codec_that_does_not_fit_is_refused(tmp_path, native):
+    model, codec = tiny_folders(NATIVE, 0)
+    with pytest.raises(DataError, match="this is not the configuration of a Higgs Audio v2 codec"):
+        make_engine("higgs_native", checkpoint=str(model), codec=str(model)).speak(request())
+    with pytest.raises(HarnessError, match="model_type is 'higgs_audio_v2_tokenizer'"):
+        make_engine("higgs_native", checkpoint=str(codec), codec=str(codec)).speak(request())
+
+
+def test_requests_that_cannot_be_spoken(native):
+    with pytest.raises(HarnessError, match="nothing to say"):
+        native.speak(request("<emph>"))
+    with pytest.raises(HarnessError, match="speaks with 'default', not 'joe'"):
+        native.speak(request(voice="joe"))
+    with pytest.raises(HarnessError, match="nothing to say"):
+        native.generate([])
+
+
+# --- boson -----------------------------------------------------------------------------------------------------------
+
+
+def test_it_speaks_from_the_main_environment(boson_python):
+    engine = make_engine("higgs_boson", max_seconds=1.0, temperature=0, seed=1)
+    speech = engine.speak(request())
+    assert speech.audio.sample_rate == 24000 and speech.audio.seconds == 1.0
+    assert "random tiny weights, seed 1" in engine.revision
+    with pytest.raises(HarnessError, match="speaks with 'default', not 'joe'"):
+        engine.speak(request(voice="joe"))
+    engine.close()
+
+
+def test_its_stream_cannot_hang(boson_found):
+    said, seconds = boson_found["crash"]
+    assert "RuntimeError: as the test wants it" in said and seconds < 1.5
+    said, seconds = boson_found["hang"]
+    assert "no sound within 1 s" in said and seconds < 6
+
+
+def test_its_stream_is_the_whole(boson_found):
+    samples, difference = boson_found["stream"]
+    assert samples > 24000 and difference < 1e-5 and boson_found["repeats"]
+
+
+def test_a_listener_that_leaves_is_noticed(boson_found):
+    samples, seconds = boson_found["left"]
+    assert samples == 5 * 960 and seconds < 5
+
+
+def test_its_seeds_and_voices(boson_found):
+    same, other = boson_found["seeds"]
+    assert same and not other
+    voice, seconds = boson_found["clone"]
+    assert voice.startswith("reference-") and 0 < seconds <= 2.0 and boson_found["clone differs"]
+
+
+def test_its_failures_are_explained(boson_python):
+    rows = {row["situation"]: row for row in call(BOSON, "harness.engines.higgs_audio.failures:failures", patience=1.0)}
+    bare = {name: row["serve engine"].split(":")[0] for name, row in rows.items()}
+    assert bare == {
+        "fewer than ten new tokens": "RuntimeError", "the model writes instead of speaking": "IndexError",
+        "a text beyond the cache": "ValueError", "the same, as a stream": "hangs",
+        "a codec file without its weights": "loads, without a word",
+    }  # fmt: skip
+    assert "give max_seconds from 0.04" in rows["fewer than ten new tokens"]["here"]
+    assert rows["the model writes instead of speaking"]["here"] == "speaks"
+    for name in ("a text beyond the cache", "the same, as a stream"):
+        assert "the cache holds 8192 (give a shorter text)" in rows[name]["here"]
+    assert "64 weights are missing" in rows["a codec file without its weights"]["here"]
+
+
+def test_without_its_environment_it_says_what_to_do(monkeypatch):
+    monkeypatch.setenv("HARNESS_BOSON_PYTHON", "/nowhere/python")
+    with pytest.raises(NotAvailable, match="HARNESS_BOSON_PYTHON"):
+        make_engine("higgs_boson")
