@@ -33,6 +33,13 @@ def run(
     option: Annotated[
         list[str] | None, typer.Option(help="An option of it, KEY=VALUE in YAML; may be repeated.")
     ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A speech server that understands OpenAI's requests: short for --engine openai_speech --option base_url=..."
+        ),
+    ] = None,
+    max_requests: Annotated[int | None, typer.Option(min=0, help="Of each worker process, to such a server.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many sentences.")] = None,
     result: Annotated[
         Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
@@ -43,14 +50,20 @@ def run(
     """Tag, speak and score: every tagger by every engine on every sentence.
 
     A run that was stopped goes on where it was: give the same command again. An engine of your own:
-    `harness run data/experiments/engine.yaml --engine mypackage.voice:MyEngine --option speed=1.1`.
+    `harness run data/experiments/engine.yaml --engine mypackage.voice:MyEngine --option speed=1.1`. A speech server:
+    `harness run data/experiments/engine.yaml --base-url http://127.0.0.1:8000/v1 --option model=espeak --option dialect=prompted`.
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
     from harness.experiment.published import publish
     from harness.paths import RESULTS, relative
 
-    spec = changed(load_experiment(experiment), engine=engine, voice=voice, options=option or [], limit=limit)
+    options = list(option or [])
+    if base_url is not None:
+        engine, options = engine or "openai_speech", [*options, f"base_url={base_url}"]
+    if max_requests is not None:
+        options.append(f"max_requests={max_requests}")
+    spec = changed(load_experiment(experiment), engine=engine, voice=voice, options=options, limit=limit)
     folder = out or RESULTS / spec.name
     try:
         with progress_bar("Sentences") as update:

@@ -57,6 +57,12 @@ class TaggerSpec(BaseModel):
         return self.label or self.name
 
 
+TIMEOUT = 120.0  # seconds
+OWN_LIMITS = frozenset(
+    {"openai_speech", "higgs_boson", "higgs_native"}
+)  # they retry, or load for minutes, in limits of their own
+
+
 class Experiment(BaseModel):
     """What to run. Fields not given have the defaults shown.
 
@@ -74,7 +80,8 @@ class Experiment(BaseModel):
     dose_sentences : int
         For how many sentences the plain clips of engines with ``dose: true`` are edited by known amounts.
     timeout : float
-        Seconds that an engine may take for one clip. ``null``: no limit, and the engine runs inside the worker process.
+        Seconds that an engine may take for one clip. ``null``: no limit, and the engine runs inside the worker process. That
+        is also the default if one of `OWN_LIMITS` takes part.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -93,7 +100,7 @@ class Experiment(BaseModel):
     dose_sentences: int = Field(default=0, ge=0)
     placebo: bool = True
     check_leaks: bool = True
-    timeout: float | None = Field(default=120.0, gt=0)
+    timeout: float | None = Field(default=TIMEOUT, gt=0)
 
     def items(self) -> list[Item]:
         """The texts, in the order of their file."""
@@ -128,6 +135,9 @@ def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experime
     for key in ("taggers", "engines"):
         if isinstance(fields.get(key), list):
             fields = {**fields, key: [{"name": item} if isinstance(item, str) else item for item in fields[key]]}
+    names = {item.get("name") for item in fields.get("engines") or () if isinstance(item, dict)}
+    if "timeout" not in fields and names & OWN_LIMITS:
+        fields = {**fields, "timeout": None}
     try:
         experiment = Experiment.model_validate(fields)
     except ValidationError as error:
@@ -176,6 +186,8 @@ def changed(
     fields = experiment.model_dump(mode="json", by_alias=True)
     if engine is not None:
         fields["engines"] = [{"name": engine}]
+        if fields["timeout"] in (TIMEOUT, None):
+            del fields["timeout"]  # that of another engine
         fields["name"] += "-" + re.sub(r"[^\w.]+", "-", engine)  # a run folder of its own
     if voice is not None or options:
         if len(fields["engines"]) != 1:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.audio import Audio
 from harness.errors import HarnessError
 
-PCM_RATE = 24000  # of OpenAI's and Boson's pcm, which says no rate itself
+DEFAULT_RATE = 24000  # of OpenAI's and Boson's audio: a client may count on it, for pcm says no rate itself
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # those of MPEG-1, 2 and 2.5 audio
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
 _BLOCK = 65536  # frames written at once: libsndfile's Ogg encoders keep a block on the stack
@@ -47,23 +47,21 @@ FORMATS = {
 }
 
 
-def rate_of(name: str, asked: int | None, own: int) -> int:
-    """The rate to write: the one asked for; else 24 kHz for pcm, and the engine's own or the next that the format has.
+def rate_of(name: str, asked: int | None) -> int:
+    """The rate to write: the one asked for, else 24 kHz.
 
     Raises
     ------
     HarnessError
         If the format cannot have the rate asked for.
     """
-    rates = FORMATS[name].rates
-    if asked is not None:
-        if asked not in (rates or RATES):
-            raise HarnessError(f"{name} is not written at {asked} Hz",
-                               remedy=f"choose {', '.join(map(str, rates or RATES))}, or leave sample_rate out")  # fmt: skip
-        return asked
-    if name == "pcm":
-        return PCM_RATE
-    return own if not rates else next((rate for rate in rates if rate >= own), rates[-1])
+    if asked is None:
+        return DEFAULT_RATE
+    rates = FORMATS[name].rates or RATES
+    if asked not in rates:
+        raise HarnessError(f"{name} is not written at {asked} Hz",
+                           remedy=f"choose {', '.join(map(str, rates))}, or leave sample_rate out")  # fmt: skip
+    return asked
 
 
 def resample(audio: Audio, rate: int) -> Audio:
@@ -107,7 +105,7 @@ def encode(audio: Audio, name: str, asked_rate: int | None = None) -> tuple[byte
     """
     if not len(audio.samples) or not np.isfinite(audio.samples).all():
         raise HarnessError("the engine made no audio, or audio that holds NaN", remedy="try another text")
-    rate = rate_of(name, asked_rate, audio.sample_rate)
+    rate = rate_of(name, asked_rate)
     samples = np.clip(resample(audio, rate).samples, -1, 1)
     if name == "pcm":
         return _pcm(samples), rate

@@ -239,7 +239,7 @@ def _format(name: str, param: str, rate: int | None) -> str:
         raise ApiError(400, f"the audio format is not supported (choose one of {', '.join(FORMATS)})",
                        param=param, code="unsupported_format")  # fmt: skip
     try:
-        rate_of(name, rate, 1)
+        rate_of(name, rate)
     except HarnessError as error:
         raise ApiError(400, str(error), param="sample_rate", code="unsupported_value") from None
     return name

@@ -263,3 +263,39 @@ def test_texts_of_one_sentence_share_their_plain_clip(tmp_path):
     assert sum(clip.arm is Arm.CONTRAST for clip in clips) == 8, "two more places for each tagged clip"
     assert summary["engines"]["espeak"]["contrastive"]["<emph>"]["accuracy"] == 1
     assert summary["engines"]["espeak"]["null"]["<emph>"]["threshold_from"] == "not applicable"
+
+
+def test_engines_with_limits_of_their_own_get_no_other():
+    assert validate({"name": "a", "engines": ["espeak"]}).timeout == 120
+    assert validate({"name": "a", "engines": ["espeak", "higgs_native"]}).timeout is None
+    assert validate({"name": "a", "engines": ["openai_speech"], "timeout": 5}).timeout == 5
+    file = validate({"name": "a", "engines": ["espeak"]})
+    assert changed(file, engine="openai_speech").timeout is None and changed(file, engine="piper").timeout == 120
+    assert changed(changed(file, engine="higgs_boson"), engine="espeak").timeout == 120
+    assert changed(validate({"name": "a", "engines": ["espeak"], "timeout": 9}), engine="openai_speech").timeout == 9
+
+
+def test_both_stacks_of_higgs_in_one_run(tmp_path):
+    """Random weights speak noise, so nothing is hit; but every clip is made, and every tag is accounted for."""
+    pytest.importorskip("torch")
+    if not (ROOT / ".venv-boson" / "bin" / "python").exists():
+        pytest.skip("no environment .venv-boson: make env")
+    experiment = validate(
+        {
+            "name": "higgs", "sentences": "quick", "limit": 2, "tags": ["<emph>"],
+            "engines": [
+                {"name": "higgs_boson", "options": {"max_seconds": 2, "temperature": 0, "seed": 1}},
+                {"name": "higgs_native", "options": {"max_seconds": 2, "temperature": 0}},
+            ],
+        }
+    )  # fmt: skip
+    summary = run(experiment, tmp_path / "run", jobs=1)
+    assert summary["failed_units"] == 0
+    for name in ("higgs_boson", "higgs_native"):
+        row = summary["engines"][name]["per_tag"]["<emph>"]
+        assert (
+            row["n"] == 2
+            and row["hit"] + row["miss"] + row["wrong_direction"] + row["leaked"] + row["unmeasurable"] == 2
+        )
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert "random tiny weights" in manifest["revisions"]["higgs_boson"]

@@ -54,7 +54,13 @@ def test_speech(client, expected, name):
 
 
 def test_wav_is_what_the_engine_said(client, expected):
-    answer = client.audio.speech.create(model="espeak", voice="en-us", input=TEXT, response_format="wav")
+    answer = client.audio.speech.create(
+        model="espeak",
+        voice="en-us",
+        input=TEXT,
+        response_format="wav",
+        extra_body={"sample_rate": expected.sample_rate},
+    )
     samples, rate = soundfile.read(io.BytesIO(answer.content), dtype="float32")
     assert rate == expected.sample_rate and np.allclose(samples, expected.samples, atol=2e-4)
     assert answer.response.headers["content-type"] == "audio/wav"
