@@ -10,10 +10,12 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.audio import Audio, read_audio
 from harness.engines.apart import EngineApart
@@ -119,7 +121,6 @@ class BosonInProcess:
         self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
         self.default_voice = self.settings.voice
         self.revision = f"boson_multimodal, {self.settings.weights}"
-        self._lock = threading.Lock()
 
     def voices(self) -> list[str]:
         """The one voice this engine was made with."""
@@ -129,10 +130,13 @@ class BosonInProcess:
         """Render one request; errors are those of `HiggsBosonEngine`."""
         return Speech(Audio(self._response(request).audio.astype(np.float32), RATE))
 
+    def columns(self, request: SpeechRequest) -> NDArray[np.int64]:
+        """What the model says to a request, shape (codebooks, steps): codes delayed, between begin and end of stream."""
+        return self._response(request).generated_audio_tokens.astype(np.int64)
+
     def generate(self, request: SpeechRequest) -> Generated:
         """Codes of a request."""
-        columns = self._response(request).generated_audio_tokens
-        return finish(columns, self._eos, self._steps(request))
+        return finish(self.columns(request), self._eos, self._steps(request))
 
     def stream(
         self, request: SpeechRequest, *, piece_frames: int = 25, timeout: float = STREAM_TIMEOUT
@@ -149,8 +153,8 @@ class BosonInProcess:
     async def _pump(self, request: SpeechRequest, columns: Columns) -> None:
         """Columns out of the serve engine's asynchronous stream; its thread's error is raised here."""
         failed: list[Exception] = []
-        arguments = self._arguments(request)
-        with turn(self._lock, STREAM_TIMEOUT), self._guarded(columns, failed):
+        arguments = self.arguments(request)
+        with turn(self._loaded[2], STREAM_TIMEOUT), self._guarded(columns, failed):
             async for delta in self.engine.generate_delta_stream(**arguments):
                 if delta.audio_tokens is not None:
                     columns.put(delta.audio_tokens)
@@ -189,20 +193,10 @@ class BosonInProcess:
         return self._loaded[1]
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Codec]:
-        torchaudio_cpu.prepare()
-        from boson_multimodal.serve import serve_engine
-        from loguru import logger
-
-        logger.disable("boson_multimodal")
-        device, dtype = self.settings.on()
+    def _loaded(self) -> tuple[Any, Codec, threading.Lock]:
         tiny = self.settings.checkpoint == TINY
         model, codec = tiny_folders(BOSON, self.settings.seed) if tiny else self.settings.folders()
-        with _checked(serve_engine, dtype) as codecs:
-            engine = serve_engine.HiggsAudioServeEngine(str(model), str(codec), device=device, torch_dtype=dtype,
-                                                        kv_cache_lengths=list(CACHE_LENGTHS))  # fmt: skip
-        check_fits(codecs[0], engine.audio_num_codebooks, engine.audio_codebook_size, codec)
-        return engine, codecs[0]
+        return _load(model, codec, *self.settings.on())
 
     @property
     def _eos(self) -> int:
@@ -213,9 +207,9 @@ class BosonInProcess:
         return self.settings.frames(request.text) + self.engine.audio_num_codebooks + 1
 
     def _response(self, request: SpeechRequest) -> Any:
-        arguments = self._arguments(request)
+        arguments = self.arguments(request)
         try:
-            with turn(self._lock, STREAM_TIMEOUT):
+            with turn(self._loaded[2], STREAM_TIMEOUT):
                 return self.engine.generate(**arguments)
         except HarnessError:
             raise
@@ -230,7 +224,7 @@ class BosonInProcess:
             return HarnessError("the GPU's memory is full", remedy="give the option dtype: bfloat16, or shorter texts")
         return HarnessError(f"boson_multimodal failed: {type(error).__name__}: {str(error)[:300]}")
 
-    def _arguments(self, request: SpeechRequest) -> dict[str, Any]:
+    def arguments(self, request: SpeechRequest) -> dict[str, Any]:
         """What the engine's ``generate`` and ``generate_delta_stream`` are given, checked beforehand."""
         from boson_multimodal.data_types import ChatMLSample
 
@@ -247,7 +241,7 @@ class BosonInProcess:
             )
         chance = settings.temperature > 0
         return {
-            "chat_ml_sample": ChatMLSample(messages=self._messages(text)),
+            "chat_ml_sample": ChatMLSample(messages=self.messages(text)),
             "max_new_tokens": steps,
             "temperature": settings.temperature,
             "top_k": settings.top_k,
@@ -260,7 +254,7 @@ class BosonInProcess:
             "seed": request.seed,
         }
 
-    def _messages(self, text: str) -> list[Any]:
+    def messages(self, text: str) -> list[Any]:
         """The conversation. The recording to be cloned is an earlier answer of the model's own."""
         from boson_multimodal.data_types import AudioContent, Message
 
@@ -280,6 +274,34 @@ class BosonInProcess:
         seconds = read_audio(self.settings.reference_audio).seconds
         words = len(self.engine.tokenizer.encode(self.settings.reference_text))
         return int(seconds * FRAMES_PER_SECOND) + words + _TURN
+
+
+@lru_cache(maxsize=1)
+def _load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
+    """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
+    torchaudio_cpu.prepare()
+    from boson_multimodal.serve import serve_engine
+
+    _keep_quiet()
+    with _checked(serve_engine, dtype) as codecs:
+        engine = serve_engine.HiggsAudioServeEngine(str(model), str(codec), device=device, torch_dtype=dtype,
+                                                    kv_cache_lengths=list(CACHE_LENGTHS))  # fmt: skip
+    check_fits(codecs[0], engine.audio_num_codebooks, engine.audio_codebook_size, codec)
+    return engine, codecs[0], threading.Lock()
+
+
+def _keep_quiet() -> None:
+    """No words about what cannot be changed here: old names inside boson_multimodal, and options that it always sets."""
+    import warnings
+
+    from loguru import logger
+    from transformers.utils import logging
+
+    logger.disable("boson_multimodal")
+    logging.set_verbosity_error()
+    for module in ("transformers.generation.configuration_utils", "torch.nn.utils.weight_norm"):
+        warnings.filterwarnings("ignore", module=module)
+    warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated")
 
 
 @contextmanager

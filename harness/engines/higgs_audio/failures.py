@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,23 +21,25 @@ SENTENCE = "We <emph> guarantee 30% savings"
 _MESSAGE = 160  # characters
 
 
-def failures(patience: float = 3.0) -> list[dict[str, str]]:
+def failures(patience: float = 3.0, seed: int = 0) -> list[dict[str, str]]:
     """Provoke each failure, with random weights.
 
     Parameters
     ----------
     patience : float
         Seconds to wait for a stream before it is said to hang.
+    seed : int
+        Of the weights.
 
     Returns
     -------
     list of dict
         ``situation``; ``serve engine``: what its own ``generate`` did; ``here``: what this project's engine did.
     """
-    ours = BosonInProcess()
+    ours = BosonInProcess(seed=seed)
     bare = ours.engine
     short, long = SpeechRequest(TaggedText.parse(SENTENCE)), _long_text(bare.tokenizer)
-    asked = ours._arguments(short)
+    asked = ours.arguments(short)
     beyond = {**asked, "chat_ml_sample": _sample(ours, long)}
     silenced = threading.excepthook
     threading.excepthook = lambda _: None  # the thread that dies below is meant to
@@ -93,7 +96,7 @@ def _long_text(tokenizer: Any) -> str:
 def _sample(ours: BosonInProcess, text: str) -> Any:
     from boson_multimodal.data_types import ChatMLSample
 
-    return ChatMLSample(messages=ours._messages(text))
+    return ChatMLSample(messages=ours.messages(text))
 
 
 def _drained(engine: Any, arguments: dict[str, Any], patience: float) -> str:
@@ -107,7 +110,8 @@ def _drained(engine: Any, arguments: dict[str, Any], patience: float) -> str:
             except StopAsyncIteration:
                 return "ends"
 
-    return asyncio.run(read())
+    with ThreadPoolExecutor(1) as pool:  # a notebook has an event loop of its own
+        return pool.submit(lambda: asyncio.run(read())).result()
 
 
 def _hollow(*, bare: bool) -> str:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.engines.base import SpeechRequest
+from harness.audio import write_wav
+from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.higgs_audio.stream import clean
+from harness.higgs.convert import convert
 from harness.higgs.stacks import BOSON, here
 from harness.tagged import TaggedText
 
@@ -122,6 +125,40 @@ def streaming(text: str, *, piece_frames: int = 12, **options: Any) -> dict[str,
         "whole": [took, whole.seconds],
         "difference": float(np.abs(joined - whole.samples).max()) if same else None,
     }
+
+
+def equal_share(one: Any, other: Any) -> float:
+    """Share of equal codes in two arrays of shape (codebooks, frames); frames that only one has count as unequal."""
+    a, b = np.asarray(one), np.asarray(other)
+    shared = min(a.shape[1], b.shape[1])
+    return float((a[:, :shared] == b[:, :shared]).sum() / max(a.size, b.size))
+
+
+def agreement(boson: Mapping[str, Any], native: Mapping[str, Any]) -> dict[str, Any]:
+    """How far two engines said the same codes, both without chance; arguments are items of `codes`.
+
+    Returns
+    -------
+    dict
+        ``frames``: of each; ``stopped``: whether both ended by themselves; ``compared``: frames that were, those without the
+        columns in which the end may have begun; ``equal``: share of equal codes in them.
+    """
+    a, b = np.asarray(boson["codes"]), np.asarray(native["codes"])
+    stopped = boson["stopped"] or native["stopped"]
+    compared = max(0, min(a.shape[1], b.shape[1]) - (a.shape[0] if stopped else 0))
+    equal = float((a[:, :compared] == b[:, :compared]).mean()) if compared else 0.0
+    return {"frames": [a.shape[1], b.shape[1]], "stopped": stopped, "compared": compared, "equal": equal}
+
+
+def record(text: str, engine: str, path: str) -> None:
+    """Let an engine speak a text into a WAV file: for a process whose own environment lacks it."""
+    write_wav(Path(path), make_engine(engine).speak(SpeechRequest(TaggedText.parse(text))).audio)
+
+
+def converted(source: str, target: str) -> None:
+    """`harness.higgs.convert.convert`, unless the folder is there already."""
+    if not Path(target).is_dir():
+        convert(Path(source), Path(target))
 
 
 def _requests(texts: Sequence[str], take: int) -> list[SpeechRequest]:
