@@ -21,6 +21,7 @@ from harness.paths import BOOK, BUILD, RESULTS, ROOT
 from harness.placement import score_placement
 from harness.store import write_json
 from harness.tagged import TAGS, Tag, TaggedText
+from tests.bench.engines import higgs_engine_rows, server_rows
 from tests.bench.scoring import scoring_rows
 from tests.bench.tagging import tagging_rows
 
@@ -123,7 +124,15 @@ def higgs_rows() -> list[tuple[str, float, str]]:
 
 
 def main() -> None:
-    rows = [*placement_rows(), *tagging_rows(), *speaking_rows(), *scoring_rows(), *higgs_rows()]
+    rows = [
+        *placement_rows(),
+        *tagging_rows(),
+        *speaking_rows(),
+        *scoring_rows(),
+        *higgs_rows(),
+        *higgs_engine_rows(),
+        *server_rows(),
+    ]
     full = cold()
     rows += [("book, cold (environments exist)", full, "1")]
     for name, took in (
