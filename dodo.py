@@ -19,7 +19,9 @@ PROFILE = os.environ.get("PROFILE", "ci")
 EXECUTED = BUILD / "executed"
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
+FAULTS = BUILD / "results" / "faults.json"
 HARNESS = ROOT / ".venv" / "bin" / "harness"
+PYTEST = ROOT / ".venv" / "bin" / "pytest"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 BUILD.mkdir(exist_ok=True)
@@ -82,6 +84,17 @@ def task_quickstart():
     }
 
 
+def task_faults():
+    """Try every fault of a speech server; the book's table of faults is made of what came of each."""
+    code = map(str, module_dependencies("harness.engines.openai_speech"))
+    return {
+        "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults"])],
+        "file_dep": [*code, str(ROOT / "harness" / "serve" / "faulty.py"), *files(ROOT / "tests" / "faults", pattern="*.py"),
+                     *map(str, LOCKS)],
+        "targets": [str(FAULTS)],
+    }  # fmt: skip
+
+
 def task_numbers():
     """Gather the numbers that the pages quote."""
     return {
@@ -102,6 +115,7 @@ def task_stage():
         "file_dep": [
             *files(BOOK),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
+            str(FAULTS),
             str(ROOT / "harness" / "chapters" / "stage.py"),
         ],
         "targets": [str(BUILD / "stage" / "index.md")],
@@ -116,6 +130,7 @@ def task_site():
             str(ROOT / "_config.yml"),
             str(BUILD / "stage" / "index.md"),
             str(BUILD / "numbers.json"),
+            str(FAULTS),
             str(ROOT / "harness" / "report" / "site.py"),
             *files(BOOK),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),

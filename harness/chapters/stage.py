@@ -1,18 +1,25 @@
-"""The staged tree: what Jupyter Book reads. Book sources as they are, executed notebooks with a box on top."""
+"""The staged tree: what Jupyter Book reads. Book sources as they are, executed notebooks with a box on top, generated tables."""
 
 from __future__ import annotations
 
 import copy
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.chapters.parameters import Parameter, declared
-from harness.paths import BOOK, BUILD, NOTEBOOKS
+from harness.errors import DataError
+from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS
 from harness.store import read_json
 
 STAGE = BUILD / "stage"
 EXECUTED = BUILD / "executed"
+FAULTS = RESULTS / "faults.json"  # tests/faults writes it
+LOCAL = "127.0.0.1: "  # every message of them begins with the server
+FAULT_PAGE = Path("reference", "faults.md")
+FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
 
 
 def stage() -> list[Path]:
@@ -22,6 +29,11 @@ def stage() -> list[Path]:
     -------
     list of Path
         Files written or removed.
+
+    Raises
+    ------
+    DataError
+        If the page of faults has no results to show.
     """
     wanted: dict[Path, bytes] = {
         path.relative_to(BOOK): path.read_bytes()
@@ -33,6 +45,8 @@ def stage() -> list[Path]:
         if source.is_file():
             page = with_box(read_json(executed), declared(source), executed.stem)
             wanted[Path("notebooks", executed.name)] = _dump(page)
+    if FAULT_PAGE in wanted:
+        wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
     return _sync(wanted)
 
 
@@ -96,6 +110,46 @@ def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chap
             ":::",
         ]
     )
+
+
+def fault_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of faults, and a sentence that counts them, as Markdown in which nothing but the table itself is markup."""
+    lines = [
+        f"| {_literal(row['fault'])} | {_literal(row['server'])} | {row['requests']} | {row['waited']:g} | "
+        f"{_literal(row['message'].removeprefix(LOCAL) or 'speech, after ' + _requests(row['requests']))} |"
+        for row in rows
+    ]
+    failed = sum(bool(row["message"]) for row in rows)
+    return "\n".join(
+        [
+            f"{len(rows)} faults were tried: {len(rows) - failed} ended in speech, {failed} in one explained failure.",
+            "",
+            "| fault | what the server did | requests | waits, s | what came of it |",
+            "| --- | --- | --- | --- | --- |",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _faults(path: Path) -> list[dict[str, Any]]:
+    """Rows of the fault tests' results."""
+    remedy = "run: .venv/bin/doit faults"
+    if not path.is_file():
+        raise DataError("the fault tests have left no results", path=path, remedy=remedy)
+    rows = read_json(path).get("rows")
+    if not rows or not all(row.keys() >= {"fault", "server", "requests", "waited", "message"} for row in rows):
+        raise DataError("these are no results of the fault tests", path=path, remedy=remedy)
+    return rows
+
+
+def _requests(count: int) -> str:
+    return f"{count} request{'s' if count > 1 else ''}"
+
+
+def _literal(text: str) -> str:
+    """Text whose punctuation is no markup (CommonMark 2.4: a backslash before any of it)."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def _another_value(parameter: Parameter) -> str:

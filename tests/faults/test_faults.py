@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import server as faulty
 
 from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.openai_speech import client
@@ -18,6 +17,7 @@ from harness.errors import HarnessError
 from harness.experiment import run, validate
 from harness.paths import RESULTS
 from harness.records import Clip
+from harness.serve import faulty
 from harness.store import read_jsonl, write_json
 from harness.tagged import TaggedText
 
@@ -96,8 +96,12 @@ CASES = [
     Case("silence", "half a second of zeros", (faulty.samples(0 * SAID),) * 9, 2, "the audio is silent (2 requests)"),
     Case("silence once", "half a second of zeros, once", (faulty.samples(0 * SAID),), 2),
     Case("NaN", "a float WAV with one NaN", (faulty.samples(NAN, subtype="FLOAT"),) * 9, 2, "the audio holds NaN"),
-    Case("wrong sample rate", "a WAV at 16 kHz", (faulty.samples(faulty.tone(rate=16000), 16000),) * 9, 2,
-         "the audio has 16000 Hz in its header, not 24000 Hz (2 requests) (if the server does speak"),
+    Case("wrong sample rate", "a WAV at 16 kHz", (faulty.samples(faulty.tone(rate=16000), 16000),) * 9, 1,
+         "the audio has 16000 Hz in its header, not 24000 Hz (if the server does speak"),
+    Case("wrong sample rate, samples", "samples, and a header that says 16 kHz",
+         (faulty.content(faulty.encoded(SAID, kind="pcm"), "audio/pcm; rate=16000"),) * 9, 1, "the audio has 16000 Hz in its header",
+         options={"response_format": "pcm"}),
+    Case("405", "status 405", (faulty.status(405),) * 9, 1, "answered 405: as told (check the option base_url"),
     Case("empty body", "status 200 and no bytes", (faulty.content(b""),) * 9, 2, "an empty body came back (2 requests)"),
     Case("no samples", "a WAV header alone", (faulty.samples(SAID[:0]),) * 9, 2, "the audio is empty or shorter than 50 ms"),
     Case("endless audio", "70 s for 13 characters", (faulty.samples(faulty.tone(70)),) * 9, 2,

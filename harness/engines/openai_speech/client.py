@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.audio import Audio
-from harness.engines.openai_speech.decode import BadAudio, CutAudio, server_words
+from harness.engines.openai_speech.decode import BadAudio, CutAudio, OtherAudio, server_words
+from harness.engines.openai_speech.exchange import Exchange
 from harness.engines.secrets import without_secrets
 from harness.errors import HarnessError, NotAvailable
 
@@ -35,6 +36,7 @@ _lock = threading.Lock()
 _REMEDIES = {
     403: "ask the owner of the server for access to this model",
     404: "check the options model and base_url, which mostly ends in /v1",
+    405: "check the option base_url, which mostly ends in /v1",
     413: "give a shorter text, a smaller reference_audio, or the option long_text: split",
     429: "wait, give the option min_interval, or lower max_concurrent",
 }
@@ -124,6 +126,7 @@ class SpeechClient:
         self._slots = threading.BoundedSemaphore(limits.max_concurrent)
         self._next = 0.0
         self._made: Any = None
+        self.watchers: list[Callable[[Exchange], object]] = []  # each is shown every exchange
 
     def __repr__(self) -> str:
         return f"SpeechClient({self.base_url!r}, key_env={self.key_env!r})"
@@ -224,6 +227,7 @@ class SpeechClient:
             try:
                 content, content_type = self._body(sender, api, fields)
             except openai.APIStatusError as error:
+                self._show(error.response, error.response.content, 0.0, 0.0)
                 return self._refused(error.status_code, error.body, error.response.headers)
             except late:
                 return _Failure(
@@ -244,24 +248,39 @@ class SpeechClient:
             audio_bytes, audio = read(content, content_type)
         except CutAudio as error:
             return _Failure(error.message, error.remedy or _LATER, "often")
+        except OtherAudio as error:
+            return _Failure(error.message, error.remedy, "never")
         except BadAudio as error:
             return _Failure(error.message, error.remedy or _ODD, "once")
         return audio_bytes, content_type, audio
 
     def _body(self, sender: Any, api: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
         """All bytes of an answer, within the time: a server that drips is not waited for."""
-        end = time.monotonic() + self.limits.timeout
+        begun = time.monotonic()
+        end = begun + self.limits.timeout
         resource = sender.audio.speech if api == "speech" else sender.chat.completions
-        parts, size = [], 0
+        parts: list[bytes] = []
+        first, size = 0.0, 0
         with resource.with_streaming_response.create(**fields) as response:
             for part in response.iter_bytes():
+                first = first or time.monotonic() - begun
                 parts.append(part)
                 size += len(part)
                 if time.monotonic() > end:
                     raise TimeoutError
                 if size > MAX_BYTES:
                     raise BadAudio(f"more than {MAX_BYTES // 2**20} MB came back")
-            return b"".join(parts), response.headers.get("content-type", "").lower()
+            content = b"".join(parts)
+            self._show(response.http_response, content, first, time.monotonic() - begun)
+            kind = response.headers.get("content-type", "").lower()
+            if "rate=" not in kind and (rate := response.headers.get("x-sample-rate", "")).isdigit():
+                kind += f"; rate={rate}"
+            return content, kind
+
+    def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
+        """Show an exchange to whoever watches."""
+        for watcher in tuple(self.watchers):
+            watcher(Exchange.of(response.request, response, content, first, last))
 
     @contextmanager
     def _turn(self, again: bool) -> Iterator[None]:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ MAX_SECONDS_PER_CHARACTER = 0.6
 MIN_CHARACTERS = 100  # shorter texts are allowed as much audio as one of 100 characters
 _CONTAINERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3")
 _HEAD = 2000  # bytes that tell whether a body is text
+_RATE = re.compile(r";\s*rate=(\d{4,6})\b")
+_NO_LENGTH = 2**63 - 1  # frames that libsndfile promises where the header leaves them open
 
 
 class BadAudio(HarnessError):
@@ -28,6 +31,10 @@ class BadAudio(HarnessError):
 
 class CutAudio(BadAudio):
     """What came back lacks its end."""
+
+
+class OtherAudio(BadAudio):
+    """What came back is audio, but of a kind that another request would not change."""
 
 
 def decode(content: bytes, asked: str, *, pcm_rate: int, characters: int, content_type: str = "") -> Audio:
@@ -44,14 +51,16 @@ def decode(content: bytes, asked: str, *, pcm_rate: int, characters: int, conten
     characters : int
         Length of the text.
     content_type : str
-        As the server says it.
+        As the server says it; a ``rate=`` in it must be `pcm_rate`, if samples came.
 
     Raises
     ------
     CutAudio
         If the end is missing.
+    OtherAudio
+        If the rate is another, or the file says no length.
     BadAudio
-        If the bytes are empty, text, not audio, silent, hold NaN, or have an absurd length or another rate.
+        If the bytes are empty, text, not audio, silent, hold NaN, or have an absurd length.
     """
     if not content:
         raise BadAudio("an empty body came back")
@@ -59,12 +68,13 @@ def decode(content: bytes, asked: str, *, pcm_rate: int, characters: int, conten
         raise BadAudio(f"{words} came back instead of audio",
                        remedy="check base_url: it ends before /audio/speech, mostly in /v1")  # fmt: skip
     if asked == "pcm" and not content.startswith(_CONTAINERS):
-        samples, rate = _samples(content), pcm_rate
+        samples, said = _samples(content), _RATE.search(content_type)
+        rate = int(said.group(1)) if said else pcm_rate
     else:
         samples, rate = _file(content)
-        if rate != pcm_rate and not content.startswith(b"OggS"):
-            raise BadAudio(f"the audio has {rate} Hz in its header, not {pcm_rate} Hz",
-                           remedy=f"if the server does speak at that rate, give the option pcm_rate: {rate}")  # fmt: skip
+    if rate != pcm_rate and not content.startswith(b"OggS"):
+        raise OtherAudio(f"the audio has {rate} Hz in its header, not {pcm_rate} Hz",
+                         remedy=f"if the server does speak at that rate, give the option pcm_rate: {rate}")  # fmt: skip
     return checked(Audio(samples, rate), characters)
 
 
@@ -163,14 +173,23 @@ def _file(content: bytes) -> tuple[NDArray[np.float32], int]:
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             promised, rate = file.frames, file.samplerate
+            if promised == _NO_LENGTH:  # a FLAC that was written into a pipe
+                raise OtherAudio("the file does not say how long it is, and cannot be read without that",
+                                 remedy="give the option response_format: wav")  # fmt: skip
             samples = file.read(dtype="float32", always_2d=True).mean(axis=1).astype(np.float32)
     except (soundfile.LibsndfileError, RuntimeError, ValueError, MemoryError) as error:
         reason = getattr(error, "error_string", type(error).__name__)
         raise BadAudio(f"the body is not readable as audio: {reason}",
                        remedy="if the server sends raw samples, give the option response_format: pcm") from None  # fmt: skip
-    if _is_cut(content) or len(samples) < promised:
+    if _is_cut(content) or (len(samples) < promised and not _is_guess(content)):
         raise CutAudio("the audio file is truncated: its header promises more than came")
     return samples, rate
+
+
+def _is_guess(content: bytes) -> bool:
+    """Whether the length of an MP3 is libsndfile's estimate: one that was written into a pipe has no Xing or Info frame."""
+    mp3 = content.startswith(b"ID3") or content[:1] == b"\xff"
+    return mp3 and not re.search(rb"Xing|Info", content[:_HEAD])
 
 
 def _is_cut(content: bytes) -> bool:

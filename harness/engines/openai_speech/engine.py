@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from harness.engines.dialects import DIALECTS
 from harness.engines.openai_speech.cache import SpeechCache
 from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient, Spent
 from harness.engines.openai_speech.decode import FORMATS, decode, from_chat
+from harness.engines.openai_speech.exchange import Exchange
 from harness.engines.openai_speech.split import split
 from harness.engines.prompts import EXPLANATION
 from harness.errors import DataError, HarnessError, NotAvailable
@@ -59,6 +61,8 @@ class OpenAISpeechEngine:
         What to ask for; "pcm" is s16le mono.
     pcm_rate : int
         Rate of such samples, and the one that files must have, in Hz.
+    stream : bool
+        Ask for the audio as it is made, which servers do for api "speech" and response_format "pcm".
     dialect : str
         "ignore", "prompted", or another of `harness.engines.dialects` that is not SSML.
     key_env : str, optional
@@ -98,6 +102,7 @@ class OpenAISpeechEngine:
         api: str = "speech",
         response_format: str = "wav",
         pcm_rate: int = 24000,
+        stream: bool = False,
         dialect: str = "ignore",
         key_env: str | None = BOSON_KEY,
         timeout: float = 60.0,
@@ -116,7 +121,10 @@ class OpenAISpeechEngine:
         _choose("dialect", dialect, tuple(sorted(DIALECTS.keys() - {"ssml"})))
         if not pcm_rate > 0:
             raise HarnessError(f"no audio has {pcm_rate} Hz", remedy="give a pcm_rate above 0")
-        self.dialect, self.model, self.voice, self.api = dialect, model, voice, api
+        if stream and (api, response_format) != ("speech", "pcm"):
+            raise HarnessError("only pcm is streamed, and only by the api speech",
+                               remedy="give response_format: pcm, or leave stream out")  # fmt: skip
+        self.dialect, self.model, self.voice, self.api, self.stream = dialect, model, voice, api, stream
         self.response_format, self.pcm_rate, self.long_text = response_format, pcm_rate, long_text
         self._client = SpeechClient(
             base_url, key_env, Limits(timeout, retries, max_requests, max_concurrent, min_interval)
@@ -139,6 +147,16 @@ class OpenAISpeechEngine:
     def spent(self) -> Spent:
         """What this engine has asked of the server so far."""
         return self._client.totals()
+
+    @contextmanager
+    def watched(self) -> Iterator[list[Exchange]]:
+        """A list that every request and its answer is added to meanwhile; the key is in none of them."""
+        seen: list[Exchange] = []
+        self._client.watchers.append(seen.append)
+        try:
+            yield seen
+        finally:
+            self._client.watchers.remove(seen.append)
 
     def voices(self) -> list[str]:
         """The one voice this engine was made with."""
@@ -206,6 +224,8 @@ class OpenAISpeechEngine:
         }  # fmt: skip
         if self.api == "chat":
             asked["system"] = self._system
+        if self.stream:
+            asked["stream"] = True
         if self._reference:
             asked["reference"] = [self._reference["sha256"], self._reference["text"]]
         return asked
@@ -215,9 +235,10 @@ class OpenAISpeechEngine:
 
         fields: dict[str, Any] = {"model": self.model, "input": rendered, "voice": self.voice or omit,
                                   "response_format": self.response_format}  # fmt: skip
+        more: dict[str, Any] = {"stream": True} if self.stream else {}
         if self._reference:
-            fields["extra_body"] = {"ref_audio": self._reference["data"], "ref_text": self._reference["text"]}
-        return fields
+            more |= {"ref_audio": self._reference["data"], "ref_text": self._reference["text"]}
+        return {**fields, "extra_body": more} if more else fields
 
     def _chat(self, rendered: str, seed: int) -> dict[str, Any]:
         messages: list[dict[str, Any]] = [{"role": "system", "content": self._system}]

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import pytest
-import server as faulty
 
 from harness.engines.apart import EngineApart
 from harness.engines.base import SpeechRequest, check_request, make_engine
@@ -16,6 +15,7 @@ from harness.engines.openai_speech.cache import SpeechCache
 from harness.engines.openai_speech.client import Spent, retry_after
 from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
 from harness.errors import HarnessError, NotAvailable
+from harness.serve import faulty
 from harness.tagged import TAGS, TaggedText
 
 

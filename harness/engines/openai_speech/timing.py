@@ -1,0 +1,58 @@
+"""When the first sound of an answer comes, and when the last: streamed and not, for texts of several lengths."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from harness.engines.base import SpeechRequest
+from harness.engines.openai_speech.engine import OpenAISpeechEngine
+from harness.tagged import TaggedText
+
+
+def first_sounds(texts: Sequence[str], *, repeats: int = 5, **options: Any) -> list[dict[str, Any]]:
+    """Ask for each text as a stream of pcm, and as a whole wav file, in turn.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Tagged texts.
+    repeats : int
+        The first round, which warms the connection up, comes on top and is not counted.
+    **options
+        Of `OpenAISpeechEngine`; nothing is taken from the cache.
+
+    Returns
+    -------
+    list of dict
+        For each text and way: ``words``, ``way`` ("streamed" or "whole"), ``audio`` in seconds, and ``first`` and ``last``:
+        seconds to the first and the last byte, one of each a repeat.
+
+    Raises
+    ------
+    HarnessError
+        As `OpenAISpeechEngine.speak`.
+    """
+    ways = {
+        "streamed": OpenAISpeechEngine(**{**options, "cache": None, "response_format": "pcm", "stream": True}),
+        "whole": OpenAISpeechEngine(**{**options, "cache": None, "response_format": "wav", "stream": False}),
+    }
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for turn in range(repeats + 1):
+        for text in texts:
+            tagged = TaggedText.parse(text)
+            for way, engine in ways.items():
+                with engine.watched() as seen:
+                    audio = engine.speak(SpeechRequest(tagged, seed=turn)).audio
+                row = rows.setdefault((text, way), {"words": len(tagged.words), "way": way, "audio": audio.seconds,
+                                                    "first": [], "last": []})  # fmt: skip
+                if turn:
+                    row["first"].append(seen[-1].first)
+                    row["last"].append(seen[-1].last)
+    return list(rows.values())
+
+
+def median_first(rows: Sequence[dict[str, Any]], way: str) -> float:
+    """Median seconds to the first byte, of the longest text spoken in this way."""
+    return statistics.median(max((row for row in rows if row["way"] == way), key=lambda row: row["words"])["first"])

@@ -1,0 +1,242 @@
+"""A speech server on this machine that misbehaves as it is told, to see what a client makes of it.
+
+Every request gets the next fault of the server's list, and a good answer when the list is used up:
+
+>>> with Server(status(503), reset) as server:  # doctest: +SKIP
+...     make_engine("openai_speech", base_url=server.url).speak(request)
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+RATE = 24000  # Hz
+HTML = b"<!DOCTYPE html><html><body>Gateway says hello</body></html>"
+_HANG_SECONDS = 20.0  # longer than any client here waits
+
+Samples = NDArray[np.float32]
+
+
+def tone(seconds: float = 0.5, rate: int = RATE, hertz: float = 200) -> Samples:
+    """A sine at a third of full scale."""
+    return (0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+def encoded(samples: Samples, rate: int = RATE, kind: str = "wav", subtype: str | None = None) -> bytes:
+    """A file of samples ("wav", "mp3", "flac", "opus"), or s16le for "pcm"."""
+    if kind == "pcm":
+        return (samples * 32767).astype("<i2").tobytes()
+    container, coding = {
+        "wav": ("WAV", "PCM_16"),
+        "mp3": ("MP3", None),
+        "flac": ("FLAC", "PCM_16"),
+        "opus": ("OGG", "OPUS"),
+    }[kind]
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=container, subtype=subtype or coding)
+    return buffer.getvalue()
+
+
+class Request:
+    """What the server was asked: ``path``, ``headers`` by lower-case name, ``fields`` of the JSON, ``at`` in seconds."""
+
+    def __init__(self, path: str, headers: dict[str, str], fields: dict[str, Any]) -> None:
+        self.path, self.headers, self.fields, self.at = path, headers, fields, time.monotonic()
+
+    @property
+    def text(self) -> str:
+        """What is to be said."""
+        return self.fields["input"] if "input" in self.fields else self.fields["messages"][-1]["content"]
+
+    @property
+    def kind(self) -> str:
+        """The format asked for."""
+        asked = self.fields.get("response_format") or self.fields.get("audio", {}).get("format", "wav")
+        return asked.replace("pcm16", "pcm")
+
+
+class Server:
+    """Use it as a context manager, or call `start` and `stop`.
+
+    Parameters
+    ----------
+    *faults : Fault or None
+        Used up from the front; None is a good answer.
+    speak : callable
+        Makes the samples of a good answer from the text.
+    rate : int
+        Of these samples, in Hz.
+    """
+
+    def __init__(
+        self, *faults: Fault | None, speak: Callable[[str], Samples] = lambda text: tone(), rate: int = RATE
+    ) -> None:
+        self.faults, self.speak, self.rate = list(faults), speak, rate
+        self.requests: list[Request] = []
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                fields = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, fields)
+                with server._lock:
+                    server.requests.append(request)
+                    fault = server.faults.pop(0) if server.faults else good
+                (fault or good)(server, self, request)
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.host = f"127.0.0.1:{self._http.server_address[1]}"
+        self.url = f"http://{self.host}/v1"
+
+    def start(self) -> Server:
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+
+Fault = Callable[[Server, Any, Request], None]  # of the server, the handler of the connection, and the request
+
+
+def good(server: Server, handler: Any, request: Request) -> None:
+    """No fault."""
+    _audio_answer(handler, request, encoded(server.speak(request.text), server.rate, request.kind))
+
+
+def status(number: int, message: str = "as told", headers: Sequence[tuple[str, str]] = (), **fields: Any) -> Fault:
+    """An error in OpenAI's shape, with this status; `fields` go into the error."""
+    body = json.dumps({"error": {"message": message, **fields}}).encode()
+    return lambda server, handler, request: _send(handler, number, body, headers=headers)
+
+
+def content(body: bytes, kind: str = "audio/wav") -> Fault:
+    """These bytes with status 200."""
+    return lambda server, handler, request: _send(handler, 200, body, kind)
+
+
+def samples(values: Samples, rate: int = RATE, subtype: str | None = None) -> Fault:
+    """A good answer but for its samples."""
+    return lambda server, handler, request: _audio_answer(handler, request, encoded(values, rate, "wav", subtype))
+
+
+def chat(data: str | None, finish: str = "stop") -> Fault:
+    """A chat completion with this as its audio."""
+    return lambda server, handler, request: _chat_answer(handler, data, finish=finish)
+
+
+def hang(server: Server, handler: Any, request: Request) -> None:
+    """No answer."""
+    server.stopping.wait(_HANG_SECONDS)
+    handler.close_connection = True
+
+
+def drip(server: Server, handler: Any, request: Request) -> None:
+    """A byte now and then: no single read takes long."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    handler.close_connection = True
+    try:
+        for _ in range(60):
+            handler.wfile.write(b"R")
+            handler.wfile.flush()
+            if server.stopping.wait(0.05):
+                break
+    except OSError:
+        pass
+
+
+def reset(server: Server, handler: Any, request: Request) -> None:
+    """The connection is reset."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+    handler.rfile.close()
+    handler.wfile = io.BytesIO()
+
+
+def truncated(server: Server, handler: Any, request: Request) -> None:
+    """Half of the bytes that were promised."""
+    whole = encoded(server.speak(request.text), server.rate)
+    _send(handler, 200, whole[: len(whole) // 2], "audio/wav", promised=len(whole))
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def echo_key(code: int) -> Fault:
+    """Repeats the key that it was sent, in the message and far enough for a cut to go through it."""
+
+    def answer(server: Server, handler: Any, request: Request) -> None:
+        sent = request.headers["authorization"]
+        status(code, f"bad key {sent} " + "x" * 192 + f" {sent}")(server, handler, request)
+
+    return answer
+
+
+def _send(
+    handler: Any,
+    status: int,
+    body: bytes,
+    kind: str = "application/json",
+    promised: int | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+) -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(body) if promised is None else promised))
+    for name, value in headers:
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+    handler.wfile.flush()
+
+
+def _audio_answer(handler: Any, request: Request, body: bytes) -> None:
+    """Audio as the request wants it: the body, or base64 inside a chat completion."""
+    if request.path.endswith("/chat/completions"):
+        _chat_answer(handler, base64.b64encode(body).decode())
+    else:
+        _send(handler, 200, body, f"audio/{request.kind}")
+
+
+def _chat_answer(handler: Any, data: str | None, finish: str = "stop") -> None:
+    message = {"role": "assistant", "content": None, "audio": {"id": "a", "data": data, "transcript": ""}}
+    answer = {
+        "id": "c",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+    }
+    _send(handler, 200, json.dumps(answer).encode())
