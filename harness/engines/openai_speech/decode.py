@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import MIN_SECONDS, SILENCE_PEAK, Audio
+from harness.engines.openai_speech import mp3
 from harness.errors import HarnessError
 
 FORMATS = ("wav", "pcm", "mp3", "flac", "opus")
@@ -22,6 +23,8 @@ MIN_CHARACTERS = 100  # shorter texts are allowed as much audio as one of 100 ch
 _CONTAINERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3")
 _HEAD = 2000  # bytes that tell whether a body is text
 _RATE = re.compile(r";\s*rate=(\d{4,6})\b")
+_MP3_SLACK = 0.25  # seconds: the delay and padding of encoder and decoder, a few frames
+_SAY_WAV = "give the option response_format: wav"
 _NO_LENGTH = 2**63 - 1  # frames that libsndfile promises where the header leaves them open
 
 
@@ -174,22 +177,24 @@ def _file(content: bytes) -> tuple[NDArray[np.float32], int]:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             promised, rate = file.frames, file.samplerate
             if promised == _NO_LENGTH:  # a FLAC that was written into a pipe
-                raise OtherAudio("the file does not say how long it is, and cannot be read without that",
-                                 remedy="give the option response_format: wav")  # fmt: skip
+                raise OtherAudio(
+                    "the file does not say how long it is, and cannot be read without that", remedy=_SAY_WAV
+                )
             samples = file.read(dtype="float32", always_2d=True).mean(axis=1).astype(np.float32)
     except (soundfile.LibsndfileError, RuntimeError, ValueError, MemoryError) as error:
         reason = getattr(error, "error_string", type(error).__name__)
         raise BadAudio(f"the body is not readable as audio: {reason}",
                        remedy="if the server sends raw samples, give the option response_format: pcm") from None  # fmt: skip
-    if _is_cut(content) or (len(samples) < promised and not _is_guess(content)):
+    if _is_mp3(content) and not mp3.says_its_length(content):
+        if mp3.counted_seconds(content) > len(samples) / rate + _MP3_SLACK:
+            raise OtherAudio("the MP3 does not say how long it is, and only its beginning can be read", remedy=_SAY_WAV)
+    elif _is_cut(content) or len(samples) < promised:
         raise CutAudio("the audio file is truncated: its header promises more than came")
     return samples, rate
 
 
-def _is_guess(content: bytes) -> bool:
-    """Whether the length of an MP3 is libsndfile's estimate: one that was written into a pipe has no Xing or Info frame."""
-    mp3 = content.startswith(b"ID3") or content[:1] == b"\xff"
-    return mp3 and not re.search(rb"Xing|Info", content[:_HEAD])
+def _is_mp3(content: bytes) -> bool:
+    return content.startswith(b"ID3") or (content[:1] == b"\xff" and content[1:2] >= b"\xe0")
 
 
 def _is_cut(content: bytes) -> bool:
