@@ -11,7 +11,7 @@ from harness.cli.output import print_json
 
 
 def say(
-    text: Annotated[str, typer.Argument(help='Tagged text, for instance "We <emph> guarantee 30% savings".')],
+    text: Annotated[str, typer.Argument(help='Tagged text, for instance `"We <emph> guarantee 30% savings"`.')],
     out: Annotated[Path, typer.Option("--out", "-o", help="WAV file to write.")] = Path("speech.wav"),
     engine: Annotated[str, typer.Option(help="Which engine: see `harness doctor`.")] = "espeak",
     voice: Annotated[str | None, typer.Option(help="One of the engine's voices.")] = None,

@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
 
 
+_LINE = 45  # characters that stay on one line
+_LONG = ' class="long"'
+
+
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Html:
-    """A table from rows that share their keys; the first column heads its row."""
+    """A table from rows that share their keys; the first column heads its row. Long cells are broken into lines."""
     if not rows:
         return Html("<p>Nothing to show.</p>")
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
     body = []
     for row in rows:
-        first, *rest = (escape(str(value)) for value in row.values())
-        cells = "".join(f"<td>{cell}</td>" for cell in rest)
-        body.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
+        first, *rest = map(str, row.values())
+        cells = "".join(f"<td{_LONG if len(cell) > _LINE else ''}>{escape(cell)}</td>" for cell in rest)
+        body.append(f'<tr><th scope="row"{_LONG if len(first) > _LINE else ""}>{escape(first)}</th>{cells}</tr>')
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return Html(
         f'<div class="table-scroll" tabindex="0" role="region" aria-label="{escape(caption or "table", quote=True)}">'

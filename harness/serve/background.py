@@ -19,6 +19,7 @@ from harness.paths import ROOT
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0  # more than the server's own patience with running requests
+_LAST_WORDS = 2.0  # seconds to read what a server that has ended still said
 _QUOTED = 300  # characters of what a server that does not start has said
 
 
@@ -85,15 +86,15 @@ class Background:
         self._end = weakref.finalize(self, _finish, self.process)
         ready: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=_read, args=(self.process.stdout, ready.put), daemon=True).start()
-        threading.Thread(target=_read, args=(self.process.stderr, self._said.append), daemon=True).start()
+        errors = threading.Thread(target=_read, args=(self.process.stderr, self._said.append), daemon=True)
+        errors.start()
         try:
-            line = ready.get(timeout=start_seconds)
+            line, why = ready.get(timeout=start_seconds), "ended at once"
         except queue.Empty:
-            line = ""
+            line, why = "", f"did not start within {start_seconds:g} s"
         if not line.startswith("serving "):
-            code = self.process.poll()
             self.stop()
-            why = f"did not start within {start_seconds:g} s" if code is None else "ended at once"
+            errors.join(_LAST_WORDS)
             said = " ".join("".join(self._said[-3:]).split())[-_QUOTED:]
             raise HarnessError(f"the speech server {why}" + (f": {said}" if said else ""),
                                remedy=f"try it alone: harness serve --engine {engine}")  # fmt: skip
