@@ -146,10 +146,11 @@ def _end_with_parent() -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
 
 
-def _watch(parent: int) -> None:
+def watch_parent(parent: int) -> None:
+    """End this process when its parent is another than the one with this number: when that one is gone."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -58,9 +58,7 @@ class TaggerSpec(BaseModel):
 
 
 TIMEOUT = 120.0  # seconds
-OWN_LIMITS = frozenset(
-    {"openai_speech", "higgs_boson", "higgs_native"}
-)  # they retry, or load for minutes, in limits of their own
+OWN_LIMITS = frozenset({"openai_speech", "higgs_boson", "higgs_native"})  # they load for minutes, or retry
 
 
 class Experiment(BaseModel):
@@ -135,11 +133,11 @@ def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experime
     for key in ("taggers", "engines"):
         if isinstance(fields.get(key), list):
             fields = {**fields, key: [{"name": item} if isinstance(item, str) else item for item in fields[key]]}
-    names = {item.get("name") for item in fields.get("engines") or () if isinstance(item, dict)}
-    if "timeout" not in fields and names & OWN_LIMITS:
-        fields = {**fields, "timeout": None}
     try:
         experiment = Experiment.model_validate(fields)
+        if "timeout" not in experiment.model_fields_set and OWN_LIMITS & {spec.name for spec in experiment.engines}:
+            experiment = Experiment.model_validate({**fields, "timeout": None})
+            experiment.model_fields_set.discard("timeout")  # it was not given: another engine may want another
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"])) or "experiment"
@@ -186,7 +184,7 @@ def changed(
     fields = experiment.model_dump(mode="json", by_alias=True)
     if engine is not None:
         fields["engines"] = [{"name": engine}]
-        if fields["timeout"] in (TIMEOUT, None):
+        if "timeout" not in experiment.model_fields_set:
             del fields["timeout"]  # that of another engine
         fields["name"] += "-" + re.sub(r"[^\w.]+", "-", engine)  # a run folder of its own
     if voice is not None or options:
@@ -215,7 +213,7 @@ def parse_option(text: str) -> tuple[str, Any]:
         raise DataError(f"not an option: {text!r}", remedy="write KEY=VALUE")
     try:
         return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"the value of {key!r} is not YAML: {value!r}", remedy="put quotes around it") from error
 
 

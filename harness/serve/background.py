@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from harness.errors import HarnessError
 from harness.paths import ROOT
+from harness.serve.server import PARENT
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0  # more than the server's own patience with running requests
@@ -24,7 +25,7 @@ _QUOTED = 300  # characters of what a server that does not start has said
 
 
 class Background:
-    """A speech server on this machine, on a free port; it ends with this process, or by `stop`.
+    """A speech server on this machine, on a free port; it ends by `stop`, or when this process is gone, killed or not.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Background:
         chosen = [
             part
             for name, value in (options or {}).items()
-            for part in ("--option", f"{name}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}")
+            for part in ("--option", f"{name}={json.dumps(value)}")  # which is YAML, on one line
         ]
         # No key, whatever the environment holds: the clients of this server are this program's own.
         command = [
@@ -77,15 +78,16 @@ class Background:
         ]
         environment = {
             **os.environ,
+            PARENT: str(os.getpid()),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         }
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
-        self._said: list[str] = []
+        self._said: deque[str] = deque(maxlen=3)
         self._end = weakref.finalize(self, _finish, self.process)
         ready: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self.process.stdout, ready.put), daemon=True).start()
+        threading.Thread(target=_read, args=(self.process.stdout, ready.put, ""), daemon=True).start()
         errors = threading.Thread(target=_read, args=(self.process.stderr, self._said.append), daemon=True)
         errors.start()
         try:
@@ -95,7 +97,7 @@ class Background:
         if not line.startswith("serving "):
             self.stop()
             errors.join(_LAST_WORDS)
-            said = " ".join("".join(self._said[-3:]).split())[-_QUOTED:]
+            said = " ".join("".join(self._said).split())[-_QUOTED:]
             raise HarnessError(f"the speech server {why}" + (f": {said}" if said else ""),
                                remedy=f"try it alone: harness serve --engine {engine}")  # fmt: skip
         self.url = line.rpartition(" ")[2].strip()
@@ -111,12 +113,13 @@ class Background:
         self.stop()
 
 
-def _read(stream: Any, put: Any) -> None:
-    """Pass lines on until the stream ends, so that the pipe never fills."""
+def _read(stream: Any, put: Any, last: str | None = None) -> None:
+    """Pass lines on until the stream ends, so that the pipe never fills; then `last`."""
     with contextlib.suppress(ValueError), stream:
         for line in stream:
             put(line)
-    put("")
+    if last is not None:
+        put(last)
 
 
 def _finish(process: subprocess.Popen[str]) -> None:

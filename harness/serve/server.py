@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from importlib import import_module
 from ipaddress import ip_address
@@ -15,11 +16,13 @@ from typing import Any
 
 import uvicorn
 
+from harness.engines.worker import watch_parent
 from harness.errors import HarnessError
 from harness.serve.app import make_app
 from harness.serve.pool import Pool
 
 KEY_ENV = "HARNESS_SERVE_KEY"
+PARENT = "HARNESS_SERVE_PARENT"  # environment variable with the number of a process, which the server ends with
 GRACE_SECONDS = 10  # for running requests, after the first signal
 _BACKLOG = 128
 
@@ -70,6 +73,8 @@ def serve(
         raise HarnessError("the server cannot work with these limits",
                            remedy="give workers and max-concurrent from 1, max-queued from 0, timeout above 0")  # fmt: skip
     key = take_key(key_env)
+    if parent := os.environ.pop(PARENT, ""):
+        threading.Thread(target=watch_parent, args=(int(parent),), daemon=True).start()
     family, address = _resolve(host, port)
     exposed = not ip_address(address[0].partition("%")[0]).is_loopback
     if exposed and key is None:

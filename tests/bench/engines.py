@@ -62,7 +62,19 @@ def higgs_engine_rows() -> list[tuple[str, float, str]]:
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[str, psutil.Process]]:
     """Address and process of `harness serve --engine espeak` on a free port."""
-    command = [sys.executable, "-m", "harness", "serve", "--engine", "espeak", "--port", "0", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "serve",
+        "--engine",
+        "espeak",
+        "--port",
+        "0",
+        "--key-env",
+        "",
+        *arguments,
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

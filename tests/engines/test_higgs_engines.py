@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ MEASURE = "harness.engines.higgs_audio.measure"
 TEXTS = ("We <emph> guarantee 30% savings", "Never again.", "Is it <pitch_rising> true?", "Go")
 
 
-def request(text=TEXTS[0], seed=0, voice=None):
+def asked(text=TEXTS[0], seed=0, voice=None):
     return SpeechRequest(TaggedText.parse(text), voice, seed)
 
 
@@ -81,7 +82,9 @@ def test_both_give_the_same_codes_for_the_same_weights(boson_python, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["higgs_native", "higgs_boson"])
-def test_the_command_speaks(name, tmp_path, boson_python):
+def test_the_command_speaks(name, tmp_path, request):
+    if name == "higgs_boson":
+        request.getfixturevalue("boson_python")
     out = tmp_path / "x.wav"
     command = [".venv/bin/harness", "say", "--engine", name, "--option", "max_seconds=2", TEXTS[0], "-o", out]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
@@ -93,16 +96,16 @@ def test_the_command_speaks(name, tmp_path, boson_python):
 
 
 def test_a_batch_is_what_its_texts_are_alone(native):
-    together = native.generate([request(text) for text in TEXTS])
+    together = native.generate([asked(text) for text in TEXTS])
     for text, one in zip(TEXTS, together, strict=True):
-        alone = native.generate([request(text)])[0]
+        alone = native.generate([asked(text)])[0]
         assert (one.codes == alone.codes).all() and one.stopped == alone.stopped
     assert len({one.codes.shape[1] for one in together}) > 1
 
 
 def test_a_stream_is_the_whole(native):
-    whole = native.speak(request()).audio
-    found = [piece.samples for piece in native.stream(request(), piece_frames=9)]
+    whole = native.speak(asked()).audio
+    found = [piece.samples for piece in native.stream(asked(), piece_frames=9)]
     assert len(found) > 3 and whole.seconds == 8
     assert np.abs(np.concatenate(found) - whole.samples).max() < 1e-6
 
@@ -111,11 +114,11 @@ def test_a_stream_that_is_left_ends_its_thread(native):
     import threading
 
     before = threading.active_count()
-    stream = native.stream(request(), piece_frames=5)
+    stream = native.stream(asked(), piece_frames=5)
     next(stream)
     stream.close()
     assert threading.active_count() == before
-    assert native.speak(request()).audio.seconds == 8  # and the model is as before
+    assert native.speak(asked()).audio.seconds == 8  # and the model is as before
 
 
 def test_a_model_that_fails_in_a_stream_is_named(native, monkeypatch):
@@ -124,12 +127,12 @@ def test_a_model_that_fails_in_a_stream_is_named(native, monkeypatch):
 
     monkeypatch.setattr(native._model, "generate", fail)
     with pytest.raises(HarnessError, match="the model failed: RuntimeError: as the test wants it"):
-        list(native.stream(request()))
+        list(native.stream(asked()))
 
 
 def test_seeds(native):
     drawn = make_engine("higgs_native", temperature=1.0, max_seconds=1)
-    takes = [drawn.speak(request(seed=seed)).audio.samples for seed in (0, 1, 0)]
+    takes = [drawn.speak(asked(seed=seed)).audio.samples for seed in (0, 1, 0)]
     assert np.array_equal(takes[0], takes[2]) and not np.array_equal(takes[0], takes[1])
     assert native.deterministic and not drawn.deterministic
 
@@ -139,26 +142,52 @@ def test_a_voice_to_clone_changes_the_speech_and_not_its_length(native, recordin
         "higgs_native", temperature=0, max_seconds=2, reference_audio=recording, reference_text="Hello there."
     )
     plain = make_engine("higgs_native", temperature=0, max_seconds=2)
-    one, two = cloned.generate([request(), request(TEXTS[1])])
-    other = plain.generate([request()])[0]
+    one, two = cloned.generate([asked(), asked(TEXTS[1])])
+    other = plain.generate([asked()])[0]
     assert one.codes.shape == other.codes.shape == (8, 50) and not (one.codes == other.codes).all()
-    assert (two.codes == cloned.generate([request(TEXTS[1])])[0].codes).all()
+    assert (two.codes == cloned.generate([asked(TEXTS[1])])[0].codes).all()
     assert cloned.voices() == [cloned.default_voice] != plain.voices()
 
 
 def test_a_codec_that_does_not_fit_is_refused(tmp_path, native):
     model, codec = tiny_folders(NATIVE, 0)
     with pytest.raises(DataError, match="this is not the configuration of a Higgs Audio v2 codec"):
-        make_engine("higgs_native", checkpoint=str(model), codec=str(model)).speak(request())
+        make_engine("higgs_native", checkpoint=str(model), codec=str(model)).speak(asked())
     with pytest.raises(HarnessError, match="model_type is 'higgs_audio_v2_tokenizer'"):
-        make_engine("higgs_native", checkpoint=str(codec), codec=str(codec)).speak(request())
+        make_engine("higgs_native", checkpoint=str(codec), codec=str(codec)).speak(asked())
+
+
+def test_two_engines_at_once_keep_their_seeds():
+    engines = [make_engine("higgs_native", temperature=1.0, max_seconds=1) for _ in range(2)]
+    alone = [engine.speak(asked(seed=seed)).audio.samples for seed, engine in enumerate(engines)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            both = list(pool.map(lambda seed: engines[seed].speak(asked(seed=seed)).audio.samples, (0, 1)))
+            assert all(np.array_equal(one, other) for one, other in zip(alone, both, strict=True))
+
+
+def test_an_unexpected_error_is_said_in_words(native, monkeypatch):
+    for error, said in ((ValueError("odd"), "transformers failed: ValueError: odd"),
+                        (RuntimeError("CUDA out of memory"), "the GPU's memory is full")):  # fmt: skip
+        monkeypatch.setattr(native._model, "generate", raising(error))
+        with pytest.raises(HarnessError, match=said):
+            native.speak(asked())
+
+
+def raising(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
 
 
 def test_requests_that_cannot_be_spoken(native):
+    with pytest.raises(HarnessError, match="takes the seed"):
+        native.speak(asked(seed=10**20))
     with pytest.raises(HarnessError, match="nothing to say"):
-        native.speak(request("<emph>"))
+        native.speak(asked("<emph>"))
     with pytest.raises(HarnessError, match="speaks with 'default', not 'joe'"):
-        native.speak(request(voice="joe"))
+        native.speak(asked(voice="joe"))
     with pytest.raises(HarnessError, match="nothing to say"):
         native.generate([])
 
@@ -168,11 +197,11 @@ def test_requests_that_cannot_be_spoken(native):
 
 def test_it_speaks_from_the_main_environment(boson_python):
     engine = make_engine("higgs_boson", max_seconds=1.0, temperature=0, seed=1)
-    speech = engine.speak(request())
+    speech = engine.speak(asked())
     assert speech.audio.sample_rate == 24000 and speech.audio.seconds == 1.0
     assert "random tiny weights, seed 1" in engine.revision
     with pytest.raises(HarnessError, match="speaks with 'default', not 'joe'"):
-        engine.speak(request(voice="joe"))
+        engine.speak(asked(voice="joe"))
     engine.close()
 
 

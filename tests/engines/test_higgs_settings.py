@@ -21,6 +21,13 @@ def request(text):
         ({"temperature": -1}, "cannot be sampled from"),
         ({"top_p": 0}, "cannot be sampled from"),
         ({"top_k": -3}, "cannot be sampled from"),
+        ({"top_k": 0}, "cannot be sampled from"),
+        ({"top_k": 1.5}, "the option top_k cannot be 1.5"),
+        ({"temperature": "hot"}, "the option temperature cannot be 'hot'"),
+        ({"max_seconds": True}, "the option max_seconds cannot be True"),
+        ({"seed": "abc"}, "the option seed cannot be 'abc'"),
+        ({"seed": 10**23}, "the option seed cannot be 1000"),
+        ({"device": 5}, "the option device cannot be 5"),
         ({"max_seconds": 0.01}, "no speech lasts"),
         ({"codec": "here"}, "there is no checkpoint"),
         ({"checkpoint": "here"}, "there is no codec"),
@@ -68,9 +75,16 @@ def test_the_voice_is_named_by_its_recording(tmp_path):
     assert voices[0] == voices[1] != voices[2] and HiggsSettings().voice == "default"
 
 
-def test_weights_are_named_by_what_is_in_the_folder(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    made = HiggsSettings(checkpoint=str(tmp_path), codec=str(tmp_path))
-    before = made.weights
-    (tmp_path / "model.safetensors").write_bytes(b"more")
-    assert made.weights != before and made.weights.startswith(tmp_path.name)
+def test_weights_are_named_by_what_is_in_them(tmp_path):
+    model, codec = tmp_path / "model", tmp_path / "codec"
+    for folder, file in ((model, "model.safetensors"), (codec, "model.pth")):
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        (folder / file).write_bytes(bytes(300_000))
+    seen = {HiggsSettings(checkpoint=str(model), codec=str(codec)).weights}
+    for path in (model / "model.safetensors", codec / "model.pth", model / "config.json"):
+        path.write_bytes(b"1" * path.stat().st_size)  # other bytes, as many
+        seen.add(HiggsSettings(checkpoint=str(model), codec=str(codec)).weights)
+    assert len(seen) == 4 and all(name.startswith("model ") and ", codec codec " in name for name in seen)
+    given = HiggsSettings(checkpoint=str(model), codec=str(codec), revision="0" * 40)
+    assert given.weights in seen  # a folder has no revision

@@ -272,7 +272,21 @@ def test_engines_with_limits_of_their_own_get_no_other():
     file = validate({"name": "a", "engines": ["espeak"]})
     assert changed(file, engine="openai_speech").timeout is None and changed(file, engine="piper").timeout == 120
     assert changed(changed(file, engine="higgs_boson"), engine="espeak").timeout == 120
-    assert changed(validate({"name": "a", "engines": ["espeak"], "timeout": 9}), engine="openai_speech").timeout == 9
+    for given in (9, 120, None):
+        asked = validate({"name": "a", "engines": ["espeak"], "timeout": given})
+        assert changed(asked, engine="openai_speech").timeout == changed(asked, engine="piper").timeout == given
+
+
+@pytest.mark.parametrize("engines", [5, [{"name": [1]}], [7], [], "espeak"])
+def test_engines_that_are_none(engines):
+    with pytest.raises(DataError, match="field 'engines"):
+        validate({"name": "a", "engines": engines})
+
+
+@pytest.mark.parametrize("option", ["x=2026-99-99", "x=" + "[" * 5000])
+def test_an_option_that_is_no_yaml(option):
+    with pytest.raises(DataError, match="is not YAML"):
+        changed(small(), options=[option])
 
 
 def test_both_stacks_of_higgs_in_one_run(tmp_path):

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,10 @@ def test_with_stops_it_too_whatever_happens(slow_engine):
 
 
 def test_options_reach_the_engine():
+    for long in ("a text of more than eighty characters " * 5, "two\nlines: [", ["one", 2, None]):
+        with pytest.raises(HarnessError) as caught:
+            Background("higgs_native", {"dialect": long})
+        assert "dialect cannot be" in str(caught.value)  # the end of the message, with the value, is quoted
     with Background("espeak", {"dialect": "ignore"}) as server:
         health = httpx.get(server.url.replace("/v1", "/health"), trust_env=False).json()
     assert (health["engine"], health["dialect"]) == ("espeak", "ignore")
@@ -72,3 +77,17 @@ def test_it_ends_with_the_program_that_started_it(slow_engine):
     )
     assert done.returncode == 0, done.stderr
     assert not psutil.pid_exists(int(done.stdout))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_a_program_that_is_killed(slow_engine, number):
+    program = f"from harness.serve.background import Background; s = Background({SLOW!r}); print(s.process.pid, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        server = psutil.Process(int(parent.stdout.readline()))
+        family = [server, *server.children(recursive=True)]
+        parent.send_signal(number)
+        parent.wait(10)
+        _, alive = psutil.wait_procs(family, timeout=10)
+    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]

@@ -21,7 +21,7 @@ from harness.audio import Audio, read_audio
 from harness.engines.apart import EngineApart
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.higgs_audio.settings import FRAMES_PER_SECOND, NOISE, TINY, HiggsSettings
-from harness.engines.higgs_audio.stream import Columns, join, pieces, turn
+from harness.engines.higgs_audio.stream import Columns, in_words, join, pieces, turn
 from harness.engines.higgs_audio.tiny import tiny_folders
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs import torchaudio_cpu
@@ -38,6 +38,7 @@ CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own defau
 STOP = ["<|end_of_text|>", "<|eot_id|>", "<|audio_eos|>"]
 RAS_WINDOW, RAS_REPEATS = 7, 2  # repetition-aware sampling, the engine's own defaults
 STREAM_TIMEOUT = 60.0  # seconds for one column
+BUSY_SECONDS = 600.0  # to wait for an earlier request
 _TURN = 40  # positions that two turns' headers and the delay take, at most
 
 
@@ -154,7 +155,7 @@ class BosonInProcess:
         """Columns out of the serve engine's asynchronous stream; its thread's error is raised here."""
         failed: list[Exception] = []
         arguments = self.arguments(request)
-        with turn(self._loaded[2], STREAM_TIMEOUT), self._guarded(columns, failed):
+        with turn(self._loaded[2], BUSY_SECONDS), self._guarded(columns, failed):
             async for delta in self.engine.generate_delta_stream(**arguments):
                 if delta.audio_tokens is not None:
                     columns.put(delta.audio_tokens)
@@ -209,20 +210,12 @@ class BosonInProcess:
     def _response(self, request: SpeechRequest) -> Any:
         arguments = self.arguments(request)
         try:
-            with turn(self._loaded[2], STREAM_TIMEOUT):
+            with turn(self._loaded[2], BUSY_SECONDS):
                 return self.engine.generate(**arguments)
         except HarnessError:
             raise
         except Exception as error:  # the engine checks nothing, so what comes out may be anything
-            raise self._in_words(error) from error
-
-    def _in_words(self, error: Exception) -> HarnessError:
-        """What a bare error of the engine means."""
-        if isinstance(error, IndexError) or "size of tensor" in str(error) or "Kernel size" in str(error):
-            return HarnessError("the model ended its speech before it began", remedy="try another seed or text")
-        if "out of memory" in str(error):
-            return HarnessError("the GPU's memory is full", remedy="give the option dtype: bfloat16, or shorter texts")
-        return HarnessError(f"boson_multimodal failed: {type(error).__name__}: {str(error)[:300]}")
+            raise in_words("boson_multimodal", error) from error
 
     def arguments(self, request: SpeechRequest) -> dict[str, Any]:
         """What the engine's ``generate`` and ``generate_delta_stream`` are given, checked beforehand."""

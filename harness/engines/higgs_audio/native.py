@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.higgs_audio.settings import NOISE, TINY, HiggsSettings
-from harness.engines.higgs_audio.stream import Columns, clean, join, pieces, turn
+from harness.engines.higgs_audio.stream import Columns, clean, in_words, join, pieces, turn
 from harness.engines.higgs_audio.tiny import tiny_folders
 from harness.errors import DataError, HarnessError
 from harness.higgs.batches import ANSWER_BEGIN
@@ -28,6 +28,8 @@ from harness.higgs.stacks import NATIVE
 from harness.registry import Requirements
 
 STREAM_TIMEOUT = 60.0  # seconds for one column
+BUSY_SECONDS = 600.0  # to wait for an earlier request
+_LOCK = threading.Lock()  # the random numbers of torch are the process's, so all native engines take turns
 
 
 class HiggsNativeEngine:
@@ -49,7 +51,6 @@ class HiggsNativeEngine:
         self.default_voice = self.settings.voice
         self.revision = f"transformers, {self.settings.weights}"
         self.notice = NOISE if self.settings.checkpoint == TINY else ""
-        self._lock = threading.Lock()
 
     def voices(self) -> list[str]:
         """The one voice this engine was made with."""
@@ -77,14 +78,19 @@ class HiggsNativeEngine:
         inputs, skipped = self._inputs(requests), 0
         if "audio_input_ids" in inputs:
             skipped = inputs["audio_input_ids"].shape[1]
-        with turn(self._lock, STREAM_TIMEOUT), _seeded(requests[0].seed, self._model.device), torch.no_grad():
-            rows = self._model.generate(**inputs, **self._how(max(limits))).cpu().numpy()
+        with turn(_LOCK, BUSY_SECONDS), _seeded(requests[0].seed, self._model.device), torch.no_grad():
+            try:
+                rows = self._model.generate(**inputs, **self._how(max(limits))).cpu().numpy()
+            except Exception as error:  # of many kinds, the GPU's among them
+                raise in_words("transformers", error) from error
         return [self._cut(row[skipped:].T, limit) for row, limit in zip(rows, limits, strict=True)]
 
     def stream(
         self, request: SpeechRequest, *, piece_frames: int = 25, timeout: float = STREAM_TIMEOUT
     ) -> Iterator[Audio]:
         """Render one request piece by piece, while the model still speaks.
+
+        It draws from torch's random numbers meanwhile: who draws from them too, between two pieces, changes the speech.
 
         Parameters
         ----------
@@ -118,7 +124,7 @@ class HiggsNativeEngine:
                 def __call__(self, ids: Any, scores: Any, **_: Any) -> Any:
                     return torch.full((len(ids),), columns.stopped.is_set(), device=ids.device, dtype=torch.bool)
 
-            with turn(self._lock, STREAM_TIMEOUT), _seeded(request.seed, self._model.device), torch.no_grad():
+            with turn(_LOCK, BUSY_SECONDS), _seeded(request.seed, self._model.device), torch.no_grad():
                 handle = self._model.register_forward_pre_hook(look, with_kwargs=True)
                 try:
                     leave = StoppingCriteriaList([Leave()])
@@ -137,15 +143,14 @@ class HiggsNativeEngine:
     @cached_property
     def _folders(self) -> tuple[Path, Path]:
         if self.settings.checkpoint == TINY:
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()  # it loads in an instant
             return tiny_folders(NATIVE, self.settings.seed)
         return self.settings.folders()
 
     @cached_property
     def _model(self) -> Any:
-        from transformers.utils.logging import disable_progress_bar
-
-        if self.settings.checkpoint == TINY:
-            disable_progress_bar()  # it loads in an instant
         device, dtype = self.settings.on()
         return load_model(self._folders[0], NATIVE, dtype=dtype, text_head=False).to(device).eval()
 
@@ -220,7 +225,7 @@ class HiggsNativeEngine:
 
 @contextmanager
 def _seeded(seed: int, device: Any) -> Iterator[None]:
-    """Chance is this seed's, and afterwards as it was before."""
+    """Chance is this seed's, and afterwards as it was before, unless another thread draws meanwhile."""
     import torch
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

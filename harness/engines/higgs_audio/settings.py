@@ -19,6 +19,8 @@ TINY = "tiny"
 NOISE = "the weights are random: this is noise, not speech"
 DIALECT_CHOICES = ("prompted", "ignore")
 FRAMES_PER_SECOND = 25  # of the codec
+MAX_SEED = 2**63  # torch takes no larger one
+_PIECE = 2**16  # bytes
 # Generous, since they only end what would never end: at 150 words a minute a word takes 0.4 s.
 SECONDS_AT_LEAST, SECONDS_PER_WORD, SECONDS_PER_TAG = 2.0, 1.0, 2.0
 
@@ -73,13 +75,36 @@ class HiggsSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        texts = ("checkpoint", "codec", "revision", "codec_revision", "device", "reference_audio", "reference_text")
+        for name in texts:
+            if not isinstance(getattr(self, name), (str, type(None))):
+                raise HarnessError(f"the option {name} cannot be {getattr(self, name)!r}", remedy="give a text")
+        for name, whole in (
+            ("temperature", False),
+            ("top_p", False),
+            ("top_k", True),
+            ("max_seconds", False),
+            ("seed", True),
+        ):
+            value = getattr(self, name)
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not number and not (value is None and name in ("top_k", "max_seconds")):
+                raise HarnessError(f"the option {name} cannot be {value!r}", remedy=f"give a {'whole ' * whole}number")
         _choose("dialect", self.dialect, DIALECT_CHOICES)
         _choose("dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
             raise HarnessError(
                 f"the option device cannot be {self.device!r}", remedy="choose auto, cpu, cuda or cuda:1"
             )
-        if not 0 <= self.temperature < float("inf") or not 0 < self.top_p <= 1 or (self.top_k or 1) < 1:
+        if not 0 <= self.seed < MAX_SEED:
+            raise HarnessError(
+                f"the option seed cannot be {self.seed}", remedy=f"give a number from 0 to {MAX_SEED - 1}"
+            )
+        if (
+            not 0 <= self.temperature < float("inf")
+            or not 0 < self.top_p <= 1
+            or (self.top_k is not None and self.top_k < 1)
+        ):
             raise HarnessError("this cannot be sampled from",
                                remedy="give temperature from 0, top_p above 0 up to 1, top_k from 1 or null")  # fmt: skip
         if self.max_seconds is not None and not 1 / FRAMES_PER_SECOND <= self.max_seconds < float("inf"):
@@ -121,12 +146,8 @@ class HiggsSettings:
         """What speaks, for a file of results."""
         if self.checkpoint == TINY:
             return f"random tiny weights, seed {self.seed}"
-        if self.revision:
-            return f"{self.checkpoint}@{self.revision}"
-        folder = Path(self.checkpoint)
-        files = sorted(path for path in folder.iterdir() if path.suffix == ".safetensors")
-        kept = repr([(path.name, path.stat().st_size) for path in files]).encode()
-        return f"{folder.name}, {hashlib.sha256((folder / 'config.json').read_bytes() + kept).hexdigest()[:12]}"
+        assert self.codec is not None
+        return f"{_source(self.checkpoint, self.revision)}, codec {_source(self.codec, self.codec_revision)}"
 
     def folders(self) -> tuple[Path, Path]:
         """Local folders of model and codec; a hub name is downloaded."""
@@ -168,6 +189,23 @@ class HiggsSettings:
         if device.startswith("cuda") and not there:
             raise HarnessError("there is no GPU that torch can use", remedy="leave the option device out, or say cpu")
         return device, ("bfloat16" if device != "cpu" else "float32") if self.dtype == "auto" else self.dtype
+
+
+def _source(source: str, revision: str | None) -> str:
+    """A hub name and its commit; or the name of a folder, and a digest of its configuration and of samples of its weights."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return f"{source}@{revision}"
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".safetensors", ".pth") or path.name == "config.json":
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size} ".encode())
+            with path.open("rb") as file:  # all of a small file, and 256 places of a large one
+                for place in range(0, size, max(_PIECE, size // 256)):
+                    file.seek(place)
+                    digest.update(file.read(_PIECE))
+    return f"{folder.name} {digest.hexdigest()[:12]}"
 
 
 def _choose(option: str, value: str, among: tuple[str, ...]) -> None:

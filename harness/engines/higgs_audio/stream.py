@@ -135,6 +135,16 @@ def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int, eo
     return Audio(wanted.astype(np.float32), RATE)
 
 
+def in_words(stack: str, error: Exception) -> HarnessError:
+    """What a bare error of a stack means."""
+    said = str(error)
+    if isinstance(error, IndexError) or "size of tensor" in said or "Kernel size" in said:
+        return HarnessError("the model ended its speech before it began", remedy="try another seed or text")
+    if "out of memory" in said:
+        return HarnessError("the GPU's memory is full", remedy="give the option dtype: bfloat16, or shorter texts")
+    return HarnessError(f"{stack} failed: {type(error).__name__}: {said[:300]}")
+
+
 def clean(codes: NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
     """Codes that a codec can read: begin and end of stream inside a stream become the last entry, as both stacks do it."""
     return codes.clip(0, codebook_size - 1).astype(np.int64)
@@ -143,6 +153,8 @@ def clean(codes: NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
 @contextmanager
 def turn(lock: threading.Lock, seconds: float) -> Iterator[None]:
     """One request at a time: a stream's thread may still use the model after its listener has left.
+
+    `seconds` must be more than a request takes: whoever waits for others is no error.
 
     Raises
     ------

@@ -27,6 +27,8 @@ BOSON_KEY = "BOSON_API_KEY"
 NO_KEY = "not-needed"
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the first retry, and at most; each wait is twice the one before
+LONGEST_TIME = 10**7  # seconds, or requests: four months
+MAX_ERROR_BYTES = 2**16
 MAX_BYTES = 256 * 2**20  # 50 minutes of 24 kHz samples in base64 are 190 MB
 _LONGEST_MESSAGE = 300  # characters
 sleep = time.sleep  # tests do not wait
@@ -58,10 +60,16 @@ class Limits:
     def __post_init__(self) -> None:
         for name, least in (("retries", 0), ("min_interval", 0), ("max_concurrent", 1), ("max_requests", 0)):
             value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise HarnessError(f"the option {name} cannot be {value!r}", remedy=f"give a number from {least}")
-        if not self.timeout > 0:
-            raise HarnessError(f"no server answers within {self.timeout} s", remedy="give a timeout above 0")
+            whole = name != "min_interval"
+            if value is None and name == "max_requests":
+                continue
+            if not is_number(value, whole=whole) or not least <= value <= LONGEST_TIME:
+                raise HarnessError(f"the option {name} cannot be {value!r}",
+                                   remedy=f"give a {'whole ' * whole}number from {least}")  # fmt: skip
+        if not is_number(self.timeout) or not 0 < self.timeout <= LONGEST_TIME:
+            raise HarnessError(
+                f"no server answers within {self.timeout!r} s", remedy="give a timeout above 0, in seconds"
+            )
 
 
 @dataclass
@@ -277,10 +285,28 @@ class SpeechClient:
                 kind += f"; rate={rate}"
             return content, kind
 
+    def _read_error(self, response: Any) -> None:
+        """Read the body of a refusal within the time, before the openai client does, which would wait for every drop."""
+        if response.status_code < 300:
+            return
+        end, parts, size = time.monotonic() + self.limits.timeout, [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if time.monotonic() > end:
+                raise TimeoutError
+            if size > MAX_ERROR_BYTES:
+                break
+        response._content = b"".join(parts)
+
     def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
         """Show an exchange to whoever watches."""
-        for watcher in tuple(self.watchers):
-            watcher(Exchange.of(response.request, response, content, first, last))
+        if self.watchers:
+            exchange = Exchange.of(response.request, response, content, first, last)
+            if (key := self._key()) != NO_KEY:
+                exchange = exchange.without(key)
+            for watcher in tuple(self.watchers):
+                watcher(exchange)
 
     @contextmanager
     def _turn(self, again: bool) -> Iterator[None]:
@@ -334,7 +360,10 @@ class SpeechClient:
 
                 # Redirects would send text and key on; a proxy cannot reach this machine.
                 http = openai.DefaultHttpxClient(
-                    follow_redirects=False, trust_env=not self.loopback, timeout=self.limits.timeout
+                    follow_redirects=False,
+                    trust_env=not self.loopback,
+                    timeout=self.limits.timeout,
+                    event_hooks={"response": [self._read_error]},
                 )
                 made = openai.OpenAI(
                     api_key=self._key(),
@@ -357,6 +386,12 @@ class SpeechClient:
         return key or NO_KEY
 
 
+def is_number(value: object, *, whole: bool = False) -> bool:
+    """Whether a value is a finite number, and not a truth value; `whole` asks for an integer."""
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
+
+
 def shorten(text: str, length: int) -> str:
     """At most `length` characters of the text."""
     return text if len(text) <= length else text[: length - 1] + "…"
@@ -375,9 +410,9 @@ def retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(value)
-        except ValueError:
+            seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+        except (ValueError, OverflowError, TypeError):
             return None
-        seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
     return None if seconds != seconds else min(max(seconds, 0.0), LONGEST_WAIT)
 
 

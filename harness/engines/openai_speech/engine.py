@@ -17,7 +17,7 @@ from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
 from harness.engines.dialects import DIALECTS
 from harness.engines.openai_speech.cache import SpeechCache
-from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient, Spent
+from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient, Spent, is_number
 from harness.engines.openai_speech.decode import FORMATS, decode, from_chat
 from harness.engines.openai_speech.exchange import Exchange
 from harness.engines.openai_speech.split import split
@@ -79,7 +79,8 @@ class OpenAISpeechEngine:
     min_interval : float
         Seconds between the starts of two requests.
     cache : path-like, optional
-        Folder for what was received; None for none. Equal requests, with the same seed, are sent once.
+        Folder for what was received; None for none. Equal requests, with the same seed, are sent once,
+        unless two processes ask at the same time.
     long_text : {"refuse", "split"}
         What to do with more than 5,000 characters: split speaks pieces, cut at sentence ends, and joins them.
     reference_audio, reference_text : str, optional
@@ -119,7 +120,14 @@ class OpenAISpeechEngine:
         _choose("response_format", response_format, FORMATS)
         _choose("long_text", long_text, ("refuse", "split"))
         _choose("dialect", dialect, tuple(sorted(DIALECTS.keys() - {"ssml"})))
-        if not pcm_rate > 0:
+        for option, value in (("base_url", base_url), ("model", model)):
+            if not isinstance(value, str) or not value:
+                raise HarnessError(f"the option {option} cannot be {value!r}", remedy="give a text")
+        if not (key_env is None or isinstance(key_env, str)):
+            raise HarnessError(
+                "the option key_env is no name of an environment variable", remedy="give a name, or null"
+            )
+        if not is_number(pcm_rate, whole=True) or not pcm_rate > 0:
             raise HarnessError(f"no audio has {pcm_rate} Hz", remedy="give a pcm_rate above 0")
         if stream and (api, response_format) != ("speech", "pcm"):
             raise HarnessError("only pcm is streamed, and only by the api speech",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 SHOWN = ("host", "authorization", "content-type", "accept", "content-length", "retry-after", "x-sample-rate",
@@ -52,6 +52,13 @@ class Exchange:
         back = {str(name).lower(): str(value) for name, value in response.headers.items()}
         return cls(request.method, str(request.url), headers, bytes(request.content), response.status_code, back, answer,
                    first, last)  # fmt: skip
+
+    def without(self, secret: str) -> Exchange:
+        """The same with three stars for a secret, which a server may have repeated anywhere."""
+        hidden = {name: value.replace(secret, "***") for name, value in self.answer_headers.items()}
+        key = secret.encode()
+        return replace(self, body=self.body.replace(key, b"***"), answer_headers=hidden,
+                       answer=self.answer.replace(key, b"***"))  # fmt: skip
 
     def written(self) -> str:
         """Request and answer as text, headers that matter only; audio is replaced by its length."""

@@ -21,8 +21,10 @@ def reachable(base_url: str, timeout: float = 10.0) -> tuple[bool, str]:
     import openai
 
     client = openai.OpenAI(base_url=base_url, api_key="none", timeout=timeout, max_retries=0)
+    client.organization = client.project = None  # of OpenAI, from the environment: no one else's business
     try:
-        client.models.list(extra_headers={"Authorization": openai.omit})
+        with client:
+            client.models.list(extra_headers={"Authorization": openai.omit})
     except openai.APIStatusError as error:
         return True, f"answers with status {error.status_code}"
     except openai.APITimeoutError:

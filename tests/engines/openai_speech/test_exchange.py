@@ -69,7 +69,10 @@ def test_refusals_are_watched_too():
     refused, good = exchanges(faulty.status(503, "full"))
     assert (refused.status, good.status) == (503, 200) and '"message": "full"' in refused.written()
     [one] = exchanges(faulty.echo_key(401))
-    assert one.status == 401
+    assert one.status == 401 and "bad key Bearer ***" in one.written()
+    assert KEY not in one.written() + repr(one)
+    page = faulty.content(f"<html>{KEY}</html>".encode(), "text/html")
+    assert all(KEY not in one.written() + repr(one) for one in exchanges(page, page))
 
 
 def test_times_are_those_of_the_server_and_warming_up_is_not_counted():

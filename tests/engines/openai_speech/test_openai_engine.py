@@ -347,7 +347,40 @@ def test_it_runs_in_a_process_of_its_own(server):
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [(None, None), ("", None), ("3", 3), ("0.5", 0.5), ("-4", 0), ("1e9", 60), ("inf", 60), ("nan", None), ("soon", None),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 60)],
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 60), ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
+     ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None)],
 )  # fmt: skip
 def test_retry_after(value, seconds):
     assert retry_after(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": float("inf")}, {"timeout": "long"}, {"timeout": True}, {"min_interval": float("inf")}, {"retries": 1.5},
+        {"max_concurrent": "two"}, {"max_requests": float("nan")}, {"key_env": 5}, {"base_url": None}, {"base_url": ""},
+        {"model": [1]}, {"pcm_rate": "24k"},
+    ],
+)  # fmt: skip
+def test_options_of_another_kind_are_refused_in_words(options):
+    with pytest.raises(HarnessError):
+        OpenAISpeechEngine(**{"base_url": "http://127.0.0.1:9/v1", "cache": None, **options})
+
+
+def test_a_refusal_that_drips_is_not_waited_for():
+    def drip(server, handler, request):
+        handler.send_response(500)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        handler.close_connection = True
+        for _ in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            if server.stopping.wait(0.05):
+                break
+
+    with faulty.Server(drip) as server:
+        begun = time.monotonic()
+        with pytest.raises(HarnessError, match=r"no whole answer|connection failed"):
+            engine(server, timeout=0.4, retries=0).speak(ask())
+        assert time.monotonic() - begun < 3
