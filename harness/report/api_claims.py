@@ -46,8 +46,8 @@ def _marked(spoken: Mapping[str, Any] | None, losses: Sequence[Mapping[str, str]
     if spoken is None or not _of_service(spoken["host"]):
         shown = "our own server" if spoken is None else spoken["host"]
         reading = (
-            f"A request needs no model and no GPU on this side: that much was shown, against {shown}. The service itself was "
-            f"not asked. {documented} With a key and a network, run it with `{command}`."
+            f"The client holds no model and needs no GPU. But the server that was asked is {shown}, and the service itself was not "
+            f"asked. {documented} With a key and a network, run it with `{command}`."
         )
         return Verdict("H2", "not run here", reading, evidence)
     evidence = {"server": spoken["host"], "model": spoken["model"],

@@ -32,7 +32,7 @@ def judge_engine(
         "weights": weights,
         "device": found["device"],
         "speech": f"{found['seconds']:.1f} s, at {found['steps']:,.0f} columns a second",
-        "bad requests that end without a reason": f"{len(bad)} of {len(failures)} tried",
+        "what it cannot serve, answered with a bare error or nothing": f"{len(bad)} of {len(failures)} tried",
     }
     if not found["seconds"]:
         return [Verdict("H1", "refuted", "The engine made no sound here.", evidence)]
@@ -40,8 +40,8 @@ def judge_engine(
     reading = (
         "The engine runs on this machine, without a network"
         + ("" if found["device"] != "cpu" else " and without a GPU")
-        + f". It fails badly: asked for what it cannot do, in {len(failures)} ways, it gave a bare error or none in {len(bad)}"
-        + (", and a stream may hang for ever." if hang else ".")
+        + f". Of {len(failures)} things that it cannot serve, it answered {len(bad)} with a bare error or with nothing"
+        + (", and a stream hangs when its thread dies." if hang else ".")
     )
     if not real:
         reading += f" But this was {weights}, and what they speak is noise. With the real weights it is not run here (`{command}`)."

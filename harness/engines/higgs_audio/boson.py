@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -132,8 +132,11 @@ class BosonInProcess:
         return Speech(Audio(self._response(request).audio.astype(np.float32), RATE))
 
     def columns(self, request: SpeechRequest) -> NDArray[np.int64]:
-        """What the model says to a request, shape (codebooks, steps): codes delayed, between begin and end of stream."""
-        return self._response(request).generated_audio_tokens.astype(np.int64)
+        """What the model says to a request, shape (codebooks, steps): codes delayed, between begin and end of stream.
+
+        The serve engine always decodes what it has generated; here it is given a codec that does not.
+        """
+        return self._response(request, decode=False).generated_audio_tokens.astype(np.int64)
 
     def generate(self, request: SpeechRequest) -> Generated:
         """Codes of a request."""
@@ -207,10 +210,10 @@ class BosonInProcess:
         """Columns at most: begin, end and the delay come on top of the frames."""
         return self.settings.frames(request.text) + self.engine.audio_num_codebooks + 1
 
-    def _response(self, request: SpeechRequest) -> Any:
+    def _response(self, request: SpeechRequest, *, decode: bool = True) -> Any:
         arguments = self.arguments(request)
         try:
-            with turn(self._loaded[2], BUSY_SECONDS):
+            with turn(self._loaded[2], BUSY_SECONDS), nullcontext() if decode else _silent(self.engine.audio_tokenizer):
                 return self.engine.generate(**arguments)
         except HarnessError:
             raise
@@ -281,6 +284,16 @@ def _load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec
                                                     kv_cache_lengths=list(CACHE_LENGTHS))  # fmt: skip
     check_fits(codecs[0], engine.audio_num_codebooks, engine.audio_codebook_size, codec)
     return engine, codecs[0], threading.Lock()
+
+
+@contextmanager
+def _silent(codec: Any) -> Iterator[None]:
+    """While it lasts, the codec decodes everything to one sample."""
+    codec.decode = lambda codes: np.zeros((1, 1, 1), np.float32)
+    try:
+        yield
+    finally:
+        del codec.decode
 
 
 def _keep_quiet() -> None:

@@ -19,12 +19,11 @@ from urllib.parse import urlsplit
 
 from harness.audio import Audio
 from harness.engines.openai_speech.decode import BadAudio, CutAudio, OtherAudio, server_words
-from harness.engines.openai_speech.exchange import Exchange
+from harness.engines.openai_speech.exchange import NO_KEY, Exchange
 from harness.engines.secrets import without_secrets
 from harness.errors import HarnessError, NotAvailable
 
 BOSON_KEY = "BOSON_API_KEY"
-NO_KEY = "not-needed"
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the first retry, and at most; each wait is twice the one before
 LONGEST_TIME = 10**7  # seconds, or requests: four months

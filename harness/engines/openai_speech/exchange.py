@@ -11,6 +11,8 @@ from typing import Any
 SHOWN = ("host", "authorization", "content-type", "accept", "content-length", "retry-after", "x-sample-rate",
          "x-harness-warnings", "transfer-encoding")  # fmt: skip
 SECRET = "Bearer ***"
+NO_KEY = "not-needed"  # what the openai client sends where there is no key: it always sends something
+PLACEHOLDER = f"Bearer {NO_KEY}"
 _LONG = 60  # characters of base64 that are shown
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]{200,}")
 
@@ -47,7 +49,7 @@ class Exchange:
     def of(cls, request: Any, response: Any, answer: bytes, first: float, last: float) -> Exchange:
         """From a request and a response of the client's HTTP library."""
         headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-        if "authorization" in headers:
+        if headers.get("authorization", PLACEHOLDER) != PLACEHOLDER:
             headers["authorization"] = SECRET
         back = {str(name).lower(): str(value) for name, value in response.headers.items()}
         return cls(request.method, str(request.url), headers, bytes(request.content), response.status_code, back, answer,
@@ -73,7 +75,7 @@ class Exchange:
 
     def curl(self, key_env: str, out: str) -> str:
         """The same request as a command line; the key stands in an environment variable."""
-        key = f'  -H "Authorization: Bearer ${key_env}" \\\n' if "authorization" in self.headers else ""
+        key = f'  -H "Authorization: Bearer ${key_env}" \\\n' if self.headers.get("authorization") == SECRET else ""
         body = json.dumps(json.loads(self.body), ensure_ascii=False).replace("'", "'\\''")
         return f"curl {self.url} \\\n{key}  -H 'Content-Type: application/json' \\\n  -d '{body}' -o {out}"
 
