@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.engines import SpeechRequest
-from harness.engines.higgs_audio.boson import BosonInProcess
+from harness.engines.higgs_audio.boson import BosonInProcess, _without_codec
 from harness.errors import HarnessError
 from harness.tagged import TaggedText
 
@@ -41,6 +41,9 @@ def main(output, recording):
     whole, again = engine.speak(TEXT).audio, engine.speak(TEXT).audio
     joined = np.concatenate([piece.samples for piece in engine.stream(TEXT, piece_frames=7)])
     found["stream"] = [len(whole.samples), float(np.abs(joined - whole.samples).max())]
+    codes = engine.generate(TEXT).codes[:, :10]
+    with _without_codec(engine.engine):  # as another thread's `generate` does while a stream is decoded
+        found["codec"] = len(engine.codec.decode(codes))
     found["repeats"] = bool((whole.samples == again.samples).all())
     stream = engine.stream(TEXT, piece_frames=5)
     first = next(stream)

@@ -215,6 +215,7 @@ def test_its_stream_cannot_hang(boson_found):
 def test_its_stream_is_the_whole(boson_found):
     samples, difference = boson_found["stream"]
     assert samples > 24000 and difference < 1e-5 and boson_found["repeats"]
+    assert boson_found["codec"] == 10 * 960
 
 
 def test_a_listener_that_leaves_is_noticed(boson_found):

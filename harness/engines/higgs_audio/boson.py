@@ -10,8 +10,8 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,25 +20,22 @@ from numpy.typing import NDArray
 from harness.audio import Audio, read_audio
 from harness.engines.apart import EngineApart
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs_audio.settings import FRAMES_PER_SECOND, NOISE, TINY, HiggsSettings
-from harness.engines.higgs_audio.stream import Columns, in_words, join, pieces, turn
+from harness.engines.higgs_audio.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, in_words
+from harness.engines.higgs_audio.loading import CACHE_LENGTHS, load
+from harness.engines.higgs_audio.settings import FRAMES_PER_SECOND, TINY
+from harness.engines.higgs_audio.stream import Columns, join, pieces, turn
 from harness.engines.higgs_audio.tiny import tiny_folders
 from harness.errors import HarnessError, NotAvailable
-from harness.higgs import torchaudio_cpu
-from harness.higgs.checkpoints import load_model
-from harness.higgs.codec import RATE, Codec, check_fits, load_codec
+from harness.higgs.codec import RATE, Codec
 from harness.higgs.generate import Generated, finish
 from harness.higgs.samples import prompt
 from harness.higgs.stacks import BOSON, here, python_of
 from harness.registry import Requirements
 
-CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own default
 # <|audio_eos|> is among them, as the 2025 hackathon's client had it: without it, a second stretch of speech may follow, and
 # the engine fails if that is too short to decode.
 STOP = ["<|end_of_text|>", "<|eot_id|>", "<|audio_eos|>"]
 RAS_WINDOW, RAS_REPEATS = 7, 2  # repetition-aware sampling, the engine's own defaults
-STREAM_TIMEOUT = 60.0  # seconds for one column
-BUSY_SECONDS = 600.0  # to wait for an earlier request
 _TURN = 40  # positions that two turns' headers and the delay take, at most
 
 
@@ -50,7 +47,7 @@ def _lacks() -> list[str]:
     return []
 
 
-class HiggsBosonEngine:
+class HiggsBosonEngine(HiggsEngine):
     """Higgs Audio v2 in boson_multimodal's serve engine, in a process of the environment .venv-boson.
 
     Options are those of `HiggsSettings`, and:
@@ -65,24 +62,16 @@ class HiggsBosonEngine:
 
     name = "higgs_boson"
     requirements: ClassVar[Requirements] = Requirements(
-        weights="random tiny ones, which speak noise, unless the options checkpoint and codec name real ones (12 GB)",
-        gpu="for anything but tiny weights",
+        weights=WEIGHTS,
+        gpu=GPU,
         check=_lacks,
     )
 
     def __init__(self, *, timeout: float = 600.0, **options: Any) -> None:
-        self.settings = HiggsSettings(**options)
-        self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
-        self.default_voice = self.settings.voice
-        self.revision = f"boson_multimodal, {self.settings.weights}"
-        self.notice = NOISE if self.settings.checkpoint == TINY else ""
+        super().__init__("boson_multimodal", options)
         self._apart = EngineApart(
             f"{__name__}:BosonInProcess", options, timeout=timeout, python=python_of(BOSON)
         )  # fmt: skip
-
-    def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
-        return [self.default_voice]
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Render one request.
@@ -101,7 +90,7 @@ class HiggsBosonEngine:
         self._apart.close()
 
 
-class BosonInProcess:
+class BosonInProcess(HiggsEngine):
     """`HiggsBosonEngine` without a process of its own: for code that runs in .venv-boson. It can also stream.
 
     Options are those of `HiggsSettings`.
@@ -118,14 +107,7 @@ class BosonInProcess:
     def __init__(self, **options: Any) -> None:
         if here() != BOSON:
             raise NotAvailable("boson_multimodal is not installed here", remedy="use .venv-boson, or HiggsBosonEngine")
-        self.settings = HiggsSettings(**options)
-        self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
-        self.default_voice = self.settings.voice
-        self.revision = f"boson_multimodal, {self.settings.weights}"
-
-    def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
-        return [self.default_voice]
+        super().__init__("boson_multimodal", options)
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Render one request; errors are those of `HiggsBosonEngine`."""
@@ -200,7 +182,7 @@ class BosonInProcess:
     def _loaded(self) -> tuple[Any, Codec, threading.Lock]:
         tiny = self.settings.checkpoint == TINY
         model, codec = tiny_folders(BOSON, self.settings.seed) if tiny else self.settings.folders()
-        return _load(model, codec, *self.settings.on())
+        return load(model, codec, *self.settings.on())
 
     @property
     def _eos(self) -> int:
@@ -213,7 +195,7 @@ class BosonInProcess:
     def _response(self, request: SpeechRequest, *, decode: bool = True) -> Any:
         arguments = self.arguments(request)
         try:
-            with turn(self._loaded[2], BUSY_SECONDS), nullcontext() if decode else _silent(self.engine.audio_tokenizer):
+            with turn(self._loaded[2], BUSY_SECONDS), nullcontext() if decode else _without_codec(self.engine):
                 return self.engine.generate(**arguments)
         except HarnessError:
             raise
@@ -272,64 +254,14 @@ class BosonInProcess:
         return int(seconds * FRAMES_PER_SECOND) + words + _TURN
 
 
-@lru_cache(maxsize=1)
-def _load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
-    """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
-    torchaudio_cpu.prepare()
-    from boson_multimodal.serve import serve_engine
-
-    _keep_quiet()
-    with _checked(serve_engine, dtype) as codecs:
-        engine = serve_engine.HiggsAudioServeEngine(str(model), str(codec), device=device, torch_dtype=dtype,
-                                                    kv_cache_lengths=list(CACHE_LENGTHS))  # fmt: skip
-    check_fits(codecs[0], engine.audio_num_codebooks, engine.audio_codebook_size, codec)
-    return engine, codecs[0], threading.Lock()
-
-
 @contextmanager
-def _silent(codec: Any) -> Iterator[None]:
-    """While it lasts, the codec decodes everything to one sample."""
-    codec.decode = lambda codes: np.zeros((1, 1, 1), np.float32)
+def _without_codec(engine: Any) -> Iterator[None]:
+    """While it lasts, the serve engine decodes everything to one sample; who decodes a stream meanwhile keeps the codec."""
+    codec = engine.audio_tokenizer
+    engine.audio_tokenizer = SimpleNamespace(
+        encode=codec.encode, decode=lambda codes: np.zeros((1, 1, 1), np.float32), sampling_rate=codec.sampling_rate
+    )
     try:
         yield
     finally:
-        del codec.decode
-
-
-def _keep_quiet() -> None:
-    """No words about what cannot be changed here: old names inside boson_multimodal, and options that it always sets."""
-    import warnings
-
-    from loguru import logger
-    from transformers.utils import logging
-
-    logger.disable("boson_multimodal")
-    logging.set_verbosity_error()
-    for module in ("transformers.generation.configuration_utils", "torch.nn.utils.weight_norm"):
-        warnings.filterwarnings("ignore", module=module)
-    warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated")
-
-
-@contextmanager
-def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
-    """Let the engine load its model and codec with checks: it loads with ``strict=False``, which hides a wrong file.
-
-    Gives the list of codecs that were loaded.
-    """
-    originals = serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer
-    codecs: list[Any] = []
-
-    class Model:
-        @staticmethod
-        def from_pretrained(folder: str, **_: Any) -> Any:
-            return load_model(folder, BOSON, dtype=dtype)
-
-    def codec(folder: str, device: str = "cpu") -> Any:
-        codecs.append(load_codec(folder, device=device))
-        return codecs[0].model
-
-    serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = Model, codec
-    try:
-        yield codecs
-    finally:
-        serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = originals
+        engine.audio_tokenizer = codec

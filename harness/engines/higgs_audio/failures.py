@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.engines.base import SpeechRequest
-from harness.engines.higgs_audio.boson import CACHE_LENGTHS, BosonInProcess
+from harness.engines.higgs_audio.boson import BosonInProcess
+from harness.engines.higgs_audio.loading import CACHE_LENGTHS
 from harness.engines.higgs_audio.tiny import tiny_folders
 from harness.errors import HarnessError
 from harness.higgs.stacks import BOSON

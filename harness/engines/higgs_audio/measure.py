@@ -32,7 +32,7 @@ def engine_of(**options: Any) -> Any:
     return HiggsNativeEngine(**options)
 
 
-def codes(texts: Sequence[str], *, batch: int = 1, take: int = 0, **options: Any) -> list[dict[str, Any]]:
+def codes(texts: Sequence[str], *, batch: int = 1, **options: Any) -> list[dict[str, Any]]:
     """The codes that an engine makes of tagged texts.
 
     Parameters
@@ -40,8 +40,6 @@ def codes(texts: Sequence[str], *, batch: int = 1, take: int = 0, **options: Any
     texts : sequence of str
     batch : int
         Texts at a time; the serve engine can take one only.
-    take : int
-        Seed of the requests.
     **options
         Of the engine.
 
@@ -51,7 +49,7 @@ def codes(texts: Sequence[str], *, batch: int = 1, take: int = 0, **options: Any
         For each text ``codes`` (codebooks, frames) and ``stopped``.
     """
     engine = engine_of(**options)
-    found = [one for group in _grouped(texts, batch) for one in _generate(engine, _requests(group, take))]
+    found = [one for group in _grouped(texts, batch) for one in _generate(engine, _requests(group))]
     return [{"codes": one.codes.tolist(), "stopped": one.stopped} for one in found]
 
 
@@ -75,7 +73,7 @@ def speed(texts: Sequence[str], *, batches: Sequence[int] = (1,), repeats: int =
         seconds spent on decoding it; ``peak_mb`` of the process.
     """
     engine = engine_of(**options)
-    requests = _requests(texts, 0)
+    requests = _requests(texts)
     made = _generate(engine, requests[:1])
     found: dict[str, Any] = {"batches": {}}
     for batch in batches:
@@ -107,7 +105,7 @@ def streaming(text: str, *, piece_frames: int = 12, **options: Any) -> dict[str,
         does not draw at random.
     """
     engine = engine_of(**options)
-    request = _requests([text], 0)[0]
+    request = _requests([text])[0]
     engine.speak(request)
     begun = time.perf_counter()
     whole = engine.speak(request).audio
@@ -161,8 +159,8 @@ def converted(source: str, target: str) -> None:
         convert(Path(source), Path(target))
 
 
-def _requests(texts: Sequence[str], take: int) -> list[SpeechRequest]:
-    return [SpeechRequest(TaggedText.parse(text), seed=take) for text in texts]
+def _requests(texts: Sequence[str]) -> list[SpeechRequest]:
+    return [SpeechRequest(TaggedText.parse(text)) for text in texts]
 
 
 def _grouped(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs_audio.settings import NOISE, TINY, HiggsSettings
-from harness.engines.higgs_audio.stream import Columns, clean, in_words, join, pieces, turn
+from harness.engines.higgs_audio.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, in_words
+from harness.engines.higgs_audio.settings import TINY
+from harness.engines.higgs_audio.stream import Columns, clean, join, pieces, turn
 from harness.engines.higgs_audio.tiny import tiny_folders
 from harness.errors import DataError, HarnessError
 from harness.higgs.batches import ANSWER_BEGIN
@@ -27,12 +28,10 @@ from harness.higgs.samples import prompt
 from harness.higgs.stacks import NATIVE
 from harness.registry import Requirements
 
-STREAM_TIMEOUT = 60.0  # seconds for one column
-BUSY_SECONDS = 600.0  # to wait for an earlier request
 _LOCK = threading.Lock()  # the random numbers of torch are the process's, so all native engines take turns
 
 
-class HiggsNativeEngine:
+class HiggsNativeEngine(HiggsEngine):
     """Higgs Audio v2 in transformers 5.
 
     Options are those of `HiggsSettings`. Without a checkpoint it has random weights, and speaks noise.
@@ -41,20 +40,12 @@ class HiggsNativeEngine:
     name = "higgs_native"
     requirements: ClassVar[Requirements] = Requirements(
         packages=("torch", "transformers"),
-        weights="random tiny ones, which speak noise, unless the options checkpoint and codec name real ones (12 GB)",
-        gpu="for anything but tiny weights",
+        weights=WEIGHTS,
+        gpu=GPU,
     )
 
     def __init__(self, **options: Any) -> None:
-        self.settings = HiggsSettings(**options)
-        self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
-        self.default_voice = self.settings.voice
-        self.revision = f"transformers, {self.settings.weights}"
-        self.notice = NOISE if self.settings.checkpoint == TINY else ""
-
-    def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
-        return [self.default_voice]
+        super().__init__("transformers", options)
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Render one request; see `speak_batch`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.engines.base import SpeechRequest
 from harness.engines.dialects import DIALECTS
+from harness.engines.options import check_choice, check_number, check_text
 from harness.engines.prompts import EXPLANATION
 from harness.errors import DataError, HarnessError
 from harness.higgs.checkpoints import resolve
@@ -75,23 +76,21 @@ class HiggsSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        texts = ("checkpoint", "codec", "revision", "codec_revision", "device", "reference_audio", "reference_text")
-        for name in texts:
-            if not isinstance(getattr(self, name), (str, type(None))):
-                raise HarnessError(f"the option {name} cannot be {getattr(self, name)!r}", remedy="give a text")
-        for name, whole in (
-            ("temperature", False),
-            ("top_p", False),
-            ("top_k", True),
-            ("max_seconds", False),
-            ("seed", True),
+        for name in (
+            "checkpoint",
+            "codec",
+            "revision",
+            "codec_revision",
+            "device",
+            "reference_audio",
+            "reference_text",
         ):
-            value = getattr(self, name)
-            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if not number and not (value is None and name in ("top_k", "max_seconds")):
-                raise HarnessError(f"the option {name} cannot be {value!r}", remedy=f"give a {'whole ' * whole}number")
-        _choose("dialect", self.dialect, DIALECT_CHOICES)
-        _choose("dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
+            check_text(name, getattr(self, name))
+        for name in ("temperature", "top_p", "top_k", "max_seconds", "seed"):
+            if getattr(self, name) is not None or name not in ("top_k", "max_seconds"):
+                check_number(name, getattr(self, name), whole=name in ("top_k", "seed"))
+        check_choice("dialect", self.dialect, DIALECT_CHOICES)
+        check_choice("dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
             raise HarnessError(
                 f"the option device cannot be {self.device!r}", remedy="choose auto, cpu, cuda or cuda:1"
@@ -100,14 +99,10 @@ class HiggsSettings:
             raise HarnessError(
                 f"the option seed cannot be {self.seed}", remedy=f"give a number from 0 to {MAX_SEED - 1}"
             )
-        if (
-            not 0 <= self.temperature < float("inf")
-            or not 0 < self.top_p <= 1
-            or (self.top_k is not None and self.top_k < 1)
-        ):
+        if self.temperature < 0 or not 0 < self.top_p <= 1 or (self.top_k is not None and self.top_k < 1):
             raise HarnessError("this cannot be sampled from",
                                remedy="give temperature from 0, top_p above 0 up to 1, top_k from 1 or null")  # fmt: skip
-        if self.max_seconds is not None and not 1 / FRAMES_PER_SECOND <= self.max_seconds < float("inf"):
+        if self.max_seconds is not None and self.max_seconds < 1 / FRAMES_PER_SECOND:
             raise HarnessError(f"no speech lasts at most {self.max_seconds} s", remedy="give max_seconds from 0.04")
         if (self.checkpoint == TINY) != (self.codec is None):
             missing = "codec" if self.codec is None else "checkpoint"
@@ -206,8 +201,3 @@ def _source(source: str, revision: str | None) -> str:
                     file.seek(place)
                     digest.update(file.read(_PIECE))
     return f"{folder.name} {digest.hexdigest()[:12]}"
-
-
-def _choose(option: str, value: str, among: tuple[str, ...]) -> None:
-    if value not in among:
-        raise HarnessError(f"the option {option} cannot be {value!r}", remedy=f"choose one of: {', '.join(among)}")

@@ -112,7 +112,7 @@ def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: 
             ready = min(len(seen) - len(column) - 1 - CONTEXT, frames)
             ready -= ready % piece_frames
             if ready > sent:
-                yield _piece(codec, seen, sent, ready, eos)
+                yield _piece(codec, seen, sent, ready)
                 sent = ready
             if (column == eos).all():
                 break
@@ -120,12 +120,12 @@ def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: 
         if total <= 0:
             raise HarnessError("the model ended its speech before it began", remedy="try another seed or text")
         if total > sent:
-            yield _piece(codec, seen, sent, total, eos)
+            yield _piece(codec, seen, sent, total)
     finally:
         columns.stopped.set()
 
 
-def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int, eos: int) -> Audio:
+def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int) -> Audio:
     """Frames `begin` to `end`, decoded among their neighbours."""
     first = max(0, begin - CONTEXT)
     codebooks = len(seen[0])
@@ -133,16 +133,6 @@ def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int, eo
     samples = codec.decode(clean(undelay(window), codec.codebook_size))
     wanted = samples[(begin - first) * SAMPLES_PER_FRAME : (end - first) * SAMPLES_PER_FRAME]
     return Audio(wanted.astype(np.float32), RATE)
-
-
-def in_words(stack: str, error: Exception) -> HarnessError:
-    """What a bare error of a stack means."""
-    said = str(error)
-    if isinstance(error, IndexError) or "size of tensor" in said or "Kernel size" in said:
-        return HarnessError("the model ended its speech before it began", remedy="try another seed or text")
-    if "out of memory" in said:
-        return HarnessError("the GPU's memory is full", remedy="give the option dtype: bfloat16, or shorter texts")
-    return HarnessError(f"{stack} failed: {type(error).__name__}: {said[:300]}")
 
 
 def clean(codes: NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:

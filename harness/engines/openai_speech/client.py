@@ -1,4 +1,4 @@
-"""Requests to a speech server: how many, how fast, how often again, and what went wrong in words."""
+"""Requests to a speech server: how many at a time, and how often again."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from importlib import import_module
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.audio import Audio
-from harness.engines.openai_speech.decode import BadAudio, CutAudio, OtherAudio, server_words
+from harness.engines.openai_speech.decode import BadAudio, CutAudio, OtherAudio
 from harness.engines.openai_speech.exchange import NO_KEY, Exchange
+from harness.engines.openai_speech.limits import Limits, Spent, checked_url
+from harness.engines.openai_speech.refusals import CHECK, LATER, LONGEST_WAIT, ODD, Failure, refused, shorten
 from harness.engines.secrets import without_secrets
 from harness.errors import HarnessError, NotAvailable
 
 BOSON_KEY = "BOSON_API_KEY"
-RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the first retry, and at most; each wait is twice the one before
-LONGEST_TIME = 10**7  # seconds, or requests: four months
+FIRST_WAIT = 0.5  # seconds before the first retry; each wait is twice the one before
 MAX_ERROR_BYTES = 2**16
 MAX_BYTES = 256 * 2**20  # 50 minutes of 24 kHz samples in base64 are 190 MB
 _LONGEST_MESSAGE = 300  # characters
@@ -34,74 +30,6 @@ sleep = time.sleep  # tests do not wait
 
 _sent: Counter[str] = Counter()  # requests of this process by server, for max_requests
 _lock = threading.Lock()
-_REMEDIES = {
-    403: "ask the owner of the server for access to this model",
-    404: "check the options model and base_url, which mostly ends in /v1",
-    405: "check the option base_url, which mostly ends in /v1",
-    413: "give a shorter text, a smaller reference_audio, or the option long_text: split",
-    429: "wait, give the option min_interval, or lower max_concurrent",
-}
-_CHECK = "check the options against the server's documentation"
-_ODD = "try another text or voice; if that changes nothing, the server is at fault"
-_LATER = "try again later, or raise the option retries; what was spoken so far is kept"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How a server may be used; `OpenAISpeechEngine` describes the fields."""
-
-    timeout: float = 60.0
-    retries: int = 4
-    max_requests: int | None = None
-    max_concurrent: int = 2
-    min_interval: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, least in (("retries", 0), ("min_interval", 0), ("max_concurrent", 1), ("max_requests", 0)):
-            value = getattr(self, name)
-            whole = name != "min_interval"
-            if value is None and name == "max_requests":
-                continue
-            if not is_number(value, whole=whole) or not least <= value <= LONGEST_TIME:
-                raise HarnessError(f"the option {name} cannot be {value!r}",
-                                   remedy=f"give a {'whole ' * whole}number from {least}")  # fmt: skip
-        if not is_number(self.timeout) or not 0 < self.timeout <= LONGEST_TIME:
-            raise HarnessError(
-                f"no server answers within {self.timeout!r} s", remedy="give a timeout above 0, in seconds"
-            )
-
-
-@dataclass
-class Spent:
-    """What was asked of a server.
-
-    Parameters
-    ----------
-    requests, retries : int
-        Requests sent, and how many of them were a further try.
-    cache_hits : int
-        Answers that were taken from the cache instead.
-    seconds : float
-        Of the audio received.
-    characters : int
-        Of the text that this audio speaks.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    cache_hits: int = 0
-    seconds: float = 0.0
-    characters: int = 0
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """Why a request gave no audio. `again`: "never", "once" (a server that draws another sample may do better) or "often"."""
-
-    message: str
-    remedy: str | None
-    again: str
-    wait: float | None = None
 
 
 class SpeechClient:
@@ -124,7 +52,7 @@ class SpeechClient:
 
     def __init__(self, base_url: str, key_env: str | None, limits: Limits) -> None:
         self.base_url, self.key_env, self.limits = base_url.rstrip("/"), key_env, limits
-        self.host, self.loopback, encrypted = _checked_url(base_url)
+        self.host, self.loopback, encrypted = checked_url(base_url)
         self.key_needed = bool(key_env) and not self.loopback
         if self.key_needed and not encrypted:
             raise HarnessError(f"the key would be sent to {self.host} unencrypted",
@@ -193,7 +121,7 @@ class SpeechClient:
         failed: Counter[str] = Counter()
         while True:
             answer = self._ask(api, fields, read, again=failed.total() > 0)
-            if not isinstance(answer, _Failure):
+            if not isinstance(answer, Failure):
                 with _lock:
                     self.spent.seconds += answer[2].seconds
                     self.spent.characters += characters
@@ -223,7 +151,7 @@ class SpeechClient:
         key = self._key()
         return without_secrets(text, {**os.environ, "SENT_KEY": "" if key == NO_KEY else key})
 
-    def _ask(self, api: str, fields: Mapping[str, Any], read: Any, again: bool) -> tuple[bytes, str, Audio] | _Failure:
+    def _ask(self, api: str, fields: Mapping[str, Any], read: Any, again: bool) -> tuple[bytes, str, Audio] | Failure:
         """One request. Errors of the client hold the request with its key: none of them leaves this method."""
         import openai
 
@@ -235,30 +163,26 @@ class SpeechClient:
                 content, content_type = self._body(sender, api, fields)
             except openai.APIStatusError as error:
                 self._show(error.response, error.response.content, 0.0, 0.0)
-                return self._refused(error.status_code, error.body, error.response.headers)
+                return refused(error.status_code, error.body, error.response.headers, self._key_sent())
             except late:
-                return _Failure(
-                    f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", "often"
-                )
+                return Failure(f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", "often")
             except openai.APIConnectionError as error:
                 reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
-                return _Failure(
-                    f"the connection failed ({reason})", f"check base_url and the network; {_LATER}", "often"
-                )
+                return Failure(f"the connection failed ({reason})", f"check base_url and the network; {LATER}", "often")
             except lost:
-                return _Failure("the answer was cut off", _LATER, "often")
+                return Failure("the answer was cut off", LATER, "often")
             except BadAudio as error:
-                return _Failure(error.message, None, "once")
+                return Failure(error.message, None, "once")
             except (openai.OpenAIError, UnicodeError, ValueError, TypeError) as error:
-                return _Failure(f"the request cannot be sent: {type(error).__name__}", _CHECK, "never")
+                return Failure(f"the request cannot be sent: {type(error).__name__}", CHECK, "never")
         try:
             audio_bytes, audio = read(content, content_type)
         except CutAudio as error:
-            return _Failure(error.message, error.remedy or _LATER, "often")
+            return Failure(error.message, error.remedy or LATER, "often")
         except OtherAudio as error:
-            return _Failure(error.message, error.remedy, "never")
+            return Failure(error.message, error.remedy, "never")
         except BadAudio as error:
-            return _Failure(error.message, error.remedy or _ODD, "once")
+            return Failure(error.message, error.remedy or ODD, "once")
         return audio_bytes, content_type, audio
 
     def _body(self, sender: Any, api: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -332,25 +256,9 @@ class SpeechClient:
                 sleep(wait)
             yield
 
-    def _refused(self, status: int, body: object, headers: Mapping[str, str]) -> _Failure:
-        """A status that is not 200, in words."""
-        said = server_words(body)
-        message = f"answered {status}{f': {said}' if said else ''}"
-        if status in RETRIED:
-            return _Failure(message, _REMEDIES.get(status, _LATER), "often", retry_after(headers.get("retry-after")))
-        if status == 401:
-            own = self.key_env and self._key() != NO_KEY
-            remedy = (
-                f"put a valid key into the environment variable {self.key_env}"
-                if own
-                else "no key was sent: put this server's key into an environment variable, and name it as the option key_env"
-            )
-            return _Failure(message, remedy, "never")
-        if status == 400 and "too_long" in f"{body} {said}":
-            return _Failure(message, "give the option long_text: split", "never")
-        if 300 <= status < 400:
-            return _Failure(message, "the server has moved: give its new address as base_url", "never")
-        return _Failure(message, _REMEDIES.get(status, _CHECK), "never")
+    def _key_sent(self) -> str | None:
+        """The variable of the key that is sent, if one is."""
+        return self.key_env if self._key() != NO_KEY else None
 
     def _client(self) -> Any:
         with _lock:
@@ -383,55 +291,6 @@ class SpeechClient:
             raise HarnessError(f"the environment variable {self.key_env} holds no key: other characters than ASCII",
                                remedy="copy the key again")  # fmt: skip
         return key or NO_KEY
-
-
-def is_number(value: object, *, whole: bool = False) -> bool:
-    """Whether a value is a finite number, and not a truth value; `whole` asks for an integer."""
-    kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
-
-
-def shorten(text: str, length: int) -> str:
-    """At most `length` characters of the text."""
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: a number of seconds, or a date).
-
-    >>> retry_after("7")
-    7.0
-    """
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-            seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
-        except (ValueError, OverflowError, TypeError):
-            return None
-    return None if seconds != seconds else min(max(seconds, 0.0), LONGEST_WAIT)
-
-
-def _checked_url(base_url: str) -> tuple[str, bool, bool]:
-    """Host and port, whether they are of this machine, and whether the way there is encrypted."""
-    remedy = "an address looks like https://api.boson.ai/v1"
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise HarnessError("base_url is not an address", remedy=remedy) from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise HarnessError("base_url is not an http or https address", remedy=remedy)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise HarnessError("base_url holds a user name, password or query, which would end up in files",
-                           remedy="put the key into the environment variable that key_env names")  # fmt: skip
-    loopback = host == "localhost"
-    with suppress(ValueError):
-        loopback = loopback or ip_address(host).is_loopback
-    return f"{host}:{port}" if port else host, loopback, parts.scheme == "https"
 
 
 def _library(name: str) -> tuple[type[Exception], ...]:

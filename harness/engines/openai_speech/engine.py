@@ -17,10 +17,12 @@ from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
 from harness.engines.dialects import DIALECTS
 from harness.engines.openai_speech.cache import SpeechCache
-from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient, Spent, is_number
+from harness.engines.openai_speech.client import BOSON_KEY, SpeechClient
 from harness.engines.openai_speech.decode import FORMATS, decode, from_chat
 from harness.engines.openai_speech.exchange import Exchange
+from harness.engines.openai_speech.limits import Limits, Spent
 from harness.engines.openai_speech.split import split
+from harness.engines.options import check_choice, check_text, is_number
 from harness.engines.prompts import EXPLANATION
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.paths import BUILD, is_file
@@ -116,17 +118,13 @@ class OpenAISpeechEngine:
         reference_audio: str | Path | None = None,
         reference_text: str | None = None,
     ) -> None:
-        _choose("api", api, ("speech", "chat"))
-        _choose("response_format", response_format, FORMATS)
-        _choose("long_text", long_text, ("refuse", "split"))
-        _choose("dialect", dialect, tuple(sorted(DIALECTS.keys() - {"ssml"})))
-        for option, value in (("base_url", base_url), ("model", model)):
-            if not isinstance(value, str) or not value:
-                raise HarnessError(f"the option {option} cannot be {value!r}", remedy="give a text")
-        if not (key_env is None or isinstance(key_env, str)):
-            raise HarnessError(
-                "the option key_env is no name of an environment variable", remedy="give a name, or null"
-            )
+        check_choice("api", api, ("speech", "chat"))
+        check_choice("response_format", response_format, FORMATS)
+        check_choice("long_text", long_text, ("refuse", "split"))
+        check_choice("dialect", dialect, tuple(sorted(DIALECTS.keys() - {"ssml"})))
+        check_text("base_url", base_url, optional=False)
+        check_text("model", model, optional=False)
+        check_text("key_env", key_env)
         if not is_number(pcm_rate, whole=True) or not pcm_rate > 0:
             raise HarnessError(f"no audio has {pcm_rate} Hz", remedy="give a pcm_rate above 0")
         if stream and (api, response_format) != ("speech", "pcm"):
@@ -265,11 +263,6 @@ class OpenAISpeechEngine:
     @property
     def _system(self) -> str:
         return PROMPTED_SYSTEM if self.dialect == "prompted" else CHAT_SYSTEM
-
-
-def _choose(option: str, value: str, among: tuple[str, ...]) -> None:
-    if value not in among:
-        raise HarnessError(f"the option {option} cannot be {value!r}", remedy=f"choose one of: {', '.join(among)}")
 
 
 def _reference(audio: str | Path | None, text: str | None, voice: str | None) -> dict[str, str] | None:

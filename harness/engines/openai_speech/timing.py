@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,8 +50,3 @@ def first_sounds(texts: Sequence[str], *, repeats: int = 5, **options: Any) -> l
                     row["first"].append(seen[-1].first)
                     row["last"].append(seen[-1].last)
     return list(rows.values())
-
-
-def median_first(rows: Sequence[dict[str, Any]], way: str) -> float:
-    """Median seconds to the first byte, of the longest text spoken in this way."""
-    return statistics.median(max((row for row in rows if row["way"] == way), key=lambda row: row["words"])["first"])

@@ -12,8 +12,9 @@ from harness.engines.base import SpeechRequest, check_request, make_engine
 from harness.engines.dialects import DIALECTS
 from harness.engines.openai_speech import OpenAISpeechEngine, client
 from harness.engines.openai_speech.cache import SpeechCache
-from harness.engines.openai_speech.client import Spent, retry_after
 from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
+from harness.engines.openai_speech.limits import Spent
+from harness.engines.openai_speech.refusals import retry_after
 from harness.errors import HarnessError, NotAvailable
 from harness.serve import faulty
 from harness.tagged import TAGS, TaggedText

@@ -1,0 +1,70 @@
+"""The serve engine of boson_multimodal, loaded with checks that it does not make itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.higgs import torchaudio_cpu
+from harness.higgs.checkpoints import load_model
+from harness.higgs.codec import Codec, check_fits, load_codec
+from harness.higgs.stacks import BOSON
+
+CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own default
+
+
+@lru_cache(maxsize=1)
+def load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
+    """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
+    torchaudio_cpu.prepare()
+    from boson_multimodal.serve import serve_engine
+
+    _keep_quiet()
+    with _checked(serve_engine, dtype) as codecs:
+        engine = serve_engine.HiggsAudioServeEngine(str(model), str(codec), device=device, torch_dtype=dtype,
+                                                    kv_cache_lengths=list(CACHE_LENGTHS))  # fmt: skip
+    check_fits(codecs[0], engine.audio_num_codebooks, engine.audio_codebook_size, codec)
+    return engine, codecs[0], threading.Lock()
+
+
+def _keep_quiet() -> None:
+    """No words about what cannot be changed here: old names inside boson_multimodal, and options that it always sets."""
+    import warnings
+
+    from loguru import logger
+    from transformers.utils import logging
+
+    logger.disable("boson_multimodal")
+    logging.set_verbosity_error()
+    for module in ("transformers.generation.configuration_utils", "torch.nn.utils.weight_norm"):
+        warnings.filterwarnings("ignore", module=module)
+    warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated")
+
+
+@contextmanager
+def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
+    """Let the engine load its model and codec with checks: it loads with ``strict=False``, which hides a wrong file.
+
+    Gives the list of codecs that were loaded.
+    """
+    originals = serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer
+    codecs: list[Any] = []
+
+    class Model:
+        @staticmethod
+        def from_pretrained(folder: str, **_: Any) -> Any:
+            return load_model(folder, BOSON, dtype=dtype)
+
+    def codec(folder: str, device: str = "cpu") -> Any:
+        codecs.append(load_codec(folder, device=device))
+        return codecs[0].model
+
+    serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = Model, codec
+    try:
+        yield codecs
+    finally:
+        serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = originals
