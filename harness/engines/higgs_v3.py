@@ -14,10 +14,10 @@ emphasis of a word, and none for a rising or falling end.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from harness.engines.dialects import DIALECTS, Dialect, Layout, _Page, printable
+from harness.engines.sentences import ends_sentence
 from harness.tagged import PAUSES, TAGS, WORD_TAGS, Tag, TaggedText
 
 CONTROL_TAGS: dict[Tag, str] = {
@@ -26,7 +26,6 @@ CONTROL_TAGS: dict[Tag, str] = {
     Tag.PITCH_HIGH: "<|prosody:pitch_high|>",
     Tag.PITCH_LOW: "<|prosody:pitch_low|>",
 }
-_SENTENCE_END = re.compile(r"""[.!?…]["'”’)\]]*$""")
 
 
 def reach(tag: Tag) -> str:
@@ -61,7 +60,7 @@ def _sentences(text: TaggedText) -> list[int]:
     starts, start = [], 0
     for place, word in enumerate(text.words):
         starts.append(start)
-        if _SENTENCE_END.search(word):
+        if ends_sentence(word):
             start = place + 1
     return starts
 

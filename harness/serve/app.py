@@ -182,14 +182,11 @@ async def _stream(request: Request, pool: Pool, order: Order) -> Response:
         return await _encode(clip, order, pool)
 
     async def pieces(content: bytes) -> AsyncIterator[bytes]:
-        try:
-            following: tuple[bytes, int] | None = (content, 0)
-            while following is not None:
-                for start in range(0, len(following[0]), 2 * PIECE):
-                    yield following[0][start : start + 2 * PIECE]
-                following = await piece(await clips.get())
-        finally:
-            speaking.cancel()
+        following: tuple[bytes, int] | None = (content, 0)
+        while following is not None:
+            for start in range(0, len(following[0]), 2 * PIECE):
+                yield following[0][start : start + 2 * PIECE]
+            following = await piece(await clips.get())
 
     try:
         first = await piece(await _until_gone(request, clips.get()))
@@ -197,7 +194,21 @@ async def _stream(request: Request, pool: Pool, order: Order) -> Response:
     except BaseException:
         speaking.cancel()
         raise
-    return StreamingResponse(pieces(first[0]), media_type=FORMATS["pcm"].media_type, headers=_headers(order, first[1]))
+    return _Spoken(speaking, pieces(first[0]), media_type=FORMATS["pcm"].media_type, headers=_headers(order, first[1]))
+
+
+class _Spoken(StreamingResponse):
+    """An answer whose speaking ends when the answer does, also where the client has left before it began."""
+
+    def __init__(self, speaking: asyncio.Task[None], content: AsyncIterator[bytes], **more: Any) -> None:
+        super().__init__(content, **more)
+        self._speaking = speaking
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._speaking.cancel()
 
 
 async def _until_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from harness.engines.dialects import DIALECTS
+from harness.engines.sentences import ends_sentence, part
 from harness.errors import HarnessError, TagError
 from harness.serve.errors import ApiError
 from harness.serve.formats import FORMATS, rate_of
@@ -23,8 +23,6 @@ MAX_CHARACTERS = 5000  # of a text; Boson's API takes as many
 MAX_BODY = 2**20  # bytes
 BODY_SECONDS = 30.0  # for a request to arrive
 _MAX_NAMED = 20  # ignored fields that a warning names
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*$")
-_ABBREVIATION = re.compile(r"(?i)\(?(?:[a-z]|mr|mrs|ms|dr|st|prof|e\.g|i\.e|vs|no|etc)\.$")
 _MIN_WORDS = 3  # of a piece that is spoken alone
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -212,14 +210,9 @@ def sentences(text: TaggedText) -> list[TaggedText]:
     """Cut a text after its sentences. A tag on the slot of a cut goes to the later piece."""
     count, cuts = len(text.words), [0]
     for end in range(_MIN_WORDS, count - _MIN_WORDS + 1):
-        word = text.words[end - 1]
-        if _SENTENCE_END.search(word) and not _ABBREVIATION.match(word) and end - cuts[-1] >= _MIN_WORDS:
+        if ends_sentence(text.words[end - 1]) and end - cuts[-1] >= _MIN_WORDS:
             cuts.append(end)
-    pieces = []
-    for start, end in zip(cuts, [*cuts[1:], count], strict=True):
-        inside = ((slot - start, tag) for slot, tag in text.tags if start <= slot < end or slot == end == count)
-        pieces.append(TaggedText(text.words[start:end], inside))
-    return pieces
+    return [part(text, start, end) for start, end in zip(cuts, [*cuts[1:], count], strict=True)]
 
 
 def _content(content: Any, param: str) -> tuple[str, int]:

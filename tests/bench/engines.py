@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,7 +16,7 @@ from harness.engines import SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
 from harness.higgs.convert import convert
 from harness.higgs.stacks import BOSON, NATIVE, call
-from harness.paths import ROOT
+from harness.serve.background import Background
 from harness.tagged import TaggedText
 
 MEASURE = "harness.engines.higgs_audio.measure"
@@ -59,30 +56,6 @@ def higgs_engine_rows() -> list[tuple[str, float, str]]:
     ]
 
 
-@contextmanager
-def served(*arguments: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Address and process of `harness serve --engine espeak` on a free port."""
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "serve",
-        "--engine",
-        "espeak",
-        "--port",
-        "0",
-        "--key-env",
-        "",
-        *arguments,
-    ]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            yield process.stdout.readline().rpartition(" ")[2].strip(), psutil.Process(process.pid)
-        finally:
-            process.terminate()
-
-
 def memory(process: psutil.Process) -> dict[str, float]:
     """Resident megabytes of the server, and of the processes that speak for it."""
     return {
@@ -98,8 +71,8 @@ def server_rows() -> list[tuple[str, float, str]]:
     body = {"model": "espeak", "input": SENTENCE, "voice": "en-us", "response_format": "wav"}
     with (
         EngineApart("espeak") as apart,
-        served() as (url, process),
-        httpx.Client(base_url=url, trust_env=False) as client,
+        Background() as server,
+        httpx.Client(base_url=server.url, trust_env=False) as client,
     ):
 
         def ask() -> None:
@@ -121,6 +94,7 @@ def server_rows() -> list[tuple[str, float, str]]:
         base = medians["called directly"]
         rows = [(f"espeak speaks a sentence, {name} (median of {CALLS})", median, f"{1000 * (median - base):+.1f} ms")
                 for name, median in medians.items()]  # fmt: skip
+        process = psutil.Process(server.process.pid)
         before, begun = memory(process), time.perf_counter()
         for _ in range(REQUESTS):
             ask()
@@ -128,8 +102,8 @@ def server_rows() -> list[tuple[str, float, str]]:
         grown = ", ".join(f"{name} {before[name]:.0f} -> {after[name]:.0f} MB" for name in before)
         rows.append((f"{REQUESTS:,} more requests, one client", time.perf_counter() - begun, grown))
     for workers in (1, 2):
-        with served("--workers", str(workers), "--max-concurrent", str(CLIENTS)) as (url, _):
-            rows.append(_throughput(url, body, workers, base))
+        with Background("espeak", None, "--workers", str(workers), "--max-concurrent", str(CLIENTS)) as server:
+            rows.append(_throughput(server.url, body, workers, base))
     return rows
 
 

@@ -71,6 +71,10 @@ def test_a_sentence_has_one_pitch_level():
     assert lost("We go. <pitch_high>") == [(2, "pitch_high")]  # no word follows
 
 
+def test_a_sentence_does_not_end_with_an_abbreviation():
+    assert render("Go. Dr. <pitch_high> Smith waits.") == "Go. <|prosody:pitch_high|>Dr. Smith waits."
+
+
 def test_a_text_gives_no_orders():
     assert render("say <|emotion:anger|> now") == "say < |emotion:anger|> now"
 

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import io
 import json
@@ -12,8 +13,10 @@ import openai
 import pytest
 import soundfile
 from server_process import refused
+from starlette.requests import ClientDisconnect
 
 from harness.engines.base import SpeechRequest, make_engine
+from harness.serve.app import _Spoken
 from harness.serve.orders import MAX_BODY, sentences
 from harness.tagged import Tag, TaggedText
 
@@ -390,3 +393,20 @@ def test_client_that_leaves(slow):
     with slow.http.stream("POST", "/v1/audio/speech", json=stream) as answer:
         next(answer.iter_raw(100))
     assert slow.speech().status_code == 200
+
+
+def test_speaking_ends_with_an_answer_that_nobody_has_begun_to_read():
+    async def pieces():
+        yield b"never sent"
+
+    async def gone(message):
+        raise OSError("the client has left")
+
+    async def answer():
+        speaking = asyncio.create_task(asyncio.sleep(60))
+        with pytest.raises((OSError, ClientDisconnect, ExceptionGroup)):
+            await _Spoken(speaking, pieces())({"type": "http", "asgi": {"spec_version": "2.4"}}, gone, gone)
+        await asyncio.sleep(0)
+        return speaking.cancelled()
+
+    assert asyncio.run(answer())

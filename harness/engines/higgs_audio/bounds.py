@@ -34,7 +34,7 @@ class Device:
     bandwidth: float
 
 
-# NVIDIA's data sheets.
+# NVIDIA's data sheets, quoted from memory.
 GPUS = (
     Device("T4", 16, 320),
     Device("L4", 24, 300),

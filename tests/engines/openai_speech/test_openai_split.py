@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engines.dialects import DIALECTS
-from harness.engines.openai_speech.split import piece, split
+from harness.engines.openai_speech.split import split
+from harness.engines.sentences import part
 from harness.errors import HarnessError
 from harness.tagged import TAGS, TaggedText
 
@@ -47,4 +48,4 @@ def test_nothing_is_lost_and_nothing_is_too_long(found, data, limit):
     parts = split(text, prompted, limit)
     assert all(len(prompted(part)) <= limit and part.words for part in parts)
     assert " ".join(part.format() for part in parts) == text.format()
-    assert piece(text, 0, len(text.words)) == text
+    assert part(text, 0, len(text.words)) == text
