@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
 
 
-_LINE = 45  # characters that stay on one line
+_LINE = 30  # characters that stay on one line
 _LONG = ' class="long"'
 
 
