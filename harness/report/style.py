@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 # Okabe and Ito's palette, which people with any kind of colour blindness can tell apart. One colour a thing, everywhere.
@@ -34,9 +35,9 @@ def use_style() -> None:
     )  # fmt: skip
 
 
-def finish(figure: Any, alt: str) -> Any:
-    """Wrap a figure for display with a text alternative for people who cannot see it."""
-    return Figure(figure, alt)
+def finish(figure: Any, alt: str, caption: str = "") -> Figure:
+    """Wrap a figure for display; see `Figure`."""
+    return Figure(figure, alt, caption)
 
 
 class Figure:
@@ -47,10 +48,12 @@ class Figure:
     figure : matplotlib.figure.Figure
         Closed after it was drawn, so that notebooks do not show it twice.
     alt : str
-        What the figure shows, in a sentence or two.
+        What the figure shows, in a sentence or two, for people who cannot see it.
+    caption : str
+        The line below it: what to look at, with figures from the results. Text between backticks is code.
     """
 
-    def __init__(self, figure: Any, alt: str) -> None:
+    def __init__(self, figure: Any, alt: str, caption: str = "") -> None:
         import base64
         import io
 
@@ -60,10 +63,15 @@ class Figure:
         figure.savefig(buffer, format="png")
         plt.close(figure)
         self.png = buffer.getvalue()
-        self.alt = alt
+        self.alt, self.caption = alt, caption
         self._encoded = base64.b64encode(self.png).decode()
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f'<img class="harness-figure" alt="{escape(self.alt, quote=True)}" src="data:image/png;base64,{self._encoded}">'
+        words = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.caption))
+        below = f"<figcaption>{words}</figcaption>" if words else ""
+        return (
+            f'<figure class="harness-plot"><img class="harness-figure" alt="{escape(self.alt, quote=True)}" '
+            f'src="data:image/png;base64,{self._encoded}">{below}</figure>'
+        )
