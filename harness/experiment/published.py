@@ -1,6 +1,7 @@
-"""The control run's result file: what the pages quote, with where it comes from.
+"""A run's result file: what the pages quote, with where it comes from.
 
-A run folder is large and stays where it was made; its summary, with provenance, is small and is committed.
+A run folder is large and stays where it was made; its summary, with provenance, is small and can be committed or sent. Whoever
+made it, `harness.experiment.result_files` holds it to a schema when the book reads it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from harness.records import RunManifest, digest
 from harness.store import read_json, write_json
 
 RESULT = DATA / "results" / "controls.json"
-SCHEMA = "harness.controls/1"
+SCHEMA = "harness.result/1"
+PROVENANCE = ("created", "machine", "packages", "revisions", "parameters", "counts", "git_revision")
 # What can change a figure of the control run. Commands, pages and readers of other people's files cannot.
 _CODE = (
     "tagged.py", "stats.py", "audio.py", "engines/dialects.py", "engines/espeak.py", "engines/hibari.py", "engines/piper.py",
@@ -29,7 +31,7 @@ _CODE = (
 
 
 def measuring_code() -> str:
-    """Hash of the code and sentences behind the control run; comments and docstrings do not count."""
+    """Hash of the code and sentences behind a run's scores; comments and docstrings do not count."""
     return digest(*bare_sources(python_files(_CODE)), sha256(SETS_FILE))
 
 
@@ -48,10 +50,7 @@ def publish(folder: Path, target: Path = RESULT) -> Path:
         raise DataError(f"this run has {summary['failed_units']} failed sentences: {summary['failures']}", path=folder,
                         remedy="run it again; only what failed is tried")  # fmt: skip
     manifest = RunManifest.model_validate(read_json(folder / MANIFEST))
-    provenance = {
-        name: getattr(manifest, name)
-        for name in ("created", "machine", "packages", "revisions", "parameters", "counts")
-    }
+    provenance = {name: getattr(manifest, name) for name in PROVENANCE}
     write_json(target, {"schema": SCHEMA, "code": measuring_code(), "provenance": provenance, **summary})
     return target
 

@@ -32,7 +32,7 @@ from harness.experiment.folder import (
     prepare,
 )
 from harness.experiment.parallel import in_parallel
-from harness.experiment.results import Results
+from harness.experiment.results import Results, clusters_of
 from harness.experiment.sentences import Item
 from harness.experiment.spec import GOLD, Experiment, data_checksums
 from harness.experiment.summary import summarise
@@ -121,7 +121,7 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
     units = list(_units(experiment, items, predictions, folder / AUDIO))
     failed = _work(units, group_of, stores, done, parallel, progress)
     thresholds = _judge(experiment, stores, group_of)
-    results = Results(experiment, items, predictions, thresholds, stores)
+    results = Results(experiment, items, predictions, thresholds, stores, clusters_of(experiment))
     summary = summarise(results)
     summary["failed_units"] = len(failed)
     summary["failures"] = dict(Counter(result.reason for result in failed))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from harness.experiment.controls import control_block
+from harness.experiment.joint import count, differences, end_to_end, measurable_tags
 from harness.experiment.results import Results
 from harness.experiment.spec import GOLD, EngineSpec
 from harness.placement import score_placement
 from harness.prosody.contrast import contrastive
-from harness.prosody.summary import COUNTED, null_rows, per_tag
-from harness.records import Arm, Outcome, Verdict
-from harness.stats import ClusterBootstrap, Interval, number, ratio
-from harness.tagged import Tag, TaggedText
+from harness.prosody.summary import null_rows, per_tag
+from harness.records import Outcome
 
 
 def summarise(results: Results) -> dict[str, Any]:
@@ -37,17 +34,16 @@ def summarise(results: Results) -> dict[str, Any]:
         outcomes = results.of("outcomes", spec.title)
         mine = {tagger: [o for o in outcomes if o.tagger == tagger] for tagger in taggers}
         thresholds = results.thresholds[spec.title]
-        spoken = {o.sentence for o in outcomes}
         engines[spec.title] = {
             "per_tag": per_tag(mine[main]),
             "null": null_rows(results.of("nulls", spec.title), thresholds),
             "contrastive": contrastive(results.of("contrasts", spec.title)),
-            "end_to_end": {t: end_to_end(_kept(gold, spec, spoken), {i: predictions[t, i] for i in gold}, mine[t])
-                           for t in taggers},
+            **_end_to_end(results, spec, outcomes),
             "by_tagger": {tagger: per_tag(rows) for tagger, rows in mine.items()},
-        }  # fmt: skip
+        }
+    clusters = [results.clusters.get(item.id, item.group) for item in results.items]
     placement = {
-        tagger: score_placement(list(gold.values()), [predictions[tagger, i] for i in gold]).as_json()
+        tagger: score_placement(list(gold.values()), [predictions[tagger, i] for i in gold], clusters).as_json()
         for tagger in taggers
         if tagger != GOLD
     }
@@ -58,39 +54,25 @@ def summarise(results: Results) -> dict[str, Any]:
     return summary
 
 
-def _kept(gold: Mapping[str, TaggedText], spec: EngineSpec, spoken: set[str]) -> dict[str, TaggedText]:
-    """The reference of the texts that an engine was given: all, unless it has a limit of its own."""
-    return {name: text for name, text in gold.items() if spec.limit is None or name in spoken}
-
-
-def end_to_end(
-    gold: Mapping[str, TaggedText], predicted: Mapping[str, TaggedText], outcomes: Sequence[Outcome]
-) -> dict[str, Any]:
-    """Reference tags that were both placed and heard (recall), spoken tags that were both right and heard (precision).
-
-    Tags that this engine's dialect or the detectors cannot handle at all are left out of both, and so are single tags
-    that could not be measured. Intervals: one bootstrap over sentences for placement and realisation together.
-    """
-    tagged = [o for o in outcomes if o.arm is Arm.TAGGED]
-    measurable = {o.tag for o in tagged if o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE}
-    verdicts: dict[tuple[str, int, Tag], Verdict] = {(o.sentence, o.slot, o.tag): o.verdict for o in tagged}
-    counts = np.zeros((len(gold), 3))  # right and heard, reference tags, spoken tags
-    for row, (sentence, reference) in enumerate(gold.items()):
-        wanted = {item for item in set(reference.tags) if item[1] in measurable}
-        spoken = {item for item in set(predicted[sentence].tags) if item[1] in measurable}
-        lost = {item for item in spoken if verdicts.get((sentence, *item)) in (None, Verdict.UNMEASURABLE)}
-        wanted, spoken = wanted - lost, spoken - lost
-        heard = sum(verdicts[sentence, slot, tag] is Verdict.HIT for slot, tag in wanted & spoken)
-        counts[row] = heard, len(wanted), len(spoken)
-    bootstrap = ClusterBootstrap(list(gold), counts)
-    recall = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
-    precision = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 2]))
+def _end_to_end(results: Results, spec: EngineSpec, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Placement and realisation together, for each tagger by this engine, and the taggers against each other."""
+    spoken = {o.sentence for o in outcomes}
+    items = [item for item in results.items if spec.limit is None or item.id in spoken]  # its limit may be smaller
+    clusters = [results.clusters.get(item.id, item.group) for item in items]
+    measurable = measurable_tags(outcomes)
+    mine: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        mine.setdefault((outcome.tagger, outcome.sentence), []).append(outcome)
+    counts = {
+        tagger.title: count(
+            [item.text for item in items],
+            [results.predictions[tagger.title, item.id] for item in items],
+            [mine.get((tagger.title, item.id), []) for item in items],
+            measurable,
+        )
+        for tagger in results.experiment.taggers
+    }
     return {
-        "tags": sorted(tag.value for tag in measurable),
-        "reference": int(counts[:, 1].sum()), "spoken": int(counts[:, 2].sum()),
-        **_figures("recall", recall), **_figures("precision", precision),
-    }  # fmt: skip
-
-
-def _figures(name: str, interval: Interval) -> dict[str, float | None]:
-    return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}
+        "end_to_end": {name: end_to_end(table, clusters) for name, table in counts.items()},
+        "differences": differences(counts, clusters),
+    }

@@ -42,7 +42,14 @@ def test_a_run_leaves_a_complete_folder(finished):
     clips = read_jsonl(folder / "clips.jsonl", Clip)
     assert all((folder / clip.audio).is_file() for clip in clips)
     assert [clip.key for clip in clips] == sorted(clip.key for clip in clips)
-    assert set(summary["engines"]["espeak"]) == {"per_tag", "null", "contrastive", "end_to_end", "by_tagger"}
+    assert set(summary["engines"]["espeak"]) == {
+        "per_tag",
+        "null",
+        "contrastive",
+        "end_to_end",
+        "differences",
+        "by_tagger",
+    }
     assert summary["taggers"]["rules"]["sentences"] == 4
 
 

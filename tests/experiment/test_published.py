@@ -33,7 +33,7 @@ def finished_run(folder, failed=0):
 def test_a_finished_run_becomes_a_result_with_its_provenance(tmp_path):
     result = read_json(publish(finished_run(tmp_path / "run"), tmp_path / "out.json"))
     assert stale(result) == ""
-    assert result["provenance"]["machine"] == "m" and "git_revision" not in result["provenance"]
+    assert result["provenance"]["machine"] == "m" and result["provenance"]["git_revision"] == "x"
     assert "other code" in stale({**result, "code": "old"}) and "schema" in stale({"schema": "x"})
 
 

@@ -1,0 +1,146 @@
+"""Result files that others drop into ``data/results/``: what they must hold, and how the book reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import DataError
+from harness.experiment.joint import READINGS
+from harness.experiment.published import SCHEMA, measuring_code
+from harness.paths import DATA
+from harness.store import read_json
+from harness.tagged import Tag
+
+FOLDER = DATA / "results"
+CONTROLS = "controls"  # the name of the run behind chapter 10, which has tables of its own
+OTHERS = ("harness.placement_benchmark/1", "harness.equivalent_code/1")  # files of `harness benchmark suite`
+
+Share = float | None
+
+
+class Provenance(BaseModel):
+    """Where, when and with what a result was measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}")
+    machine: str = Field(min_length=1)
+    packages: dict[str, str]
+    revisions: dict[str, str]
+    parameters: dict[str, Any]
+    counts: dict[str, int]
+    git_revision: str = ""
+
+    @property
+    def date(self) -> str:
+        """The day, as ``2026-11-23``."""
+        return self.created[:10]
+
+
+class TagRate(BaseModel):
+    """Realisation of one tag; more figures may stand beside these."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    n: int = Field(ge=0)
+    hit: int = Field(ge=0)
+    not_expressible: int = Field(ge=0)
+    hit_rate: Share = Field(ge=0, le=1)
+    low: Share = Field(ge=0, le=1)
+    high: Share = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TagRate:
+        if self.hit > self.n:
+            raise ValueError(f"{self.hit} hits among {self.n} tags")
+        if self.hit_rate is not None and not (self.low or 0) <= self.hit_rate <= (
+            1 if self.high is None else self.high
+        ):
+            raise ValueError("the rate lies outside its interval")
+        return self
+
+
+class JointFigures(BaseModel):
+    """One tagger by one engine; see `harness.experiment.joint.end_to_end`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    reference: int = Field(ge=0)
+    spoken: int = Field(ge=0)
+    readings: dict[str, tuple[Share, Share, Share]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self) -> JointFigures:
+        if unknown := self.readings.keys() - READINGS.keys():
+            raise ValueError(f"no such reading: {', '.join(sorted(unknown))}")
+        for name, (value, low, high) in self.readings.items():
+            if value is not None and not -1 <= value <= 1:
+                raise ValueError(f"{name} is {value}, which is no share")
+            if value is not None and not (low is not None and high is not None and low <= value <= high):
+                raise ValueError(f"{name} lies outside its interval")
+        return self
+
+
+class EngineFigures(BaseModel):
+    """What one engine did."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    per_tag: dict[Tag, TagRate]
+    end_to_end: dict[str, JointFigures]
+
+
+class ResultFile(BaseModel):
+    """A summary with its provenance."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+    schema_: Literal["harness.result/1"] = Field(alias="schema")
+    code: str
+    provenance: Provenance
+    run: str
+    sentences: int = Field(ge=1)
+    engines: dict[str, EngineFigures] = Field(min_length=1)
+
+    @property
+    def spoken(self) -> str:
+        """The sentences of the run: ``heldout``, ``standard``, ..."""
+        return str(self.provenance.parameters.get("sentences", ""))
+
+    @property
+    def same_code(self) -> bool:
+        """Whether today's scoring code is that of the result."""
+        return self.code == measuring_code()
+
+
+def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
+    """The result files of runs, by file name without its end; those of the placement benchmark and the controls are left out.
+
+    Raises
+    ------
+    DataError
+        If a file is not what its schema says; the message names the file and the field.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        fields = read_json(path)
+        if fields.get("schema") not in OTHERS and fields.get("run") != CONTROLS:
+            found[path.stem] = validate_result(fields, path)
+    return found
+
+
+def validate_result(fields: dict[str, Any], path: Path) -> ResultFile:
+    """Hold the content of a result file to its schema; see `load_results` for the errors."""
+    if fields.get("schema") != SCHEMA:
+        raise DataError(f"its schema is {fields.get('schema')!r}, not {SCHEMA!r}", path=path,
+                        remedy="write it with `harness run ... --result FILE`")  # fmt: skip
+    try:
+        return ResultFile.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(map(str, problem["loc"]))
+        raise DataError(f"field {field!r}: {problem['msg'].removeprefix('Value error, ')}", path=path,
+                        remedy="write it with `harness run ... --result FILE`, and do not edit it") from error  # fmt: skip

@@ -1,0 +1,93 @@
+"""Result files from elsewhere: read if they are what they say, refused with file and field if not."""
+
+import copy
+import json
+
+import pytest
+
+from harness.errors import DataError
+from harness.experiment import run, validate
+from harness.experiment.published import measuring_code, publish
+from harness.experiment.result_files import load_results
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A real result file, of three sentences by espeak."""
+    folder = tmp_path_factory.mktemp("made")
+    fields = {
+        "name": "elsewhere",
+        "sentences": "heldout",
+        "limit": 3,
+        "taggers": ["gold", "rules"],
+        "engines": ["espeak"],
+    }
+    run(validate(fields), folder / "run", jobs=1)
+    return json.loads(publish(folder / "run", folder / "elsewhere.json").read_text())
+
+
+def drop(folder, fields, name="mine.json"):
+    (folder / name).write_text(fields if isinstance(fields, str) else json.dumps(fields))
+
+
+def changed(made, where, value):
+    fields = copy.deepcopy(made)
+    *path, last = where
+    inner = fields
+    for key in path:
+        inner = inner[key]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    return fields
+
+
+def test_a_dropped_file_is_read_with_its_provenance(made, tmp_path):
+    drop(tmp_path, made)
+    result = load_results(tmp_path)["mine"]
+    assert result.spoken == "heldout" and result.same_code and result.code == measuring_code()
+    assert result.provenance.machine and len(result.provenance.date) == 10 and result.provenance.git_revision
+    joint = result.engines["espeak"].end_to_end["rules"]
+    assert 0 <= joint.readings["joint recall"][0] <= 1
+
+
+ESPEAK = ("engines", "espeak")
+BROKEN = {
+    "another schema": (("schema",), "harness.result/2", "schema"),
+    "no machine": (("provenance", "machine"), None, "provenance.machine"),
+    "no date": (("provenance", "created"), "yesterday", "provenance.created"),
+    "a rate above one": ((*ESPEAK, "per_tag", "<emph>", "hit_rate"), 1.2, "hit_rate"),
+    "more hits than tags": ((*ESPEAK, "per_tag", "<emph>", "hit"), 99, "99 hits"),
+    "a tag of its own": ((*ESPEAK, "per_tag", "<loud>"), {"n": 1}, "<loud>"),
+    "a reading of its own": ((*ESPEAK, "end_to_end", "rules", "readings", "vibes"), [0.9, 0.8, 1.0], "vibes"),
+    "a rate outside its interval": ((*ESPEAK, "end_to_end", "rules", "readings", "recall"), [0.9, 0.1, 0.2], "recall"),
+    "no engines": (("engines",), {}, "engines"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_is_not_what_it_says_is_refused_by_name_and_field(made, tmp_path, name):
+    where, value, said = BROKEN[name]
+    drop(tmp_path, changed(made, where, value))
+    with pytest.raises(DataError) as caught:
+        load_results(tmp_path)
+    assert str(caught.value.path).endswith("mine.json") and "harness run" in caught.value.remedy
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1, "engines": NaN}', "\x00"])
+def test_garbage_is_refused_by_name(tmp_path, text):
+    drop(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        load_results(tmp_path)
+    assert str(caught.value.path).endswith("mine.json")
+
+
+def test_the_committed_folder_reads(made):
+    assert "controls" not in load_results() and "placement" not in load_results()
+
+
+def test_other_code_is_said(made, tmp_path):
+    drop(tmp_path, {**made, "code": "0" * 16})
+    assert not load_results(tmp_path)["mine"].same_code
