@@ -32,8 +32,9 @@ DOIT_CONFIG = {
     "verbosity": 2,
 }
 
-# Chapters whose results later ones read: they run first.
-AFTER = {"07_tag_placement": ["notebook:06_training"]}
+# Chapters whose trained tagger later ones use: they run first.
+AFTER = {"07_tag_placement": ["notebook:06_training"], "11_end_to_end": ["notebook:06_training"]}
+LEDGER = "12_claims"  # reads what all the others found
 
 
 def files(*folders: Path, pattern: str = "*") -> list[str]:
@@ -56,6 +57,8 @@ def task_notebook():
         "07_tag_placement": [str(DATA / "results" / "placement.json"), str(DATA / "results" / "equivalent.json"),
                              str(DATA / "published.yaml")],
         "10_audio_prosody": [str(DATA / "results" / "controls.json"), *files(DATA / "sentences")],
+        "11_end_to_end": files(DATA / "results", pattern="*.json"),
+        LEDGER: [str(EXECUTED / notebook.name) for notebook in notebooks() if notebook.stem != LEDGER],
     }  # fmt: skip
     for notebook in notebooks():
         target = EXECUTED / notebook.name

@@ -64,7 +64,7 @@ def _always(reached: Mapping[str, tuple[bool, str]]) -> Verdict:
         "preview with rate limits. A client must expect refusals, as this page shows."
     )
     if not reached:
-        return Verdict("H4", "not run here", f"No endpoint was asked. {changed}", {})
+        return Verdict("H4", "not run here", f"No endpoint was asked. {changed}", {"endpoints asked": "0"})
     evidence = {address: said for address, (_, said) in reached.items()}
     silent = [address for address, (answered, _) in reached.items() if not answered]
     if len(silent) == len(reached):

@@ -27,11 +27,17 @@ _LOOKS = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the note, in our words, and the chapters that test it."""
+    """A claim of the note, in our words.
+
+    `chapters` test it; `figures` is the range that it names, in shares, if it names one; `would_change` says what would change
+    the verdict.
+    """
 
     id: str
     claim: str
     chapters: tuple[str, ...]
+    would_change: str
+    figures: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class Verdict:
     section: str = ""
 
     def __post_init__(self) -> None:
-        _check(self.verdict, self.reading)
+        verdict_look(self.verdict)
+        _check_reading(self.reading)
 
     @property
     def reproduced(self) -> bool:
@@ -97,17 +104,18 @@ def verdict_box(
 
     Parameters and errors are those of `Verdict`. All texts are escaped; text between backticks is set as code.
     """
-    look, sign = _check(verdict, reading)
+    look, sign = verdict_look(verdict)
+    _check_reading(reading)
     anchor = f"verdict-{escape(claim_id, quote=True)}"
     found = "".join(
-        f"<div><dt>{_prose(str(name))}</dt><dd>{_prose(str(value))}</dd></div>" for name, value in evidence.items()
+        f"<div><dt>{as_code(str(name))}</dt><dd>{as_code(str(value))}</dd></div>" for name, value in evidence.items()
     )
-    shown = f'<p>Shown under <a href="#{_anchor(section)}">{escape(section)}</a></p>' if section else ""
+    shown = f'<p>Shown under <a href="#{section_anchor(section)}">{escape(section)}</a></p>' if section else ""
     return Html(
         f'<section class="verdict verdict-{look}" id="{anchor}" aria-label="Verdict on claim {escape(claim_id, quote=True)}">'
-        f'<p class="verdict-claim"><span class="verdict-id">{escape(claim_id)}</span> {_prose(claim_text)}</p>'
+        f'<p class="verdict-claim"><span class="verdict-id">{escape(claim_id)}</span> {as_code(claim_text)}</p>'
         f'<p><strong class="verdict-word"><span aria-hidden="true">{sign}</span> {escape(verdict)}</strong> '
-        f"{_prose(reading)}</p>" + (f"<dl>{found}</dl>" if found else "") + shown + "</section>"
+        f"{as_code(reading)}</p>" + (f"<dl>{found}</dl>" if found else "") + shown + "</section>"
     )
 
 
@@ -132,16 +140,31 @@ def claims() -> dict[str, Claim]:
     """
     try:
         rows = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
-        found = [Claim(row["id"], row["claim"], tuple(row["chapters"])) for row in rows]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise DataError(f"not a list of claims: {error}", path=CLAIMS, remedy="each has id, claim, chapters") from error
+        found = [
+            Claim(row["id"], row["claim"], tuple(row["chapters"]), row["would_change"], _range(row.get("figures")))
+            for row in rows
+        ]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"not a list of claims: {error}", path=CLAIMS,
+                        remedy="each has id, claim, chapters, would_change") from error  # fmt: skip
     return {one.id: one for one in found}
 
 
-def _check(verdict: str, reading: str) -> tuple[str, str]:
-    """The look of a verdict, if it is one."""
-    if not reading.strip():
-        raise HarnessError("a verdict needs its reading", remedy="say in a sentence what was found")
+def _range(figures: Sequence[float] | None) -> tuple[float, float] | None:
+    if figures is None:
+        return None
+    low, high = map(float, figures)
+    return low, high
+
+
+def verdict_look(verdict: str) -> tuple[str, str]:
+    """Style class and sign of a verdict.
+
+    Raises
+    ------
+    HarnessError
+        If it is none.
+    """
     if verdict in VERDICTS:
         return _LOOKS[verdict]
     if verdict.startswith(DEPENDS) and verdict.removeprefix(DEPENDS).strip():
@@ -149,11 +172,16 @@ def _check(verdict: str, reading: str) -> tuple[str, str]:
     raise HarnessError(f"{verdict!r} is not a verdict", remedy=f"one of: {', '.join(VERDICTS)}, {DEPENDS}…")
 
 
-def _anchor(title: str) -> str:
+def _check_reading(reading: str) -> None:
+    if not reading.strip():
+        raise HarnessError("a verdict needs its reading", remedy="say in a sentence what was found")
+
+
+def section_anchor(title: str) -> str:
     """The id that docutils gives a section of this title."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).lstrip("-0123456789").rstrip("-")
 
 
-def _prose(text: str) -> str:
+def as_code(text: str) -> str:
     """Escaped text, with what stands between backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

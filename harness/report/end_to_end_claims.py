@@ -1,0 +1,148 @@
+"""The verdicts on realisation (H3) and on the whole (E1), from a run of taggers and engines together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.engines.dialects import DIALECTS
+from harness.experiment.joint import OVERALL, READINGS, REALISATION
+from harness.experiment.result_files import ResultFile
+from harness.report.end_to_end_tables import NOT_RUN, engine_kinds, shown
+from harness.report.verdicts import Verdict, claims
+from harness.tagged import TaggedText
+
+Readings = Mapping[str, Sequence[float | None]]
+
+
+def sayable(gold: Sequence[TaggedText], dialect: str = "higgs_v3") -> float:
+    """Share of the reference's tags that a dialect can say at all: no engine behind it can realise more of them."""
+    tags = sum(len(text.tags) for text in gold)
+    lost = sum(len(DIALECTS[dialect].lost(text)) for text in gold)
+    return 1 - lost / tags
+
+
+def claimed(claim_id: str) -> tuple[float, float]:
+    """The range that a claim names, in shares."""
+    figures = claims()[claim_id].figures
+    if figures is None:
+        raise ValueError(f"claim {claim_id} names no figures")
+    return figures
+
+
+def arithmetic() -> dict[str, tuple[float, float]]:
+    """What the note's own two ranges give together, by way of putting them together: (low, high) in shares."""
+    (placed, _), (low, high) = claimed("G2"), claimed("H3")
+    return {
+        "product": (placed * low, placed * high),
+        "mean": ((placed + low) / 2, (placed + high) / 2),
+        "smaller of the two": (min(placed, low), min(placed, high)),
+    }
+
+
+def within(readings: Readings, family: str, span: tuple[float, float]) -> list[str]:
+    """The readings of one family whose interval touches a range, in words."""
+    low, high = span
+    return [
+        READINGS[key].words
+        for key, (value, least, most) in readings.items()
+        if READINGS[key].family == family and value is not None and least is not None and most is not None
+        and least <= high and most >= low
+    ]  # fmt: skip
+
+
+def of_higgs(results: Mapping[str, ResultFile]) -> dict[str, Readings]:
+    """Readings of the reference's tags as Higgs itself spoke them elsewhere: engine -> readings."""
+    return {
+        f"{engine}, {result.provenance.date}": figures.end_to_end["gold"].readings
+        for result in results.values()
+        if result.spoken == "heldout" and engine_kinds(result) & NOT_RUN.keys()
+        for engine, figures in result.engines.items()
+        if "gold" in figures.end_to_end
+    }
+
+
+def judge_realised(
+    obeys: Readings, ignores: Readings | None, gold: Sequence[TaggedText], results: Mapping[str, ResultFile]
+) -> Verdict:
+    """The verdict on H3.
+
+    Parameters
+    ----------
+    obeys, ignores : readings
+        Of the reference's tags by an engine that obeys them, and by a voice that is not told them, or None.
+    gold : sequence of TaggedText
+        The reference.
+    results : mapping
+        From `harness.experiment.result_files.load_results`.
+    """
+    low, high = claimed("H3")
+    evidence: dict[str, Any] = {"hit rate of an engine that obeys": shown(obeys["hit rate"])}
+    if ignores is not None:
+        evidence["hit rate of a voice that is not told"] = shown(ignores["hit rate"])
+    evidence["reference tags that Higgs's documented control tags can say"] = f"{sayable(gold):.0%}"
+    measured = of_higgs(results)
+    if not measured:
+        reason, command = NOT_RUN["openai_speech"]
+        return Verdict(
+            "H3",
+            "not run here",
+            f"There was {reason}. The score that would judge it works: it is near its top for an engine that obeys, and near zero for "
+            f"one that is not told. Run it with `{command}`.",
+            evidence,
+        )
+    inside = {engine: within(readings, REALISATION, (low, high)) for engine, readings in measured.items()}
+    evidence |= {f"hit rate of {engine}": shown(readings["hit rate"]) for engine, readings in measured.items()}
+    everywhere = [words for words in next(iter(inside.values())) if all(words in found for found in inside.values())]
+    total = sum(reading.family == REALISATION for reading in READINGS.values())
+    if not any(inside.values()):
+        return Verdict("H3", "refuted", f"None of {total} readings comes to {low:.0%} to {high:.0%}.", evidence)
+    if len(everywhere) == total:
+        return Verdict(
+            "H3",
+            "reproduced",
+            f"All {total} readings come to {low:.0%} to {high:.0%} within their intervals.",
+            evidence,
+        )
+    listed = "; ".join(f"{engine}: {', '.join(found) or 'none'}" for engine, found in inside.items())
+    return Verdict(
+        "H3", "depends on the reading", f"Readings that come to {low:.0%} to {high:.0%}: {listed}.", evidence
+    )
+
+
+def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping[str, ResultFile]) -> Verdict:
+    """The verdict on E1.
+
+    Parameters
+    ----------
+    columns : mapping
+        What is shown -> readings. `tagger`'s, with an engine that obeys every tag, comes first: no real engine can do more for it.
+    tagger : str
+        Its name in words.
+    results : mapping
+        From elsewhere.
+    """
+    low, high = span = claimed("E1")
+    sums = {way: f"{a:.1%} to {b:.1%}" for way, (a, b) in arithmetic().items()}
+    first, *others = columns
+    found = {name: within(readings, OVERALL, span) for name, readings in columns.items()}
+    evidence: dict[str, Any] = {f"the note's own figures, {way}": text for way, text in sums.items()}
+    evidence[f"{first}: tags placed and heard"] = shown(columns[first]["joint recall"])
+    for name in columns:
+        evidence[f"{name}: mean of recall and hit rate"] = shown(columns[name]["mean"])
+    total = sum(reading.family == OVERALL for reading in READINGS.values())
+    api = "" if of_higgs(results) else " The API itself is not run here."
+    if not found[first]:
+        text = f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, even with an engine that obeys.{api}"
+        return Verdict("E1", "refuted", text, evidence)
+    also = [name for name in others if set(found[name]) & set(found[first])]
+    return Verdict(
+        "E1",
+        "depends on the reading",
+        f"Of the note's own figures only the mean comes near {low:.0%} to {high:.0%}: {sums['mean']}; the product is {sums['product']}. "
+        f"Here, with an engine that obeys every tag, {len(found[first])} of {total} readings come to it: {'; '.join(found[first])}. "
+        + (f"Under one of these so does: {'; '.join(also)}. " if also else "")
+        + "A mean gives half to a tagger that is never right, or to an engine that does nothing, if the other half is perfect."
+        + api,
+        evidence,
+    )
