@@ -1,0 +1,127 @@
+"""What the examples hold, whether they keep the annotation guide, and how far two annotation passes agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets import word_ngrams
+from harness.records import Example
+from harness.stats import ClusterBootstrap, Interval, Statistic, ratio
+from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
+
+# data/examples/annotation-guide.md: the table of tags, and decision 2.
+AT_MOST = {Tag.EMPH: 2, Tag.PAUSE_SHORT: 2, Tag.PAUSE_LONG: 1, Tag.PITCH_HIGH: 1, Tag.PITCH_LOW: 1, Tag.PITCH_RISING: 1,
+           Tag.PITCH_FALLING: 1}  # fmt: skip
+TAGS_IN_AN_EXAMPLE = (1, 4)
+WORDS_A_TAG = 3
+
+
+def guide_violations(texts: Sequence[TaggedText]) -> dict[str, int]:
+    """How many texts break each countable rule of the annotation guide."""
+    broken: Counter[str] = Counter(dict.fromkeys(_RULES, 0))
+    for text in texts:
+        for rule in _broken(text):
+            broken[rule] += 1
+    return dict(broken)
+
+
+_RULES = ("one to four tags", "at most one tag for every three words", "at most so many of a kind", "one contour an example",
+          "high and emphatic never on one word", "two tags on a slot: a pause, then a word tag")  # fmt: skip
+
+
+def _broken(text: TaggedText) -> Iterable[str]:
+    few, many, kinds, contours, both, order = _RULES
+    counts = Counter(tag for _, tag in text.tags)
+    low, high = TAGS_IN_AN_EXAMPLE
+    if not low <= len(text.tags) <= high:
+        yield few
+    if len(text.tags) * WORDS_A_TAG > len(text.words):
+        yield many
+    if any(count > AT_MOST[tag] for tag, count in counts.items()):
+        yield kinds
+    if sum(counts[tag] for tag in CONTOURS) > 1:
+        yield contours
+    slots = text.by_slot().values()
+    if any({Tag.EMPH, Tag.PITCH_HIGH} <= set(tags) for tags in slots):
+        yield both
+    if any(len(tags) > 1 and (len(tags) > 2 or tags[0] not in _PAUSES or tags[1] in _PAUSES) for tags in slots):
+        yield order
+
+
+_PAUSES = (Tag.PAUSE_SHORT, Tag.PAUSE_LONG)
+
+
+def composition(examples: Sequence[Example]) -> dict[str, Any]:
+    """Counts of a set: examples, groups, words, tags, tags for every hundred words, and each tag's count."""
+    texts = [example.tagged for example in examples]
+    words = sum(len(text.words) for text in texts)
+    tags = Counter(tag for text in texts for _, tag in text.tags)
+    return {
+        "examples": len(texts), "groups": len({example.group for example in examples}), "words": words,
+        "words an example": words / len(texts), "tags": tags.total(), "tags in 100 words": 100 * tags.total() / words,
+        "per_tag": {tag.value: tags[tag] for tag in TAGS},
+    }  # fmt: skip
+
+
+def rates(examples: Sequence[Example]) -> dict[str, Interval]:
+    """Tags in 100 words, for each tag, with 95 % intervals over groups."""
+    texts = [example.tagged for example in examples]
+    counts = [[len(text.words), *(sum(t is tag for _, t in text.tags) for tag in TAGS)] for text in texts]
+    bootstrap = ClusterBootstrap([example.group for example in examples], counts)
+    return {tag.value: bootstrap.interval(_in_100_words(k), rate=False) for k, tag in enumerate(TAGS, start=1)}
+
+
+def _in_100_words(column: int) -> Statistic:
+    return lambda total: 100 * ratio(total[..., column], total[..., 0])
+
+
+def positions(texts: Sequence[TaggedText]) -> dict[str, list[float]]:
+    """Where tags stand: slot over number of words, 0 at the start and 1 at the end."""
+    return {
+        tag.value: [slot / len(text.words) for text in texts for slot, other in text.tags if other is tag]
+        for tag in TAGS
+    }
+
+
+def kappas(
+    first: Sequence[TaggedText], second: Sequence[TaggedText], groups: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Cohen's kappa of two annotations, tag by tag, over all slots (Cohen 1960, Educational and Psychological Measurement 20:37).
+
+    Returns
+    -------
+    dict
+        For each tag ``both``, ``first``, ``second`` (slots that both tagged, or only one), and ``kappa`` with its 95 % interval over
+        groups. NaN where nobody used the tag.
+    """
+    table = {}
+    for tag in TAGS:
+        counts = np.array([_crossed(a, b, tag) for a, b in zip(first, second, strict=True)], dtype=float)
+        both, only_first, only_second, _ = counts.sum(axis=0)
+        found = ClusterBootstrap(groups, counts).interval(_kappa, rate=False)
+        table[tag.value] = {"both": int(both), "first": int(only_first), "second": int(only_second), "kappa": found}
+    return table
+
+
+def _crossed(first: TaggedText, second: TaggedText, tag: Tag) -> tuple[int, int, int, int]:
+    a, b = set(first.slots(tag)), set(second.slots(tag))
+    return len(a & b), len(a - b), len(b - a), len(first.words) + 1 - len(a | b)
+
+
+def _kappa(total: NDArray[np.float64]) -> NDArray[np.float64]:
+    both, first, second, neither = (total[..., k] for k in range(4))
+    n = total.sum(axis=-1)
+    observed = ratio(both + neither, n)
+    expected = ratio((both + first) * (both + second) + (neither + first) * (neither + second), n**2)
+    return ratio(observed - expected, 1 - expected)
+
+
+def shared_runs(first: Sequence[Example], second: Sequence[Example], n: int = 6) -> int:
+    """How many different runs of `n` words stand in both sets."""
+    runs = [{gram for example in side for gram in word_ngrams(example.tagged.words, n)} for side in (first, second)]
+    return len(runs[0] & runs[1])

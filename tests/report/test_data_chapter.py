@@ -1,0 +1,129 @@
+"""Chapter 05: windows, leaks, the guide's rules, agreement beyond chance."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from harness.datasets import load_examples, load_second_pass
+from harness.records import Example
+from harness.report.annotation import composition, guide_violations, kappas, positions, rates, shared_runs
+from harness.report.data_figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
+from harness.report.leakage import MemoryTagger, leak, overlap, regroup, windows
+from harness.tagged import TAGS, Tag, TaggedText
+
+
+def example(text, group="g", name="x"):
+    return Example(id=name, text=text, group=group, split="train")
+
+
+TALK = [example("One two <emph> three", name="a"), example("<pitch_low> four five six <pitch_rising> seven", name="b")]
+
+
+def test_windows_keep_every_tag_on_its_word():
+    assert [w.text for w in windows(TALK, 3, 3)] == ["One two <emph> three", "<pitch_low> four five six"]
+    assert [w.text for w in windows(TALK, 4, 2)] == [
+        "One two <emph> three <pitch_low> four",
+        "<emph> three <pitch_low> four five six",
+    ]
+
+
+def test_windows_that_do_not_overlap_hold_every_tag_once():
+    train = load_examples("train")
+    cut = windows(train, 1, 1)
+    assert sum(len(w.tagged.tags) for w in cut) == sum(
+        sum(slot < len(e.tagged.words) for slot, _ in e.tagged.tags) for e in train
+    )
+    assert len({w.id for w in cut}) == len(cut) == sum(len(e.tagged.words) for e in train)
+
+
+def test_groups_are_never_joined():
+    cut = windows([example("one two", "g"), example("three four", "h")], 2, 1)
+    assert [(w.group, w.text) for w in cut] == [("g", "one two"), ("h", "three four")]
+
+
+def test_memory_copies_what_it_has_seen_and_nothing_else():
+    memory = MemoryTagger([example("We say <emph> this today and go")])
+    seen, new = memory.tag([TaggedText.from_plain("We say this today"), TaggedText.from_plain("They want this today")])
+    assert seen.format() == "We say <emph> this today" and not new.tags
+
+
+@pytest.fixture(scope="module")
+def talks():
+    return [*load_examples("train"), *load_examples("heldout")]
+
+
+def test_random_folds_reward_memory_where_windows_overlap_and_only_there(talks):
+    found = {
+        stride: leak(windows(talks, 10, stride), {"memory": MemoryTagger}, n_resamples=200)[0] for stride in (10, 5)
+    }
+    assert found[10]["random"][0] == found[10]["grouped"][0] == found[5]["grouped"][0] == 0
+    assert found[5]["difference"][1] > 0.4
+
+
+def test_regrouping_joins_what_shares_fewer_words():
+    pair = [example("a b c d e f", "1"), example("x c d e f y", "2"), example("p q r", "3")]
+    assert len({e.group for e in regroup(pair, 6)}) == 3 and len({e.group for e in regroup(pair, 4)}) == 2
+    assert overlap([example("a b c d e f"), example("z a b c d e f"), example("p q r")])["sharing"] == pytest.approx(
+        2 / 3
+    )
+
+
+RULES = {
+    "one to four tags": "a b c d e f",
+    "at most one tag for every three words": "a <emph> b",
+    "at most so many of a kind": "<pitch_low> a b c <pitch_low> d e f",
+    "one contour an example": "a b <pitch_rising> c d e <pitch_falling> f",
+    "high and emphatic never on one word": "<emph> <pitch_high> a b c d e f",
+    "two tags on a slot: a pause, then a word tag": "a b c <emph> <pause_short> d e f g",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_of_the_guide_is_checked_by_itself(rule):
+    broken = guide_violations([TaggedText.parse(RULES[rule])])
+    assert broken[rule] == 1
+    if rule != "high and emphatic never on one word":  # which also breaks the order on a slot
+        assert sum(broken.values()) == 1
+
+
+def test_our_examples_keep_the_guide(talks):
+    assert sum(guide_violations([e.tagged for e in talks]).values()) == 0
+
+
+def test_kappa_is_that_of_scikit_learn():
+    first = [e.tagged for e in load_examples("heldout")]
+    second = [e.tagged for e in load_second_pass()]
+    groups = [e.group for e in load_examples("heldout")]
+    found = kappas(first, second, groups)
+    for tag in TAGS:
+        marks = [
+            np.concatenate([[slot in t.slots(tag) for slot in range(len(t.words) + 1)] for t in side])
+            for side in (first, second)
+        ]
+        assert found[tag.value]["kappa"].value == pytest.approx(cohen_kappa_score(*marks))
+        assert found[tag.value]["kappa"].low <= found[tag.value]["kappa"].value <= found[tag.value]["kappa"].high
+
+
+def test_composition_counts():
+    row = composition(TALK)
+    assert (row["words"], row["tags"], row["groups"]) == (7, 3, 1) and row["tags in 100 words"] == pytest.approx(
+        300 / 7
+    )
+    assert rates(TALK)["<emph>"].value == pytest.approx(100 / 7)
+    assert shared_runs([example("a b c d e f g")], [example("b c d e f g h")]) == 1
+    assert positions([TaggedText.parse("a <emph> b")])["<emph>"] == [0.5]
+
+
+def test_figures_say_what_they_show(talks):
+    figure = tag_rates({"ours": rates(talks)})
+    assert "<emph>" in figure.caption and "pause_long" in figure.alt
+    figure = tag_positions(positions([e.tagged for e in talks]), "T")
+    assert "`<pitch_high>` stands earliest" in figure.caption
+    second = load_second_pass()
+    figure = kappa_dots(
+        kappas([e.tagged for e in load_examples("heldout")], [e.tagged for e in second], [e.group for e in second])
+    )
+    assert f"`{Tag.PITCH_HIGH.value}`" in figure.caption
+    rows = [{"tagger": "memory", "shared": s, "random": [v, v - 0.1, v + 0.1], "grouped": [0.1, 0.0, 0.2], "difference": [v - 0.1, 0, 1]}
+            for s, v in ((0.0, 0.1), (0.5, 0.8))]  # fmt: skip
+    assert "At 50% overlap random folds give memory 0.80 [0.70, 0.90]" in leak_by_overlap(rows).caption
