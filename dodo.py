@@ -54,6 +54,7 @@ def task_notebook():
     """Execute a chapter with the profile's parameters."""
     shared = [*files(DATA / "examples", DATA / "models"), str(DATA / "claims.yaml"), *map(str, LOCKS)]
     measured = {
+        "05_data": [str(DATA / "results" / "placement.json")],
         "07_tag_placement": [str(DATA / "results" / "placement.json"), str(DATA / "results" / "equivalent.json"),
                              str(DATA / "published.yaml")],
         "10_audio_prosody": [str(DATA / "results" / "controls.json"), *files(DATA / "sentences")],
@@ -135,6 +136,7 @@ def task_site():
             str(BUILD / "numbers.json"),
             str(FAULTS),
             str(ROOT / "harness" / "report" / "site.py"),
+            str(ROOT / "harness" / "report" / "site_extras.py"),
             *files(BOOK),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
         ],

@@ -99,7 +99,7 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
         if rest[0] not in ("-p", "--parameters") or len(rest) < 3:
             raise ParameterError(f"not understood: {' '.join(rest)!r}", remedy="give parameters as: -p NAME VALUE")
         try:
-            values[rest[1]] = yaml.safe_load(rest[2])
+            values[rest[1]] = yaml.safe_load(rest[2]) if rest[2].strip() else ""
         except yaml.YAMLError as error:
             raise ParameterError(f"parameter {rest[1]!r}: the value {rest[2]!r} cannot be read") from error
         rest = rest[3:]

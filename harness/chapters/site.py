@@ -52,7 +52,7 @@ def _everything_is_stale() -> bool:
         return False
     files = [path for path in (STAGE / "_static").rglob("*") if path.is_file()]
     copies = [HTML / path.relative_to(STAGE) for path in files]
-    extension = ROOT / "harness" / "report" / "site.py"
-    return extension.stat().st_mtime > index.stat().st_mtime or any(
+    extension = [ROOT / "harness" / "report" / name for name in ("site.py", "site_extras.py")]
+    return any(path.stat().st_mtime > index.stat().st_mtime for path in extension) or any(
         not copy.is_file() or copy.read_bytes() != path.read_bytes() for path, copy in zip(files, copies, strict=True)
     )

@@ -9,6 +9,7 @@ from harness.engines.dialects import DIALECTS
 from harness.experiment.joint import OVERALL, READINGS, REALISATION
 from harness.experiment.result_files import ResultFile
 from harness.report.end_to_end_tables import NOT_RUN, engine_kinds, shown
+from harness.report.text import interval
 from harness.report.verdicts import Verdict, claims
 from harness.tagged import TaggedText
 
@@ -63,7 +64,11 @@ def of_higgs(results: Mapping[str, ResultFile]) -> dict[str, Readings]:
 
 
 def judge_realised(
-    obeys: Readings, ignores: Readings | None, gold: Sequence[TaggedText], results: Mapping[str, ResultFile]
+    obeys: Readings,
+    ignores: Readings | None,
+    gold: Sequence[TaggedText],
+    results: Mapping[str, ResultFile],
+    leak: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """The verdict on H3.
 
@@ -75,12 +80,18 @@ def judge_realised(
         The reference.
     results : mapping
         From `harness.experiment.result_files.load_results`.
+    leak : mapping, optional
+        ``leak`` of the control run: how many tags that were read aloud the score finds.
     """
     low, high = claimed("H3")
     evidence: dict[str, Any] = {"hit rate of an engine that obeys": shown(obeys["hit rate"])}
     if ignores is not None:
         evidence["hit rate of a voice that is not told"] = shown(ignores["hit rate"])
     evidence["reference tags that Higgs's documented control tags can say"] = f"{sayable(gold):.0%}"
+    if leak is not None:
+        evidence["tags read aloud that the score finds, control run"] = interval(
+            leak["found"], leak["found_low"], leak["found_high"]
+        )
     measured = of_higgs(results)
     if not measured:
         reason, command = NOT_RUN["openai_speech"]

@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from harness.paths import ROOT
+from harness.report import site_extras
 from harness.report.numbers import load
+
+LAUNCH = {
+    "colab_url": "https://colab.research.google.com",
+    "binderhub_url": "https://mybinder.org",
+    "notebook_interface": "jupyterlab",
+}
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("config-inited", configure)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
+    app.connect("html-page-context", dress, priority=900)
+    app.connect("html-collect-pages", lambda app: [site_extras.not_found(site_extras.site_url())])
+    app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -25,7 +36,7 @@ def configure(app: Any, config: Any) -> None:
     options = {**config.html_theme_options}
     if url:
         options |= {"repository_url": url, "use_repository_button": True, "use_issues_button": True,
-                    "use_edit_page_button": True, "repository_branch": "main"}  # fmt: skip
+                    "use_edit_page_button": True, "repository_branch": "main", "launch_buttons": LAUNCH}  # fmt: skip
     else:
         for name in ("use_repository_button", "use_issues_button", "use_edit_page_button"):
             options[name] = False
@@ -45,6 +56,24 @@ def drop_repeated_scripts(app: Any, page: str, template: str, context: dict[str,
             seen.add(key)
             kept.append(script)
     context["script_files"] = kept
+
+
+def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Add what link previews and search engines read, and mend the edit links."""
+    base = site_extras.site_url()
+    site_extras.mend_edit_links(page, context.get("header_buttons", []))
+    tags = site_extras.meta_tags(page, context.get("title", ""), context.get("body", ""), base)
+    context["metatags"] = "\n".join(filter(None, (context.pop("base_tag", ""), context.get("metatags", ""), tags)))
+    if base and page != "404":
+        context["pageurl"] = f"{base}{page}.html"
+
+
+def finish(app: Any, error: Exception | None) -> None:
+    """Write what stands beside the pages."""
+    if error is None and app.builder.name == "html":
+        folder = Path(app.outdir)
+        site_extras.draw_card(folder / site_extras.CARD)
+        site_extras.write_sitemap(folder, site_extras.site_url())
 
 
 def repository_url() -> str:

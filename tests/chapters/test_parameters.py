@@ -133,6 +133,7 @@ def test_each_set_of_parameters_has_its_own_folder(tmp_path, monkeypatch):
 
 
 def test_arguments_are_read_as_papermill_reads_them():
+    assert parse_arguments(["-p", "voice", ""]) == {"voice": ""}
     assert parse_arguments(["-p", "a", "3", "-p", "b", "true", "--parameters", "c", "x y"]) == {
         "a": 3,
         "b": True,

@@ -118,7 +118,9 @@ def test_a_reading_counts_when_its_interval_touches_the_range():
 
 
 def test_without_a_file_the_realisation_of_the_api_is_not_judged():
-    verdict = judge_realised(readings(hit_rate=0.95), readings(hit_rate=0.0), GOLD, {})
+    leak = {"found": 0.9, "found_low": 0.8, "found_high": 1.0}
+    verdict = judge_realised(readings(hit_rate=0.95), readings(hit_rate=0.0), GOLD, {}, leak)
+    assert verdict.evidence["tags read aloud that the score finds, control run"] == "0.90 [0.80, 1.00]"
     assert verdict.verdict == "not run here" and NOT_RUN["openai_speech"][1] in verdict.reading
     assert verdict.evidence["reference tags that Higgs's documented control tags can say"] == "33%"
 

@@ -1,0 +1,117 @@
+"""What makes pages a site: edit links, a card for links to it, a sitemap, and a page for what is not there."""
+
+from __future__ import annotations
+
+import os
+import re
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+SITE_VARIABLE = "HARNESS_SITE_URL"
+CARD = "_static/card.png"
+CARD_SIZE = (1200, 630)  # pixels, the format that link previews expect
+LEAD = 200  # characters of a page's first paragraph that describe it
+TITLE = "Can you hear the tag?"
+
+
+def site_url() -> str:
+    """Where the site is published, with a slash at its end: from `HARNESS_SITE_URL`, else GitHub Pages of the repository; or empty."""
+    if url := os.environ.get(SITE_VARIABLE):
+        return url.rstrip("/") + "/"
+    owner, _, name = os.environ.get("GITHUB_REPOSITORY", "").partition("/")
+    return f"https://{owner.lower()}.github.io/{name}/" if name else ""
+
+
+def mend_edit_links(pagename: str, buttons: list[dict[str, Any]]) -> None:
+    """Let edit buttons open the source: pages are staged, and all but the notebooks come from ``book/``."""
+    if pagename.startswith("notebooks/"):
+        return
+    for button in buttons:
+        mend_edit_links(pagename, button.get("buttons", []))
+        if button.get("label") == "source-edit-button":
+            button["url"] = button["url"].replace(f"/{pagename}.", f"/book/{pagename}.")
+
+
+def meta_tags(pagename: str, title: str, body: str, base: str) -> str:
+    """Description and preview of a page, for search engines and for whoever gets a link to it."""
+    lead = first_paragraph(body)
+    plain = unescape(re.sub(r"<[^>]+>", "", title))
+    tags = {"og:title": plain, "og:type": "article", "og:site_name": TITLE, "og:description": lead}
+    if base:
+        tags |= {
+            "og:url": f"{base}{pagename}.html",
+            "og:image": f"{base}{CARD}",
+            "og:image:alt": f"{TITLE} A pitch curve with a tag.",
+        }
+    lines = [f'<meta property="{name}" content="{escape(text, quote=True)}">' for name, text in tags.items() if text]
+    lines.append(f'<meta name="description" content="{escape(lead, quote=True)}">' if lead else "")
+    lines.append(f'<meta name="twitter:card" content="{"summary_large_image" if base else "summary"}">')
+    return "\n".join(filter(None, lines))
+
+
+def first_paragraph(body: str) -> str:
+    """The text of the first paragraph that is more than a few words, in at most `LEAD` characters."""
+    for found in re.finditer(r"<p(?: [^>]*)?>(.*?)</p>", body, re.S):
+        text = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", found[1]))).strip()
+        if len(text) > 40:
+            return text if len(text) <= LEAD else text[:LEAD].rsplit(" ", 1)[0] + " …"
+    return ""
+
+
+def not_found(base: str) -> tuple[str, dict[str, Any], str]:
+    """The page 404: name, context and template, as Sphinx's ``html-collect-pages`` wants them.
+
+    A server shows it at any address. With a known site its links start there; without, they work from the top folder.
+    """
+    home = f'<base href="{escape(base, quote=True)}">' if base else ""
+    body = (
+        "<h1>There is no such page</h1><p>The page was moved, or it never was.</p><ul>"
+        '<li><a href="index.html">The landing page</a></li><li><a href="search.html">Search the book</a></li>'
+        '<li><a href="notebooks/01_loading.html">The first chapter</a></li>'
+        '<li><a href="notebooks/12_claims.html">The claims ledger</a></li></ul>'
+    )
+    return "404", {"title": "There is no such page", "body": body, "base_tag": home}, "page.html"
+
+
+def sitemap(pages: list[str], base: str) -> str:
+    """A sitemap of the pages (sitemaps.org, protocol 0.9)."""
+    rows = "".join(f"  <url><loc>{escape(base)}{escape(page)}</loc></url>\n" for page in sorted(pages))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'
+
+
+def write_sitemap(folder: Path, base: str) -> None:
+    """Write ``sitemap.xml`` and ``robots.txt`` if the address of the site is known; take old ones away if not."""
+    pages = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.html")
+        if "_static" not in path.parts and path.name not in ("404.html", "search.html", "genindex.html")
+    ]
+    if base:
+        (folder / "sitemap.xml").write_text(sitemap(pages, base), encoding="utf-8")
+        (folder / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n", encoding="utf-8")
+    else:
+        (folder / "sitemap.xml").unlink(missing_ok=True)
+        (folder / "robots.txt").unlink(missing_ok=True)
+
+
+def draw_card(path: Path) -> None:
+    """Draw the picture that stands beside links to the site: a pitch curve that rises where the tag is."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    width, height = CARD_SIZE
+    figure = plt.figure(figsize=(width / 100, height / 100), dpi=100, facecolor="#10243e")
+    axis = figure.add_axes((0.06, 0.1, 0.88, 0.36))
+    x = np.linspace(0, 10, 400)
+    axis.plot(x, 0.25 * np.sin(1.7 * x) - 0.05 * x, color="#9ecae1", linewidth=6, alpha=0.55)
+    axis.plot(
+        x, 0.25 * np.sin(1.7 * x) - 0.05 * x + 1.4 * np.exp(-((x - 3.6) ** 2) / 0.5), color="#f0b429", linewidth=7
+    )
+    axis.set_axis_off()
+    figure.text(0.06, 0.8, TITLE, fontsize=52, color="white", fontweight="bold")
+    figure.text(0.06, 0.66, "We <emph> guarantee 30% savings.", fontsize=32, color="#f0b429", family="monospace")
+    figure.text(0.06, 0.56, "An executable book and evaluation harness for prosody tags", fontsize=24, color="#d7e3f0")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor=figure.get_facecolor())
+    plt.close(figure)
