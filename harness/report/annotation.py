@@ -21,6 +21,14 @@ TAGS_IN_AN_EXAMPLE = (1, 4)
 WORDS_A_TAG = 3
 
 
+def guide_rows(text: str) -> list[dict[str, str]]:
+    """The table of tags in the annotation guide, a row each, without its markup."""
+    rows = [[cell.strip().replace("`", "").replace("*", "") for cell in line.strip("| ").split(" | ")]
+            for line in text.splitlines() if line.startswith("| ")]  # fmt: skip
+    head, _, *body = rows
+    return [dict(zip(head, row, strict=True)) for row in body]
+
+
 def guide_violations(texts: Sequence[TaggedText]) -> dict[str, int]:
     """How many texts break each countable rule of the annotation guide."""
     broken: Counter[str] = Counter(dict.fromkeys(_RULES, 0))

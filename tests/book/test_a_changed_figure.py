@@ -66,16 +66,17 @@ def _needless(folder, names):
 def build(root):
     environment = {**os.environ, "PYTHONPATH": str(root)}
     if url := repository_url():  # the copy is no repository, and its pages must link to the same place
-        server, _, name = url.rpartition("/")[0].rpartition("/")[0], None, "/".join(url.split("/")[-2:])
-        environment |= {"GITHUB_SERVER_URL": server, "GITHUB_REPOSITORY": name}
+        server, owner, name = url.rsplit("/", 2)
+        environment |= {"GITHUB_SERVER_URL": server, "GITHUB_REPOSITORY": f"{owner}/{name}"}
     done = subprocess.run([".venv/bin/doit", "site"], cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
 def pages(folder):
+    """All pages but lists of words; a first build lacks the checksum of a style sheet that it writes itself."""
     return {
-        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+        str(path.relative_to(folder)): re.sub(r"\?(v|digest)=[0-9a-f]+", "", path.read_text(encoding="utf-8"))
         for path in folder.rglob("*.html")
         if "_static" not in path.parts and path.name not in ("search.html", "genindex.html")
     }

@@ -5,8 +5,18 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from harness.datasets import load_examples, load_second_pass
+from harness.paths import DATA
 from harness.records import Example
-from harness.report.annotation import composition, guide_violations, kappas, positions, rates, shared_runs
+from harness.report.annotation import (
+    AT_MOST,
+    composition,
+    guide_rows,
+    guide_violations,
+    kappas,
+    positions,
+    rates,
+    shared_runs,
+)
 from harness.report.data_figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
 from harness.report.leakage import MemoryTagger, leak, overlap, regroup, windows
 from harness.tagged import TAGS, Tag, TaggedText
@@ -84,6 +94,12 @@ def test_each_rule_of_the_guide_is_checked_by_itself(rule):
     assert broken[rule] == 1
     if rule != "high and emphatic never on one word":  # which also breaks the order on a slot
         assert sum(broken.values()) == 1
+
+
+def test_the_guide_has_a_row_for_every_tag():
+    rows = guide_rows((DATA / "examples" / "annotation-guide.md").read_text(encoding="utf-8"))
+    assert [row["tag"] for row in rows] == [tag.value for tag in TAGS]
+    assert all(row["at most"].startswith(str(AT_MOST[tag])) for row, tag in zip(rows, TAGS, strict=True))
 
 
 def test_our_examples_keep_the_guide(talks):
