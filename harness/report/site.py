@@ -59,8 +59,12 @@ def drop_repeated_scripts(app: Any, page: str, template: str, context: dict[str,
 
 
 def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Add what link previews and search engines read, and mend the edit links."""
+    """Add what link previews and search engines read, and mend the edit links and docutils' list of references."""
     base = site_extras.site_url()
+    # docutils calls it a list, and gives it entries that are no list items.
+    context["body"] = context.get("body", "").replace(
+        '<div role="list" class="citation-list">', '<div class="citation-list">'
+    )
     site_extras.mend_edit_links(page, context.get("header_buttons", []))
     tags = site_extras.meta_tags(page, context.get("title", ""), context.get("body", ""), base)
     context["metatags"] = "\n".join(filter(None, (context.pop("base_tag", ""), context.get("metatags", ""), tags)))
