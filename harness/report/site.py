@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.paths import ROOT
 from harness.report import site_extras
+from harness.report.glossary_links import FirstUse
 from harness.report.numbers import load
 
 LAUNCH = {
@@ -21,7 +22,9 @@ LAUNCH = {
 
 def setup(app: Any) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.add_transform(FirstUse)
     app.connect("config-inited", configure)
+    app.connect("autodoc-process-docstring", keep_colon, priority=400)  # before napoleon reads it
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("html-page-context", dress, priority=900)
     app.connect("html-collect-pages", lambda app: [site_extras.not_found(site_extras.site_url())])
@@ -70,6 +73,12 @@ def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: 
     context["metatags"] = "\n".join(filter(None, (context.pop("base_tag", ""), context.get("metatags", ""), tags)))
     if base and page != "404":
         context["pageurl"] = f"{base}{page}.html"
+
+
+def keep_colon(app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]) -> None:
+    """Let napoleon not take what stands before a colon in a property's docstring for its type."""
+    if what in ("property", "attribute") and lines:
+        lines[0] = lines[0].replace(": ", ", ", 1)
 
 
 def finish(app: Any, error: Exception | None) -> None:
