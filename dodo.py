@@ -38,7 +38,8 @@ LEDGER = "12_claims"  # reads what all the others found
 
 
 def files(*folders: Path, pattern: str = "*") -> list[str]:
-    return [str(path) for folder in folders for path in sorted(folder.rglob(pattern)) if path.is_file()]
+    found = (path for folder in folders for path in sorted(folder.rglob(pattern)))
+    return [str(path) for path in found if path.is_file() and path.parent.name != "__pycache__"]
 
 
 def notebooks() -> list[Path]:

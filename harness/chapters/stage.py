@@ -38,7 +38,7 @@ def stage() -> list[Path]:
     wanted: dict[Path, bytes] = {
         path.relative_to(BOOK): path.read_bytes()
         for path in sorted(BOOK.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(BOOK).parts)
+        if path.is_file() and not any(part.startswith((".", "__")) for part in path.relative_to(BOOK).parts)
     }
     for executed in sorted(EXECUTED.glob("*.ipynb")):
         source = NOTEBOOKS / executed.name

@@ -1,0 +1,85 @@
+"""The examples of the how-tos do what their pages say."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.audio import read_audio
+from harness.engines import SpeechRequest, make_engine
+from harness.experiment import run, validate
+from harness.experiment.published import publish
+from harness.experiment.result_files import load_results
+from harness.paths import BOOK
+from harness.prosody.align import align
+from harness.prosody.edits import stretch
+from harness.tagged import TaggedText
+
+EXAMPLES = BOOK / "howto" / "examples"
+TAGGER, ENGINE = "number_tagger:NumberTagger", "slow_engine:SlowEngine"
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setenv("PYTHONPATH", str(EXAMPLES))
+
+
+def harness(*arguments, text=""):
+    program = Path(sys.executable).parent / "harness"
+    done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_example_is_on_a_page_and_short():
+    for path in EXAMPLES.glob("*.py"):
+        assert any(f"examples/{path.name}" in page.read_text() for page in (BOOK / "howto").glob("*.md"))
+        assert len(path.read_text().splitlines()) <= 40
+
+
+def test_the_tagger_works_on_the_command_line():
+    said = harness("tag", "--tagger", TAGGER, text="We guarantee 30% savings\n")
+    assert said.strip() == "We guarantee <pause_short> <emph> 30% savings"
+
+
+def test_the_engine_speaks_slowly(tmp_path):
+    said = "We <emph> guarantee thirty percent savings"
+    harness("say", "--engine", ENGINE, said, "-o", str(tmp_path / "slow.wav"))
+    usual = make_engine("espeak").speak(SpeechRequest(TaggedText.parse(said))).audio
+    assert read_audio(tmp_path / "slow.wav").seconds == pytest.approx(usual.seconds / 0.9, rel=0.02)
+
+
+def test_both_run_in_an_experiment_and_become_a_result(tmp_path):
+    fields = {
+        "name": "own", "sentences": "heldout", "limit": 3, "engines": [{"name": ENGINE, "options": {"pace": 0.8}}],
+        "taggers": ["gold", {"name": TAGGER, "label": "numbers", "options": {"pause": False}}],
+    }  # fmt: skip
+    summary = run(validate(fields), tmp_path / "run", jobs=1)
+    assert summary["failed_units"] == 0 and "numbers" in summary["engines"][ENGINE]["end_to_end"]
+    (tmp_path / "results").mkdir()
+    publish(tmp_path / "run", tmp_path / "results" / "own.json")
+    result = load_results(tmp_path / "results")["own"]
+    assert result.provenance.revisions[ENGINE].startswith("slow 0.8 over espeak-ng")
+    assert json.loads((tmp_path / "results" / "own.json").read_text())["schema"] == "harness.result/1"
+
+
+def test_the_detector_hears_a_stretch_and_nothing_else():
+    from tempo_detector import FLOOR, slowed
+
+    text = TaggedText.from_plain("You asked for proof so here are the numbers from last winter")
+    plain = make_engine("espeak").speak(SpeechRequest(text)).audio
+    times = align(plain, text.words)
+    start, end = 4, 8
+    doses = {}
+    for factor in (1.0, 1.25, 1.5):
+        edited = stretch(plain, times[start].start, times[end - 1].end, factor)
+        doses[factor] = slowed(edited, [plain], text.words, start, end)
+    assert doses[1.0] == (0.0, False) and doses[1.5][1]
+    assert np.all(np.diff([value for value, _ in doses.values()]) > 0)
+    away = slowed(stretch(plain, times[start].start, times[end - 1].end, 1.5), [plain], text.words, 0, 3)
+    assert not away[1] and away[0] < FLOOR  # the placebo: words that were not touched
