@@ -121,7 +121,8 @@ def task_stage():
             *files(BOOK),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
             str(FAULTS),
-            str(ROOT / "harness" / "chapters" / "stage.py"),
+            *files(ROOT / "harness", pattern="*.py"),  # whose imports are drawn
+            str(ROOT / "pyproject.toml"),
         ],
         "targets": [str(BUILD / "stage" / "index.md")],
     }

@@ -25,7 +25,7 @@ def code_dependencies(notebook: Path) -> list[Path]:
 
 def module_dependencies(*names: str) -> list[Path]:
     """Source files of the given modules and of all that they import; see `code_dependencies`."""
-    graph = _import_graph()
+    graph = import_graph()
     pending = set(names)
     reached: set[str] = set()
     while pending:
@@ -64,7 +64,8 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _import_graph():
+def import_graph():
+    """Which module of the package imports which."""
     import grimp
 
     return grimp.build_graph("harness", cache_dir=str(BUILD / ".grimp_cache"))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.chapters import floors
 from harness.chapters.parameters import Parameter, declared
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS
@@ -19,6 +20,7 @@ EXECUTED = BUILD / "executed"
 FAULTS = RESULTS / "faults.json"  # tests/faults writes it
 LOCAL = "127.0.0.1: "  # every message of them begins with the server
 FAULT_PAGE = Path("reference", "faults.md")
+FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("reference", "architecture_imports.md")
 FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
 
 
@@ -47,6 +49,8 @@ def stage() -> list[Path]:
             wanted[Path("notebooks", executed.name)] = _dump(page)
     if FAULT_PAGE in wanted:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
+    if FLOOR_PAGE in wanted:
+        wanted[FLOOR_PICTURE] = floors.page().encode()
     return _sync(wanted)
 
 
