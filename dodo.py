@@ -20,6 +20,10 @@ EXECUTED = BUILD / "executed"
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
 FAULTS = BUILD / "results" / "faults.json"
+STAGED = [
+    BUILD / "stage" / "index.md",
+    BUILD / "stage" / "reference" / "architecture_imports.md",
+]  # one copied, one made
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
@@ -123,8 +127,9 @@ def task_stage():
             str(FAULTS),
             *files(ROOT / "harness", pattern="*.py"),  # whose imports are drawn
             str(ROOT / "pyproject.toml"),
+            str(ROOT / "CONTRIBUTING.md"),
         ],
-        "targets": [str(BUILD / "stage" / "index.md")],
+        "targets": list(map(str, STAGED)),
     }
 
 
@@ -134,11 +139,12 @@ def task_site():
         "actions": [(run, [HARNESS, "chapter", "site"])],
         "file_dep": [
             str(ROOT / "_config.yml"),
-            str(BUILD / "stage" / "index.md"),
+            *map(str, STAGED),
             str(BUILD / "numbers.json"),
             str(FAULTS),
             *(str(ROOT / "harness" / "report" / name) for name in ("site.py", "site_extras.py", "glossary_links.py")),
             *files(BOOK),
+            str(ROOT / "CONTRIBUTING.md"),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
         ],
         "task_dep": ["stage"],

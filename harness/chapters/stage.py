@@ -12,7 +12,7 @@ from typing import Any
 from harness.chapters import floors
 from harness.chapters.parameters import Parameter, declared
 from harness.errors import DataError
-from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS
+from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
 from harness.store import read_json
 
 STAGE = BUILD / "stage"
@@ -21,6 +21,7 @@ FAULTS = RESULTS / "faults.json"  # tests/faults writes it
 LOCAL = "127.0.0.1: "  # every message of them begins with the server
 FAULT_PAGE = Path("reference", "faults.md")
 FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("reference", "architecture_imports.md")
+CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
 FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
 
 
@@ -51,6 +52,7 @@ def stage() -> list[Path]:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
     if FLOOR_PAGE in wanted:
         wanted[FLOOR_PICTURE] = floors.page().encode()
+        wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
     return _sync(wanted)
 
 

@@ -12,6 +12,7 @@ SITE_VARIABLE = "HARNESS_SITE_URL"
 CARD = "_static/card.png"
 CARD_SIZE = (1200, 630)  # pixels, the format that link previews expect
 LEAD = 200  # characters of a page's first paragraph that describe it
+_ELSEWHERE = {"reference/contributing": "CONTRIBUTING.md"}  # pages whose source is not in book/
 TITLE = "Can you hear the tag?"
 
 
@@ -30,7 +31,8 @@ def mend_edit_links(pagename: str, buttons: list[dict[str, Any]]) -> None:
     for button in buttons:
         mend_edit_links(pagename, button.get("buttons", []))
         if button.get("label") == "source-edit-button":
-            button["url"] = button["url"].replace(f"/{pagename}.", f"/book/{pagename}.")
+            source = _ELSEWHERE.get(pagename, f"book/{pagename}.md")
+            button["url"] = button["url"].replace(f"/{pagename}.md", f"/{source}")
 
 
 def meta_tags(pagename: str, title: str, body: str, base: str) -> str:

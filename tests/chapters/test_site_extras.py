@@ -124,3 +124,14 @@ def test_a_preview_escapes_and_ends_at_a_word():
     tags = site_extras.meta_tags("p", "<em>T</em>", f'<p class="x">{"word &lt;b&gt; " * 60}</p>', "")
     assert '"og:title" content="T"' in tags and "&lt;b&gt;" in tags and "…" in tags and "og:image" not in tags
     assert site_extras.first_paragraph("<p>Short.</p>") == ""
+
+
+def test_the_guide_for_contributors_is_edited_where_it_lies():
+    buttons = [
+        {
+            "label": "group",
+            "buttons": [{"label": "source-edit-button", "url": "https://x/edit/main/reference/contributing.md"}],
+        }
+    ]
+    site_extras.mend_edit_links("reference/contributing", buttons)
+    assert buttons[0]["buttons"][0]["url"] == "https://x/edit/main/CONTRIBUTING.md"
