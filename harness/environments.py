@@ -20,9 +20,9 @@ _HEADER = "# Generated from pyproject.toml by `make environments`. Do not edit.\
 
 
 def main_environment(project: dict[str, Any]) -> dict[str, Any]:
-    """The environment of the book: base dependencies and all extras but boson."""
+    """The environment of the book: the package itself, base dependencies and all extras but boson; what Binder installs."""
     extras = [item for extra in MAIN_EXTRAS for item in project["optional-dependencies"][extra]]
-    return _environment("prosody-harness", [*project["dependencies"], *extras])
+    return _environment("prosody-harness", ["-e .", *project["dependencies"], *extras])
 
 
 def boson_environment(project: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.chapters import floors
+from harness.chapters.hosting import repository_url, run_elsewhere
 from harness.chapters.parameters import Parameter, declared
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
@@ -87,14 +88,18 @@ def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter
         "cell_type": "markdown",
         "id": "parameter-box",
         "metadata": {},
-        "source": parameter_box(parameters, values, chapter),
+        "source": parameter_box(
+            parameters, values, chapter, notebook["metadata"].get("kernelspec", {}).get("name", "python3")
+        ),
     }
     cells.insert(1, box)
     return page
 
 
-def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chapter: str) -> str:
-    """The box "Rerun this page": each parameter with its meaning, and the line to paste."""
+def parameter_box(
+    parameters: dict[str, Parameter], values: dict[str, Any], chapter: str, kernel: str = "python3"
+) -> str:
+    """The box "Rerun this page": each parameter with its meaning, the line to paste, and where else the page runs."""
     rows = [
         f"| `{p.name}` | {p.type} | {_cell(p.meaning)} | `{p.default!r}` | {_cell(p.allowed)} | `{values.get(p.name, p.default)!r}` |"
         for p in parameters.values()
@@ -113,6 +118,7 @@ def parameter_box(parameters: dict[str, Parameter], values: dict[str, Any], chap
             f".venv/bin/papermill notebooks/{chapter}.ipynb out.ipynb{other}",
             f'make chapter N={chapter[:2]} ARGS="{other.strip()}"   # the same, into a results folder of its own',
             "```",
+            *run_elsewhere(chapter, kernel, repository_url()),
             ":::",
         ]
     )

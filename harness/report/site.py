@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from harness.paths import ROOT
+from harness.chapters.hosting import BINDER, BRANCH, COLAB, repository_url
 from harness.report import site_extras
 from harness.report.glossary_links import FirstUse
 from harness.report.numbers import load
 
-LAUNCH = {
-    "colab_url": "https://colab.research.google.com",
-    "binderhub_url": "https://mybinder.org",
-    "notebook_interface": "jupyterlab",
-}
+LAUNCH = {"colab_url": COLAB, "binderhub_url": BINDER, "notebook_interface": "jupyterlab"}
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -39,7 +32,7 @@ def configure(app: Any, config: Any) -> None:
     options = {**config.html_theme_options}
     if url:
         options |= {"repository_url": url, "use_repository_button": True, "use_issues_button": True,
-                    "use_edit_page_button": True, "repository_branch": "main", "launch_buttons": LAUNCH}  # fmt: skip
+                    "use_edit_page_button": True, "repository_branch": BRANCH, "launch_buttons": LAUNCH}  # fmt: skip
     else:
         for name in ("use_repository_button", "use_issues_button", "use_edit_page_button"):
             options[name] = False
@@ -87,17 +80,3 @@ def finish(app: Any, error: Exception | None) -> None:
         folder = Path(app.outdir)
         site_extras.draw_card(folder / site_extras.CARD)
         site_extras.write_sitemap(folder, site_extras.site_url())
-
-
-def repository_url() -> str:
-    """Where this checkout is hosted: from the CI's environment, else from git's `origin`; empty if neither says."""
-    if repository := os.environ.get("GITHUB_REPOSITORY"):
-        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
-    try:
-        origin = subprocess.run(
-            ["git", "-C", str(ROOT), "remote", "get-url", "origin"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    match = re.fullmatch(r"(?:https://|git@)([\w.-]+\.\w+)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?", origin)
-    return f"https://{match.group(1)}/{match.group(2)}" if match else ""

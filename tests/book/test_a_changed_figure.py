@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from harness.chapters.hosting import repository_url
 from harness.paths import BUILD, ROOT
-from harness.report.site import repository_url
 from harness.store import read_json, write_json
 
 HTML = BUILD / "html"

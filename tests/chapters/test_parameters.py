@@ -144,6 +144,19 @@ def test_arguments_are_read_as_papermill_reads_them():
             parse_arguments(wrong)
 
 
+def test_a_hosted_project_says_where_else_a_page_runs(parameters, monkeypatch):
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "a/b")
+    box = parameter_box(parameters, {}, "07_tag_placement")
+    assert "https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/notebooks/07_tag_placement.ipynb" in box
+    assert "https://colab.research.google.com/github/a/b/blob/main/notebooks/07_tag_placement.ipynb" in box
+    assert "!git clone --depth 1 https://github.com/a/b book" in box and "Neither was tried here" in box
+    boson = parameter_box(parameters, {}, "08_higgs_engine", "boson")
+    assert "mybinder" not in boson and "`make env`" in boson
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.example.org")
+    assert "git clone" not in parameter_box(parameters, {}, "07_tag_placement")
+
+
 def test_the_box_shows_every_parameter_and_a_line_to_paste(parameters):
     box = parameter_box(parameters, {"epochs": 9}, "07_tag_placement")
     assert "| `epochs` | int | Passes over the data | `3` | 1 to 50 | `9` |" in box

@@ -7,11 +7,12 @@ import nbformat
 import pytest
 
 from harness.chapters import execute as execution
+from harness.chapters import hosting
 from harness.chapters import stage as staging
 from harness.chapters.sources import code_dependencies
 from harness.errors import DataError
 from harness.paths import NOTEBOOKS, ROOT
-from harness.report import numbers, site
+from harness.report import numbers
 
 
 def names(notebook):
@@ -163,7 +164,9 @@ def test_numbers_are_gathered_from_the_profiles_runs_only(chapter, tmp_path, mon
 )
 def test_links_point_to_where_the_project_is_hosted(monkeypatch, origin, url):
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    monkeypatch.setattr(site.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, stdout=origin + "\n"))
-    assert site.repository_url() == url
+    monkeypatch.setattr(
+        hosting.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, stdout=origin + "\n")
+    )
+    assert hosting.repository_url() == url
     monkeypatch.setenv("GITHUB_REPOSITORY", "a/b")
-    assert site.repository_url() == "https://github.com/a/b"
+    assert hosting.repository_url() == "https://github.com/a/b"
