@@ -207,3 +207,26 @@ def test_every_package_is_in_the_api_reference_and_what_it_shows_is_documented()
                 and (inspect.isclass(thing) or inspect.isfunction(thing))
             ):
                 assert inspect.getdoc(thing), f"{name}.{label} has no docstring"
+
+
+@pytest.mark.browser
+def test_search_works_from_disk(browser):
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto((HTML / "search.html").as_uri() + "?q=placebo")
+    tab.wait_for_selector("#search-results li a", timeout=15_000)
+    found = tab.eval_on_selector_all("#search-results li a", "links => links.map(link => link.getAttribute('href'))")
+    context.close()
+    assert any("10_audio_prosody" in link or "glossary" in link for link in found)
+
+
+@pytest.mark.browser
+def test_the_theme_button_changes_light_and_dark_and_is_remembered(browser):
+    context, tab = open_page(browser, "index.html", "light")
+    seen = set()
+    for _ in range(3):
+        tab.locator("button.theme-switch-button").first.click()
+        seen.add(tab.evaluate("document.documentElement.dataset.theme"))
+    tab.reload()
+    assert seen == {"light", "dark"} and tab.evaluate("document.documentElement.dataset.theme") in seen
+    context.close()
