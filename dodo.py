@@ -12,8 +12,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from doit.tools import config_changed
+
+from harness.chapters.hosting import repository_url
 from harness.chapters.sources import code_dependencies, module_dependencies
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
+from harness.report.site_extras import site_url
 
 PROFILE = os.environ.get("PROFILE", "ci")
 EXECUTED = BUILD / "executed"
@@ -27,6 +31,8 @@ STAGED = [
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+
+HOSTED = {"repository": repository_url(), "site": site_url()}  # which links lead there
 
 BUILD.mkdir(exist_ok=True)
 DOIT_CONFIG = {
@@ -130,6 +136,7 @@ def task_stage():
             str(ROOT / "CONTRIBUTING.md"),
         ],
         "targets": list(map(str, STAGED)),
+        "uptodate": [config_changed(HOSTED)],
     }
 
 
@@ -149,4 +156,5 @@ def task_site():
         ],
         "task_dep": ["stage"],
         "targets": [str(BUILD / "html" / "index.html")],
+        "uptodate": [config_changed(HOSTED)],
     }

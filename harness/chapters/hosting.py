@@ -51,7 +51,7 @@ def run_elsewhere(chapter: str, kernel: str, url: str) -> list[str]:
         "",
         f"Without a clone: [Binder]({binder}), or [Colab]({colab}) with this cell first. Neither was tried here: no network.",
         "",
-        "```python",
+        "```text",
         f"!git clone --depth 1 {url} book",
         "%cd book",
         '%pip install --quiet -e ".[models,audio,voices,api]"',

@@ -10,6 +10,7 @@ from harness.report import site_extras
 from harness.report.glossary_links import FirstUse
 from harness.report.numbers import load
 
+KNOWN = ("https://github.com/", "https://gitlab.com/")
 LAUNCH = {"colab_url": COLAB, "binderhub_url": BINDER, "notebook_interface": "jupyterlab"}
 
 
@@ -20,7 +21,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", keep_colon, priority=400)  # before napoleon reads it
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("html-page-context", dress, priority=900)
-    app.connect("html-collect-pages", lambda app: [site_extras.not_found(site_extras.site_url())])
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -30,7 +30,7 @@ def configure(app: Any, config: Any) -> None:
     config.myst_substitutions = {**config.myst_substitutions, **load()}
     url = repository_url()
     options = {**config.html_theme_options}
-    if url:
+    if url.startswith(KNOWN):  # the theme knows no others
         options |= {"repository_url": url, "use_repository_button": True, "use_issues_button": True,
                     "use_edit_page_button": True, "repository_branch": BRANCH, "launch_buttons": LAUNCH}  # fmt: skip
     else:
@@ -63,8 +63,8 @@ def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: 
     )
     site_extras.mend_edit_links(page, context.get("header_buttons", []))
     tags = site_extras.meta_tags(page, context.get("title", ""), context.get("body", ""), base)
-    context["metatags"] = "\n".join(filter(None, (context.pop("base_tag", ""), context.get("metatags", ""), tags)))
-    if base and page != "404":
+    context["metatags"] = "\n".join(filter(None, (context.get("metatags", ""), tags)))
+    if base:
         context["pageurl"] = f"{base}{page}.html"
 
 
@@ -79,4 +79,5 @@ def finish(app: Any, error: Exception | None) -> None:
     if error is None and app.builder.name == "html":
         folder = Path(app.outdir)
         site_extras.draw_card(folder / site_extras.CARD)
+        site_extras.write_not_found(folder, site_extras.site_url())
         site_extras.write_sitemap(folder, site_extras.site_url())

@@ -7,12 +7,18 @@ import re
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SITE_VARIABLE = "HARNESS_SITE_URL"
 CARD = "_static/card.png"
 CARD_SIZE = (1200, 630)  # pixels, the format that link previews expect
 LEAD = 200  # characters of a page's first paragraph that describe it
 _ELSEWHERE = {"reference/contributing": "CONTRIBUTING.md"}  # pages whose source is not in book/
+_PLAIN = (
+    ":root{color-scheme:light dark}body{font:1.1rem/1.6 system-ui,sans-serif;margin:15vh auto;max-width:34rem;padding:0 1rem}"
+    "body{background:#fff;color:#1a1a1a}a{color:#0a4f94}"
+    "@media(prefers-color-scheme:dark){body{background:#14181e;color:#e8e8e8}a{color:#8cc4ff}}"
+)
 TITLE = "Can you hear the tag?"
 
 
@@ -61,25 +67,33 @@ def first_paragraph(body: str) -> str:
     return ""
 
 
-def not_found(base: str) -> tuple[str, dict[str, Any], str]:
-    """The page 404: name, context and template, as Sphinx's ``html-collect-pages`` wants them.
+def not_found(base: str) -> str:
+    """The page 404, which a server shows for any address that it does not have, at any depth.
 
-    A server shows it at any address. With a known site its links start there; without, they work from the top folder.
+    It loads nothing, so that it looks the same everywhere. Its links start at the server's root if the address of the site is
+    known; without, they are right beside the landing page only.
     """
-    home = f'<base href="{escape(base, quote=True)}">' if base else ""
-    body = (
-        "<h1>There is no such page</h1><p>The page was moved, or it never was.</p><ul>"
-        '<li><a href="index.html">The landing page</a></li><li><a href="search.html">Search the book</a></li>'
-        '<li><a href="notebooks/01_loading.html">The first chapter</a></li>'
-        '<li><a href="notebooks/12_claims.html">The claims ledger</a></li></ul>'
+    root = escape(urlsplit(base).path, quote=True)
+    links = {"index.html": "The landing page", "search.html": "Search the book", "notebooks/01_loading.html": "The first chapter",
+             "notebooks/12_claims.html": "The claims ledger", "reference/glossary.html": "The glossary"}  # fmt: skip
+    listed = "".join(f'<li><a href="{root}{page}">{escape(words)}</a></li>' for page, words in links.items())
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>There is no such page - {escape(TITLE)}</title><style>{_PLAIN}</style></head>"
+        f"<body><main><h1>There is no such page</h1><p>It was moved, or it never was.</p><ul>{listed}</ul></main></body></html>\n"
     )
-    return "404", {"title": "There is no such page", "body": body, "base_tag": home}, "page.html"
 
 
 def sitemap(pages: list[str], base: str) -> str:
     """A sitemap of the pages (sitemaps.org, protocol 0.9)."""
     rows = "".join(f"  <url><loc>{escape(base)}{escape(page)}</loc></url>\n" for page in sorted(pages))
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'
+
+
+def write_not_found(folder: Path, base: str) -> None:
+    """Write ``404.html``."""
+    (folder / "404.html").write_text(not_found(base), encoding="utf-8")
 
 
 def write_sitemap(folder: Path, base: str) -> None:

@@ -4,12 +4,10 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from urllib.parse import urlsplit
 
 import pytest
 
 from harness.paths import BUILD
-from harness.report.site_extras import site_url
 
 HTML = BUILD / "html"
 PAGES = (
@@ -37,12 +35,6 @@ def phone(browser):
 @contextmanager
 def opened(browser, scheme):
     context = browser.new_context(viewport={"width": SCREENS[scheme], "height": 900}, color_scheme=scheme)
-    if base := site_url():  # the page for unknown addresses asks there for what it needs: answer as that server would
-        root = urlsplit(base).path
-        context.route(
-            f"{base}**",
-            lambda route: route.fulfill(path=HTML / urlsplit(route.request.url).path.removeprefix(root)),
-        )
     tab = context.new_page()
     tab.problems, tab.outside = [], []
     tab.on("pageerror", lambda error: tab.problems.append(str(error)))

@@ -95,11 +95,11 @@ def test_the_sitemap_lists_pages_and_not_the_page_for_what_is_missing(built):
     assert "sitemap.xml" in (folder / "robots.txt").read_text()
 
 
-def test_the_missing_page_works_at_any_depth(built):
+def test_the_missing_page_works_at_any_depth_and_loads_nothing(built):
     _, html = built
-    assert '<base href="https://some.github.io/book/">' in html["404.html"]
-    assert {"index.html", "search.html", "notebooks/01_loading.html"} <= set(links(html["404.html"]))
-    assert "<base" not in html["index.html"]
+    assert {"/book/index.html", "/book/search.html", "/book/notebooks/01_loading.html"} <= set(links(html["404.html"]))
+    assert not re.search(r"<(script|link|img|base)\b", html["404.html"])
+    assert 'href="index.html"' in site_extras.not_found("")
 
 
 @pytest.mark.parametrize(
