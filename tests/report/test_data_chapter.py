@@ -17,7 +17,9 @@ from harness.report.annotation import (
     rates,
     shared_runs,
 )
+from harness.report.data_claims import closing_words, gpt2_words, memory_words
 from harness.report.data_figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
+from harness.report.data_pairs import pairs, tags_together
 from harness.report.leakage import MemoryTagger, leak, overlap, regroup, windows
 from harness.tagged import TAGS, Tag, TaggedText
 
@@ -143,3 +145,77 @@ def test_figures_say_what_they_show(talks):
     rows = [{"tagger": "memory", "shared": s, "random": [v, v - 0.1, v + 0.1], "grouped": [0.1, 0.0, 0.2], "difference": [v - 0.1, 0, 1]}
             for s, v in ((0.0, 0.1), (0.5, 0.8))]  # fmt: skip
     assert "At 50% overlap random folds give memory 0.80 [0.70, 0.90]" in leak_by_overlap(rows).caption
+
+
+APART = [example("<emph> a b c", "g", "1"), example("<emph> a b <pause_long> c", "g", "2"),
+         example("a <pause_long> b c", "h", "3"), example("a b c", "h", "4")]  # fmt: skip
+
+
+def test_pairs_count_examples_beside_what_chance_would_give():
+    found = {(pair.first, pair.second): pair for pair in pairs(APART, 200)}
+    assert len(found) == len(TAGS) * (len(TAGS) - 1) // 2
+    pair = found["<emph>", "<pause_long>"]
+    assert (pair.both, pair.expected, pair.lift.value) == (1, 1.0, 1.0)  # 2 of 4 hold each tag, 1 of 4 both
+    assert np.isnan(found["<emph>", "<pitch_low>"].lift.value)
+
+
+def test_pairs_count_an_example_once_however_often_it_uses_a_tag():
+    [pair] = [p for p in pairs([example("<emph> a <emph> b <pause_long> c"), *APART[3:]], 50) if p.both]
+    assert (pair.first, pair.second, pair.both, pair.expected) == ("<emph>", "<pause_long>", 1, 0.5)
+
+
+def test_no_two_contours_stand_in_one_of_our_examples(talks):
+    found = {(pair.first, pair.second): pair for pair in pairs(talks, 100)}
+    assert found["<pitch_rising>", "<pitch_falling>"].both == 0
+    assert found["<pitch_rising>", "<pitch_falling>"].expected > 4
+
+
+def test_the_figure_of_pairs_names_the_furthest_on_both_sides(talks):
+    figure = tags_together(pairs(talks, 100), len(talks))
+    assert f"of {len(talks)};" in figure.caption
+    above, below = figure.caption.split("Furthest above: ")[1].split("Furthest below: ")
+    assert above.startswith("`<pause_long>` with `<pitch_falling>`, 14 where chance gives ")
+    assert below.startswith("`<pause_short>` with `<pause_long>`, 3 where chance gives ")
+
+
+def grouped_memory(value, low, high):
+    return [{"tagger": "memory", "grouped": [value, low, high]}]
+
+
+def test_memory_is_called_a_detector_only_where_it_detects():
+    assert "0.27 [0.18, 0.37]. It should have nothing" in memory_words(grouped_memory(0.27, 0.18, 0.37))
+    assert "nothing to remember: 0.00 [0.00, 0.08]" in memory_words(grouped_memory(0.0, 0.0, 0.08))
+    assert "were not measured here" in memory_words([])
+
+
+OPEN, SHUT = {"memory": [0.27, 0.18, 0.37]}, {"memory": [0.01, 0.0, 0.09]}
+
+
+def test_a_leak_is_called_closed_only_where_the_interval_reaches_nothing():
+    assert "Grouping by 4 does: 0.01 [0.00, 0.09]" in closing_words({6: OPEN, 5: OPEN, 4: SHUT, 3: SHUT})
+    assert "Nor does any other" in closing_words({6: OPEN, 5: OPEN})
+    shut = closing_words({5: SHUT, 6: SHUT})
+    assert "Grouping by 6 words leaves nothing" in shut and "does not close" not in shut
+
+
+def test_gpt2_is_quoted_with_both_folds_or_not_at_all():
+    rows = [
+        {"parameters": {"grouped": grouped}, "figures": {"micro": {"f1": f1, "f1_low": f1, "f1_high": f1}}}
+        for grouped, f1 in ((True, 0.13), (False, 0.33))
+    ]
+    text = gpt2_words(rows, {6: OPEN})
+    assert "0.33 [0.33, 0.33] with random folds, 0.13 [0.13, 0.13] with folds" in text and "rather too high" in text
+    assert "table above" not in gpt2_words(rows, {}) and "table above" not in gpt2_words(rows, {6: SHUT})
+    for some in (rows[:1], [rows[0], {"parameters": {"grouped": False}, "error": "stopped"}], []):
+        assert "not run here" in gpt2_words(some, {6: OPEN})
+
+
+@pytest.mark.parametrize("seed", [1, 8])
+def test_the_perfect_score_is_the_best_one_even_with_short_windows_and_two_folds(talks, seed):
+    """Exercise 5.2 asserts this under any parameters of the page."""
+    found = {
+        stride: leak(windows(talks, 6, stride), {"memory": MemoryTagger}, folds=2, seed=seed, n_resamples=100)[0]
+        for stride in (3, 2, 1)
+    }
+    scores = [found[stride]["random"][0] for stride in (3, 2, 1)]
+    assert scores == sorted(scores) and scores[2] > scores[1] > found[1]["grouped"][0]
