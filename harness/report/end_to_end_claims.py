@@ -8,7 +8,7 @@ from typing import Any
 from harness.engines.dialects import DIALECTS
 from harness.experiment.joint import OVERALL, READINGS, REALISATION
 from harness.experiment.result_files import ResultFile
-from harness.report.end_to_end_tables import NOT_RUN, engine_kinds, shown
+from harness.report.end_to_end_tables import NOT_RUN, of_higgs, shown
 from harness.report.text import interval
 from harness.report.verdicts import Verdict, claims
 from harness.tagged import TaggedText
@@ -52,14 +52,14 @@ def within(readings: Readings, family: str, span: tuple[float, float]) -> list[s
     ]  # fmt: skip
 
 
-def of_higgs(results: Mapping[str, ResultFile]) -> dict[str, Readings]:
-    """Readings of the reference's tags as Higgs itself spoke them elsewhere: engine -> readings."""
+def spoken_by_higgs(results: Mapping[str, ResultFile]) -> dict[str, Readings]:
+    """Readings of the reference's tags as Higgs itself spoke them elsewhere: engine and date -> readings."""
     return {
-        f"{engine}, {result.provenance.date}": figures.end_to_end["gold"].readings
+        f"{engine}, {result.provenance.date}": result.engines[engine].end_to_end["gold"].readings
         for result in results.values()
-        if result.spoken == "heldout" and engine_kinds(result) & NOT_RUN.keys()
-        for engine, figures in result.engines.items()
-        if "gold" in figures.end_to_end
+        if result.spoken == "heldout"
+        for engine in of_higgs(result)
+        if "gold" in result.engines[engine].end_to_end
     }
 
 
@@ -92,7 +92,7 @@ def judge_realised(
         evidence["tags read aloud that the score finds, control run"] = interval(
             leak["found"], leak["found_low"], leak["found_high"]
         )
-    measured = of_higgs(results)
+    measured = spoken_by_higgs(results)
     if not measured:
         reason, command = NOT_RUN["openai_speech"]
         return Verdict(
@@ -142,7 +142,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     for name in columns:
         evidence[f"{name}: mean of recall and hit rate"] = shown(columns[name]["mean"])
     total = sum(reading.family == OVERALL for reading in READINGS.values())
-    api = "" if of_higgs(results) else " The API itself is not run here."
+    api = "" if spoken_by_higgs(results) else " The API itself is not run here."
     if not found[first]:
         text = f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, even with an engine that obeys.{api}"
         return Verdict("E1", "refuted", text, evidence)

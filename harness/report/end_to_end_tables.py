@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from harness.engines.higgs_audio.settings import TINY
+from harness.engines.openai_speech.engine import BOSON_URL
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import FOLDER, ResultFile
+from harness.experiment.spec import EngineSpec
 from harness.paths import relative
 from harness.report.diffs import Html
 from harness.report.tables import table
 from harness.report.text import interval, verdict_on_difference
 
+BOSON = "boson.ai"
 EXPERIMENT = "harness run data/experiments/end_to_end.yaml"
 # What this project could not run, why, and how one who can does it. A result file with such an engine replaces its row.
 NOT_RUN = {
@@ -105,9 +110,23 @@ def per_tag_table(per_tag: Mapping[str, Mapping[str, Any]], caption: str) -> Htm
     )
 
 
-def engine_kinds(result: ResultFile) -> set[str]:
-    """Registered names of the engines of a result, whatever their label."""
-    return {str(spec["name"]) for spec in result.provenance.parameters.get("engines", [])}
+def of_higgs(result: ResultFile) -> dict[str, str]:
+    """The engines of a result that are Higgs itself: title in the result -> name, a key of `NOT_RUN`.
+
+    Another server than Boson's may stand behind `openai_speech`, and without a checkpoint the Higgs engines speak noise.
+    """
+    found = {}
+    for fields in result.provenance.parameters.get("engines", []):
+        spec = EngineSpec.model_validate(fields)
+        host = urlsplit(str(spec.options.get("base_url", BOSON_URL))).hostname or ""
+        weights = spec.options.get("checkpoint", TINY) != TINY
+        if (
+            host == BOSON or host.endswith(f".{BOSON}")
+            if spec.name == "openai_speech"
+            else spec.name in NOT_RUN and weights
+        ):
+            found[spec.title] = spec.name
+    return found
 
 
 def grid_table(here: Mapping[str, Any], elsewhere: Mapping[str, ResultFile], taggers: Sequence[str]) -> Html:
@@ -126,7 +145,7 @@ def grid_table(here: Mapping[str, Any], elsewhere: Mapping[str, ResultFile], tag
     seen: set[str] = set()
     for name, result in elsewhere.items():
         if result.spoken == "heldout":
-            seen |= engine_kinds(result)
+            seen |= set(of_higgs(result).values())
             where = f"{relative(FOLDER / f'{name}.json')}, {result.provenance.date}"
             for engine, found in result.engines.items():
                 joint = {tagger: one.model_dump() for tagger, one in found.end_to_end.items()}

@@ -37,9 +37,9 @@ def row(**values):
 JOINT = {"gold": row(joint_f1=0.9, hit_rate=0.95), "gpt2": row(joint_f1=0.3), "rules": row(joint_f1=0.5)}
 
 
-def result(name="openai_speech", spoken="heldout", **values):
+def result(name="openai_speech", spoken="heldout", options=None, **values):
     shares = {key: tuple(value) for key, value in readings(**values).items()}
-    parameters = {"sentences": spoken, "engines": [{"name": name, "label": "their api"}]}
+    parameters = {"sentences": spoken, "engines": [{"name": name, "label": "their api", "options": options or {}}]}
     return ResultFile.model_validate({
         "schema": "harness.result/1", "code": "c", "run": "r", "sentences": 5,
         "provenance": {"created": "2026-12-01T00:00", "machine": "a <GPU>", "packages": {}, "revisions": {"their api": "v3"}, "counts": {},
@@ -136,8 +136,23 @@ def test_a_file_of_the_api_settles_it(values, expected):
     assert verdict.verdict == expected and "hit rate of their api, 2026-12-01" in verdict.evidence
 
 
-def test_another_engine_than_higgs_settles_nothing():
-    assert judge_realised(readings(), None, GOLD, {"mine": result(name="my.voice:Engine")}).verdict == "not run here"
+@pytest.mark.parametrize(
+    ("name", "options", "settles"),
+    [
+        ("my.voice:Engine", {}, False),
+        ("openai_speech", {"base_url": "http://127.0.0.1:8000/v1"}, False),  # any voice may stand behind it
+        ("openai_speech", {"base_url": "https://notboson.ai/v1"}, False),
+        ("openai_speech", {"base_url": "https://api.boson.ai/v1"}, True),
+        ("higgs_native", {}, False),  # random weights
+        ("higgs_native", {"checkpoint": "tiny"}, False),
+        ("higgs_native", {"checkpoint": "weights"}, True),
+    ],
+)
+def test_only_higgs_itself_settles_the_claim_and_fills_its_row(name, options, settles):
+    files = {"mine": result(name=name, options=options)}
+    assert (judge_realised(readings(), None, GOLD, files).verdict != "not run here") == settles
+    html = grid_table({}, files, ["gold"]).html
+    assert (sum(command in html for _, command in NOT_RUN.values()) == len(NOT_RUN) - settles) and "their api" in html
 
 
 def test_the_overall_verdict_names_the_readings_and_who_else_reaches_them():
