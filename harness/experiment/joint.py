@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.placement import carry_over
 from harness.prosody.summary import COUNTED
 from harness.records import Arm, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
@@ -143,28 +144,31 @@ def count(
 def _sentence(
     reference: TaggedText, guess: TaggedText, outcomes: Sequence[Outcome], measurable: Collection[Tag]
 ) -> dict[str, float]:
-    wanted, placed = set(reference.tags), set(guess.tags)
-    right = wanted & placed
+    preserved = guess.words == reference.words
+    moved = guess.tags if preserved else carry_over(guess, reference.words)
+    onto = dict(zip(guess.tags, moved, strict=True))  # a verdict is on a slot of what was spoken
+    wanted, placed = set(reference.tags), set(moved)
+    right, exact = wanted & placed, preserved and wanted == placed
     tagged = [o for o in outcomes if o.arm is Arm.TAGGED]
     placebos = [o for o in outcomes if o.arm is Arm.PLACEBO and _measured(o)]
-    verdicts = {(o.slot, o.tag): o.verdict for o in tagged}
+    verdicts = {onto.get((o.slot, o.tag), (o.slot, o.tag)): o.verdict for o in tagged}
     hits = {place for place, verdict in verdicts.items() if verdict is Verdict.HIT}
-    measured = {(o.slot, o.tag) for o in tagged if _measured(o)}
+    measured = {place for place, verdict in verdicts.items() if _counts(verdict)}
     lost = placed - measured
     could = {place for place in wanted if place[1] in measurable} - lost
     spoken = {place for place in placed if place[1] in measurable} - lost
     slots = range(len(reference.words) + 1)
-    wanted_at, placed_at = reference.by_slot(), guess.by_slot()
+    wanted_at, placed_at = _by_slot(wanted), _by_slot(placed)
     figures: dict[str, float] = {
         "sentences": 1, "gold": len(wanted), "placed": len(placed), "right": len(right),
         "gold_slots": len(wanted_at.keys()), "any_tag": len(wanted_at.keys() & placed_at.keys()), "slots": len(slots),
-        "agree": sum(set(wanted_at.get(slot, ())) == set(placed_at.get(slot, ())) for slot in slots),
-        "some_tag": bool(placed), "some_right": bool(right), "exact": wanted == placed,
+        "agree": sum(wanted_at.get(slot) == placed_at.get(slot) for slot in slots),
+        "some_tag": bool(placed), "some_right": bool(right), "exact": exact,
         "asked": len(tagged), "counted": sum(o.verdict in COUNTED for o in tagged), "measured": len(measured), "hits": len(hits),
         "placebos": len(placebos), "placebo_hits": sum(o.verdict is Verdict.HIT for o in placebos),
         "speaking": bool(measured), "some_heard": bool(hits), "all_heard": bool(measured) and hits == measured,
         "wanted": len(could), "spoken": len(spoken), "heard": len(could & hits), "some_right_heard": bool(right & hits),
-        "whole": wanted == placed and wanted <= hits,
+        "whole": exact and wanted <= hits,
     }  # fmt: skip
     per_tag = {
         "gold": wanted,
@@ -246,8 +250,16 @@ def differences(counts: Mapping[str, Totals], clusters: Sequence[str]) -> dict[s
     return table
 
 
+def _by_slot(places: Collection[tuple[int, Tag]]) -> dict[int, set[Tag]]:
+    return {slot: {tag for at, tag in places if at == slot} for slot, _ in places}
+
+
 def _measured(outcome: Outcome) -> bool:
-    return outcome.verdict in COUNTED and outcome.verdict is not Verdict.UNMEASURABLE
+    return _counts(outcome.verdict)
+
+
+def _counts(verdict: Verdict) -> bool:
+    return verdict in COUNTED and verdict is not Verdict.UNMEASURABLE
 
 
 def _triple(interval: Interval) -> list[float | None]:

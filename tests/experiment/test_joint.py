@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.experiment.joint import READINGS, count, differences, end_to_end, measurable_tags
+from harness.placement import score_placement
 from harness.records import Arm, Outcome, Verdict
 from harness.report.readings import placement_readings
 from harness.tagged import Tag, TaggedText
@@ -78,12 +79,26 @@ def test_a_tagger_that_says_nothing_is_not_excused_from_what_others_could_be_hea
     assert found["hit rate"] == [None, None, None] and found["joint precision"] == [None, None, None]
 
 
-def test_placement_readings_agree_with_those_of_the_placement_chapter():
-    elsewhere = dict(placement_readings(GOLD, GUESS))
-    shared = [r for r in READINGS.items() if r[1].family == "placement"]
-    assert len(shared) == 8
-    for name, reading in shared:
-        assert readings()[name][0] == pytest.approx(elsewhere[reading.words]), name
+def test_placement_readings_agree_with_the_placement_score():
+    report = score_placement(GOLD, GUESS, n_resamples=0)
+    found = {name: value for name, (value, _, _) in readings().items()}
+    assert found["precision"] == pytest.approx(report.micro.precision) and found["recall"] == pytest.approx(
+        report.micro.recall
+    )
+    assert found["f1"] == pytest.approx(report.micro.f1.value) and found["exact"] == pytest.approx(
+        report.exact_match.value
+    )
+    assert dict(placement_readings(GOLD, GUESS))[READINGS["any tag"].words] == pytest.approx(found["any tag"])
+
+
+def test_a_tagger_that_changes_words_is_followed_to_the_words_of_the_reference():
+    changed = [TaggedText.parse("Well we <emph> guarantee 30% savings"), *GUESS[1:]]
+    outcomes = [[heard(2, Tag.EMPH, Verdict.HIT)], *OUTCOMES[1:]]
+    found = readings(outcomes, changed)
+    report = score_placement(GOLD, changed, n_resamples=0)
+    assert found["recall"][0] == pytest.approx(report.micro.recall) == pytest.approx(1 / 3)
+    assert found["joint recall"][0] == pytest.approx(1 / 3)  # heard, and on the reference's own slot
+    assert found["exact"][0] == pytest.approx(report.exact_match.value)
 
 
 def test_differences_are_paired_and_change_sign():
