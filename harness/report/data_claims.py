@@ -71,3 +71,34 @@ def gpt2_words(rows: Sequence[Mapping[str, Any]], strict: Mapping[int, Mapping[s
     if strict and strict[SHARED]["memory"][1] > 0:
         text += " By the table above even the second is rather too high than too low."
     return text
+
+
+def leak_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What overlap did to the scores.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        From `harness.report.leakage.leak`, with ``shared``; the least overlap is the placebo.
+    """
+    least, most = (edge(row["shared"] for row in rows) for edge in (min, max))
+    apart = [row["tagger"] for row in rows if row["shared"] == least and not _around_zero(row["difference"])]
+    higher = [row["tagger"] for row in rows if row["shared"] == most and row["difference"][1] > 0]
+    agree = f"differ for {', '.join(apart)}" if apart else "give no difference that the data can show"
+    first = f"At {least:.0%} overlap the two kinds of folds {agree}."
+    second = f"At {most:.0%} random folds are higher for {', '.join(higher) or 'no tagger'}."
+    drift = max(
+        (abs(_grouped(rows, name, most) - _grouped(rows, name, least)), name) for name in {r["tagger"] for r in rows}
+    )
+    third = (
+        f"Grouped folds moved by at most {drift[0]:.2f} ({drift[1]}), however many windows were cut from the same text."
+    )
+    return f"{first} {second} {third} Nothing was learned in between: the exam questions had been handed out."
+
+
+def _around_zero(difference: Sequence[float]) -> bool:
+    return difference[1] <= 0 <= difference[2]
+
+
+def _grouped(rows: Sequence[Mapping[str, Any]], tagger: str, shared: float) -> float:
+    return next(row["grouped"][0] for row in rows if row["tagger"] == tagger and row["shared"] == shared)

@@ -98,8 +98,8 @@ def judge_realised(
         return Verdict(
             "H3",
             "not run here",
-            f"There was {reason}. The score that would judge it works: it is near its top for an engine that obeys, and near zero for "
-            f"one that is not told. Run it with `{command}`.",
+            f"There was {reason}. Below is what the score gives an engine that obeys and one that is not told. "
+            f"Run it with `{command}`.",
             evidence,
         )
     inside = {engine: within(readings, REALISATION, (low, high)) for engine, readings in measured.items()}
@@ -135,6 +135,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     """
     low, high = span = claimed("E1")
     sums = {way: f"{a:.1%} to {b:.1%}" for way, (a, b) in arithmetic().items()}
+    near = [way for way, (a, b) in arithmetic().items() if a <= high and b >= low]
     first, *others = columns
     found = {name: within(readings, OVERALL, span) for name, readings in columns.items()}
     evidence: dict[str, Any] = {f"the note's own figures, {way}": text for way, text in sums.items()}
@@ -150,7 +151,8 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     return Verdict(
         "E1",
         "depends on the reading",
-        f"Of the note's own figures only the mean comes near {low:.0%} to {high:.0%}: {sums['mean']}; the product is {sums['product']}. "
+        f"From the note's own figures {low:.0%} to {high:.0%} is reached as: {' or '.join(near) or 'nothing'}. They give "
+        f"{'; '.join(f'{way} {text}' for way, text in sums.items())}. "
         f"Here, with an engine that obeys every tag, {len(found[first])} of {total} readings come to it: {'; '.join(found[first])}. "
         + (f"Under one of these so does: {'; '.join(also)}. " if also else "")
         + "A mean gives half to a tagger that is never right, or to an engine that does nothing, if the other half is perfect."

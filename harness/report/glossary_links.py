@@ -33,7 +33,12 @@ def terms() -> tuple[str, ...]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, terms()))})(s?)(?![\w-])", re.I)
+    spelled = "|".join(r"\s+".join(map(re.escape, term.split())) for term in terms())  # a line may end within a term
+    return re.compile(rf"(?<![\w-])({spelled})(s?)(?![\w-])", re.I)
+
+
+def _name(match: re.Match[str]) -> str:
+    return " ".join(match[1].lower().split())
 
 
 class FirstUse(SphinxTransform):
@@ -57,11 +62,11 @@ def link(document: nodes.document, page: str) -> None:
         pieces: list[nodes.Node] = []
         rest = str(text)
         while rest:
-            found = next((m for m in _pattern().finditer(rest) if m[1].lower() not in used), None)
+            found = next((m for m in _pattern().finditer(rest) if _name(m) not in used), None)
             if found is None:
                 break
-            used.add(found[1].lower())
-            pieces += [nodes.Text(rest[: found.start()]), _reference(found[0], names[found[1].lower()], page)]
+            used.add(_name(found))
+            pieces += [nodes.Text(rest[: found.start()]), _reference(found[0], names[_name(found)], page)]
             rest = rest[found.end() :]
         if pieces and text.parent is not None:
             text.parent.replace(text, [*pieces, nodes.Text(rest)])

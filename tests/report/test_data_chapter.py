@@ -17,7 +17,7 @@ from harness.report.annotation import (
     rates,
     shared_runs,
 )
-from harness.report.data_claims import closing_words, gpt2_words, memory_words
+from harness.report.data_claims import closing_words, gpt2_words, leak_words, memory_words
 from harness.report.data_figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
 from harness.report.data_pairs import pairs, tags_together
 from harness.report.leakage import MemoryTagger, leak, overlap, regroup, windows
@@ -219,3 +219,16 @@ def test_the_perfect_score_is_the_best_one_even_with_short_windows_and_two_folds
     }
     scores = [found[stride]["random"][0] for stride in (3, 2, 1)]
     assert scores == sorted(scores) and scores[2] > scores[1] > found[1]["grouped"][0]
+
+
+def test_the_leak_is_described_by_its_intervals():
+    rows = [
+        {"tagger": "memory", "shared": 0.0, "grouped": [0.0, 0.0, 0.1], "difference": [0.0, 0.0, 0.0]},
+        {"tagger": "memory", "shared": 0.7, "grouped": [0.05, 0.0, 0.1], "difference": [0.8, 0.7, 0.9]},
+        {"tagger": "rules", "shared": 0.0, "grouped": [0.5, 0.4, 0.6], "difference": [0.1, 0.05, 0.2]},
+        {"tagger": "rules", "shared": 0.7, "grouped": [0.48, 0.4, 0.6], "difference": [0.1, -0.05, 0.2]},
+    ]
+    text = leak_words(rows)
+    assert "At 0% overlap the two kinds of folds differ for rules." in text
+    assert "At 70% random folds are higher for memory." in text and "at most 0.05 (memory)" in text
+    assert "no difference that the data can show" in leak_words(rows[:2])

@@ -25,6 +25,10 @@ def test_plurals_count_as_uses_and_the_longest_term_wins():
     assert found == [("slot", "slots"), ("slot model", "slot model")]
 
 
+def test_a_line_may_end_within_a_term():
+    assert linked("A slot\nmodel answers.")[0] == [("slot model", "slot\nmodel")]
+
+
 @pytest.mark.parametrize(
     "rst",
     [
