@@ -70,12 +70,14 @@ class JointFigures(BaseModel):
 
     reference: int = Field(ge=0)
     spoken: int = Field(ge=0)
-    readings: dict[str, tuple[Share, Share, Share]] = Field(default_factory=dict)
+    readings: dict[str, tuple[Share, Share, Share]]
 
     @model_validator(mode="after")
     def _known(self) -> JointFigures:
         if unknown := self.readings.keys() - READINGS.keys():
             raise ValueError(f"no such reading: {', '.join(sorted(unknown))}")
+        if missing := READINGS.keys() - self.readings.keys():
+            raise ValueError(f"readings are missing: {', '.join(sorted(missing))}")
         for name, (value, low, high) in self.readings.items():
             if value is not None and not -1 <= value <= 1:
                 raise ValueError(f"{name} is {value}, which is no share")
