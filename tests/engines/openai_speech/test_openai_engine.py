@@ -3,6 +3,7 @@ import importlib.util
 import json
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,12 +234,21 @@ def test_no_more_requests_at_a_time_than_allowed():
         assert most == [2] and len(server.requests) == speaker.spent.requests == 6
 
 
-def test_requests_keep_their_distance(server):
+def test_requests_keep_their_distance(server, monkeypatch):
+    now = [100.0]
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(client, "sleep", sleep)
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: now[0]))
     speaker = engine(server, min_interval=0.2)
-    for _ in range(4):
+    for answered_in in (0.05, 0.0, 0.5, 0.0):
         speaker.speak(ask())
-    times = [request.at for request in server.requests]
-    assert times[3] - times[1] > 0.38  # the first request opened the connection
+        now[0] += answered_in
+    assert waited == pytest.approx([0.15, 0.2])  # not before the first, and not where the answer took longer
 
 
 def test_waits_are_drawn_from_a_seed(monkeypatch):
