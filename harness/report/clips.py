@@ -11,8 +11,11 @@ from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
 from harness.records import Arm, Outcome, WordTime
-from harness.report.style import Figure, colour, finish, use_style
+from harness.report.looks import GREY, INK
+from harness.report.style import SMALL, WIDTH, Figure, colour, finish, marker, use_style
 from harness.tagged import TaggedText
+
+_NAME_LINE = 0.24  # of the wave's height: a line of type
 
 
 def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
@@ -20,31 +23,43 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axes = plt.subplots(4, 1, figsize=(9.5, 6.5), sharex=True, height_ratios=[1, 1.3, 1, 1.3])
-    described = []
+    figure, axes = plt.subplots(4, 1, figsize=(WIDTH, 6.6), sharex=True, height_ratios=[1, 1.3, 1, 1.3])
+    described, silences = [], {}
     for row, (arm, audio) in enumerate((("plain", plain), ("tagged", tagged))):
         words = align(audio, text.words)
         features = measure(audio, words)
         wave, pitch = axes[2 * row], axes[2 * row + 1]
         times = np.arange(len(audio.samples)) / audio.sample_rate
         wave.plot(times, audio.samples, color=colour(arm), linewidth=0.4)
-        wave.set(title=f"{arm}: {text if arm == 'tagged' else text.plain}", yticks=[])
+        wave.set(yticks=[])
+        wave.set_title(_folded(f"{arm}: {text if arm == 'tagged' else text.plain}"), fontsize=11)
         pitch.plot(features.track_times, features.track_hz, ".", color=colour(arm), markersize=3)
         pitch.set(ylabel="F0 (Hz)")
         for axis in (wave, pitch):
             _word_bands(axis, words)
             for slot, _ in text.tags if arm == "tagged" else ():
                 at = words[slot].start if slot < len(words) else words[-1].end
-                axis.axvline(at, color="#333333", linestyle="--", linewidth=1.2)
+                axis.axvline(at, color=INK, linestyle="--", linewidth=1.2)
         _word_names(wave, words)
-        described.append(
-            f"{arm} clip of {audio.seconds:.1f} s, longest inner silence {features.pause[1:-1].max():.2f} s"
-        )
+        silences[arm] = (audio.seconds, float(max(features.pause[1:-1], default=0.0)))
+        described.append(f"{arm} clip of {audio.seconds:.1f} s, longest inner silence {silences[arm][1]:.2f} s")
     limits = [axis.get_ylim() for axis in (axes[1], axes[3])]
     for axis in (axes[1], axes[3]):  # one scale, or the eye compares nothing
         axis.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     axes[-1].set_xlabel("time (s)")
-    return finish(figure, f"Waveforms, word boundaries and F0 of {'; '.join(described)}.")
+    told = "; ".join(
+        f"{arm} {seconds:.2f} s, longest inner silence {gap:.2f} s" for arm, (seconds, gap) in silences.items()
+    )
+    where = " A dashed line marks where a tag stands." if text.tags else ""
+    return finish(
+        figure, f"Waveforms, word boundaries and F0 of {'; '.join(described)}.", f"Length of each clip: {told}.{where}"
+    )
+
+
+def _folded(title: str, width: int = 74) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(title, width))
 
 
 def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
@@ -56,25 +71,34 @@ def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
     tags = list(dict.fromkeys(o.tag for o in sorted(measured, key=lambda o: o.tag.value)))
     columns = min(max(len(tags), 1), 4)
     rows = -(-max(len(tags), 1) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.4 * columns + 1, 3.0 * rows + 0.3), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH if columns > 2 else 4, 2.8 * rows + 0.3), squeeze=False)
     for axis in axes.flat[len(tags) :]:
         axis.set_visible(False)
     generator = np.random.default_rng(0)
-    parts = []
+    parts, beyond, drawn = [], 0, 0
     for axis, tag in zip(axes.flat, tags, strict=False):
         here = [o for o in measured if o.tag is tag]
         for place, arm in enumerate((Arm.TAGGED, Arm.PLACEBO)):
             values = np.array([o.value for o in here if o.arm is arm], dtype=float)
             spread = place + generator.uniform(-0.18, 0.18, len(values))
-            axis.plot(spread, values, "o", color=colour(arm.value), markersize=4, alpha=0.6)
+            axis.plot(spread, values, marker(arm.value), color=colour(arm.value), markersize=4, alpha=0.6)
             if len(values):
                 parts.append(f"{tag.bare} {arm.value}: median {np.median(values):.2f} {here[0].unit}, n={len(values)}")
         floor = here[0].threshold or 0.0
         sign = DETECTORS[tag].sign
-        axis.axhline(sign * floor, color="#666666", linestyle="--", linewidth=1)
-        axis.set_xticks([0, 1], ["tagged", "placebo"])
-        axis.set(title=tag.bare, ylabel=f"difference ({here[0].unit})", xlim=(-0.6, 1.6))
-    return finish(figure, "Differences to the plain clip by tag. " + "; ".join(parts))
+        told = [o for o in here if o.arm is Arm.TAGGED]
+        beyond, drawn = beyond + sum(sign * (o.value or 0.0) >= floor for o in told), drawn + len(told)
+        axis.axhline(sign * floor, color=GREY, linestyle="--", linewidth=1)
+        axis.set_xticks([0, 1], ["tagged", "placebo"], fontsize=SMALL)
+        axis.set(xlim=(-0.6, 1.6))
+        axis.set_title(f"{tag.bare} ({here[0].unit})", fontsize=11)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("difference to plain")
+    return finish(
+        figure,
+        "Differences to the plain clip by tag. " + "; ".join(parts),
+        f"A mark is one tag or one placebo; dashed: the threshold. {beyond} of {drawn} tags reach it.",
+    )
 
 
 def _word_bands(axis, words: Sequence[WordTime]) -> None:
@@ -84,6 +108,10 @@ def _word_bands(axis, words: Sequence[WordTime]) -> None:
 
 
 def _word_names(axis, words: Sequence[WordTime]) -> None:
-    top = axis.get_ylim()[1]
-    for word in words:
-        axis.text((word.start + word.end) / 2, top, word.word, ha="center", va="top", fontsize=7, rotation=30)
+    """Names above the wave, on two lines in turn, so that neighbours do not meet."""
+    low, high = axis.get_ylim()
+    step = _NAME_LINE * (high - low)
+    axis.set_ylim(low, high + 2 * step)
+    for number, word in enumerate(words):
+        axis.text((word.start + word.end) / 2, high + step * (number % 2 + 0.5), word.word, ha="center", va="center",
+                  fontsize=SMALL)  # fmt: skip

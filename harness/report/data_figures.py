@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.report.style import Figure, finish, use_style
+from harness.report.looks import BLUE, GREEN, GREY, INK, VERMILLION, Look, ink, look
+from harness.report.marks import dot
+from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
 from harness.report.text import interval
 from harness.stats import Interval
 
-_SETS = ("#0072B2", "#D55E00", "#009E73")
-_SIGNS = "osD"
+_SETS = (Look(BLUE, "o"), Look(VERMILLION, "s"), Look(GREEN, "D"))
+_FOLDS = {"random": Look(VERMILLION, "o"), "grouped": Look(BLUE, "s")}
 
 
 def tag_rates(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
@@ -21,17 +23,14 @@ def tag_rates(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
 
     use_style()
     tags = list(next(iter(sets.values())))
-    figure, axis = plt.subplots(figsize=(7.5, 4.6))
-    for number, (name, rates) in enumerate(sets.items()):
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.6))
+    for number, (name, drawn) in enumerate(zip(sets, _SETS, strict=False)):
         for place, tag in enumerate(reversed(tags)):
-            found, y = rates[tag], place + 0.22 - 0.22 * number
-            axis.plot([found.low, found.high], [y, y], color=_SETS[number], linewidth=2.5, alpha=0.55)
-            axis.plot(
-                found.value, y, _SIGNS[number], color=_SETS[number], markersize=6.5, label=name if place == 0 else None
-            )
+            found, y = sets[name][tag], place + 0.22 - 0.22 * number
+            dot(axis, (found.value, found.low, found.high), y, drawn, label=name if place == 0 else None)
     axis.set_yticks(range(len(tags)), [tag.strip("<>") for tag in reversed(tags)])
     axis.set(xlim=(0, None), xlabel="tags in 100 words, 95 % interval over groups")
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=10)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=SMALL + 0.5)
     first = next(iter(sets))
     most = max(sets[first].items(), key=lambda item: item[1].value)
     listed = "; ".join(
@@ -49,14 +48,14 @@ def tag_positions(positions: Mapping[str, Sequence[float]], title: str) -> Figur
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axis = plt.subplots(figsize=(7.5, 3.8))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
     generator = np.random.default_rng(0)  # only spreads marks that would hide each other
     for place, values in enumerate(list(positions.values())[::-1]):
         axis.plot(
-            values, place + generator.uniform(-0.25, 0.25, len(values)), "o", color="#0072B2", alpha=0.45, markersize=5
+            values, place + generator.uniform(-0.25, 0.25, len(values)), "o", color=BLUE, alpha=0.45, markersize=5
         )
         if values:
-            axis.plot([np.median(values)] * 2, [place - 0.38, place + 0.38], color="black", linewidth=2)
+            axis.plot([np.median(values)] * 2, [place - 0.38, place + 0.38], color=INK, linewidth=2)
     names = [f"{tag.strip('<>')} (n = {len(values)})" for tag, values in list(positions.items())[::-1]]
     axis.set_yticks(range(len(positions)), names)
     axis.set(xlim=(-0.02, 1.02), xlabel="slot / words: 0 is the start, 1 the end; line: median")
@@ -77,21 +76,20 @@ def kappa_dots(kappas: Mapping[str, Mapping[str, Any]]) -> Figure:
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axis = plt.subplots(figsize=(7.5, 3.8))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
     for place, row in enumerate(list(kappas.values())[::-1]):
         found = row["kappa"]
         if np.isfinite(found.value):
-            axis.plot([found.low, found.high], [place, place], color="#CC79A7", linewidth=3, alpha=0.6)
-            axis.plot(found.value, place, "o", color="#CC79A7", markersize=8)
+            dot(axis, (found.value, found.low, found.high), place, look("second pass"), size=8)
             axis.annotate(
                 f"{found.value:.2f}",
                 (found.value, place),
                 xytext=(0, 8),
                 textcoords="offset points",
                 ha="center",
-                fontsize=10,
+                fontsize=SMALL + 0.5,
             )
-    axis.axvline(0, color="#666666", linewidth=1)
+    axis.axvline(0, color=GREY, linewidth=1)
     axis.set_yticks(range(len(kappas)), [tag.strip("<>") for tag in list(kappas)[::-1]])
     axis.set(
         xlim=(-0.05, 1.05), ylim=(-0.5, len(kappas) - 0.2), xlabel="Cohen's kappa; 0 is chance, 1 is full agreement"
@@ -118,22 +116,22 @@ def leak_by_overlap(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     use_style()
     taggers = list(dict.fromkeys(row["tagger"] for row in rows))
-    figure, axes = plt.subplots(1, len(taggers), figsize=(7.5, 3.4), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(taggers), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
     for axis, tagger in zip(axes[0], taggers, strict=True):
         mine = sorted((row for row in rows if row["tagger"] == tagger), key=lambda row: row["shared"])
-        for kind, shade, sign in (("random", "#D55E00", "o"), ("grouped", "#0072B2", "s")):
+        for kind, (shade, sign, line) in _FOLDS.items():
             values, lows, highs = zip(*(row[kind] for row in mine), strict=True)
             shares = [row["shared"] for row in mine]
             axis.fill_between(shares, lows, highs, color=shade, alpha=0.2, linewidth=0)
-            axis.plot(shares, values, marker=sign, color=shade)
+            axis.plot(shares, values, line, marker=sign, color=shade)
             axis.annotate(
                 kind,
                 (shares[-1], values[-1]),
                 xytext=(0, 7),
                 textcoords="offset points",
                 ha="right",
-                color=shade,
-                fontsize=10,
+                color=ink(shade),
+                fontsize=SMALL + 0.5,
             )
         axis.set(title=tagger, ylim=(0, 1))
         axis.xaxis.set_major_formatter("{x:.0%}")

@@ -9,7 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from harness.records import Example
-from harness.report.style import Figure, finish, use_style
+from harness.report.looks import INK
+from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
 from harness.report.text import interval
 from harness.stats import ClusterBootstrap, Interval, Statistic, ratio
 from harness.tagged import TAGS
@@ -54,11 +55,11 @@ def tags_together(pairs: Sequence[Pair], examples: int) -> Figure:
     use_style()
     tags = list(dict.fromkeys(tag for pair in pairs for tag in (pair.first, pair.second)))
     above = np.full((len(tags), len(tags)), np.nan)
-    figure, axis = plt.subplots(figsize=(7.5, 4.6))
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.6))
     for pair in pairs:
         x, y = tags.index(pair.first), tags.index(pair.second)
         above[y, x] = _beyond_chance(pair)
-        axis.text(x, y, f"{pair.both}\n({pair.expected:.1f})", ha="center", va="center", fontsize=9.5, color="black")
+        axis.text(x, y, f"{pair.both}\n({pair.expected:.1f})", ha="center", va="center", fontsize=SMALL, color=INK)
     axis.imshow(above, cmap="PuOr_r", vmin=-6, vmax=6, aspect="auto")  # pale enough for black figures
     names = [tag.strip("<>") for tag in tags]
     axis.set_xticks(range(len(tags) - 1), names[:-1], rotation=30, ha="right")

@@ -7,10 +7,12 @@ from typing import Any
 
 from harness.experiment.joint import READINGS
 from harness.report.end_to_end_tables import shown
-from harness.report.style import Figure, colour, finish, use_style
+from harness.report.looks import BLUE, GREEN, INK, VERMILLION, Look, looks
+from harness.report.marks import dot
+from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
 
 Readings = Mapping[str, Sequence[float | None]]
-_FATES = (("placed and heard", "#009E73"), ("placed, not heard", "#E69F00"), ("not placed", "#BBBBBB"))
+_FATES = (("placed and heard", GREEN), ("placed, not heard", "#E69F00"), ("not placed", "#BBBBBB"))
 
 
 def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
@@ -19,7 +21,7 @@ def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
 
     use_style()
     ranked = sorted(end_to_end.items(), key=lambda item: item[1]["readings"]["joint recall, strict"][0] or 0)
-    figure, axis = plt.subplots(figsize=(7.5, 0.55 * len(ranked) + 1.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(ranked) + 1.4))
     words = []
     for place, (name, row) in enumerate(ranked):
         heard, low, high = row["readings"]["joint recall, strict"]
@@ -28,13 +30,13 @@ def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
         for (fate, shade), share in zip(_FATES, (heard, placed - heard, 1 - placed), strict=True):
             axis.barh(place, share, left=left, color=shade, height=0.62, label=fate if place == 0 else None)
             left += share
-        axis.plot([low, high], [place, place], color="black", linewidth=1.5)
-        axis.plot([heard], [place], "|", color="black", markersize=10)
+        axis.plot([low, high], [place, place], color=INK, linewidth=1.5)
+        axis.plot([heard], [place], "|", color=INK, markersize=10)
         words.append(f"{name} {shown((heard, low, high))}, placed {placed:.2f}")
     axis.set_yticks(range(len(ranked)), [name for name, _ in ranked])
     axis.set(xlim=(0, 1), xlabel="share of the reference's tags; line: 95 % interval of the green part")
     axis.grid(visible=False, axis="y")
-    figure.legend(loc="outside upper left", ncols=3, fontsize=10)
+    figure.legend(loc="outside upper left", ncols=3, fontsize=SMALL + 0.5)
     best = max((r["readings"]["joint recall, strict"][0] or 0, n) for n, r in end_to_end.items() if n != "gold")
     return finish(
         figure,
@@ -50,7 +52,6 @@ def reading_dots(
     family: str,
     claimed: tuple[float, float],
     title: str,
-    colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Every reading of one percentage as a row, every system as a dot with its interval; what the note claims as a band.
 
@@ -63,8 +64,6 @@ def reading_dots(
     claimed : (float, float)
         The range that the note names.
     title : str
-    colours : mapping, optional
-        System -> name of its colour in `harness.report.style`; its own name by default.
     """
     import matplotlib.pyplot as plt
 
@@ -72,27 +71,26 @@ def reading_dots(
     rows = [(key, reading.words) for key, reading in READINGS.items() if reading.family == family]
     rows.sort(key=lambda row: -(next(iter(columns.values()))[row[0]][0] or 0))
     step = 0.7 / max(len(columns), 1)
-    figure, axis = plt.subplots(figsize=(7.5, (0.2 + 0.2 * len(columns)) * len(rows) + 1.5))
+    figure, axis = plt.subplots(figsize=(WIDTH, (0.2 + 0.2 * len(columns)) * len(rows) + 1.5))
     low, high = claimed
     axis.axvspan(low - 0.004, high + 0.004, color="#F0E442", alpha=0.55, zorder=0)
     inside = []
+    drawn = looks(columns)
     for number, (name, readings) in enumerate(columns.items()):
-        shade = colour((colours or {}).get(name, name))
         for place, (key, words) in enumerate(reversed(rows)):
             value, least, most = readings[key]
             if value is None or least is None or most is None:
                 continue
             y = place + 0.35 - step * (number + 0.5)
-            axis.plot([least, most], [y, y], color=shade, linewidth=2.5, alpha=0.55)
-            axis.plot(value, y, "osD^vP"[number % 6], color=shade, markersize=6.5, label=name if place == 0 else None)
+            dot(axis, readings[key], y, drawn[name], label=name if place == 0 else None)
             if least <= high and most >= low:
                 inside.append(f"{words} ({name})")
-    axis.set_yticks(range(len(rows)), [_wrap(words) for _, words in reversed(rows)], fontsize=10)
+    axis.set_yticks(range(len(rows)), [_wrap(words) for _, words in reversed(rows)], fontsize=SMALL + 0.5)
     span = f"{low:.0%}" if low == high else f"{low:.0%} to {high:.0%}"
     axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(rows) - 0.4), xlabel=f"share; band: claimed, {span}")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     names, labels = axis.get_legend_handles_labels()
-    figure.legend(names, labels, loc="outside lower left", ncols=min(len(columns), 3), fontsize=10)
+    figure.legend(names, labels, loc="outside lower left", ncols=min(len(columns), 3), fontsize=SMALL + 0.5)
     listed = "; ".join(
         f"{words}: " + ", ".join(f"{name} {shown(readings[key])}" for name, readings in columns.items()) for key, words in rows
     )  # fmt: skip
@@ -110,20 +108,17 @@ def by_tag(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     import matplotlib.pyplot as plt
 
     use_style()
-    series = (("placement", "placed", "#0072B2", "o"), ("realisation", "heard, of those spoken", "#D55E00", "s"),
-              ("both", "placed and heard", "#009E73", "D"))  # fmt: skip
-    figure, axis = plt.subplots(figsize=(7.5, 0.75 * len(per_tag) + 1.5))
+    series = (("placement", "placed", Look(BLUE, "o")), ("realisation", "heard, of those spoken", Look(VERMILLION, "s")),
+              ("both", "placed and heard", Look(GREEN, "D")))  # fmt: skip
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.75 * len(per_tag) + 1.5))
     for place, row in enumerate(list(per_tag.values())[::-1]):
-        for offset, (key, label, shade, sign) in zip((0.22, 0, -0.22), series, strict=True):
-            value, low, high = row[key]
-            if value is not None:
-                axis.plot([low, high], [place + offset] * 2, color=shade, linewidth=2.5, alpha=0.55)
-                axis.plot(value, place + offset, sign, color=shade, markersize=6.5, label=label if place == 0 else None)
+        for offset, (key, label, drawn) in zip((0.22, 0, -0.22), series, strict=True):
+            dot(axis, row[key], place + offset, drawn, label=label if place == 0 else None)
     names = [f"{tag.strip('<>')}\n(n = {row['n']})" for tag, row in list(per_tag.items())[::-1]]
-    axis.set_yticks(range(len(per_tag)), names, fontsize=10)
+    axis.set_yticks(range(len(per_tag)), names, fontsize=SMALL + 0.5)
     axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(per_tag) - 0.4), xlabel="share, 95 % interval by scenario")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=10)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=SMALL + 0.5)
     words = "; ".join(
         f"{tag} placed {shown(row['placement'])}, heard {shown(row['realisation'])}, both {shown(row['both'])}"
         for tag, row in per_tag.items()

@@ -1,4 +1,4 @@
-"""The book's figures. Each function takes results and returns a `Figure` with its text alternative."""
+"""The book's figures. Each function takes results and returns a `Figure` with its text alternative and its caption."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.report.style import Figure, colour, finish, use_style
+from harness.report.best import NOT_RANKED
+from harness.report.looks import GREY, ink, look, on
+from harness.report.marks import dot, dot_rows
+from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
 from harness.report.text import f1_of, interval
 from harness.tagged import TAGS
+
+_ROOM = 1.4  # how far a scale from 0 to 1 is drawn where figures stand behind the intervals
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:
@@ -19,22 +24,30 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     use_style()
     epochs = [row["epoch"] for row in history]
     best = min(history, key=lambda row: row["eval_loss"])
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
     for key, label, name in (("loss", "training", "plain"), ("eval_loss", "dev", "tagged")):
-        left.plot(epochs, [row[key] for row in history], marker="o", markersize=3, color=colour(name))
-        left.annotate(
-            label, (epochs[-1], history[-1][key]), xytext=(4, 0), textcoords="offset points", color=colour(name)
-        )
-    left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats, all questions and tokens)")
-    right.plot(epochs, [row["dev_f1"] for row in history], marker="o", markersize=3, color=colour("gpt2"))
-    right.set(title="Placement on the dev set, threshold 0", xlabel="epoch", ylabel="micro F1", ylim=(0, None))
+        drawn = look(name)
+        left.plot(epochs, [row[key] for row in history], marker=drawn.marker, markersize=3.5, color=drawn.colour)
+        left.annotate(label, (epochs[-1], history[-1][key]), xytext=(6, 0), textcoords="offset points", va="center",
+                      fontsize=SMALL, color=ink(drawn.colour))  # fmt: skip
+    left.set_xlim(right=epochs[-1] + 0.3 * max(epochs[-1] - epochs[0], 1))
+    left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
+    right.plot(epochs, [row["dev_f1"] for row in history], marker="o", markersize=3.5, color=look("gpt2").colour)
+    right.set(title="Placement on the dev set", xlabel="epoch", ylabel="micro F1, threshold 0")
+    right.set_ylim(0, 1.12 * max(*(row["dev_f1"] for row in history), 0.01))
     for axis in (left, right):
-        axis.axvline(best["epoch"], color="#999999", linestyle="--", linewidth=1)
+        axis.axvline(best["epoch"], color=GREY, linestyle="--", linewidth=1)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    last = history[-1]
     alt = (
         f"Two line charts over {len(history)} epochs. Dev loss is lowest, {best['eval_loss']:.2f}, after epoch "
-        f"{best['epoch']}; dev F1 is {best['dev_f1']:.2f} there and {history[-1]['dev_f1']:.2f} at the end."
+        f"{best['epoch']}; dev F1 is {best['dev_f1']:.2f} there and {last['dev_f1']:.2f} at the end."
     )
-    return finish(figure, alt)
+    caption = (
+        f"Dashed: epoch {best['epoch']:g} of {last['epoch']:g}, where the dev loss is lowest ({best['eval_loss']:.2f}); its weights are "
+        f"kept. At the end the training loss is {last['loss']:.2f} and the dev loss {last['eval_loss']:.2f}."
+    )
+    return finish(figure, alt, caption)
 
 
 def f1_intervals(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
@@ -43,39 +56,75 @@ def f1_intervals(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure
 
     use_style()
     ranked = sorted(reports.items(), key=lambda item: item[1]["micro"]["f1"] or 0)
-    figure, axis = plt.subplots(figsize=(7.5, 0.5 * len(ranked) + 1.2))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(ranked) + 1.2))
     for place, (name, report) in enumerate(ranked):
         score = report["micro"]
-        axis.plot([score["f1_low"], score["f1_high"]], [place, place], color=colour(name), linewidth=3, alpha=0.6)
-        axis.plot(score["f1"], place, "o", color=colour(name), markersize=8)
-        axis.annotate(f1_of(score), (score["f1_high"], place), xytext=(8, -4), textcoords="offset points", fontsize=9)
+        dot(axis, (score["f1"], score["f1_low"], score["f1_high"]), place, name, size=8)
+        axis.annotate(f1_of(score), (score["f1_high"], place), xytext=(8, 0), textcoords="offset points", va="center",
+                      fontsize=SMALL)  # fmt: skip
     axis.set_yticks(range(len(ranked)), [name for name, _ in ranked])
-    axis.set(title=title, xlabel="micro F1, 95 % interval by scenario", xlim=(0, 1.25), ylim=(-0.6, len(ranked) - 0.4))
+    axis.set(title=title, xlabel="micro F1, 95 % interval by scenario", xlim=(-0.02, _ROOM))
+    axis.set_ylim(-0.6, len(ranked) - 0.4)
     axis.set_xticks(np.linspace(0, 1, 6))
     alt = "Micro F1 of each tagger with its interval: " + "; ".join(
         f"{n} {f1_of(r['micro'])}" for n, r in reversed(ranked)
     )
-    return finish(figure, alt)
+    compared = [item for item in ranked if item[0] not in NOT_RANKED] or ranked
+    top, first = compared[-1]
+    caption = f"Of the taggers `{top}` is highest, {f1_of(first['micro'])}."
+    if len(compared) > 1:
+        after, second = compared[-2]
+        meet = (second["micro"]["f1_high"] or 0) >= (first["micro"]["f1_low"] or 0)
+        caption += (
+            f" The interval of `{after}`, {f1_of(second['micro'])}, {'overlaps it' if meet else 'does not reach it'}."
+        )
+    return finish(figure, alt, caption)
 
 
 def f1_by_tag(reports: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """F1 of each tag for each tagger, as a heat map."""
+    """F1 of each tag for each tagger, as a heat map with the intervals in its cells."""
     import matplotlib.pyplot as plt
     import seaborn as sns
+    from matplotlib.colors import to_hex
 
     use_style()
-    grid = np.array([[reports[name]["per_tag"][tag.value]["f1"] or 0.0 for tag in TAGS] for name in reports])
-    supports = [next(iter(reports.values()))["per_tag"][tag.value]["support"] for tag in TAGS]
-    figure, axis = plt.subplots(figsize=(9, 0.5 * len(reports) + 1.6))
-    labels = [f"{tag.bare}\n(n={support})" for tag, support in zip(TAGS, supports, strict=True)]
-    sns.heatmap(grid, annot=True, fmt=".2f", cmap="cividis", vmin=0, vmax=1, xticklabels=labels, yticklabels=list(reports),
-                cbar_kws={"label": "F1"}, ax=axis)  # fmt: skip
-    axis.tick_params(axis="x", rotation=0, labelsize=8)
+    colours = plt.get_cmap("cividis")
+    cells = [[reports[name]["per_tag"][tag.value] for tag in TAGS] for name in reports]
+    grid = np.array([[cell["f1"] or 0.0 for cell in row] for row in cells])
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(reports) + 1.5))
+    labels = [f"{tag.bare.replace('_', chr(10))}\nn = {cell['support']}" for tag, cell in zip(TAGS, cells[0], strict=True)]  # fmt: skip
+    sns.heatmap(grid, cmap=colours, vmin=0, vmax=1, xticklabels=labels, yticklabels=list(reports), cbar=False,
+                linewidths=1, ax=axis)  # fmt: skip
+    for (row, column), value in np.ndenumerate(grid):
+        cell, shade = cells[row][column], on(to_hex(colours(value)))
+        axis.text(column + 0.5, row + 0.34, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=10.5,
+                  fontweight="bold")  # fmt: skip
+        axis.text(column + 0.5, row + 0.72, _range(cell.get("f1_low"), cell.get("f1_high")), ha="center", va="center",
+                  color=shade, fontsize=SMALL)  # fmt: skip
+    axis.tick_params(axis="x", rotation=0, labelsize=SMALL)
     axis.tick_params(axis="y", rotation=0)
-    axis.set_title("F1 of each tag; n = tags in the reference")
+    axis.set_title("F1 of each tag, 95 % interval below it")
+    axis.set_xlabel("n: tags in the reference", fontsize=SMALL)
     rows = [f"{name}: " + ", ".join(f"{tag.bare} {value:.2f}" for tag, value in zip(TAGS, row, strict=True))
             for name, row in zip(reports, grid, strict=True)]  # fmt: skip
-    return finish(figure, "Heat map of F1 by tagger and tag. " + "; ".join(rows))
+    places = [k for k, name in enumerate(reports) if name not in NOT_RANKED] or list(range(len(grid)))
+    at, column = divmod(int(grid[places].argmax()), len(TAGS))
+    row = places[at]
+    best = cells[row][column]
+    rare = min(zip(TAGS, cells[0], strict=True), key=lambda item: item[1]["support"])
+    caption = (
+        f"The highest cell of a tagger is `{TAGS[column].bare}` by `{list(reports)[row]}`, "
+        f"{interval(best['f1'], best.get('f1_low'), best.get('f1_high'))}. "
+        f"`{rare[0].bare}` stands only {rare[1]['support']} times in the reference, so its intervals are wide."
+    )
+    return finish(figure, "Heat map of F1 by tagger and tag. " + "; ".join(rows), caption)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """An interval in few characters, for a cell of a heat map."""
+    if low is None or high is None:
+        return ""
+    return f"{low:.2f}–{high:.2f}".replace("0.", ".")
 
 
 def hit_rates(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
@@ -84,27 +133,20 @@ def hit_rates(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
 
     use_style()
     shown = {tag: row for tag, row in per_tag.items() if row["hit_rate"] is not None}
-    figure, axis = plt.subplots(figsize=(7.5, 0.7 * max(len(shown), 1) + 1.3))
-    for place, row in enumerate(reversed(shown.values())):
-        for offset, arm, keys in (
-            (0.12, "tagged", ("hit_rate", "low", "high")),
-            (-0.12, "placebo", ("false_positive", "fp_low", "fp_high")),
-        ):
-            value, low, high = (row[key] for key in keys)
-            if value is None:
-                continue
-            axis.plot([low, high], [place + offset] * 2, color=colour(arm), linewidth=3, alpha=0.6)
-            axis.plot(value, place + offset, "o", color=colour(arm), markersize=7, label=arm if place == 0 else None)
-    axis.set_yticks(range(len(shown)), list(reversed(shown)))
-    axis.set(
-        title=title,
-        xlabel="share of measurable tags, 95 % interval by sentence",
-        xlim=(-0.02, 1.02),
-        ylim=(-0.6, len(shown) - 0.4),
-    )
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * max(len(shown), 1) + 1.3))
+    keys = {"tagged": ("hit_rate", "low", "high"), "placebo": ("false_positive", "fp_low", "fp_high")}
+    rates = {tag: {arm: tuple(row[key] for key in keys[arm]) for arm in keys} for tag, row in shown.items()}
+    dot_rows(axis, rates, {arm: (arm, arm) for arm in keys})
+    axis.set(title=title, xlabel="share of measurable tags, 95 % interval by sentence")
     alt = "Hit rate of each tag and of its placebo. " + "; ".join(
-        f"{tag} {interval(row['hit_rate'], row['low'], row['high'])}, placebo "
-        f"{interval(row['false_positive'], row['fp_low'], row['fp_high'])}" for tag, row in shown.items()
-    )  # fmt: skip
-    return finish(figure, alt)
+        f"{tag} {interval(*both['tagged'])}, placebo {interval(*both['placebo'])}" for tag, both in rates.items()
+    )
+    caption = f"Nothing was measurable: 0 of {len(per_tag)} tags."
+    if rates:
+        apart = [tag for tag, both in rates.items() if (both["tagged"][1] or 0) > (both["placebo"][2] or 0)]
+        least = min(rates, key=lambda tag: rates[tag]["tagged"][0] or 0)
+        caption = (
+            f"For {len(apart)} of {len(rates)} tags the whole interval lies above that of the placebo. Least heard: `{least}`, "
+            f"{interval(*rates[least]['tagged'])}."
+        )
+    return finish(figure, alt, caption)

@@ -12,7 +12,8 @@ from harness.chapters.parameters import check_values, declared, notebook_path, p
 from harness.chapters.run import NUMBERS, results_folder
 from harness.errors import DataError
 from harness.report.diffs import Html
-from harness.report.style import Figure, finish, use_style
+from harness.report.looks import GREEN, INK, VERMILLION
+from harness.report.style import WIDTH, Figure, finish, use_style
 from harness.report.verdicts import Claim, Verdict, as_code, claims, section_anchor, verdict_look
 from harness.store import read_json
 
@@ -158,16 +159,14 @@ def verdict_strip(entries: Sequence[Entry]) -> Figure:
 
     use_style()
     kinds = ["reproduced", "reproduced, but", "depends on …", "refuted", "not run here"]
-    shades = dict(zip(kinds, ("#009E73", "#56B4E9", "#F0E442", "#D55E00", "#BBBBBB"), strict=True))
-    figure, axis = plt.subplots(figsize=(7.5, 3.1))
+    shades = dict(zip(kinds, (GREEN, "#56B4E9", "#F0E442", VERMILLION, "#BBBBBB"), strict=True))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.1))
     taken: Counter[str] = Counter()
     for entry in entries:
         kind = _kind(entry)
         row = len(kinds) - 1 - kinds.index(kind)
-        axis.add_patch(
-            plt.Rectangle((taken[kind] + 0.05, row + 0.1), 0.9, 0.8, facecolor=shades[kind], edgecolor="#333333")
-        )
-        axis.text(taken[kind] + 0.5, row + 0.5, entry.claim.id, ha="center", va="center", fontsize=11, color="black")
+        axis.add_patch(plt.Rectangle((taken[kind] + 0.05, row + 0.1), 0.9, 0.8, facecolor=shades[kind], edgecolor=INK))
+        axis.text(taken[kind] + 0.5, row + 0.5, entry.claim.id, ha="center", va="center", fontsize=11, color=INK)
         taken[kind] += 1
     axis.set(xlim=(0, max(8, *taken.values()) + 0.5), ylim=(0, len(kinds)), xlabel="claims")
     axis.set_yticks([k + 0.5 for k in range(len(kinds))], kinds[::-1], fontsize=11)

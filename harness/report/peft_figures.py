@@ -9,12 +9,13 @@ import numpy as np
 
 from harness.higgs.peft_study import Curve
 from harness.higgs.peft_targets import FROZEN, TRAINED
-from harness.report.style import Figure, finish, use_style
+from harness.report.looks import BLUE, INK, SKY, VERMILLION
+from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
 
-# Okabe and Ito's palette. Lines and markers differ too, so that nothing is said by colour alone.
-_LINES = (("#56B4E9", "-", 6.0), ("#222222", "--", 1.5), ("#D55E00", "-", 1.8))
-_HEADS = {FROZEN: ("#0072B2", "o"), TRAINED: ("#D55E00", "s")}
-_INK = "#444444"
+# Lines and markers differ too, so that nothing is said by colour alone.
+_LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
+_HEADS = {FROZEN: (BLUE, "o"), TRAINED: (VERMILLION, "s")}
+_INK = INK
 
 
 def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
@@ -22,19 +23,24 @@ def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axis = plt.subplots(figsize=(6.5, 3.6))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
     for curve, (colour, line, width) in zip(curves, _LINES, strict=False):
         axis.plot(range(len(curve.audio)), curve.audio, line, color=colour, linewidth=width, label=curve.cure, zorder=2)
     guessing = float(np.log(entries))
     axis.axhline(guessing, color=_INK, linewidth=1, linestyle=":")
     axis.annotate(f"guessing, ln {entries}", (len(curves[0].audio) - 1, guessing), xytext=(0, 3), textcoords="offset points",
-                  ha="right", va="bottom", fontsize=9, color=_INK)  # fmt: skip
+                  ha="right", va="bottom", fontsize=SMALL, color=_INK)  # fmt: skip
     axis.set(title="One batch, three cures", xlabel="step", ylabel="audio loss, nats a code", ylim=(0, guessing * 1.12))
     axis.legend()
     said = "; ".join(f"{curve.cure} from {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}" for curve in curves)
     same = _coincide(curves)
     more = f" {' and '.join(same)} lie on each other." if same else ""
-    return finish(figure, f"Audio loss in nats a code over {len(curves[0].audio)} steps: {said}.{more}")
+    ends = ", ".join(f"`{curve.cure}` {curve.audio[-1]:.2f}" for curve in curves)
+    return finish(
+        figure,
+        f"Audio loss in nats a code over {len(curves[0].audio)} steps: {said}.{more}",
+        f"Dotted: guessing evenly among {entries:,} ids, {guessing:.2f}. After {len(curves[0].audio)} steps the loss is: {ends}.{more}",
+    )
 
 
 def _coincide(curves: Sequence[Curve]) -> list[str]:
@@ -56,31 +62,33 @@ def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
 
     use_style()
     names = list(dict.fromkeys(row["targets"] for row in rows))
-    figure, panels = plt.subplots(1, 3, figsize=(8.6, 0.5 * len(names) + 1.7), sharey=True)
+    figure, panels = plt.subplots(
+        1, 3, figsize=(WIDTH, 0.5 * len(names) + 1.8), sharey=True, layout="constrained", gridspec_kw={"wspace": 0.06}
+    )
     start = float(np.mean([row["first"] for row in rows]))
     for axis, head in zip(panels, (FROZEN, TRAINED), strict=False):
         _dots(axis, rows, names, "last", (head,))
-        axis.set(title=head, xlabel="audio loss, nats a code")
+        axis.set(title=head, xlabel="audio loss\n(nats a code)")
     panels[0].axvline(start, color=_INK, linestyle=":", linewidth=1)
     panels[0].axvline(limit, color=_INK, linestyle="--", linewidth=1)
     middle = len(names) - 0.55
     for place, text, side in ((start, "start ", "right"), (limit, " head's limit", "left")):
-        panels[0].text(place, middle, text, ha=side, va="center", fontsize=8, color=_INK)
+        panels[0].text(place, middle, text, ha=side, va="center", fontsize=SMALL, color=_INK)
     margin = 0.12 * (start - limit)
     panels[0].set_xlim(limit - margin, start + margin)
     panels[1].set_xlim(0, 1.1 * max(row["last"] for row in rows if row["head"] == TRAINED))
     _dots(panels[2], rows, names, "text_alone", (FROZEN, TRAINED))
-    panels[2].set(title="text without audio", xlabel="largest change of a logit")
+    panels[2].set(title="text without audio", xlabel="largest change\nof a logit")
     for place, name in enumerate(names):
         if not any(row["text_alone"] for row in rows if row["targets"] == name):
             panels[2].annotate(
-                "exactly 0", (0, place), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9
+                "exactly 0", (0, place), xytext=(9, 0), textcoords="offset points", va="center", fontsize=SMALL
             )
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.3, -0.5)
     handles, labels = panels[2].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
-    return finish(figure, _words(rows, names, limit))
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL + 0.5)
+    return finish(figure, _words(rows, names, limit), _caption(rows, names, limit))
 
 
 def _dots(axis: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str], field: str, heads: Sequence[str]) -> None:
@@ -98,6 +106,18 @@ def mean_of(rows: Sequence[Mapping[str, Any]], field: str, targets: str, head: s
     """The mean over seeds of one field for one set of targets and one head; None if it was not trained."""
     found = [row[field] for row in rows if row["targets"] == targets and row["head"] == head]
     return float(np.mean(found)) if found else None
+
+
+def _caption(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: float) -> str:
+    untouched = [name for name in names if not any(row["text_alone"] for row in rows if row["targets"] == name)]
+    frozen = [row["last"] for row in rows if row["head"] == FROZEN]
+    lowest = (
+        f"The lowest loss with the head frozen is {min(frozen):.2f}, where {limit:.2f} is possible. " if frozen else ""
+    )
+    return (
+        f"A dot is one training, each panel has a scale of its own. {lowest}Text without audio is exactly as before for "
+        f"{len(untouched)} of {len(names)} sets of targets{': ' + ', '.join(f'`{name}`' for name in untouched) if untouched else ''}."
+    )
 
 
 def _words(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: float) -> str:

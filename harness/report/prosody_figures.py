@@ -12,10 +12,13 @@ from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
 from harness.records import NullSample
-from harness.report.style import Figure, colour, finish, use_style
+from harness.report.looks import GREY, INK, looks
+from harness.report.marks import dot_rows, rate_of
+from harness.report.style import WIDTH, Figure, colour, finish, use_style
 from harness.report.text import interval
 from harness.tagged import TAGS, TaggedText
 
+_DOSE_COLUMNS = 3
 _CUES = {"pause": "pause (s)", "pitch_level": "pitch level (st)", "pitch_end": "pitch at the end (st)",
          "emphasis": "emphasis (JND)"}  # fmt: skip
 
@@ -25,7 +28,7 @@ def readings_of_one_sentence(text: TaggedText, clips: Sequence[Audio], title: st
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axis = plt.subplots(figsize=(9.5, 3.6))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
     levels = []
     for number, clip in enumerate(clips):
         words = align(clip, text.words)
@@ -40,7 +43,12 @@ def readings_of_one_sentence(text: TaggedText, clips: Sequence[Audio], title: st
         f"Median F0 of each word in {len(clips)} readings. They differ by {np.nanmedian(spread):.1f} semitones at the median word, "
         f"and by {spread[worst]:.1f} at {text.words[worst]!r}."
     )
-    return finish(figure, alt)
+    return finish(
+        figure,
+        alt,
+        f"One line is one reading of the same text without tags. At the median word the {len(clips)} readings span "
+        f"{np.nanmedian(spread):.1f} semitones, at `{text.words[worst]}` {spread[worst]:.1f}: a tag must change more than that.",
+    )
 
 
 def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
@@ -48,26 +56,32 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axes = plt.subplots(1, len(_CUES), figsize=(11, 3.2))
-    parts = []
-    for axis, (cue, label) in zip(axes, _CUES.items(), strict=True):
+    figure, axes = plt.subplots(2, len(_CUES) // 2, figsize=(WIDTH, 4.6))
+    parts, compared = [], 0
+    for axis, (cue, label) in zip(axes.flat, _CUES.items(), strict=True):
         values = np.array([value for sample in samples if sample.cue == cue for value in sample.values])
+        compared += len(values)
         limit = max(np.percentile(np.abs(values), 99.5) if len(values) else 1.0, 1.2 * DETECTORS[_tag_of(cue)].floor)
         axis.hist(np.clip(values, -limit, limit), bins=41, color=colour("plain"), alpha=0.7)
         for tag in TAGS:
             detector = DETECTORS[tag]
             if detector.cue.value != cue:
                 continue
-            axis.axvline(detector.sign * detector.floor, color="#666666", linestyle=":", linewidth=1.2)
+            axis.axvline(detector.sign * detector.floor, color=INK, linestyle=":", linewidth=1.4)
             axis.axvline(
                 detector.sign * null[tag.value]["threshold"], color=colour("tagged"), linestyle="--", linewidth=1.5
             )
             parts.append(f"{tag.bare} threshold {null[tag.value]['threshold']:.2f}")
-        axis.set(title=f"{label}\nn = {len(values)}", yticks=[])
-    figure.suptitle(
-        f"{engine}: one plain clip minus the mean of the others (dotted: floor, dashed: threshold)", fontsize=10
+        axis.set_title(f"{label}, n = {len(values):,}", fontsize=11)
+        axis.set(yticks=[])
+    figure.suptitle(f"{engine}: one plain clip minus the mean of the others", x=0.01, ha="left", weight="bold")
+    above = [tag for tag, row in null.items() if row["threshold"] > row["floor"]]
+    return finish(
+        figure,
+        f"Histograms of differences between plain clips of {engine}. " + "; ".join(parts),
+        f"Dotted: the floor; dashed: the threshold. {compared:,} differences between clips that were told nothing; they lift the "
+        f"threshold above the floor for {len(above)} of {len(null)} tags{': ' if above else ''}{', '.join(f'`{tag}`' for tag in above)}.",
     )
-    return finish(figure, f"Histograms of differences between plain clips of {engine}. " + "; ".join(parts))
 
 
 def _tag_of(cue: str):
@@ -79,24 +93,26 @@ def control_rates(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     import matplotlib.pyplot as plt
 
     use_style()
-    rates = (("hit", "told the tag", colour("tagged")), ("placebo", "placebo", colour("placebo")),
-             ("null", "plain against plain", colour("plain")), ("stripped", "tag stripped", "#009E73"))  # fmt: skip
-    figure, axis = plt.subplots(figsize=(8.5, 0.75 * len(controls) + 1.4))
-    for place, row in enumerate(reversed(list(controls.values()))):
-        for number, (name, label, shade) in enumerate(rates):
-            if row[name] is None:
-                continue
-            height = place + 0.27 - 0.18 * number
-            axis.plot([row[f"{name}_low"], row[f"{name}_high"]], [height] * 2, color=shade, linewidth=3, alpha=0.6)
-            axis.plot(row[name], height, "o", color=shade, markersize=5, label=label if place == 0 else None)
-    axis.set_yticks(range(len(controls)), list(reversed(list(controls))))
-    axis.set(title=title, xlabel="share of clips on which the detector fires, 95 % interval", xlim=(-0.02, 1.02))
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    series = {"hit": ("told the tag", "tagged"), "placebo": ("placebo", "placebo"), "null": ("plain against plain", "null"),
+              "stripped": ("tag stripped", "stripped")}  # fmt: skip
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.78 * len(controls) + 1.3))
+    dot_rows(
+        axis, {tag: {name: rate_of(row, name) for name in series} for tag, row in controls.items()}, series, spread=0.8
+    )
+    axis.set(title=title, xlabel="share of clips on which the detector fires, 95 % interval")
     alt = "Share of clips on which each detector fires. " + "; ".join(
-        f"{tag} told {interval(row['hit'], row['hit_low'], row['hit_high'])}, null {interval(row['null'], None, None)}, "
-        f"placebo {interval(row['placebo'], None, None)}" for tag, row in controls.items()
+        f"{tag} told {interval(*rate_of(row, 'hit'))}, null {interval(*rate_of(row, 'null'))}, "
+        f"placebo {interval(*rate_of(row, 'placebo'))}" for tag, row in controls.items()
     )  # fmt: skip
-    return finish(figure, alt)
+    least = min(controls, key=lambda tag: controls[tag]["hit"] or 0)
+    untold = {(tag, name): controls[tag][name] or 0.0 for tag in controls for name in series if name != "hit"}
+    tag, name = max(untold, key=lambda key: untold[key])
+    return finish(
+        figure,
+        alt,
+        f"Lowest where the tag was told: `{least}`, {interval(*rate_of(controls[least], 'hit'))}. Highest where it was not: `{tag}`, "
+        f"{series[name][0]}, {interval(*rate_of(controls[tag], name), digits=3)}.",
+    )
 
 
 def dose_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
@@ -105,24 +121,36 @@ def dose_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
 
     use_style()
     edits = list(dict.fromkeys(edit for table in dose.values() for edit in table))
-    figure, axes = plt.subplots(
-        1, max(len(edits), 1), figsize=(2.5 * max(len(edits), 1) + 1, 3.2), sharey=True, squeeze=False
-    )
-    shades = [colour("tagged"), colour("plain"), "#009E73"]
-    parts = []
-    for axis, edit in zip(axes[0], edits, strict=False):
-        for (voice, curves), shade in zip(dose.items(), shades, strict=False):
+    rows = -(-max(len(edits), 1) // _DOSE_COLUMNS)
+    figure, axes = plt.subplots(rows, _DOSE_COLUMNS, figsize=(WIDTH, 2.5 * rows + 0.6), sharey=True, squeeze=False)
+    for axis in axes.flat[len(edits) :]:
+        axis.set_visible(False)
+    drawn = looks(dose)
+    parts, halves = [], []
+    for axis, edit in zip(axes.flat, edits, strict=False):
+        for voice, curves in dose.items():
             if edit not in curves:
                 continue
-            row = curves[edit]
-            axis.fill_between(row["dose"], row["low"], row["high"], color=shade, alpha=0.15, linewidth=0)
-            axis.plot(row["dose"], row["hit"], "o-", color=shade, markersize=4, label=voice)
+            row, (shade, sign, line) = curves[edit], drawn[voice]
+            axis.fill_between(row["dose"], row["low"], row["high"], color=shade, alpha=0.18, linewidth=0)
+            axis.plot(row["dose"], row["hit"], line, marker=sign, color=shade, markersize=5, label=voice)
             crossed = next((d for d, hit in zip(row["dose"], row["hit"], strict=True) if hit >= 0.5), None)
+            halves.append((edit, voice, crossed, row["unit"]))
             parts.append(f"{edit}, {voice}: from {row['hit'][0]:.2f} to {row['hit'][-1]:.2f}, half at {crossed}")
-            axis.set(title=f"{edit}\n{row['tag']}", xlabel=f"dose ({row['unit']})", ylim=(-0.03, 1.03))
-    axes[0][0].set_ylabel("share that the detector hears")
-    axes[0][-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return finish(figure, "Hit rate by dose. " + "; ".join(parts))
+            axis.set(xlabel=f"dose ({row['unit']})", ylim=(-0.03, 1.03))
+            axis.set_title(f"{edit}: {row['tag'].strip('<>')}", fontsize=11)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("share heard")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    told = "; ".join(f"{edit} of {crossed:g} {unit} by {voice}" if crossed is not None else f"no {edit} by {voice}"
+                     for edit, voice, crossed, unit in halves if edit.startswith("pitch"))  # fmt: skip
+    counts = sorted({row["n"] for curves in dose.values() for row in curves.values()})
+    return finish(
+        figure,
+        "Hit rate by dose. " + "; ".join(parts),
+        f"Bands are 95 % intervals, {'-'.join(map(str, counts))} clips a dose. The smallest dose that is heard in half of the clips"
+        f"{': ' + told if told else ' is where a curve crosses 0.5'}.",
+    )
 
 
 def confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
@@ -132,12 +160,13 @@ def confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: st
 
     use_style()
     grid = np.array([[np.nan if v is None else v for v in row.values()] for row in confusion.values()], dtype=float)
-    figure, axis = plt.subplots(figsize=(7.6, 5.2))
+    figure, axis = plt.subplots(figsize=(WIDTH, 5))
     names = [tag.strip("<>") for tag in confusion]
     sns.heatmap(grid, annot=True, fmt=".2f", vmin=0, vmax=1, cmap="cividis", cbar=False, xticklabels=names, yticklabels=names,
-                ax=axis)  # fmt: skip
+                linewidths=0.5, annot_kws={"fontsize": 10.5}, ax=axis)  # fmt: skip
     axis.set(title=title, xlabel="detector that fires at the tag's place", ylabel="tag that was spoken")
-    axis.tick_params(axis="x", rotation=30)
+    plt.setp(axis.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+    axis.tick_params(axis="y", rotation=0)
     off = [
         (value, f"{names[i]} heard as {names[j]}")
         for (i, j), value in np.ndenumerate(grid)
@@ -147,7 +176,10 @@ def confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: st
     alt = "Share of clips on which each detector fires, by tag spoken. Largest off the diagonal: " + "; ".join(
         f"{name} {value:.2f}" for value, name in worst
     )
-    return finish(figure, alt)
+    diagonal = [value for value in np.diag(grid) if np.isfinite(value)]
+    caption = f"On the diagonal a detector hears its own tag: {min(diagonal):.2f} or more. " if diagonal else ""
+    caption += f"Largest cross-talk: {'; '.join(f'{name} in {value:.2f}' for value, name in worst)}." if worst else ""
+    return finish(figure, alt, caption)
 
 
 def contrast_bars(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -155,23 +187,26 @@ def contrast_bars(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[s
     import matplotlib.pyplot as plt
 
     use_style()
-    figure, axis = plt.subplots(figsize=(8.5, 0.6 * len(positive) + 1.4))
-    for place, tag in enumerate(reversed(list(positive))):
-        for offset, name, table in ((0.13, "tagged", positive), (-0.13, "plain", negative)):
-            row = table.get(tag)
-            if not row or row["accuracy"] is None:
-                continue
-            label = ("told the tags" if name == "tagged" else "tags stripped") if place == 0 else None
-            axis.plot([row["low"], row["high"]], [place + offset] * 2, color=colour(name), linewidth=3, alpha=0.6)
-            axis.plot(row["accuracy"], place + offset, "o", color=colour(name), markersize=6, label=label)
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(positive) + 1.3))
+    tables = {"tagged": positive, "stripped": negative}
+    rates = {tag: {name: _accuracy(table.get(tag)) for name, table in tables.items()} for tag in positive}
+    dot_rows(axis, rates, {"tagged": ("told the tags", "tagged"), "stripped": ("tags stripped", "stripped")})
     chance = next(iter(positive.values()))["chance"] if positive else 1 / 3
-    axis.axvline(chance, color="#666666", linestyle="--", linewidth=1)
-    axis.set_yticks(range(len(positive)), list(reversed(list(positive))))
-    axis.set(
-        title="Which of three words was tagged?", xlabel="accuracy, 95 % interval; dashed: chance", xlim=(-0.02, 1.02)
-    )
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.axvline(chance, color=GREY, linestyle="--", linewidth=1)
+    axis.set(title="Which of three words was tagged?", xlabel="accuracy, 95 % interval; dashed: chance")
     alt = "Accuracy of naming the tagged word. " + "; ".join(
-        f"{tag} {interval(row['accuracy'], row['low'], row['high'])}" for tag, row in positive.items()
+        f"{tag} {interval(*_accuracy(row))}" for tag, row in positive.items()
     )
-    return finish(figure, alt)
+    measured = [both["stripped"] for both in rates.values() if both["stripped"][0] is not None]
+    near = [low for _, low, high in measured if (low or 0) <= chance <= (1 if high is None else high)]
+    least = min(positive, key=lambda tag: positive[tag]["accuracy"] or 0)
+    return finish(
+        figure,
+        alt,
+        f"Dashed: guessing, {chance:.2f}. Told the tags, the lowest is `{least}`, {interval(*rates[least]['tagged'])}. With the tags "
+        f"stripped the interval holds {chance:.2f} for {len(near)} of {len(measured)} tags.",
+    )
+
+
+def _accuracy(row: Mapping[str, Any] | None) -> tuple[float | None, float | None, float | None]:
+    return (row["accuracy"], row["low"], row["high"]) if row else (None, None, None)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Okabe and Ito's palette, which people with any kind of colour blindness can tell apart. One colour a thing, everywhere.
-COLOURS = {
-    "gpt2": "#0072B2", "rules": "#E69F00", "majority": "#009E73", "random": "#999999", "none": "#666666",
-    "second pass": "#CC79A7", "gold": "#CC79A7", "tagged": "#D55E00", "plain": "#0072B2", "placebo": "#999999",
-    "espeak": "#D55E00",
-}  # fmt: skip
-FALLBACK = "#56B4E9"
+from harness.report.looks import PALETTE, look
+
 DPI = 110
+WIDTH = 7.0  # inches: 770 pixels, the page's column on a wide screen, so that type is as large as it says
+SMALL = 9.5  # points: the smallest type in a figure
 
 
 def colour(name: str) -> str:
-    """The colour of a tagger, engine or arm."""
-    return COLOURS.get(name, FALLBACK)
+    """The colour of a tagger, engine or arm; see `harness.report.looks`."""
+    return look(name).colour
+
+
+def marker(name: str) -> str:
+    """The marker of a tagger, engine or arm: with its colour it tells it from all others of its kind."""
+    return look(name).marker
 
 
 def use_style() -> None:
@@ -25,7 +27,7 @@ def use_style() -> None:
     import matplotlib as mpl
     import seaborn as sns
 
-    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
+    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.92, palette=list(PALETTE))
     mpl.rcParams.update(
         {
             "figure.dpi": DPI, "savefig.dpi": DPI, "figure.facecolor": "white", "savefig.facecolor": "white",
@@ -35,7 +37,7 @@ def use_style() -> None:
     )  # fmt: skip
 
 
-def finish(figure: Any, alt: str, caption: str = "") -> Figure:
+def finish(figure: Any, alt: str, caption: str) -> Figure:
     """Wrap a figure for display; see `Figure`."""
     return Figure(figure, alt, caption)
 
@@ -53,7 +55,7 @@ class Figure:
         The line below it: what to look at, with figures from the results. Text between backticks is code.
     """
 
-    def __init__(self, figure: Any, alt: str, caption: str = "") -> None:
+    def __init__(self, figure: Any, alt: str, caption: str) -> None:
         import base64
         import io
 
@@ -70,8 +72,7 @@ class Figure:
         from html import escape
 
         words = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.caption))
-        below = f"<figcaption>{words}</figcaption>" if words else ""
         return (
             f'<figure class="harness-plot"><img class="harness-figure" alt="{escape(self.alt, quote=True)}" '
-            f'src="data:image/png;base64,{self._encoded}">{below}</figure>'
+            f'src="data:image/png;base64,{self._encoded}"><figcaption>{words}</figcaption></figure>'
         )

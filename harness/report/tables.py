@@ -6,32 +6,52 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from harness.report.best import MARK, NOT_RANKED, ahead, said
 from harness.report.diffs import Html
-from harness.report.text import f1_of, interval
+from harness.report.text import f1_of, f1_triple, interval
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
 
 
 _LINE = 30  # characters that stay on one line
-_LONG = ' class="long"'
+_LONG = ' class="long"'  # the heading of a row
 
 
-def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Html:
-    """A table from rows that share their keys; the first column heads its row. Long cells are broken into lines."""
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "", best: Mapping[str, str | None] | None = None) -> Html:
+    """A table from rows that share their keys; the first column heads its row. Long cells are broken into lines.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Column -> what stands in its cell.
+    caption : str
+    best : mapping, optional
+        Column -> the row's head whose value is best there, None if nobody's is (see `harness.report.best`). The cell is marked,
+        and the caption says what the mark means, or that nobody has earned it.
+    """
     if not rows:
         return Html("<p>Nothing to show.</p>")
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
     body = []
     for row in rows:
         first, *rest = map(str, row.values())
-        cells = "".join(f"<td{_LONG if len(cell) > _LINE else ''}>{escape(cell)}</td>" for cell in rest)
+        marked = [(best or {}).get(column) == first for column in list(row)[1:]]
+        cells = "".join(_cell(cell, mark) for cell, mark in zip(rest, marked, strict=True))
         body.append(f'<tr><th scope="row"{_LONG if len(first) > _LINE else ""}>{escape(first)}</th>{cells}</tr>')
+    caption = "; ".join(filter(None, (caption, said(best) if best else "")))
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return Html(
         f'<div class="table-scroll" tabindex="0" role="region" aria-label="{escape(caption or "table", quote=True)}">'
         f'<table class="harness-table">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
     )
+
+
+def _cell(text: str, best: bool) -> str:
+    kinds = " ".join(filter(None, ("long" if len(text) > _LINE else "", "best" if best else "")))
+    opening = f'<td class="{kinds}">' if kinds else "<td>"
+    mark = f' <span class="best-mark">{MARK}</span>' if best else ""
+    return f"{opening}{escape(text)}{mark}</td>"
 
 
 def outcome_table(
@@ -57,6 +77,11 @@ def outcome_table(
 
 def placement_table(reports: Mapping[str, Mapping[str, Any]]) -> Html:
     """Placement of several taggers, best micro-F1 first; `reports` are `PlacementReport.as_json()`."""
+    best = {
+        f"{kind} F1": ahead({name: f1_triple(report[kind]) for name, report in reports.items()})
+        for kind in ("micro", "macro")
+    }
+    aside = [name for name in reports if name in NOT_RANKED]
     return table(
         [
             {
@@ -71,7 +96,8 @@ def placement_table(reports: Mapping[str, Mapping[str, Any]]) -> Html:
             }
             for name, report in sorted(reports.items(), key=lambda item: -(item[1]["micro"]["f1"] or 0))
         ],
-        "Placement, 95 % intervals",
+        f"Placement, 95 % intervals{''.join(f'; {name} is an annotation and not compared' for name in aside)}",
+        best,
     )
 
 

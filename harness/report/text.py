@@ -14,9 +14,14 @@ def interval(value: float | None, low: float | None, high: float | None, digits:
     return shown if low is None or high is None else f"{shown} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def f1_triple(score: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """F1 of a placement score as JSON, with the ends of its interval."""
+    return score["f1"], score["f1_low"], score["f1_high"]
+
+
 def f1_of(score: Mapping[str, Any]) -> str:
     """F1 of a placement score as JSON, with its interval."""
-    return interval(score["f1"], score["f1_low"], score["f1_high"])
+    return interval(*f1_triple(score))
 
 
 def verdict_on_difference(value: float, low: float, high: float, better: str, worse: str) -> str:

@@ -96,6 +96,8 @@ def test_figures_have_text_alternatives_and_numbers_are_filled_in(page):
             assert len(attributes.get("alt") or "") > 40
         if tag == "audio":
             assert attributes.get("aria-label")
+    for caption in re.findall(r"<figcaption>(.*?)</figcaption>", (HTML / page).read_text(encoding="utf-8"), re.DOTALL):
+        assert re.search(r"\d", caption), f"{page}: a caption without a figure: {caption}"
     text = " ".join(elements.text)
     assert "Traceback" not in text
     assert "{{" not in text or page.startswith("reference/api/")  # where the way of quoting numbers is explained

@@ -88,10 +88,11 @@ def test_a_cell_says_what_came_back_and_what_is_wrong_with_it():
     assert cell_lines(LoadOutcome("x", "HiggsAudioV2ForConditionalGeneration", missing=2)) == [
         "loads",
         "HiggsAudioV2For",
-        "ConditionalGeneration",
+        "Conditional",
+        "Generation",
         "(random weights)",
     ]
-    assert cell_lines(LoadOutcome("x", **OTHER)) == ["ValueError", "(no class registered)"]
+    assert cell_lines(LoadOutcome("x", **OTHER)) == ["ValueError", "(no class", "registered)"]
     assert cell_lines(LoadOutcome("x", exception="OddError", message="?")) == ["OddError"]
 
 

@@ -69,7 +69,7 @@ def test_every_figure_says_in_words_what_it_shows():
         (difference_strips(outcomes), "median -2.00 st"),
     ):
         assert words in figure.alt and figure.png.startswith(b"\x89PNG")
-        assert 'alt="' in figure._repr_html_()
+        assert 'alt="' in figure._repr_html_() and "<figcaption>" in figure._repr_html_()
 
 
 def test_the_best_tagger_stands_first():
