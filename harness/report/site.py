@@ -63,6 +63,8 @@ def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: 
     )
     site_extras.mend_edit_links(page, context.get("header_buttons", []))
     tags = site_extras.meta_tags(page, context.get("title", ""), context.get("body", ""), base)
+    if page == app.config.root_doc:
+        context["docstitle"] = ""  # its own title is the book's, which need not stand there twice
     context["metatags"] = "\n".join(filter(None, (context.get("metatags", ""), tags)))
     if base:
         context["pageurl"] = f"{base}{page}.html"
@@ -79,5 +81,8 @@ def finish(app: Any, error: Exception | None) -> None:
     if error is None and app.builder.name == "html":
         folder = Path(app.outdir)
         site_extras.draw_card(folder / site_extras.CARD)
-        site_extras.write_not_found(folder, site_extras.site_url())
+        chapters = {
+            page: app.env.titles[page].astext() for page in app.env.toctree_includes.get(app.config.root_doc, ())
+        }
+        site_extras.write_not_found(folder, site_extras.site_url(), chapters)
         site_extras.write_sitemap(folder, site_extras.site_url())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -67,16 +68,24 @@ def first_paragraph(body: str) -> str:
     return ""
 
 
-def not_found(base: str) -> str:
-    """The page 404, which a server shows for any address that it does not have, at any depth.
+def not_found(base: str, pages: Mapping[str, str]) -> str:
+    """The page 404, which a server shows for any address that it does not have, at any depth: a way to each of `pages`.
 
     It loads nothing, so that it looks the same everywhere. Its links start at the server's root if the address of the site is
     known; without, they are right beside the landing page only.
+
+    Parameters
+    ----------
+    base : str
+        From `site_url`.
+    pages : mapping
+        Page, without its ending -> title, in the order of the book.
     """
     root = escape(urlsplit(base).path, quote=True)
-    links = {"index.html": "The landing page", "search.html": "Search the book", "notebooks/01_loading.html": "The first chapter",
-             "notebooks/12_claims.html": "The claims ledger", "reference/glossary.html": "The glossary"}  # fmt: skip
-    listed = "".join(f'<li><a href="{root}{page}">{escape(words)}</a></li>' for page, words in links.items())
+    links = {"index": TITLE, "search": "Search the book", **pages}
+    listed = "".join(
+        f'<li><a href="{root}{escape(page, quote=True)}.html">{escape(title)}</a></li>' for page, title in links.items()
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -91,9 +100,9 @@ def sitemap(pages: list[str], base: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'
 
 
-def write_not_found(folder: Path, base: str) -> None:
-    """Write ``404.html``."""
-    (folder / "404.html").write_text(not_found(base), encoding="utf-8")
+def write_not_found(folder: Path, base: str, pages: Mapping[str, str]) -> None:
+    """Write ``404.html``; see `not_found`."""
+    (folder / "404.html").write_text(not_found(base, pages), encoding="utf-8")
 
 
 def write_sitemap(folder: Path, base: str) -> None:

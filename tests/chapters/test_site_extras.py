@@ -97,9 +97,11 @@ def test_the_sitemap_lists_pages_and_not_the_page_for_what_is_missing(built):
 
 def test_the_missing_page_works_at_any_depth_and_loads_nothing(built):
     _, html = built
-    assert {"/book/index.html", "/book/search.html", "/book/notebooks/01_loading.html"} <= set(links(html["404.html"]))
+    assert {"/book/index.html", "/book/search.html", "/book/notebooks/07_tag_placement.html"} <= set(
+        links(html["404.html"])
+    )
     assert not re.search(r"<(script|link|img|base)\b", html["404.html"])
-    assert 'href="index.html"' in site_extras.not_found("")
+    assert 'href="index.html"' in site_extras.not_found("", {})
 
 
 @pytest.mark.parametrize(
@@ -135,3 +137,11 @@ def test_the_guide_for_contributors_is_edited_where_it_lies():
     ]
     site_extras.mend_edit_links("reference/contributing", buttons)
     assert buttons[0]["buttons"][0]["url"] == "https://x/edit/main/CONTRIBUTING.md"
+
+
+def test_the_landing_page_has_its_title_once_and_the_page_404_lists_all(built):
+    pages = built[1]
+    assert pages["index.html"].count("<title>A &amp; B</title>") == 1
+    missing = pages["404.html"]
+    for page, title in (("howto/rerun", "How"), ("notebooks/07_tag_placement", "Seven"), ("search", "Search the book")):
+        assert re.search(rf'<a href="[^"]*{page}\.html">{title}</a>', missing)
