@@ -90,7 +90,8 @@ def units(seeds: int, bases: Sequence[str] | None = None) -> Iterator[Unit]:
     for base in bases:
         yield Unit("helsinki", {"tagger": "lm_features", "base_model": base, "seed": 0})
     for base in larger:
-        yield Unit("heldout", {"tagger": "lm_slots", "base_model": base, "seed": 0})
+        for tagger in ("gpt2", "lm_slots"):
+            yield Unit("heldout", {"tagger": tagger, "base_model": base, "seed": 0})
     for grouped in (True, False):
         yield Unit("crossval", _cv("seed-examples", "lm_slots", small, grouped))
 

@@ -41,15 +41,18 @@ def arithmetic() -> dict[str, tuple[float, float]]:
     }
 
 
-def within(readings: Readings, family: str, span: tuple[float, float]) -> list[str]:
-    """The readings of one family whose interval touches a range, in words."""
+def within(readings: Readings, family: str, span: tuple[float, float]) -> tuple[list[str], list[str]]:
+    """The readings of one family that lie in a range, and those whose interval only touches it, in words."""
     low, high = span
-    return [
-        READINGS[key].words
-        for key, (value, least, most) in readings.items()
-        if READINGS[key].family == family and value is not None and least is not None and most is not None
-        and least <= high and most >= low
-    ]  # fmt: skip
+    inside, touching = [], []
+    for key, (value, least, most) in readings.items():
+        if READINGS[key].family != family or value is None:
+            continue
+        if low <= value <= high:
+            inside.append(READINGS[key].words)
+        elif least is not None and most is not None and least <= high and most >= low:
+            touching.append(READINGS[key].words)
+    return inside, touching
 
 
 def spoken_by_higgs(results: Mapping[str, ResultFile]) -> dict[str, Readings]:
@@ -102,23 +105,21 @@ def judge_realised(
             f"Run it with `{command}`.",
             evidence,
         )
-    inside = {engine: within(readings, REALISATION, (low, high)) for engine, readings in measured.items()}
+    inside = {engine: within(readings, REALISATION, (low, high))[0] for engine, readings in measured.items()}
     evidence |= {f"hit rate of {engine}": shown(readings["hit rate"]) for engine, readings in measured.items()}
     everywhere = [words for words in next(iter(inside.values())) if all(words in found for found in inside.values())]
     total = sum(reading.family == REALISATION for reading in READINGS.values())
     if not any(inside.values()):
-        return Verdict("H3", "refuted", f"None of {total} readings comes to {low:.0%} to {high:.0%}.", evidence)
+        return Verdict("H3", "refuted", f"None of {total} readings lies in {low:.0%} to {high:.0%}.", evidence)
     if len(everywhere) == total:
         return Verdict(
             "H3",
             "reproduced",
-            f"All {total} readings come to {low:.0%} to {high:.0%} within their intervals.",
+            f"All {total} readings lie in {low:.0%} to {high:.0%}.",
             evidence,
         )
     listed = "; ".join(f"{engine}: {', '.join(found) or 'none'}" for engine, found in inside.items())
-    return Verdict(
-        "H3", "depends on the reading", f"Readings that come to {low:.0%} to {high:.0%}: {listed}.", evidence
-    )
+    return Verdict("H3", "depends on the reading", f"Readings that lie in {low:.0%} to {high:.0%}: {listed}.", evidence)
 
 
 def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping[str, ResultFile]) -> Verdict:
@@ -138,23 +139,27 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     near = [way for way, (a, b) in arithmetic().items() if a <= high and b >= low]
     first, *others = columns
     found = {name: within(readings, OVERALL, span) for name, readings in columns.items()}
+    inside, touching = found[first]
     evidence: dict[str, Any] = {f"the note's own figures, {way}": text for way, text in sums.items()}
     evidence[f"{first}: tags placed and heard"] = shown(columns[first]["joint recall"])
     for name in columns:
         evidence[f"{name}: mean of recall and hit rate"] = shown(columns[name]["mean"])
     total = sum(reading.family == OVERALL for reading in READINGS.values())
     api = "" if spoken_by_higgs(results) else " The API itself is not run here."
-    if not found[first]:
+    if not inside:
         text = f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, even with an engine that obeys.{api}"
         return Verdict("E1", "refuted", text, evidence)
-    also = [name for name in others if set(found[name]) & set(found[first])]
+    also = {name: [words for words in (*found[name][0], *found[name][1]) if words in inside] for name in others}
+    shared = "; ".join(f"{name} ({', '.join(words)})" for name, words in also.items() if words)
     return Verdict(
         "E1",
         "depends on the reading",
         f"From the note's own figures {low:.0%} to {high:.0%} is reached as: {' or '.join(near) or 'nothing'}. They give "
         f"{'; '.join(f'{way} {text}' for way, text in sums.items())}. "
-        f"Here, with an engine that obeys every tag, {len(found[first])} of {total} readings come to it: {'; '.join(found[first])}. "
-        + (f"Under one of these so does: {'; '.join(also)}. " if also else "")
+        f"Here, with an engine that obeys nearly every tag, {len(inside)} of {total} readings {'lies' if len(inside) == 1 else 'lie'} "
+        f"in it: {'; '.join(inside)}. "
+        + (f"The intervals of {len(touching)} more touch it. " if touching else "")
+        + (f"Under the same reading it is reached, or touched, by: {shared}. " if shared else "")
         + "A mean gives half to a tagger that is never right, or to an engine that does nothing, if the other half is perfect."
         + api,
         evidence,

@@ -58,9 +58,10 @@ def judge_peft(curves: Sequence[Curve], checkpoint: str) -> Verdict:
         return Verdict("P2", "not run here", reading, evidence)
     if not worked:
         return Verdict("P2", "reproduced", "No cure tried here let LoRA learn.", evidence)
+    later = " The native class came with transformers 5; the note could not use it." if "native class" in worked else ""
     reading = (
         f"LoRA trains it in {len(worked)} of {len(curves)} ways: {', '.join(worked)}. One batch is learned by heart: this shows that "
-        "LoRA can be used, and nothing about speech."
+        f"LoRA can be used, and nothing about speech.{later}"
     )
     return Verdict("P2", "refuted", reading, evidence)
 

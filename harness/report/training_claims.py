@@ -48,17 +48,24 @@ def judge_training(
             Verdict(claim, "reproduced", "No training here did what was asked of it.", evidence)
             for claim in ("T1", "T2")
         ]
+    spared = "No loop was written: transformers' `Trainer` has one" + (
+        ", and with `native` not even the package is needed." if "native" in good else "."
+    )
     reading = (
-        f"The parts that the note lists are needed, and with them the training works, with {' and '.join(good)}. It took "
-        f"{lines:,} lines of code here, {loss} of them the loss. 'Infeasible' does not follow. But this was {weights}: the "
-        f"same command on real weights is not run here (`{command}`)."
+        f"The training works, with {' and '.join(good)}, with a loss and checkpoints of its own, as the note says. It took {lines:,} "
+        f"lines of code here, {loss} of them the loss. But 'infeasible' does not follow. {spared} This was {weights}: the same "
+        f"command on real weights is not run here (`{command}`)."
     )
     plain = (
-        f"Both runs on this page are transformers' own `Trainer`, with {'both stacks' if len(good) == 2 else good[0]}. It needs "
-        "a loss that fits: a `compute_loss`, a collator, and a count of labels."
+        "As it comes it cannot: it counts no labels of the audio, or weighs them wrongly (the traps of this page). With a `compute_loss`, "
+        "a collator and a count of labels that fit, which are the ways in which it is meant to be extended, it trains "
+        f"{'both stacks' if len(good) == 2 else good[0]}."
     )
     trainer = {name: shown[name] for name in good}
-    return [Verdict("T1", "reproduced, but", reading, evidence), Verdict("T2", "refuted", plain, trainer)]
+    return [
+        Verdict("T1", "reproduced, but", reading, evidence),
+        Verdict("T2", "depends on what standard means", plain, trainer),
+    ]
 
 
 def _share(one: Mapping[str, Any]) -> str:

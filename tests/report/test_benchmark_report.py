@@ -143,18 +143,27 @@ def test_g1_needs_a_dev_loss_that_falls():
 
 
 def test_g2_depends_on_the_reading():
-    low = scores(0.3)
-    assert judge_placement({"exact": 0.1, "slots that agree": 0.9}, low, ROWS, "gpt2").verdict.startswith("depends on")
-    assert judge_placement({"exact": 0.1}, low, ROWS, "gpt2").verdict == "refuted"
-    assert judge_placement({"exact": 0.1}, scores(0.8), ROWS, "gpt2").verdict == "reproduced, but"
-    missing = judge_placement({"exact": 0.1}, low, [], "gpt2")
-    assert "not run here" in missing.evidence["the note's own 98 windows"]
+    low, other = scores(0.3), {"kind": "heldout", "figures": scores(0.4),
+                               "parameters": {"tagger": "gpt2", "base_model": "smollm2", "seed": 0}}  # fmt: skip
+
+    def judge(readings, heldout=low, rows=(*ROWS, other), base="embedded"):
+        useless = {"none": {"exact": 0.0, "slots that agree": 0.9}, "random": {"exact": 0.0, "slots that agree": 0.7}}
+        return judge_placement(readings, useless, heldout, rows, "gpt2", base)
+
+    found = judge({"exact": 0.1, "slots that agree": 0.9})
+    assert found.verdict.startswith("depends on") and "Under 'slots that agree' so does none." in found.reading
+    assert found.evidence["held-out micro-F1, gpt2 on SmolLM2-135M"].startswith("0.40")
+    assert judge({"exact": 0.1}).verdict == "refuted" and "not run here" in judge({"exact": 0.1}).reading
+    assert "not run here" not in judge({"exact": 0.1}, base="gpt2").reading
+    assert judge({"exact": 0.1}, scores(0.8)).verdict == "reproduced, but"
+    assert "not run here" in judge({"exact": 0.1}, rows=()).evidence["the note's own 98 windows"]
 
 
 def test_g3_names_what_is_slow():
-    verdict = judge_speed(DECODINGS, ROWS, "a machine")
+    verdict = judge_speed(DECODINGS, ROWS, "a machine", "gpt2")
     assert verdict.verdict == "reproduced, but" and "generate" in verdict.reading
-    assert judge_speed(DECODINGS[:1], ROWS, "a machine").verdict == "reproduced"
+    assert judge_speed(DECODINGS[:1], ROWS, "a machine", "gpt2").verdict == "reproduced"
+    assert judge_speed(DECODINGS[:1], ROWS, "a machine", "embedded").verdict == "reproduced, but", "another base"
 
 
 def test_speed_in_words():

@@ -126,11 +126,12 @@ def judged(words, **changes):
         ("reproduced", 0.1, 0.2, "reproduced"),
         ("reproduced", -0.1, 0.2, "depends on which half is meant"),
         ("refuted", -0.3, -0.1, "refuted"),
-        ("not run here", 0.1, 0.2, "refuted"),
+        ("not run here", 0.1, 0.2, "depends on which half is meant"),
     ],
 )
 def test_the_advice_stands_on_the_other_claims(words, low, high, expected):
-    verdict = judge_advice(judged(words), {"value": (low + high) / 2, "low": low, "high": high})
+    verdict = judge_advice(judged(words), {"value": (low + high) / 2, "low": low, "high": high}, "a base")
     assert verdict.verdict == expected
     assert verdict.evidence["H3, the API's realisation"] == words
     assert ("worse than rules" in verdict.reading) == (high < 0)
+    assert ("the API was not asked" in verdict.reading) == (words == "not run here")

@@ -45,7 +45,7 @@ def test_what_does_not_count_as_working(changes):
 
 def test_verdicts_follow_the_evidence():
     first, second = judge_training({"boson": evidence(), "native": evidence()}, EFFORT, "tiny", "run it")
-    assert (first.verdict, second.verdict) == ("reproduced, but", "refuted")
+    assert (first.verdict, second.verdict) == ("reproduced, but", "depends on what standard means")
     assert "1,000 lines" in first.reading and "80 of them" in first.reading and "`run it`" in first.reading
     assert "both stacks" in second.reading
     bad = evidence(reload_difference=1.0)
