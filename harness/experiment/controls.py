@@ -15,7 +15,7 @@ import numpy as np
 from harness.experiment.doses import dose_response
 from harness.experiment.results import Results, sentence_of
 from harness.prosody.contrast import contrastive
-from harness.prosody.detectors import DETECTORS, Cue
+from harness.prosody.detectors import DETECTORS, PITCH_CLEAR_SEMITONES, Cue
 from harness.prosody.null import FLOORS, Thresholds, false_positives
 from harness.prosody.summary import hit_rate
 from harness.records import Arm, CrossTalk, Outcome, Verdict
@@ -28,8 +28,8 @@ POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"
 def control_block(results: Results) -> dict[str, Any]:
     """Build ``controls``, ``leak``, ``dose``, ``confusion`` and ``contrastive`` of a summary.
 
-    Positive engines are pooled (each sentence is one cluster, however many voices speak it); the null and the tags-stripped rates
-    come from the negative engines that have a null.
+    Positive engines are pooled (each sentence is one cluster, however many voices speak it). The null and the tags-stripped rates come
+    from the negative engine that varies most, which is the hardest test: pooling would hide it behind one that repeats itself.
     """
     titles = {role: [spec.title for spec in results.experiment.engines if spec.role == role]
               for role in (POSITIVE, NEGATIVE, LEAK)}  # fmt: skip
@@ -55,19 +55,23 @@ def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str]
     mine = {role: [o for o in rows if o.tag is tag] for role, rows in outcomes.items()}
     tagged = [o for o in mine[POSITIVE] if o.arm is Arm.TAGGED and o.verdict is not Verdict.NOT_EXPRESSIBLE]
     hit, placebo = hit_rate(tagged), hit_rate([o for o in mine[POSITIVE] if o.arm is Arm.PLACEBO])
-    stripped = [o for o in mine[NEGATIVE] if o.engine in varied]
-    stripped_hit = hit_rate([o for o in stripped if o.arm is Arm.TAGGED])
-    stripped_placebo = hit_rate([o for o in stripped if o.arm is Arm.PLACEBO])
-    null, null_n = _pooled_null(tag, varied, results)
+    untold = {title: [o for o in mine[NEGATIVE] if o.engine == title] for title in varied}
+    null, null_n, restless = _hardest_null(tag, varied, results)
+    stripped = untold.get(restless, [])
+    at_null = _highest_threshold(tag, [results.thresholds[title] for title in varied])
     unmeasurable = sum(o.verdict is Verdict.UNMEASURABLE for o in tagged)
     return {
         **_rate("hit", hit), "n": len(tagged), "unmeasurable": unmeasurable / len(tagged) if tagged else None,
         **_rate("placebo", placebo), "placebo_n": _measured(mine[POSITIVE], Arm.PLACEBO),
         **_rate("null", null), "null_n": null_n,
-        **_rate("stripped", stripped_hit), "stripped_n": _measured(stripped, Arm.TAGGED),
-        **_rate("stripped_placebo", stripped_placebo), "stripped_placebo_n": _measured(stripped, Arm.PLACEBO),
-        "hit_at_null": _hit_at(tag, tagged, [results.thresholds[title] for title in varied]),
-        "threshold_at_null": _highest_threshold(tag, [results.thresholds[title] for title in varied]),
+        **_rate("stripped", _fired(stripped, Arm.TAGGED)), "stripped_n": _measured(stripped, Arm.TAGGED),
+        **_rate("stripped_placebo", _fired(stripped, Arm.PLACEBO)), "stripped_placebo_n": _measured(stripped, Arm.PLACEBO),
+        "untold": {
+            title: {**_rate("stripped", _fired(rows, Arm.TAGGED)), "n": _measured(rows, Arm.TAGGED)} for title, rows in untold.items()
+        },
+        **_rate("hit_clear", _beyond(tag, tagged, PITCH_CLEAR_SEMITONES if DETECTORS[tag].unit == "st" else None)),
+        **_rate("hit_at_null", _beyond(tag, tagged, at_null)),
+        "threshold_at_null": at_null,
         "floor": DETECTORS[tag].floor, "unit": DETECTORS[tag].unit,
     }  # fmt: skip
 
@@ -76,29 +80,35 @@ def _measured(outcomes: Iterable[Outcome], arm: Arm) -> int:
     return sum(o.arm is arm and o.verdict not in (Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE) for o in outcomes)
 
 
-def _pooled_null(tag: Tag, titles: Sequence[str], results: Results) -> tuple[Interval, int]:
-    """The null of the negative engine that varies most, which is the hardest test: pooling would hide it behind a tame one."""
-    best = Interval(float("nan"), float("nan"), float("nan")), 0
+def _fired(outcomes: Iterable[Outcome], arm: Arm) -> Interval:
+    return hit_rate([o for o in outcomes if o.arm is arm])
+
+
+def _beyond(tag: Tag, outcomes: Sequence[Outcome], threshold: float | None) -> Interval:
+    """Hit rate if each difference had to exceed `threshold`; NaN if there is none."""
+    known = [o for o in outcomes if o.verdict is not Verdict.UNMEASURABLE]
+    if threshold is None or not known:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    judge = DETECTORS[tag].judge
+    hits = [o.value is not None and judge(o.value, threshold) is Verdict.HIT for o in known]
+    return ClusterBootstrap(
+        [sentence_of(o.sentence) for o in known], np.column_stack([hits, np.ones(len(known))])
+    ).interval(lambda total: ratio(total[..., 0], total[..., 1]))
+
+
+def _hardest_null(tag: Tag, titles: Sequence[str], results: Results) -> tuple[Interval, int, str]:
+    """The null of the negative engine whose differences fire most often, how many there are, and the engine."""
+    best = Interval(float("nan"), float("nan"), float("nan")), 0, next(iter(titles), "")
     for title in titles:
         rates = false_positives(results.of("nulls", title), results.thresholds[title])
         if tag in rates and (best[1] == 0 or rates[tag][0].value > best[0].value):
-            best = rates[tag]
+            best = *rates[tag], title
     return best
 
 
 def _highest_threshold(tag: Tag, thresholds: Sequence[Thresholds]) -> float | None:
     values = [value for each in thresholds for (name, _), value in each.values.items() if name is tag]
     return round(float(np.max(values)), 4) if values else None
-
-
-def _hit_at(tag: Tag, outcomes: Sequence[Outcome], thresholds: Sequence[Thresholds]) -> float | None:
-    """Hit rate of the positive engines if they had to exceed the highest threshold of a voice that varies."""
-    threshold = _highest_threshold(tag, thresholds)
-    known = [o for o in outcomes if o.verdict is not Verdict.UNMEASURABLE]
-    if threshold is None or not known:
-        return None
-    detector = DETECTORS[tag]
-    return float(np.mean([o.value is not None and detector.judge(o.value, threshold) is Verdict.HIT for o in known]))
 
 
 def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, Any]:

@@ -28,8 +28,12 @@ from harness.tagged import CONTOURS, TAGS, WORD_TAGS, Tag, TaggedText
 # 0.25 s), so the definition of the tag, not hearing, sets the floor. 0.7 s is where "short" ends.
 PAUSE_SHORT_SECONDS = 0.15
 PAUSE_LONG_SECONDS = 0.7
-# Differences of less than 1.5 to 2 semitones between pitch movements go unnoticed ('t Hart 1981, JASA 69:811).
+# 't Hart (1981, JASA 69:811): the most sensitive of his listeners noticed differences of 1.5 to 2 semitones between pitch movements,
+# many needed 4 or more, and he concluded that only differences of more than 3 play a part in communication. The floor is the lowest of
+# these: a change beyond it can be measured, and some would notice it. Results give the share beyond 3 semitones beside it.
 PITCH_FLOOR_SEMITONES = 1.5
+PITCH_CLEAR_SEMITONES = 3.0
+_PITCH_SOURCE = "'t Hart 1981: noticed by the most sensitive listeners; 3 st play a part in communication"
 # Just noticeable differences of a segment's level, about 1 dB (Flanagan 1957, JASA 29:533), and of its duration, about 20 %
 # (Klatt 1976, JASA 59:1208). One unit of the emphasis score is one of either.
 LEVEL_JND_DB = 1.0
@@ -104,7 +108,7 @@ class PitchLevelDetector(_Directed):
     unit: ClassVar[str] = "st"
     floor: ClassVar[float] = PITCH_FLOOR_SEMITONES
     what: ClassVar[str] = "F0 of the word, relative to the rest"
-    source: ClassVar[str] = "'t Hart 1981: smaller pitch distances go unnoticed"
+    source: ClassVar[str] = _PITCH_SOURCE
 
     def place(self, text: TaggedText, slot: int) -> int | None:
         """The word to measure; None if no word follows the tag."""
@@ -122,7 +126,7 @@ class PitchEndDetector(_Directed):
     unit: ClassVar[str] = "st"
     floor: ClassVar[float] = PITCH_FLOOR_SEMITONES
     what: ClassVar[str] = "F0 at the end of the phrase, relative to the rest"
-    source: ClassVar[str] = "'t Hart 1981: smaller pitch distances go unnoticed"
+    source: ClassVar[str] = _PITCH_SOURCE
 
     def place(self, text: TaggedText, slot: int) -> int | None:
         """The last word of the phrase that holds the slot; None in a text without words."""

@@ -72,6 +72,14 @@ def test_tags_stripped_are_counted_on_negative_engines_with_a_null_only():
     assert row["hit"] is None and row["n"] == 0 and row["unmeasurable"] is None
 
 
+def test_tags_stripped_are_those_of_the_engine_that_varies_most():
+    rows = series("varied", [MISS] * 4) + series("fixed", [HIT, MISS])
+    nulls = [null("varied", 1, [0.0] * 4), null("fixed", 1, [6.0, 6.0, 0.0, 0.0])]
+    row = emph(outcomes=rows, nulls=nulls, thresholds={"fixed": VARIED})
+    assert row["stripped"] == 0.5 and row["stripped_n"] == 2, "not diluted by a voice that repeats itself"
+    assert row["untold"]["varied"]["stripped"] == 0 and row["untold"]["varied"]["n"] == 4
+
+
 def test_the_null_is_the_rate_at_which_plain_clips_exceed_the_threshold():
     row = emph(nulls=[null("varied", 1, [6.0, 0.0, -6.0, 0.0]), null("varied", 2, [0.0, 3.5, 9.0, 1.0])])
     assert row["null"] == pytest.approx(2 / 8) and row["null_n"] == 8
@@ -94,6 +102,14 @@ def test_hits_are_judged_again_at_the_highest_threshold_of_a_voice_that_varies()
     row = emph(outcomes=rows)
     assert row["threshold_at_null"] == 5 and row["hit_at_null"] == 0.5 and row["hit"] == 1
     assert row["floor"] == 3 and row["unit"] == "JND"
+
+
+def test_pitch_tags_are_counted_beyond_three_semitones_too():
+    rows = [outcome("good", n, HIT, tag=Tag.PITCH_LOW, value=v) for n, v in enumerate((-3.5, -2.0, -3.0, -1.6))]
+    controls = block(outcomes=rows)["controls"]
+    low = controls["<pitch_low>"]
+    assert low["hit"] == 1 and low["hit_clear"] == 0.5 and low["hit_clear_low"] < 0.5 < low["hit_clear_high"]
+    assert controls["<emph>"]["hit_clear"] is None
 
 
 def test_without_a_voice_that_varies_there_is_no_threshold_at_null():
