@@ -66,6 +66,7 @@ def task_notebook():
     shared = [*files(DATA / "examples", DATA / "models"), str(DATA / "claims.yaml"), *map(str, LOCKS)]
     measured = {
         "05_data": [str(DATA / "results" / "placement.json")],
+        "06_training": [str(DATA / "results" / "placement.json")],
         "07_tag_placement": [str(DATA / "results" / "placement.json"), str(DATA / "results" / "equivalent.json"),
                              str(DATA / "published.yaml")],
         "10_audio_prosody": [str(DATA / "results" / "controls.json"), *files(DATA / "sentences")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -119,6 +120,19 @@ class Registry(Generic[T]):
                                remedy="name a class or a function that makes one") from None  # fmt: skip
         return found
 
+    def check(self, name: str, options: Mapping[str, Any]) -> None:
+        """Look whether an implementation takes these options, without building it: a tagger may train when it is built.
+
+        Raises
+        ------
+        HarnessError
+            As `find`, or if an option does not fit.
+        """
+        try:
+            inspect.signature(self.find(name)).bind(**options)
+        except (TypeError, ValueError) as error:
+            raise self._unfit(name, error) from error
+
     def make(self, name: str, **options: Any) -> T:
         """Build the implementation called `name` with `options`.
 
@@ -131,4 +145,16 @@ class Registry(Generic[T]):
         try:
             return factory(**options)
         except (TypeError, ValueError, AttributeError) as error:
-            raise HarnessError(f"the {self.kind} {name!r} does not take these options: {error}") from error
+            raise self._unfit(name, error) from error
+        except HarnessError:
+            raise
+        except Exception as error:  # somebody's own class may raise anything
+            raise HarnessError(f"the {self.kind} {name!r} cannot be made: {type(error).__name__}: {error}") from error
+
+    def _unfit(self, name: str, error: Exception) -> HarnessError:
+        try:
+            taken = [str(parameter) for parameter in inspect.signature(self.find(name)).parameters.values()]
+        except ValueError:  # not every class of an extension module has one
+            taken = []
+        return HarnessError(f"the {self.kind} {name!r} does not take these options: {error}",
+                            remedy=f"its options: {'; '.join(taken) or 'see its documentation'}")  # fmt: skip

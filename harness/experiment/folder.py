@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,24 +40,45 @@ def prepare(folder: Path) -> None:
         ) from error
 
 
-def claim(experiment: Experiment, folder: Path, replace: bool) -> None:
+def complete(experiment: Experiment, folder: Path) -> bool:
+    """Whether the folder holds a finished run of this experiment, without failures."""
+    finished = all((folder / name).exists() for name in (MANIFEST, SUMMARY)) and not (folder / UNITS).exists()
+    return finished and not _what_else(folder, _identity(experiment))
+
+
+def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[], None]) -> None:
     """Make the folder this experiment's: empty, or begun by the same experiment on the same data by the same code.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : Path
+    replace : bool
+    check : callable
+        Raises if the experiment cannot run at all. Called before anything is emptied or written: a misspelled option costs no
+        results.
 
     Raises
     ------
     DataError
         If it holds something else, and `replace` is False.
     """
-    identity = {
+    identity = _identity(experiment)
+    problem = _what_else(folder, identity)
+    if problem and not replace:
+        raise DataError(f"this folder holds {problem}", path=folder, remedy=START_OVER)
+    check()
+    if problem:
+        empty(folder)
+    write_json(folder / IDENTITY, identity)
+
+
+def _identity(experiment: Experiment) -> dict[str, Any]:
+    return {
         "experiment": experiment.model_dump(mode="json", by_alias=True),
         "data": data_checksums(experiment),
         "code": code_digest(),
     }
-    if problem := _what_else(folder, identity):
-        if not replace:
-            raise DataError(f"this folder holds {problem}", path=folder, remedy=START_OVER)
-        empty(folder)
-    write_json(folder / IDENTITY, identity)
 
 
 def empty(folder: Path) -> None:

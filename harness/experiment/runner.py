@@ -29,6 +29,7 @@ from harness.experiment.folder import (
     SUMMARY,
     UNITS,
     claim,
+    complete,
     prepare,
 )
 from harness.experiment.parallel import in_parallel
@@ -43,6 +44,7 @@ from harness.records import Prediction, Record, RunManifest
 from harness.store import Store, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
+from harness.taggers.base import TAGGERS
 
 
 class UnitDone(Record):
@@ -104,13 +106,12 @@ def run(
 
 
 def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
-    claim(experiment, folder, replace)
-    if (folder / MANIFEST).exists() and (folder / SUMMARY).exists() and not (folder / UNITS).exists():
+    if complete(experiment, folder):
         return read_json(folder / SUMMARY)
+    claim(experiment, folder, replace, check=lambda: _check_parts(experiment))
     (folder / MANIFEST).unlink(missing_ok=True)
     begun = time.monotonic()
     items = experiment.items()
-    _check_voices(experiment)
     try:
         predictions = _predict(experiment, items, Store(folder / PREDICTIONS, Prediction))
         stores: dict[str, Store] = {name: Store(folder / f"{name}.jsonl", model) for name, model in RECORDS.items()}
@@ -203,8 +204,11 @@ def _judge(experiment: Experiment, stores: Mapping[str, Store], group_of: Mappin
     return thresholds
 
 
-def _check_voices(experiment: Experiment) -> None:
-    """Fail now, not once for every sentence, if an engine lacks the voice."""
+def _check_parts(experiment: Experiment) -> None:
+    """Fail now, not once for every sentence, if an engine or a tagger cannot be made, or lacks the voice."""
+    for tagger in experiment.taggers:
+        if tagger.name != GOLD:
+            TAGGERS.check(tagger.name, tagger.options)
     for spec in experiment.engines:
         engine = make_engine(spec.name, **spec.options)
         if spec.voice is not None and spec.voice not in (voices := engine.voices()):

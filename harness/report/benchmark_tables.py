@@ -19,6 +19,7 @@ from harness.report.text import f1_of, f1_triple, interval, verdict_on_differenc
 PUBLISHED = DATA / "published.yaml"
 BASES = {"embedded": "gpt2-mini", "smollm2": "SmolLM2-135M"}
 NOT_HERE = "not run here"
+TAGS_FROZEN = "tag rows frozen"
 # Column of the corpus table -> figure, scale, digits.
 _CORPUS = {"2-way %": ("accuracy_2way", 100, 1), "3-way %": ("accuracy_3way", 100, 1), "emph F1": ("emph_f1", 1, 2),
            "pause F1": ("pause_f1", 1, 2)}  # fmt: skip
@@ -193,12 +194,12 @@ def domain_table(rows: Sequence[Mapping[str, Any]]) -> Html:
 def ablation_name(settings: Mapping[str, Any]) -> str:
     """What an ablated setting changes, in words."""
     names = {
-        ("tag_embeddings", "frozen"): "tag rows frozen",
+        ("tag_embeddings", "frozen"): TAGS_FROZEN,
         ("tag_embeddings", "modules_to_save"): "modules_to_save",
         ("prompt_format", "once"): "sentence once",
         ("mask_pads", False): "pads in the loss",
-        ("objective", "both"): "also writes text",
+        ("objective", "both"): "also writes (chapter 06)",
     }
     changed = [names.get((key, value), f"{key.replace('_', ' ')} {value}") for key, value in settings.items()
                if (key, value) != ("objective", "read")]  # fmt: skip
-    return ", ".join(changed) or "as configured"
+    return ", ".join(changed) or "reads only"

@@ -87,10 +87,10 @@ def judge_realised(
         ``leak`` of the control run: how many tags that were read aloud the score finds.
     """
     low, high = claimed("H3")
-    evidence: dict[str, Any] = {"hit rate of an engine that obeys": shown(obeys["hit rate"])}
+    evidence: dict[str, Any] = {"hit rate of the engine of this page, which is told the tags": shown(obeys["hit rate"])}
     if ignores is not None:
         evidence["hit rate of a voice that is not told"] = shown(ignores["hit rate"])
-    evidence["reference tags that Higgs's documented control tags can say"] = f"{sayable(gold):.0%}"
+    evidence["reference tags that today's documented control tags can say (no bound for 2025)"] = f"{sayable(gold):.0%}"
     if leak is not None:
         evidence["tags read aloud that the score finds, control run"] = interval(
             leak["found"], leak["found_low"], leak["found_high"]
@@ -128,7 +128,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     Parameters
     ----------
     columns : mapping
-        What is shown -> readings. `tagger`'s, with an engine that obeys every tag, comes first: no real engine can do more for it.
+        What is shown -> readings. `tagger`'s, with an engine that obeys every tag, comes first.
     tagger : str
         Its name in words.
     results : mapping
@@ -147,7 +147,10 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     total = sum(reading.family == OVERALL for reading in READINGS.values())
     api = "" if spoken_by_higgs(results) else " The API itself is not run here."
     if not inside:
-        text = f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, even with an engine that obeys.{api}"
+        text = (
+            f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, with an engine that obeys nearly every "
+            f"tag.{api}"
+        )
         return Verdict("E1", "refuted", text, evidence)
     also = {name: [words for words in (*found[name][0], *found[name][1]) if words in inside] for name in others}
     shared = "; ".join(f"{name} ({', '.join(words)})" for name, words in also.items() if words)

@@ -42,8 +42,9 @@ def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
         figure,
         f"Stacked bars: the fate of the reference's tags by source of tags, spoken by {engine}. Placed and heard: "
         f"{'; '.join(reversed(words))}.",
-        f"What becomes of the reference's tags, spoken by {engine}. Of all sources but the reference itself, `{best[1]}` brings the "
-        f"most tags into the sound: {best[0]:.0%}.",
+        f"What becomes of the reference's tags, spoken by {engine}. Of all sources but the reference itself `{best[1]}` comes furthest, "
+        f"with {best[0]:.0%} in the sound, and with {end_to_end[best[1]]['spoken']} tags: who places more hits more. Whether it is ahead "
+        "is for the paired differences to say.",
     )
 
 

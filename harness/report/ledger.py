@@ -207,7 +207,14 @@ def judge_advice(
     evidence: dict[str, Any] = {
         f"{base}: trained tagger minus rules, micro-F1": f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
     }
+    windows = {
+        name: text
+        for _, verdict in found.get("G2", ())
+        for name, text in verdict.evidence.items()
+        if "grouped folds" in name
+    }
     evidence |= {f"{claim_id}, {words}": last[claim_id] for claim_id, words in named.items()}
+    evidence |= windows
     asked = "not run here" not in (last["H3"], last["H4"])
     ready = low > 0 and last["H3"] == last["H4"] == "reproduced"
     barred = last["P2"] == last["T1"] == last["T2"] == "reproduced"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.higgs.peft_failure import Failure
 from harness.higgs.peft_study import WITH_LABELS, Curve
@@ -44,14 +45,50 @@ def judge_failure(calls: Mapping[str, Failure | None], control: Mapping[str, Fai
     return Verdict("P1", "reproduced, but", reading, evidence)
 
 
-def judge_peft(curves: Sequence[Curve], checkpoint: str) -> Verdict:
-    """The verdict on P2, from trainings with a cure each; `checkpoint` says in words what was trained."""
+@dataclass(frozen=True)
+class Control:
+    """What LoRA alone can do, and what the head can do without it.
+
+    Parameters
+    ----------
+    start, reached, limit : float
+        Audio loss with the heads frozen: at first, after LoRA on the audio FFN, and the lowest that such a head allows.
+    head_alone : float
+        Audio loss after training the audio head without LoRA.
+    """
+
+    start: float
+    reached: float
+    limit: float
+    head_alone: float
+
+    @property
+    def share(self) -> float:
+        """How far LoRA went of the way that the frozen head allows."""
+        return (self.start - self.reached) / (self.start - self.limit)
+
+
+def judge_peft(curves: Sequence[Curve], control: Control, checkpoint: str) -> Verdict:
+    """The verdict on P2.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Trainings with a cure each, LoRA and both heads.
+    control : Control
+    checkpoint : str
+        What was trained, in words.
+    """
     worked = [curve.cure for curve in curves if learned(curve)]
     evidence = {"checkpoint": checkpoint} | {
         curve.cure: f"`{curve.wrapper}`, audio loss {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}, text loss {curve.text[0]:.2f} to "
         f"{curve.text[-1]:.2f} in {len(curve.audio)} steps"
         for curve in curves
     }
+    evidence["LoRA on the audio FFN, heads frozen"] = (
+        f"audio loss {control.start:.3f} to {control.reached:.3f}, {control.share:.1%} of the way that the random head allows"
+    )
+    evidence["control: the audio head alone, no LoRA"] = f"audio loss {control.start:.2f} to {control.head_alone:.2f}"
     if not worked and any(curve.audio[-1] < curve.audio[0] for curve in curves):
         steps = max(len(curve.audio) for curve in curves)
         reading = f"The loss falls, but {steps} steps are too few to call it learned. Run the page with more `steps`."
@@ -60,8 +97,9 @@ def judge_peft(curves: Sequence[Curve], checkpoint: str) -> Verdict:
         return Verdict("P2", "reproduced", "No cure tried here let LoRA learn.", evidence)
     later = " The native class came with transformers 5; the note could not use it." if "native class" in worked else ""
     reading = (
-        f"LoRA trains it in {len(worked)} of {len(curves)} ways: {', '.join(worked)}. One batch is learned by heart: this shows that "
-        f"LoRA can be used, and nothing about speech.{later}"
+        f"Wrapped in {len(worked)} of {len(curves)} ways it trains: {', '.join(worked)}. Most of that fall is the work of the two heads, "
+        f"which are trained whole. With the heads frozen, LoRA alone goes {control.share:.1%} of the way that a random head allows. "
+        f"One batch is learned by heart: this shows that LoRA can be used, and nothing about speech.{later}"
     )
     return Verdict("P2", "refuted", reading, evidence)
 

@@ -129,6 +129,8 @@ def shortfalls(tag: str, row: Mapping[str, Any]) -> list[str]:
     missed = []
     if row["hit"] is None or row["hit"] < hit:
         missed.append(f"hit below {hit:.2f}")
+    elif row["hit_at_null"] is not None and row["hit_at_null"] < hit:
+        missed.append(f"hit below {hit:.2f} at the threshold of the null")
     for name, limit in (("null", null), ("placebo", placebo), ("stripped_placebo", placebo)):
         if row[name] is not None and row[name] > limit:
             missed.append(f"{name.replace('_', ' ')} above {limit:.2f}")
@@ -183,6 +185,11 @@ def unpaired_table(rates: Mapping[str, Mapping[str, Any]]) -> Html:
         ],
         "Without a plain twin (exploratory, except for pauses)",
     )
+
+
+def shown_rate(row: Mapping[str, Any], name: str) -> str:
+    """A rate of a result row with its interval: ``name``, ``name_low``, ``name_high``."""
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 3)
 
 
 def _share(value: float | None) -> str:

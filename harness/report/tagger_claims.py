@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.benchmark_tables import BASES, select, system_name
+from harness.report.benchmark_tables import BASES, TAGS_FROZEN, ablation_name, select, system_name
 from harness.report.text import f1_of, interval
 from harness.report.verdicts import Verdict, claims
 
 FAST = 5.0  # sentences a second that a laptop must reach: faster than anybody types
 
 
-def judge_standard_training(summary: Mapping[str, Any]) -> Verdict:
+def judge_standard_training(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Verdict:
     """The verdict on G1.
 
     Parameters
     ----------
     summary : mapping
         Of the trained tagger, as `harness.taggers.gpt2.training.summary` gives it.
+    rows : sequence
+        Of the benchmark's result file: what the tagger is worth with the embeddings of the tags frozen.
     """
     history = summary["history"]
     best = min(history, key=lambda row: row["eval_loss"])
@@ -29,14 +32,18 @@ def judge_standard_training(summary: Mapping[str, Any]) -> Verdict:
         "adapter": f"{summary['adapter_bytes'] / 1000:.0f} kB",
         "dev loss": f"{history[0]['eval_loss']:.2f} after the first epoch, {best['eval_loss']:.2f} after the best",
     }
+    for row in select(rows, "ablation"):
+        if (name := ablation_name(row["parameters"]["settings"])) in (ablation_name({}), TAGS_FROZEN):
+            evidence[f"micro-F1 in five folds, {name}"] = f1_of(row["figures"]["tuned"])
     learned = best["eval_loss"] < history[0]["eval_loss"]
     if not learned:
         return Verdict("G1", "refuted", "The standard parts run, but the dev loss never fell.", evidence)
     return Verdict(
         "G1",
         "reproduced, but",
-        "All the parts are standard and train together. But LoRA on the layers alone leaves the embeddings of the new tags as they "
-        "are: they need `trainable_token_indices`, which the usual recipe lacks."
+        "The four parts work together. But LoRA on the layers alone leaves the embeddings of the new tags as they are: they have to be "
+        "trained too (`trainable_token_indices`). And the tagger of this page has a loss of its own, because it answers questions at slots "
+        "instead of writing."
         + ("" if base == "gpt2" else f" This was {BASES.get(base, base)}; the real `gpt2` is not run here."),
         evidence,
     )
@@ -78,10 +85,11 @@ def judge_placement(
     for row in theirs:
         split = "grouped" if row["parameters"]["grouped"] else "random"
         evidence[f"the note's own 98 windows, {split} folds"] = f1_of(row["figures"]["micro"])
-        for other in select(
-            rows, "crossval", data="seed-examples", tagger="logistic", grouped=row["parameters"]["grouped"]
-        ):
-            evidence[f"the same, {split} folds, logistic regression"] = f1_of(other["figures"]["micro"])
+        for name in ("rules", "logistic"):
+            for other in select(
+                rows, "crossval", data="seed-examples", tagger=name, grouped=row["parameters"]["grouped"]
+            ):
+                evidence[f"the same, {split} folds, {name}"] = f1_of(other["figures"]["micro"])
     if not theirs:
         evidence["the note's own 98 windows"] = "not run here (`harness data fetch seed-examples`)"
     claimed, _ = claims()["G2"].figures or (1.0, 1.0)
@@ -153,6 +161,19 @@ def speed_words(decodings: Sequence[Mapping[str, Any]]) -> str:
         f"Reading is faster than writing freely: {ratios}. The gap comes from tokens that are written one after the other, "
         "so it grows with the length of the sentence. These have about a dozen words, and writing keeps its keys and values."
     )
+
+
+def curve_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Who is ahead on the corpus, by number of training sentences, in a sentence."""
+    sizes: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for row in select(rows, "helsinki", seed=0):
+        if "sentences" in row["parameters"]:
+            name = system_name(row["parameters"])
+            sizes[row["figures"]["sentences"]].append((row["figures"]["accuracy_3way"], name))
+    ahead = "; ".join(
+        f"{size:,}: {name} ({share:.1%})" for size, (share, name) in ((n, max(sizes[n])) for n in sorted(sizes))
+    )
+    return f"Highest 3-way accuracy by number of sentences, one seed each, so that differences of a point mean little: {ahead}."
 
 
 def agreement_words(figures: Mapping[str, Any]) -> str:

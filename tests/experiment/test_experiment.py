@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.errors import DataError
+from harness.errors import DataError, HarnessError
 from harness.experiment import changed, load_experiment, run, validate
 from harness.paths import ROOT
 from harness.records import Arm, Clip, Outcome, Verdict
@@ -83,6 +83,26 @@ def test_other_code_or_data_is_refused_or_replaced(tmp_path, monkeypatch):
     sentences.write_text('{"id": "b", "text": "We go on <pause_long> with it"}\n')
     with pytest.raises(DataError, match="results on other data"):
         run(spec, folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"taggers": [{"name": "rules", "options": {"lenght": 8}}]}, "does not take these options"),
+        ({"engines": [{"name": "espeak", "voice": "nobody"}]}, "has no voice"),
+        ({"engines": [{"name": "espeak", "options": {"speeed": 1}}]}, "does not take these options"),
+    ],
+)
+def test_a_misspelled_option_costs_no_results(tmp_path, change, message):
+    run(small(taggers=["gold"]), tmp_path, jobs=1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(HarnessError, match=message):
+        run(small(**change), tmp_path, jobs=1, replace=True)
+    with pytest.raises(HarnessError, match=message):
+        run(small(**change), tmp_path / "new", jobs=1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before | {
+        tmp_path / "new" / ".lock": b""
+    }
 
 
 def test_two_runs_into_one_folder(tmp_path):

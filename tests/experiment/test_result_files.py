@@ -52,6 +52,14 @@ def test_a_dropped_file_is_read_with_its_provenance(made, tmp_path):
     assert 0 <= joint.readings["joint recall"][0] <= 1
 
 
+@pytest.mark.parametrize(("hits", "end", "bound"), [(1.0, "high", 1 - 2**-53), (0.0, "low", 2**-60)])
+def test_the_last_bit_of_an_interval_refuses_no_result(made, tmp_path, hits, end, bound):
+    fields = changed(made, (*ESPEAK, "per_tag", "<emph>", "hit_rate"), hits)
+    fields["engines"]["espeak"]["per_tag"]["<emph>"] |= {"low": 0.0, "high": 1.0, end: bound}
+    drop(tmp_path, fields)
+    assert load_results(tmp_path)["mine"].engines
+
+
 ESPEAK = ("engines", "espeak")
 BROKEN = {
     "another schema": (("schema",), "harness.result/2", "schema"),

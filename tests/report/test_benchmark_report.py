@@ -107,8 +107,8 @@ def test_other_tables_show_their_figures():
 
 
 @pytest.mark.parametrize(("settings", "name"), [
-    ({"objective": "read"}, "as configured"), ({"objective": "read", "mask_pads": False}, "pads in the loss"),
-    ({"objective": "read", "lora_rank": 64}, "lora rank 64"), ({"objective": "both"}, "also writes text"),
+    ({"objective": "read"}, "reads only"), ({"objective": "read", "mask_pads": False}, "pads in the loss"),
+    ({"objective": "read", "lora_rank": 64}, "lora rank 64"), ({"objective": "both"}, "also writes (chapter 06)"),
 ])  # fmt: skip
 def test_an_ablation_is_named_after_what_it_changes(settings, name):
     assert ablation_name(settings) == name
@@ -120,7 +120,7 @@ def test_figures_say_in_words_what_they_show():
     assert "slots 100.0 at batch 1" in decoding_speed(DECODINGS).alt
     measured = [{"kind": "ablation", "parameters": {"settings": {"objective": "read"}},
                  "figures": {"argmax": scores(0.3)["micro"], "tuned": scores(0.4)["micro"]}}]  # fmt: skip
-    assert "as configured: 0.30 [0.20, 0.40] at threshold 0" in ablation_bars(measured).alt
+    assert "reads only: 0.30 [0.20, 0.40] at threshold 0" in ablation_bars(measured).alt
 
 
 def test_the_confusion_counts_slots_by_question():
@@ -138,8 +138,12 @@ def summary(*losses):
 
 
 def test_g1_needs_a_dev_loss_that_falls():
-    assert judge_standard_training(summary(3.0, 2.0)).verdict == "reproduced, but"
-    assert judge_standard_training(summary(2.0, 3.0)).verdict == "refuted"
+    frozen = {"kind": "ablation", "parameters": {"settings": {"objective": "read", "tag_embeddings": "frozen"}, "seed": 0},
+              "figures": {"tuned": scores(0.1)["micro"]}}  # fmt: skip
+    found = judge_standard_training(summary(3.0, 2.0), [frozen])
+    assert found.verdict == "reproduced, but" and "not run here" in found.reading
+    assert found.evidence["micro-F1 in five folds, tag rows frozen"] == "0.10 [0.00, 0.20]"
+    assert judge_standard_training(summary(2.0, 3.0), []).verdict == "refuted"
 
 
 def test_g2_depends_on_the_reading():

@@ -124,7 +124,7 @@ def test_without_a_file_the_realisation_of_the_api_is_not_judged():
     verdict = judge_realised(readings(hit_rate=0.95), readings(hit_rate=0.0), GOLD, {}, leak)
     assert verdict.evidence["tags read aloud that the score finds, control run"] == "0.90 [0.80, 1.00]"
     assert verdict.verdict == "not run here" and NOT_RUN["openai_speech"][1] in verdict.reading
-    assert verdict.evidence["reference tags that Higgs's documented control tags can say"] == "33%"
+    assert verdict.evidence["reference tags that today's documented control tags can say (no bound for 2025)"] == "33%"
 
 
 ALL_IN = {name: 0.4 for name, reading in READINGS.items() if reading.family == "realisation"}

@@ -3,7 +3,7 @@ import pytest
 from harness.higgs.peft_failure import Failure, Step
 from harness.higgs.peft_study import ADAPTER, CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve
 from harness.higgs.peft_targets import FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
-from harness.report.peft_claims import judge_failure, judge_peft, learned, told
+from harness.report.peft_claims import Control, judge_failure, judge_peft, learned, told
 from harness.report.peft_figures import cure_curves, mean_of, target_panels
 
 MESSAGE = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"
@@ -76,15 +76,24 @@ def test_p1_is_refuted_by_another_outcome():
         assert verdict.verdict == "refuted" and told(outcome) in verdict.reading
 
 
+CONTROL = Control(start=7.0, reached=6.5, limit=6.0, head_alone=0.04)
+
+
+def test_p2_shows_what_the_head_does_without_lora():
+    verdict = judge_peft(CURVES, CONTROL, "tiny")
+    assert verdict.evidence["control: the audio head alone, no LoRA"] == "audio loss 7.00 to 0.04"
+    assert "LoRA alone goes 50.0% of the way" in verdict.reading
+
+
 def test_p2_needs_a_training_that_learns():
-    verdict = judge_peft(CURVES, "tiny")
+    verdict = judge_peft(CURVES, CONTROL, "tiny")
     assert verdict.verdict == "refuted" and "3 of 3 ways" in verdict.reading
     assert verdict.evidence[ADAPTER].startswith("`PeftModelForCausalLM`, audio loss 7.00 to 0.50")
     flat = Curve(ADAPTER, [13.0, 12.0], [6.0, 5.0], [7.0, 7.0], 10, "PeftModel")
-    assert judge_peft([flat], "tiny").verdict == "reproduced"
+    assert judge_peft([flat], CONTROL, "tiny").verdict == "reproduced"
     short = Curve(ADAPTER, [13.0, 12.0], [6.0, 5.5], [7.0, 6.5], 10, "PeftModel")
-    few = judge_peft([flat, short], "tiny")
+    few = judge_peft([flat, short], CONTROL, "tiny")
     assert few.verdict == "not run here" and "2 steps are too few" in few.reading
-    assert "1 of 2 ways: native class" in judge_peft([flat, CURVES[2]], "tiny").reading
+    assert "1 of 2 ways it trains: native class" in judge_peft([flat, CURVES[2]], CONTROL, "tiny").reading
     assert not learned(Curve(ADAPTER, [1.0, 0.1], [1.0, float("nan")], [1.0, 0.1], 1, ""))
     assert not learned(Curve(ADAPTER, [1.0, 0.1], [1.0, 0.1], [1.0, 0.9], 1, ""))

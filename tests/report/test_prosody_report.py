@@ -56,12 +56,14 @@ def test_tables_hold_every_tag(controls, clip):
 
 
 def row(**changed):
-    return {"hit": 0.99, "null": 0.01, "placebo": 0.0, "stripped_placebo": 0.0, "unmeasurable": 0.0, **changed}
+    return {"hit": 0.99, "null": 0.01, "placebo": 0.0, "stripped_placebo": 0.0, "unmeasurable": 0.0,
+            "hit_at_null": 0.98, **changed}  # fmt: skip
 
 
 def test_a_bar_that_is_missed_is_named():
     assert tables.shortfalls("<emph>", row()) == []
     assert tables.shortfalls("<emph>", row(hit=0.89)) == ["hit below 0.90"]
+    assert tables.shortfalls("<pitch_rising>", row(hit_at_null=0.01)) == ["hit below 0.75 at the threshold of the null"]
     assert tables.shortfalls("<pause_long>", row(null=0.021)) == ["null above 0.02"]
     assert tables.shortfalls("<pitch_high>", row(stripped_placebo=0.06)) == ["stripped placebo above 0.05"]
     assert tables.shortfalls("<pitch_low>", row(unmeasurable=0.04)) == ["more than 3% unmeasurable"]
