@@ -30,13 +30,15 @@ def say(
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
     from harness.experiment.spec import parse_option
+    from harness.own import check_engine, speak
     from harness.tagged import TaggedText
 
     if str(out) == "-":
         raise DataError("audio is not written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
     chosen = make_engine(engine, **dict(map(parse_option, option or [])))
-    speech = chosen.speak(SpeechRequest(tagged, voice, seed))
+    check_engine(chosen, engine)
+    speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)
     write_wav(out, speech.audio)
     if as_json:

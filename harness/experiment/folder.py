@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.datasets import sha256
 from harness.errors import DataError
 from harness.experiment.spec import Experiment, data_checksums
 from harness.manifest import code_digest
+from harness.own import own_source
 from harness.records import Clip, Contrast, CrossTalk, Dose, NullSample, Outcome, Record
 from harness.store import read_json, write_json
 
@@ -78,6 +80,11 @@ def _identity(experiment: Experiment) -> dict[str, Any]:
         "experiment": experiment.model_dump(mode="json", by_alias=True),
         "data": data_checksums(experiment),
         "code": code_digest(),
+        "own classes": {
+            name: sha256(source)
+            for name in [spec.name for spec in experiment.taggers] + [spec.name for spec in experiment.engines]
+            if (source := own_source(name))
+        },
     }
 
 
@@ -98,5 +105,6 @@ def _what_else(folder: Path, identity: dict[str, Any]) -> str:
         found = read_json(folder / IDENTITY)
     except DataError:
         return "a run whose experiment.json cannot be read"
-    what = {"experiment": "another experiment", "data": "results on other data", "code": "results of other code"}
-    return next((words for name, words in what.items() if found.get(name) != identity[name]), "")
+    what = {"experiment": "another experiment", "data": "results on other data", "code": "results of other code",
+            "own classes": "results of another version of your class"}  # fmt: skip
+    return next((words for name, words in what.items() if found.get(name, {}) != identity[name]), "")

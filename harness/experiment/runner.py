@@ -39,6 +39,7 @@ from harness.experiment.spec import GOLD, Experiment, data_checksums
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
 from harness.manifest import git_state, machine, package_versions
+from harness.own import check_engine, tag_all
 from harness.prosody.null import Thresholds, fit, judge_again
 from harness.records import Prediction, Record, RunManifest
 from harness.store import Store, read_json, write_json
@@ -211,6 +212,7 @@ def _check_parts(experiment: Experiment) -> None:
             TAGGERS.check(tagger.name, tagger.options)
     for spec in experiment.engines:
         engine = make_engine(spec.name, **spec.options)
+        check_engine(engine, spec.name)
         if spec.voice is not None and spec.voice not in (voices := engine.voices()):
             near = get_close_matches(spec.voice, voices, n=3) or voices[:3]
             raise DataError(
@@ -227,7 +229,8 @@ def _predict(
         if all((spec.title, item.id) in store for item in items):
             continue
         is_gold = spec.name == GOLD
-        tagged = [item.text for item in items] if is_gold else make_tagger(spec.name, **spec.options).tag(plain)
+        tagger = None if is_gold else make_tagger(spec.name, **spec.options)
+        tagged = tag_all(tagger, plain, spec.name) if tagger else [item.text for item in items]
         store.add(
             Prediction(tagger=spec.title, id=item.id, text=text.format())
             for item, text in zip(items, tagged, strict=True)

@@ -105,6 +105,18 @@ def test_a_misspelled_option_costs_no_results(tmp_path, change, message):
     }
 
 
+def test_another_version_of_an_own_tagger_is_noticed(tmp_path, monkeypatch):
+    source = tmp_path / "mine_here.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    source.write_text("from harness.taggers.rules import RulesTagger as Mine\n")
+    spec, folder = small(taggers=["mine_here:Mine"], limit=1), tmp_path / "run"
+    run(spec, folder, jobs=1)
+    run(spec, folder, jobs=1)
+    source.write_text("from harness.taggers.simple import NoTags as Mine\n")
+    with pytest.raises(DataError, match="results of another version of your class"):
+        run(spec, folder, jobs=1)
+
+
 def test_two_runs_into_one_folder(tmp_path):
     from filelock import FileLock
 
