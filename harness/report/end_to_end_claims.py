@@ -78,7 +78,7 @@ def judge_realised(
     Parameters
     ----------
     obeys, ignores : readings
-        Of the reference's tags by an engine that obeys them, and by a voice that is not told them, or None.
+        Of the reference's tags by an engine that is told them, and by a voice that is not told them, or None.
     gold : sequence of TaggedText
         The reference.
     results : mapping
@@ -128,7 +128,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     Parameters
     ----------
     columns : mapping
-        What is shown -> readings. `tagger`'s, with an engine that obeys every tag, comes first.
+        What is shown -> readings. `tagger`'s, with an engine that is told every tag, comes first.
     tagger : str
         Its name in words.
     results : mapping
@@ -148,7 +148,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
     api = "" if spoken_by_higgs(results) else " The API itself is not run here."
     if not inside:
         text = (
-            f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, with an engine that obeys nearly every "
+            f"Under none of {total} readings does {tagger} come to {low:.0%} to {high:.0%}, with an engine that is told every "
             f"tag.{api}"
         )
         return Verdict("E1", "refuted", text, evidence)
@@ -159,7 +159,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
         "depends on the reading",
         f"From the note's own figures {low:.0%} to {high:.0%} is reached as: {' or '.join(near) or 'nothing'}. They give "
         f"{'; '.join(f'{way} {text}' for way, text in sums.items())}. "
-        f"Here, with an engine that obeys nearly every tag, {len(inside)} of {total} readings {'lies' if len(inside) == 1 else 'lie'} "
+        f"Here, with an engine that is told every tag, {len(inside)} of {total} readings {'lies' if len(inside) == 1 else 'lie'} "
         f"in it: {'; '.join(inside)}. "
         + (f"The intervals of {len(touching)} more touch it. " if touching else "")
         + (f"Under the same reading it is reached, or touched, by: {shared}. " if shared else "")
