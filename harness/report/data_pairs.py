@@ -73,7 +73,7 @@ def tags_together(pairs: Sequence[Pair], examples: int) -> Figure:
         f"Examples that hold two tags, and in brackets how many would by chance: {listed}.",
         f"Examples that hold both tags, of {examples}; in brackets how many would if tags did not mind each other. Furthest "
         f"above: `{most.first}` with `{most.second}`, {_together(most)}. Furthest below: `{least.first}` with `{least.second}`, "
-        f"{_together(least)}.",
+        f"{_together(least)}. The two were picked out of {len(pairs)} pairs after the fact, so their intervals are too narrow.",
     )
 
 

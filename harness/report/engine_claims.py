@@ -40,7 +40,7 @@ def judge_engine(
     reading = (
         "The engine runs on this machine, without a network"
         + ("" if found["device"] != "cpu" else " and without a GPU")
-        + f". Of {len(failures)} things that it cannot serve, it answered {len(bad)} with a bare error or with nothing"
+        + f". {len(failures)} things that it cannot serve were looked for; it answered {len(bad)} of them with a bare error or with nothing"
         + (", and a stream hangs when its thread dies." if hang else ".")
     )
     if not real:

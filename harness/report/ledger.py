@@ -40,7 +40,8 @@ class Entry:
         pairs = [(str(name), str(value)) for name, value in self.settled.evidence.items()]
         measured = [pair for pair in pairs if pair[0] not in _SETTINGS] or pairs
         name, value = next((pair for pair in measured if any(c.isdigit() for c in pair[1])), measured[0])
-        text = f"{name}: {value}"
+        tiny = any("tiny" in str(value) for name, value in pairs if name in _SETTINGS)
+        text = f"{'tiny weights, ' if tiny else ''}{name}: {value}"
         return text if len(text) <= _FIGURE else f"{text[:_FIGURE].rstrip()}…".replace("`", "")
 
 

@@ -61,7 +61,7 @@ def judge_training(
         "a collator and a count of labels that fit, which are the ways in which it is meant to be extended, it trains "
         f"{'both stacks' if len(good) == 2 else good[0]}."
     )
-    trainer = {name: shown[name] for name in good}
+    trainer = {"weights": weights, **{name: shown[name] for name in good}}
     return [
         Verdict("T1", "reproduced, but", reading, evidence),
         Verdict("T2", "depends on what standard means", plain, trainer),
