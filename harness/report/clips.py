@@ -56,7 +56,7 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     )
 
 
-def _folded(title: str, width: int = 74) -> str:
+def _folded(title: str, width: int = 66) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(title, width))
@@ -91,7 +91,7 @@ def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
         axis.axhline(sign * floor, color=GREY, linestyle="--", linewidth=1)
         axis.set_xticks([0, 1], ["tagged", "placebo"], fontsize=SMALL)
         axis.set(xlim=(-0.6, 1.6))
-        axis.set_title(f"{tag.bare} ({here[0].unit})", fontsize=11)
+        axis.set_title(f"{tag.bare}\n({here[0].unit})", fontsize=11)
     for axis in axes[:, 0]:
         axis.set_ylabel("difference to plain")
     return finish(

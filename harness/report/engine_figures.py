@@ -68,12 +68,12 @@ def sound(audio: Audio, title: str) -> Figure:
     return finish(
         figure,
         f"Waveform and spectrogram of {title}: {audio.seconds:.1f} s, peak {peak:.2f} of full scale.",
-        f"{audio.seconds:.1f} s at {audio.sample_rate:,} Hz; peak {peak:.2f} root mean square {level:.2f}, of full scale. Speech would "
+        f"{audio.seconds:.1f} s at {audio.sample_rate:,} Hz; peak {peak:.2f}, root mean square {level:.2f} of full scale. Speech would "
         "show gaps, and bands that move; noise shows neither.",
     )
 
 
-def _folded(title: str, width: int = 76) -> str:
+def _folded(title: str, width: int = 68) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(title, width))

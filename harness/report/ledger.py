@@ -222,7 +222,8 @@ def judge_advice(
     tagger = (
         "better than rules" if low > 0 else "worse than rules" if high < 0 else "not shown to be better than rules"
     )  # fmt: skip
-    first = f"The tagger trained here, on {base}, is {tagger}" + (
+    here = " on the sentences of this book (the note's own windows stand in the evidence)" if windows else ""
+    first = f"The tagger trained here, on {base}, is {tagger}{here}" + (
         f"; of the API's two claims, H3 is: {last['H3']}, and H4: {last['H4']}." if asked
         else ". Whether the system as a whole is ready is open: the API was not asked."
     )  # fmt: skip
