@@ -63,9 +63,9 @@ def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: 
     )
     site_extras.mend_edit_links(page, context.get("header_buttons", []))
     tags = site_extras.meta_tags(page, context.get("title", ""), context.get("body", ""), base)
-    if page == app.config.root_doc:
-        context["docstitle"] = ""  # its own title is the book's, which need not stand there twice
     context["metatags"] = "\n".join(filter(None, (context.get("metatags", ""), tags)))
+    if page == app.config.root_doc:
+        context["title"] = site_extras.SUBTITLE  # its own is the book's, which the theme adds to every page's title
     if base:
         context["pageurl"] = f"{base}{page}.html"
 

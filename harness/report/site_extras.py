@@ -21,6 +21,7 @@ _PLAIN = (
     "@media(prefers-color-scheme:dark){body{background:#14181e;color:#e8e8e8}a{color:#8cc4ff}}"
 )
 TITLE = "Can you hear the tag?"
+SUBTITLE = "An executable book and evaluation harness for prosody tags"
 
 
 def site_url() -> str:
@@ -136,7 +137,7 @@ def draw_card(path: Path) -> None:
     axis.set_axis_off()
     figure.text(0.06, 0.8, TITLE, fontsize=52, color="white", fontweight="bold")
     figure.text(0.06, 0.66, "We <emph> guarantee 30% savings.", fontsize=32, color="#f0b429", family="monospace")
-    figure.text(0.06, 0.56, "An executable book and evaluation harness for prosody tags", fontsize=24, color="#d7e3f0")
+    figure.text(0.06, 0.56, SUBTITLE, fontsize=24, color="#d7e3f0")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, facecolor=figure.get_facecolor())
     plt.close(figure)
