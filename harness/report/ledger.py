@@ -202,7 +202,7 @@ def judge_advice(
         What the tagger was trained on, in words.
     """
     last = {claim_id: verdicts[-1][1].verdict for claim_id, verdicts in found.items()}
-    named = {"P2": "PEFT incompatible", "T1": "training infeasible", "T2": "Trainer unusable", "H3": "the API's realisation",
+    named = {"P2": "PEFT incompatible", "T1": "what training needs", "T2": "Trainer unusable", "H3": "the API's realisation",
              "H4": "the API's availability"}  # fmt: skip
     value, low, high = (against_rules[name] for name in ("value", "low", "high"))
     evidence: dict[str, Any] = {
