@@ -12,7 +12,7 @@ from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
 from harness.records import Arm, Outcome, WordTime
 from harness.report.looks import GREY, INK
-from harness.report.style import SMALL, WIDTH, Figure, colour, finish, marker, use_style
+from harness.report.style import SMALL, WIDTH, Figure, colour, finish, folded, marker, use_style
 from harness.tagged import TaggedText
 
 _NAME_LINE = 0.24  # of the wave's height: a line of type
@@ -32,7 +32,7 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
         times = np.arange(len(audio.samples)) / audio.sample_rate
         wave.plot(times, audio.samples, color=colour(arm), linewidth=0.4)
         wave.set(yticks=[])
-        wave.set_title(_folded(f"{arm}: {text if arm == 'tagged' else text.plain}"), fontsize=11)
+        wave.set_title(folded(f"{arm}: {text if arm == 'tagged' else text.plain}"), fontsize=11)
         pitch.plot(features.track_times, features.track_hz, ".", color=colour(arm), markersize=3)
         pitch.set(ylabel="F0 (Hz)")
         for axis in (wave, pitch):
@@ -54,12 +54,6 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     return finish(
         figure, f"Waveforms, word boundaries and F0 of {'; '.join(described)}.", f"Length of each clip: {told}.{where}"
     )
-
-
-def _folded(title: str, width: int = 66) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(title, width))
 
 
 def difference_strips(outcomes: Sequence[Outcome]) -> Figure:

@@ -9,7 +9,7 @@ from harness.experiment.joint import READINGS
 from harness.report.end_to_end_tables import shown
 from harness.report.looks import BLUE, GREEN, INK, VERMILLION, Look, looks
 from harness.report.marks import dot
-from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.style import SMALL, WIDTH, Figure, finish, folded, use_style
 
 Readings = Mapping[str, Sequence[float | None]]
 _FATES = (("placed and heard", GREEN), ("placed, not heard", "#E69F00"), ("not placed", "#BBBBBB"))
@@ -86,7 +86,7 @@ def reading_dots(
             dot(axis, readings[key], y, drawn[name], label=name if place == 0 else None)
             if least <= high and most >= low:
                 inside.append(f"{words} ({name})")
-    axis.set_yticks(range(len(rows)), [_wrap(words) for _, words in reversed(rows)], fontsize=SMALL + 0.5)
+    axis.set_yticks(range(len(rows)), [folded(words, 34) for _, words in reversed(rows)], fontsize=SMALL + 0.5)
     span = f"{low:.0%}" if low == high else f"{low:.0%} to {high:.0%}"
     axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(rows) - 0.4), xlabel=f"share; band: claimed, {span}")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
@@ -130,9 +130,3 @@ def by_tag(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
         f"{title}, tag by tag: {words}.",
         f"{title}. Where a tag is rare the interval is wide: `{rare[0]}` stands {rare[1]['n']} times in the reference.",
     )
-
-
-def _wrap(words: str, width: int = 34) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(words, width))

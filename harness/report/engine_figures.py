@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio
 from harness.report.looks import BLUE, GREY, INK, VERMILLION
-from harness.report.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.style import SMALL, WIDTH, Figure, finish, folded, use_style
 from harness.report.training_figures import STACK_LOOKS
 
 _BEGIN, _END = "#BBBBBB", VERMILLION
@@ -59,7 +59,7 @@ def sound(audio: Audio, title: str) -> Figure:
     use_style()
     figure, (wave, spectrum) = plt.subplots(2, 1, figsize=(WIDTH, 4.4), sharex=True, height_ratios=[1, 1.6])
     wave.plot(np.arange(len(audio.samples)) / audio.sample_rate, audio.samples, color=BLUE, linewidth=0.4)
-    wave.set(title=_folded(title), ylabel="amplitude")
+    wave.set(title=folded(title), ylabel="amplitude")
     spectrum.specgram(audio.samples + 1e-9, NFFT=512, Fs=audio.sample_rate, noverlap=256, cmap="cividis")
     spectrum.set(xlabel="time (s)", ylabel="frequency (Hz)")
     spectrum.grid(visible=False)
@@ -71,12 +71,6 @@ def sound(audio: Audio, title: str) -> Figure:
         f"{audio.seconds:.1f} s at {audio.sample_rate:,} Hz; peak {peak:.2f}, root mean square {level:.2f} of full scale. Speech would "
         "show gaps, and bands that move; noise shows neither.",
     )
-
-
-def _folded(title: str, width: int = 68) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(title, width))
 
 
 def speed_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: float, title: str) -> Figure:

@@ -9,6 +9,7 @@ from harness.report.looks import PALETTE, look
 
 DPI = 110
 WIDTH = 7.0  # inches: 770 pixels, the page's column on a wide screen, so that type is as large as it says
+TITLE_CHARACTERS = 66  # of a title that fits into one line
 SMALL = 9.5  # points: the smallest type in a figure
 
 
@@ -35,6 +36,13 @@ def use_style() -> None:
             "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False,
         }
     )  # fmt: skip
+
+
+def folded(text: str, width: int = TITLE_CHARACTERS) -> str:
+    """A long title in lines of at most `width` characters."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))
 
 
 def finish(figure: Any, alt: str, caption: str) -> Figure:
