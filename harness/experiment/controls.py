@@ -90,10 +90,15 @@ def _beyond(tag: Tag, outcomes: Sequence[Outcome], threshold: float | None) -> I
     if threshold is None or not known:
         return Interval(float("nan"), float("nan"), float("nan"))
     judge = DETECTORS[tag].judge
-    hits = [o.value is not None and judge(o.value, threshold) is Verdict.HIT for o in known]
-    return ClusterBootstrap(
-        [sentence_of(o.sentence) for o in known], np.column_stack([hits, np.ones(len(known))])
-    ).interval(lambda total: ratio(total[..., 0], total[..., 1]))
+    return _clustered(known, [o.value is not None and judge(o.value, threshold) is Verdict.HIT for o in known])
+
+
+def _clustered(outcomes: Sequence[Outcome], flags: Sequence[bool]) -> Interval:
+    """Share of outcomes whose flag is up; each sentence is one cluster."""
+    counts = np.array([[flag, 1] for flag in flags], dtype=float).reshape(-1, 2)
+    return ClusterBootstrap([sentence_of(o.sentence) for o in outcomes], counts).interval(
+        lambda total: ratio(total[..., 0], total[..., 1])
+    )
 
 
 def _hardest_null(tag: Tag, titles: Sequence[str], results: Results) -> tuple[Interval, int, str]:
@@ -124,10 +129,7 @@ def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, 
 
 
 def _leaked(outcomes: Sequence[Outcome]) -> Interval:
-    counts = np.array([[o.verdict is Verdict.LEAKED, 1] for o in outcomes], dtype=float).reshape(-1, 2)
-    return ClusterBootstrap([sentence_of(o.sentence) for o in outcomes], counts).interval(
-        lambda total: ratio(total[..., 0], total[..., 1])
-    )
+    return _clustered(outcomes, [o.verdict is Verdict.LEAKED for o in outcomes])
 
 
 def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
