@@ -42,13 +42,7 @@ def prepare(folder: Path) -> None:
         ) from error
 
 
-def complete(experiment: Experiment, folder: Path) -> bool:
-    """Whether the folder holds a finished run of this experiment, without failures."""
-    finished = all((folder / name).exists() for name in (MANIFEST, SUMMARY)) and not (folder / UNITS).exists()
-    return finished and not _what_else(folder, _identity(experiment))
-
-
-def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[], None]) -> None:
+def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[], None]) -> bool:
     """Make the folder this experiment's: empty, or begun by the same experiment on the same data by the same code.
 
     Parameters
@@ -60,6 +54,11 @@ def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[
         Raises if the experiment cannot run at all. Called before anything is emptied or written: a misspelled option costs no
         results.
 
+    Returns
+    -------
+    bool
+        Whether it holds a finished run of this experiment, without failures: there is nothing to do.
+
     Raises
     ------
     DataError
@@ -67,12 +66,16 @@ def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[
     """
     identity = _identity(experiment)
     problem = _what_else(folder, identity)
+    finished = all((folder / name).exists() for name in (MANIFEST, SUMMARY)) and not (folder / UNITS).exists()
+    if finished and not problem:
+        return True
     if problem and not replace:
         raise DataError(f"this folder holds {problem}", path=folder, remedy=START_OVER)
     check()
     if problem:
         empty(folder)
     write_json(folder / IDENTITY, identity)
+    return False
 
 
 def _identity(experiment: Experiment) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from harness.experiment.folder import (
     SUMMARY,
     UNITS,
     claim,
-    complete,
     prepare,
 )
 from harness.experiment.parallel import in_parallel
@@ -107,9 +106,8 @@ def run(
 
 
 def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
-    if complete(experiment, folder):
+    if claim(experiment, folder, replace, check=lambda: _check_parts(experiment)):
         return read_json(folder / SUMMARY)
-    claim(experiment, folder, replace, check=lambda: _check_parts(experiment))
     (folder / MANIFEST).unlink(missing_ok=True)
     begun = time.monotonic()
     items = experiment.items()
