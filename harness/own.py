@@ -26,7 +26,7 @@ def own_source(name: str) -> Path | None:
     module, colon, _ = name.partition(":")
     try:
         found = importlib.util.find_spec(module) if colon else None
-    except (ImportError, ValueError):  # `make` will say what is wrong with it
+    except Exception:  # finding a module runs its packages; `make` will say what is wrong with them
         return None
     return Path(found.origin) if found and found.origin and Path(found.origin).is_file() else None
 

@@ -153,8 +153,8 @@ class Registry(Generic[T]):
 
     def _unfit(self, name: str, error: Exception) -> HarnessError:
         try:
-            taken = [str(parameter) for parameter in inspect.signature(self.find(name)).parameters.values()]
+            taken = list(inspect.signature(self.find(name)).parameters)
         except ValueError:  # not every class of an extension module has one
             taken = []
         return HarnessError(f"the {self.kind} {name!r} does not take these options: {error}",
-                            remedy=f"its options: {'; '.join(taken) or 'see its documentation'}")  # fmt: skip
+                            remedy=f"its options: {', '.join(taken) or 'see its documentation'}")  # fmt: skip

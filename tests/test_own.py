@@ -82,15 +82,21 @@ def test_an_engine_is_looked_at_before_it_speaks():
         check_engine(SimpleNamespace(**full, dialect="smml"), "mine")
 
 
-def test_the_file_behind_an_own_class():
+def test_the_file_behind_an_own_class(tmp_path, monkeypatch):
+    (tmp_path / "mine_broken").mkdir()
+    (tmp_path / "mine_broken" / "__init__.py").write_text("raise RuntimeError('no weights')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert own_source("mine_broken.tagger:Tagger") is None
     assert own_source("harness.taggers.rules:RulesTagger").name == "rules.py"
     assert own_source("rules") is own_source("nowhere.at_all:Tagger") is None
 
 
 def test_examples_are_tagged_under_their_ids(tmp_path):
     source = tmp_path / "in.jsonl"
-    source.write_text('{"id": "a-1", "text": "Is it <emph> so?"}\n{ a brace\n', encoding="utf-8")
+    source.write_text(
+        '{"id": "a-1", "text": "Is it <emph> so?"}\n{"id": null, "text": "Is it?"}\n{ a brace\n', encoding="utf-8"
+    )
     result = CliRunner().invoke(app, ["tag", str(source), "--tagger", "rules", "--json"])
-    first, second = map(json.loads, result.output.splitlines())
+    first, second, third = map(json.loads, result.output.splitlines())
     assert first["id"] == "a-1" and "<emph>" not in first["text"] and "Is it" in first["text"]
-    assert second["id"] == "2" and "{ a brace" in second["text"]
+    assert (second["id"], third["id"]) == ("2", "3") and "{ a brace" in third["text"]

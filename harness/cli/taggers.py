@@ -104,7 +104,7 @@ def _sentence(line: str) -> tuple[str, str]:
     except ValueError:  # a sentence may begin with a brace
         fields = None
     if isinstance(fields, dict) and isinstance(fields.get("text"), str):
-        return str(fields.get("id", "")), fields["text"]
+        return str(fields.get("id") or ""), fields["text"]
     return "", line
 
 

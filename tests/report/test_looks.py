@@ -20,7 +20,7 @@ def test_two_of_a_family_never_look_the_same(family):
 
 def test_marks_are_seen_and_words_are_read_on_white():
     for shade in PALETTE:
-        assert contrast(shade) > 2.9 and contrast(ink(shade)) >= TEXT_CONTRAST
+        assert contrast(shade) >= 3 and contrast(ink(shade)) >= TEXT_CONTRAST
         assert contrast(on(shade), shade) >= 3
     assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
 
