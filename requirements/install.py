@@ -87,6 +87,10 @@ def install(name: str) -> None:
     stamp = target / STAMP
     if stamp.is_file() and stamp.read_text() == state:
         return
+    if target.is_symlink():  # it would be emptied through the link
+        raise Problem(
+            f"{folder} is a link to {target.resolve()}, which may belong to another project; remove the link and call again"
+        )
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < gigabytes:
         raise Problem(

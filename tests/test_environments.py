@@ -85,6 +85,17 @@ def test_the_wrong_python_and_a_full_disk_are_named(installer, monkeypatch, tmp_
         installer.install("main")
 
 
+def test_a_linked_environment_is_never_emptied(installer, monkeypatch, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "kept").write_text("")
+    (tmp_path / "venv").symlink_to(theirs)
+    monkeypatch.setattr(installer, "ENVIRONMENTS", {"main": (str(tmp_path / "venv"), "", 0)})
+    with pytest.raises(installer.Problem, match="is a link to .*theirs"):
+        installer.install("main")
+    assert (theirs / "kept").exists()
+
+
 def test_an_installed_environment_is_left_alone():
     done = subprocess.run([sys.executable, ROOT / "requirements" / "install.py"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
