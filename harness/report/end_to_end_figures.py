@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.experiment.joint import READINGS
+from harness.report.end_to_end_claims import within
 from harness.report.end_to_end_tables import shown
 from harness.report.looks import BLUE, GREEN, INK, VERMILLION, Look, looks
 from harness.report.marks import dot
 from harness.report.style import SMALL, WIDTH, Figure, finish, folded, use_style
 
 Readings = Mapping[str, Sequence[float | None]]
+_LISTED = 4  # readings that a caption names
 _FATES = (("placed and heard", GREEN), ("placed, not heard", "#E69F00"), ("not placed", "#BBBBBB"))
 
 
@@ -75,18 +77,14 @@ def reading_dots(
     figure, axis = plt.subplots(figsize=(WIDTH, (0.2 + 0.2 * len(columns)) * len(rows) + 1.5))
     low, high = claimed
     axis.axvspan(low - 0.004, high + 0.004, color="#F0E442", alpha=0.55, zorder=0)
-    inside = []
     drawn = looks(columns)
     for number, (name, readings) in enumerate(columns.items()):
-        for place, (key, words) in enumerate(reversed(rows)):
-            value, least, most = readings[key]
-            if value is None or least is None or most is None:
-                continue
+        for place, (key, _) in enumerate(reversed(rows)):
             y = place + 0.35 - step * (number + 0.5)
             dot(axis, readings[key], y, drawn[name], label=name if place == 0 else None)
-            if least <= high and most >= low:
-                inside.append(f"{words} ({name})")
     axis.set_yticks(range(len(rows)), [folded(words, 34) for _, words in reversed(rows)], fontsize=SMALL + 0.5)
+    found = {name: within(readings, family, claimed) for name, readings in columns.items()}
+    lie, touch = ([f"{words} ({name})" for name, both in found.items() for words in both[k]] for k in (0, 1))
     span = f"{low:.0%}" if low == high else f"{low:.0%} to {high:.0%}"
     axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(rows) - 0.4), xlabel=f"share; band: claimed, {span}")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
@@ -99,8 +97,8 @@ def reading_dots(
         figure,
         f"{title}. Dots with intervals, one row a reading. {listed}.",
         f"{title}: {len(rows)} readings of the same output. "
-        f"The interval of {len(inside)} of {len(rows) * len(columns)} figures reaches the claimed {span}"
-        f"{': ' + '; '.join(inside) if 0 < len(inside) <= 4 else ''}.",
+        f"Of {len(rows) * len(columns)} figures {len(lie)} {'lies' if len(lie) == 1 else 'lie'} in the claimed {span}"
+        f"{': ' + '; '.join(lie) if 0 < len(lie) <= _LISTED else ''}; the intervals of {len(touch)} more touch it.",
     )
 
 

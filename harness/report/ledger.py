@@ -18,7 +18,15 @@ from harness.report.verdicts import Claim, Verdict, as_code, claims, section_anc
 from harness.store import read_json
 
 VERDICTS = "verdicts.json"
-_SETTINGS = ("checkpoint", "weights", "base", "class", "device", "machine")  # evidence that says on what, not how much
+_SETTINGS = (
+    "checkpoint",
+    "weights",
+    "base",
+    "tagger",
+    "class",
+    "device",
+    "machine",
+)  # evidence that says on what, not how much
 _FIGURE = 110
 
 

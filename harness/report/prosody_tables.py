@@ -83,7 +83,7 @@ def null_table(null: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
                 "floor": f"{row['floor']:g} {row['unit']}",
                 "threshold": f"{row['threshold']:.2f} {row['unit']}",
                 "decided by": _FROM[row["threshold_from"]],
-                "fires on plain clips": interval(row["null"], row["null_low"], row["null_high"], 3),
+                "fires on plain clips": shown_rate(row, "null"),
                 "differences": row["null_n"],
             }
             for tag, row in null.items()
@@ -99,14 +99,12 @@ def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
             {
                 "tag": tag,
                 "result": "; ".join(shortfalls(tag, row)) or "met",
-                "hit": interval(row["hit"], row["hit_low"], row["hit_high"], 3),
-                "placebo": interval(row["placebo"], row["placebo_low"], row["placebo_high"], 3),
-                "null": interval(row["null"], row["null_low"], row["null_high"], 3),
+                "hit": shown_rate(row, "hit"),
+                "placebo": shown_rate(row, "placebo"),
+                "null": shown_rate(row, "null"),
                 "asked": asked(Tag(tag)),
-                "tags stripped": interval(row["stripped"], row["stripped_low"], row["stripped_high"], 3),
-                "its placebo": interval(
-                    row["stripped_placebo"], row["stripped_placebo_low"], row["stripped_placebo_high"], 3
-                ),
+                "tags stripped": shown_rate(row, "stripped"),
+                "its placebo": shown_rate(row, "stripped_placebo"),
                 "n": row["n"],
                 "differences": row["null_n"],
                 "unmeasurable": _share(row["unmeasurable"]),
@@ -164,8 +162,8 @@ def contrast_table(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[
 def leak_table(leak: Mapping[str, Any]) -> Html:
     """Tags that were read aloud: how many were found."""
     rows = [{"tag": tag, "found": _share(share)} for tag, share in leak["by_tag"].items()]
-    rows.append({"tag": f"all {leak['n']}", "found": interval(leak["found"], leak["found_low"], leak["found_high"], 3)})
-    false = interval(leak["false_alarm"], leak["false_alarm_low"], leak["false_alarm_high"], 3)
+    rows.append({"tag": f"all {leak['n']}", "found": shown_rate(leak, "found")})
+    false = shown_rate(leak, "false_alarm")
     rows.append({"tag": f"false alarms in {leak['false_alarm_n']}", "found": false})
     return table(rows, "Tags read aloud")
 

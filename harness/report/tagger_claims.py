@@ -74,7 +74,7 @@ def judge_placement(
         Name of its base model, as in ``base_model``.
     """
     evidence = {
-        "base": BASES.get(base, base),
+        "tagger": system_name({"tagger": tagger, "base_model": base}),
         "held-out micro-F1": f1_of(heldout["micro"]),
         "exact sentences": f"{heldout['exact_match']:.0%}",
     }
