@@ -91,7 +91,7 @@ def test_a_linked_environment_is_never_emptied(installer, monkeypatch, tmp_path)
     (theirs / "kept").write_text("")
     (tmp_path / "venv").symlink_to(theirs)
     monkeypatch.setattr(installer, "ENVIRONMENTS", {"main": (str(tmp_path / "venv"), "", 0)})
-    with pytest.raises(installer.Problem, match="is a link to .*theirs"):
+    with pytest.raises(installer.Problem, match=r"is a link to .*theirs"):
         installer.install("main")
     assert (theirs / "kept").exists()
 
