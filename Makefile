@@ -11,6 +11,9 @@ export PROFILE
 # Two maths threads for each worker of a two-core machine cost more than they give.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# What would otherwise lie in the home folder.
+export MPLCONFIGDIR ?= $(CURDIR)/_build/cache/matplotlib
+export IPYTHONDIR ?= $(CURDIR)/_build/cache/ipython
 
 .PHONY: help env smollm2 secondserver book test lint chapter lab full bench lock environments clean
 
@@ -51,8 +54,9 @@ full: env ## the heavy profile: the benchmark suite, the audio controls, then ev
 	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json
 	@PROFILE=full $(BIN)/doit site
 
-bench: book ## how long the pieces take
-	@$(BIN)/python -m tests.bench
+bench: book ## how long the pieces take, each beside what one would use instead (40 minutes)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench.lock
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: ## resolve pyproject.toml anew and rewrite requirements/*.lock
 	@$(PYTHON) requirements/install.py --lock

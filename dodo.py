@@ -16,6 +16,7 @@ from doit.tools import config_changed
 
 from harness.chapters.hosting import repository_url
 from harness.chapters.sources import code_dependencies, module_dependencies
+from harness.manifest import EQUIVALENT
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
 from harness.report.site_extras import site_url
 
@@ -24,10 +25,12 @@ EXECUTED = BUILD / "executed"
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
 FAULTS = BUILD / "results" / "faults.json"
+BENCH, PUBLISHED_BENCH = BUILD / "results" / "bench.json", DATA / "results" / "bench.json"
 STAGED = [
     BUILD / "stage" / "index.md",
     BUILD / "stage" / "reference" / "architecture_imports.md",
-]  # one copied, one made
+    BUILD / "stage" / "reference" / "benchmarks_tables.md",
+]  # one copied, two made
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
@@ -67,9 +70,9 @@ def task_notebook():
     measured = {
         "05_data": [str(DATA / "results" / "placement.json")],
         "06_training": [str(DATA / "results" / "placement.json")],
-        "07_tag_placement": [str(DATA / "results" / "placement.json"), str(DATA / "results" / "equivalent.json"),
+        "07_tag_placement": [str(DATA / "results" / "placement.json"), str(EQUIVALENT),
                              str(DATA / "published.yaml")],
-        "10_audio_prosody": [str(DATA / "results" / "controls.json"), *files(DATA / "sentences")],
+        "10_audio_prosody": [str(DATA / "results" / "controls.json"), str(EQUIVALENT), *files(DATA / "sentences")],
         "11_end_to_end": files(DATA / "results", pattern="*.json"),
         LEDGER: [str(EXECUTED / notebook.name) for notebook in notebooks() if notebook.stem != LEDGER],
     }  # fmt: skip
@@ -104,8 +107,8 @@ def task_faults():
     """Try every fault of a speech server; the book's table of faults is made of what came of each."""
     code = map(str, module_dependencies("harness.engines.openai_speech"))
     return {
-        "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults"])],
-        "file_dep": [*code, str(ROOT / "harness" / "serve" / "faulty.py"), *files(ROOT / "tests" / "faults", pattern="*.py"),
+        "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults/test_faults.py"])],
+        "file_dep": [*code, str(ROOT / "harness" / "serve" / "faulty.py"), str(ROOT / "tests" / "faults" / "test_faults.py"),
                      *map(str, LOCKS)],
         "targets": [str(FAULTS)],
     }  # fmt: skip
@@ -132,6 +135,7 @@ def task_stage():
             *files(BOOK),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
             str(FAULTS),
+            *(str(path) for path in (BENCH, PUBLISHED_BENCH) if path.is_file()),
             *files(ROOT / "harness", pattern="*.py"),  # whose imports are drawn
             str(ROOT / "pyproject.toml"),
             str(ROOT / "CONTRIBUTING.md"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,13 @@ from numpy.typing import NDArray
 from harness.errors import DataError
 from harness.paths import is_file
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 MIN_SECONDS = 0.05  # less than the shortest word; nothing in it can be measured
+MAX_SECONDS = 3600  # a clip is a sentence or a passage; a small file can promise, or unfold to, days
 SILENCE_PEAK = 10 ** (-60 / 20)  # a clip whose loudest sample is below -60 dBFS holds no speech
+_BLOCK = 1 << 22  # samples of all channels that are decoded at once: 16 MB
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ def read_audio(path: str | Path) -> Audio:
     Raises
     ------
     DataError
-        If the file is missing, not audio, truncated, empty, holds NaN, or is silent; the message names it.
+        If the file is missing, not audio, truncated, empty, longer than `MAX_SECONDS`, holds NaN, or is silent; the message
+        names it.
     """
     import soundfile
 
@@ -52,10 +59,14 @@ def read_audio(path: str | Path) -> Audio:
     try:
         with soundfile.SoundFile(str(path)) as file:
             promised, rate = file.frames, file.samplerate
-            samples = file.read(dtype="float32", always_2d=True).mean(axis=1)
+            samples = read_mono(file)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         raise DataError(f"not readable as audio: {str(error).removeprefix(f'Error opening {str(path)!r}: ')}", path=path,
                         remedy="give a WAV, FLAC, OGG or MP3 file") from error  # fmt: skip
+    if len(samples) > MAX_SECONDS * rate:
+        raise DataError(
+            f"the audio is longer than {MAX_SECONDS / 3600:.0f} h", path=path, remedy="cut it into sentences"
+        )
     if len(samples) < promised or _wav_is_cut(path):
         raise DataError("the audio file is truncated: its header promises more samples than it holds", path=path)
     if not np.isfinite(samples).all():
@@ -65,6 +76,22 @@ def read_audio(path: str | Path) -> Audio:
     if np.abs(samples).max() < SILENCE_PEAK:
         raise DataError("the audio is silent", path=path)
     return Audio(samples, rate)
+
+
+def read_mono(file: SoundFile) -> NDArray[np.float32]:
+    """Decode an open file, channels averaged, block by block: memory follows what is in the file, not what its header promises.
+
+    Returns
+    -------
+    array of float32, shape (n,)
+        Up to one block more than `MAX_SECONDS`, where there is more: the caller tells by the length.
+    """
+    most, parts, found = MAX_SECONDS * file.samplerate, [np.zeros(0, np.float32)], 0
+    frames = max(1, _BLOCK // file.channels)
+    while found <= most and len(block := file.read(frames, dtype="float32", always_2d=True)):
+        parts.append(block.mean(axis=1))
+        found += len(block)
+    return np.concatenate(parts)
 
 
 def _wav_is_cut(path: Path) -> bool:

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.paths import ROOT
+from harness.paths import DATA, ROOT
 from harness.records import digest
+from harness.store import read_json
+
+EQUIVALENT = DATA / "results" / "equivalent.json"
 
 PACKAGES = (
     "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
@@ -73,6 +76,24 @@ def _bare(source: str) -> str:
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
+
+
+def same_code(today: str, declared: Path | None = None) -> set[str]:
+    """Digests of code that measures what today's does: today's own, and older ones that a file declares equal.
+
+    A change that cannot move a figure (a clearer error, say) is declared there: which digest is today's, which older ones count
+    as the same, why, and what was measured again to see. The next change of code ends the declaration.
+
+    Parameters
+    ----------
+    today : str
+        Digest of the code as it is.
+    declared : Path, optional
+        Default: ``data/results/equivalent.json``.
+    """
+    path = declared or EQUIVALENT
+    known = read_json(path)["declarations"] if path.is_file() else []
+    return {today} | {older["code"] for one in known if one["code"] == today for older in one["older"]}
 
 
 def machine() -> str:

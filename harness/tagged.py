@@ -61,8 +61,9 @@ WORD_TAGS = frozenset({Tag.EMPH, Tag.PITCH_HIGH, Tag.PITCH_LOW})
 CONTOURS = frozenset({Tag.PITCH_RISING, Tag.PITCH_FALLING})
 _BY_SPELLING = {tag.value: tag for tag in TAGS}
 
-# Anything of this shape is meant as a tag: <emph>, </emph>, <Pause-Short>, <pause/>.
-_SHAPE = re.compile(r"(?P<escape>\\*)(?P<tag></?[^\W\d][\w-]*/?>)")
+# Anything of this shape is meant as a tag: <emph>, </emph>, <Pause-Short>, <pause/>. A run of backslashes is tried from its first one
+# only: tried from each, a long run would take quadratic time.
+_SHAPE = re.compile(r"(?P<escape>(?<!\\)\\*)(?P<tag></?[^\W\d][\w-]*/?>)")
 _CLAUSE_END = re.compile(r"[,;:.!?…—][\"'”’)\]]*$")
 
 
@@ -106,6 +107,9 @@ class TaggedText:
         words: list[str] = []
         tags: list[tuple[int, Tag]] = []
         for chunk in re.finditer(r"\S+", text):
+            if "<" not in chunk.group():  # most words: nothing in it can be a tag
+                words.append(chunk.group())
+                continue
             word, tag_after_word = "", None
             for kind, piece, offset in _pieces(chunk.group()):
                 at = chunk.start() + offset
@@ -149,10 +153,10 @@ class TaggedText:
 
     def by_slot(self) -> dict[int, tuple[Tag, ...]]:
         """Tags of each slot that has any."""
-        found: dict[int, tuple[Tag, ...]] = {}
+        found: dict[int, list[Tag]] = {}
         for slot, tag in self.tags:
-            found[slot] = (*found.get(slot, ()), tag)
-        return found
+            found.setdefault(slot, []).append(tag)
+        return {slot: tuple(tags) for slot, tags in found.items()}
 
     def slots(self, tag: Tag) -> tuple[int, ...]:
         """Slots that hold `tag`, ascending, each once."""

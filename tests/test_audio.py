@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile
@@ -60,3 +62,41 @@ def test_bad_files_are_named(tmp_path, make, message):
     with pytest.raises(DataError) as caught:
         read_audio(path)
     assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_header_that_promises_days_costs_no_memory(tmp_path):
+    """A FLAC says in 36 bits how many samples it holds; they were all allocated before the first was read."""
+    path = tmp_path / "liar.flac"
+    soundfile.write(path, TONE, 16000)
+    content = bytearray(path.read_bytes())
+    content[21:26] = bytes(
+        [content[21] | 0x0F, 0xFF, 0xFF, 0xFF, 0xFF]
+    )  # STREAMINFO: its last 36 bits before the checksum
+    path.write_bytes(content)
+    with soundfile.SoundFile(path) as file:
+        assert file.frames > 10**10
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"liar\.flac: (the audio file is truncated|not readable as audio)"):
+        read_audio(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+
+
+def test_a_small_file_that_unfolds_to_hours_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.audio.MAX_SECONDS", 10)
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.tile(TONE, 11), 16000)
+    with pytest.raises(DataError, match=r"long\.flac: the audio is longer than"):
+        read_audio(path)
+    soundfile.write(path, np.tile(TONE, 10), 16000)
+    assert read_audio(path).seconds == 10
+
+
+def test_blocks_join_without_a_seam(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).uniform(-1, 1, (10_001, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", noise, 16000, subtype="FLOAT")
+    whole = read_audio(tmp_path / "a.wav").samples
+    monkeypatch.setattr("harness.audio._BLOCK", 64)
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav").samples, whole)
+    np.testing.assert_array_equal(whole, noise.mean(axis=1))

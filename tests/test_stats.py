@@ -76,3 +76,14 @@ def test_nothing_to_estimate_is_nan_and_repeats_are_identical(counts):
     assert ClusterBootstrap(range(80), counts, seed=3).interval(rate) == ClusterBootstrap(
         range(80), counts, seed=3
     ).interval(rate)
+
+
+def test_many_clusters_are_drawn_one_by_one_from_the_same_distribution(monkeypatch):
+    trials = np.ones(3000)
+    counts = np.column_stack([np.arange(3000) % 10 == 0, trials])
+    weights = ClusterBootstrap(range(3000), counts, n_resamples=4000).interval(rate)
+    monkeypatch.setattr("harness.stats._MANY", 3000)
+    drawn = ClusterBootstrap(range(3000), counts, n_resamples=4000).interval(rate)
+    assert drawn != weights and drawn.value == weights.value
+    assert (drawn.low, drawn.high) == pytest.approx((weights.low, weights.high), abs=0.001)
+    assert drawn.high - drawn.low == pytest.approx(2 * 1.96 * np.sqrt(0.1 * 0.9 / 3000), rel=0.05)

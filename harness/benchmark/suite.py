@@ -19,14 +19,13 @@ from harness.benchmark.helsinki import threads
 from harness.benchmark.units import KINDS, measure
 from harness.datasets import sha256
 from harness.errors import HarnessError, NotAvailable
-from harness.manifest import bare_sources, python_files
+from harness.manifest import bare_sources, python_files, same_code
 from harness.paths import BUILD, DATA
 from harness.records import digest
 from harness.store import read_json, write_json
 from harness.taggers.lm.base_model import has_smollm2
 
 RESULT = DATA / "results" / "placement.json"
-EQUIVALENT = DATA / "results" / "equivalent.json"
 SCHEMA = "harness.placement_benchmark/1"
 CURVE = (10, 25, 50, 98, 1000)
 _PACKAGES = ("torch", "transformers", "peft", "scikit-learn", "numpy")
@@ -194,18 +193,9 @@ def load(path: Path = RESULT) -> list[dict]:
     return rows
 
 
-def stale(rows: Sequence[dict], equivalent: Path = EQUIVALENT) -> list[dict]:
-    """Rows that were measured with other code than today's.
-
-    A change that cannot move a figure (a clearer error, say) can be declared in `equivalent`: which digest is today's, which older ones
-    count as the same, why, and which rows were measured again to see. The next change of code ends the declaration.
-    """
-    today = code_digest()
-    same = {today}
-    if equivalent.is_file():
-        declared = read_json(equivalent)
-        if declared.get("code") == today:
-            same |= {entry["code"] for entry in declared["older"]}
+def stale(rows: Sequence[dict], declared: Path | None = None) -> list[dict]:
+    """Rows that were measured with other code than today's, or than what `harness.manifest.same_code` knows as equal."""
+    same = same_code(code_digest(), declared)
     return [row for row in rows if row.get("provenance", {}).get("code") not in same]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.chapters import floors
+from harness.chapters import benchmarks, floors
 from harness.chapters.hosting import repository_url, run_elsewhere
+from harness.chapters.markup import literal
 from harness.chapters.parameters import Parameter, declared
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
@@ -24,6 +24,7 @@ FAULT_PAGE = Path("reference", "faults.md")
 FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("reference", "architecture_imports.md")
 CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
 FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
+BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference", "benchmarks_tables.md")
 
 
 def stage() -> list[Path]:
@@ -37,7 +38,7 @@ def stage() -> list[Path]:
     Raises
     ------
     DataError
-        If the page of faults has no results to show.
+        If the page of faults or of benchmarks has no results to show.
     """
     wanted: dict[Path, bytes] = {
         path.relative_to(BOOK): path.read_bytes()
@@ -51,6 +52,8 @@ def stage() -> list[Path]:
             wanted[Path("notebooks", executed.name)] = _dump(page)
     if FAULT_PAGE in wanted:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
+    if BENCH_PAGE in wanted:
+        wanted[BENCH_TABLES] = benchmarks.tables().encode()
     if FLOOR_PAGE in wanted:
         wanted[FLOOR_PICTURE] = floors.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
@@ -127,8 +130,8 @@ def parameter_box(
 def fault_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table of faults, and a sentence that counts them, as Markdown in which nothing but the table itself is markup."""
     lines = [
-        f"| {_literal(row['fault'])} | {_literal(row['server'])} | {row['requests']} | {row['waited']:g} | "
-        f"{_literal(row['message'].removeprefix(LOCAL) or 'speech, after ' + _requests(row['requests']))} |"
+        f"| {literal(row['fault'])} | {literal(row['server'])} | {row['requests']} | {row['waited']:g} | "
+        f"{literal(row['message'].removeprefix(LOCAL) or 'speech, after ' + _requests(row['requests']))} |"
         for row in rows
     ]
     failed = sum(bool(row["message"]) for row in rows)
@@ -157,11 +160,6 @@ def _faults(path: Path) -> list[dict[str, Any]]:
 
 def _requests(count: int) -> str:
     return f"{count} request{'s' if count > 1 else ''}"
-
-
-def _literal(text: str) -> str:
-    """Text whose punctuation is no markup (CommonMark 2.4: a backslash before any of it)."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def _another_value(parameter: Parameter) -> str:

@@ -13,7 +13,7 @@ from harness.datasets import sha256
 from harness.errors import DataError
 from harness.experiment.folder import MANIFEST, SUMMARY
 from harness.experiment.sentences import SETS_FILE
-from harness.manifest import bare_sources, python_files
+from harness.manifest import bare_sources, python_files, same_code
 from harness.paths import DATA
 from harness.records import RunManifest, digest
 from harness.store import read_json, write_json
@@ -59,7 +59,7 @@ def stale(result: dict[str, Any]) -> str:
     """In words, why a result file does not belong to today's code; empty if it does."""
     if result.get("schema") != SCHEMA:
         return f"its schema is {result.get('schema')!r}, not {SCHEMA!r}"
-    if result["code"] != measuring_code():
+    if result["code"] not in same_code(measuring_code()):
         return "it was measured with other code or sentences; run `harness run data/experiments/controls.yaml --result " \
                "data/results/controls.json` again"  # fmt: skip
     return ""

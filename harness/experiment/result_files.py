@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.errors import DataError
 from harness.experiment.joint import READINGS
 from harness.experiment.published import SCHEMA, measuring_code
+from harness.manifest import same_code
 from harness.paths import DATA
 from harness.store import read_json
 from harness.tagged import Tag
 
 FOLDER = DATA / "results"
 CONTROLS = "controls"  # the name of the run behind chapter 10, which has tables of its own
-OTHERS = ("harness.placement_benchmark/1", "harness.equivalent_code/1")  # files of `harness benchmark suite`
+OTHERS = ("harness.placement_benchmark/1", "harness.equivalent_code/1", "harness.bench/1")  # not of `harness run`
 
 Share = float | None
 _ROUNDING = 1e-9  # the ends of an interval are sums, and may miss 0 and 1 by the last bit
@@ -115,7 +116,7 @@ class ResultFile(BaseModel):
     @property
     def same_code(self) -> bool:
         """Whether today's scoring code is that of the result."""
-        return self.code == measuring_code()
+        return self.code in same_code(measuring_code())
 
 
 def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:

@@ -43,7 +43,6 @@ def add_gain(audio: Audio, start: float, end: float, decibels: float) -> Audio:
 
 def shift_pitch(audio: Audio, start: float, end: float, semitones: float) -> Audio:
     """Raise or lower the pitch of a stretch, by overlap-add; duration stays."""
-    import parselmouth
     from parselmouth.praat import call
 
     if semitones == 0:
@@ -53,13 +52,11 @@ def shift_pitch(audio: Audio, start: float, end: float, semitones: float) -> Aud
     factor = 2 ** (semitones / 12)
     call(tier, "Multiply frequencies", start, end, factor)
     call([tier, manipulation], "Replace pitch tier")
-    sound: parselmouth.Sound = call(manipulation, "Get resynthesis (overlap-add)")
-    return _as_audio(sound, audio)
+    return _resynthesis(manipulation, audio)
 
 
 def stretch(audio: Audio, start: float, end: float, factor: float) -> Audio:
     """Make a stretch longer or shorter by a factor, by overlap-add; pitch stays."""
-    import parselmouth
     from parselmouth.praat import call
 
     if factor == 1:
@@ -71,8 +68,7 @@ def stretch(audio: Audio, start: float, end: float, factor: float) -> Audio:
         if 0 <= time <= audio.seconds:  # two points at one time would cancel
             call(tier, "Add point", time, value)
     call([tier, manipulation], "Replace duration tier")
-    sound: parselmouth.Sound = call(manipulation, "Get resynthesis (overlap-add)")
-    return _as_audio(sound, audio)
+    return _resynthesis(manipulation, audio)
 
 
 def _manipulation(audio: Audio):
@@ -83,7 +79,15 @@ def _manipulation(audio: Audio):
     return call(sound, "To Manipulation", _STEP, FLOOR_HZ, CEILING_HZ)
 
 
-def _as_audio(sound, audio: Audio) -> Audio:
+def _resynthesis(manipulation, audio: Audio) -> Audio:
+    """The edited sound. Praat draws the places from which it copies voiceless stretches: from one seed, equal edits are equal sounds."""
+    from parselmouth.praat import call, run
+
+    run("random_initializeWithSeedUnsafelyButPredictably (1)")
+    try:
+        sound = call(manipulation, "Get resynthesis (overlap-add)")
+    finally:
+        run("random_initializeSafelyAndUnpredictably ()")
     samples = np.asarray(sound.values[0], dtype=np.float32)
     return Audio(np.clip(samples, -1, 1), audio.sample_rate)
 

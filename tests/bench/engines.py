@@ -1,10 +1,11 @@
-"""The two Higgs engines on the same tiny weights, and the speech server beside the engine that it serves."""
+"""Engines: their speed, both Higgs stacks on the same tiny weights, and the speech server beside the engine that it serves."""
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,12 +13,16 @@ from pathlib import Path
 import httpx
 import psutil
 
+from harness.audio import Audio
 from harness.engines import SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
+from harness.experiment.sentences import load_items
 from harness.higgs.convert import convert
-from harness.higgs.stacks import BOSON, NATIVE, call
+from harness.higgs.stacks import BOSON, NATIVE, call, python_of
+from harness.paths import ROOT
 from harness.serve.background import Background
-from harness.tagged import TaggedText
+from harness.tagged import Tag, TaggedText
+from tests.bench.table import Row, beside, seconds
 
 MEASURE = "harness.engines.higgs_audio.measure"
 TINY = "harness.engines.higgs_audio.tiny:tiny_folders_as_text"
@@ -29,8 +34,37 @@ SENTENCE = "We guarantee thirty percent savings, and nobody else does."
 CALLS, REQUESTS, CLIENTS = 200, 1000, 8
 
 
-def higgs_engine_rows() -> list[tuple[str, float, str]]:
-    """Frames a second of both engines on the same weights; codes only, since the tiny codecs differ in size."""
+def speaking_rows() -> list[Row]:
+    """How fast each engine that is installed here speaks, beside real time and espeak."""
+    texts = [item.text.stripped() for item in load_items("quick", tags=[Tag.EMPH])][:10]
+    rows: list[Row] = []
+    for name in ("espeak", "hibari", "piper"):
+        engine = make_engine(name)
+        engine.speak(SpeechRequest(texts[0]))  # loads the model
+        clips: list[Audio] = []
+        took = seconds(lambda: clips.extend(engine.speak(SpeechRequest(text)).audio for text in texts))  # noqa: B023
+        one, note = f"{name} speaks {len(texts)} sentences", f"{took / sum(c.seconds for c in clips):.3f} x real time"
+        rows.append(beside(rows[0], one, took, note) if rows else Row(one, took, note=note))
+    return rows
+
+
+def higgs_step_rows() -> list[Row]:
+    """A training step of each stack, LoRA and all weights; each in a process of its own, for the peak memory."""
+    script = str(Path(__file__).parent / "higgs_steps.py")
+    rows: list[Row] = []
+    for stack in (BOSON, NATIVE):
+        for method in ("lora", "full"):
+            line = [str(python_of(stack)), script, method]
+            done = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True)
+            step = json.loads(done.stdout)
+            name = f"Higgs training step, {stack}, {method}, {step['parameters'] / 1e6:.0f} M parameters"
+            note = f"peak memory {step['peak_bytes'] / 1e9:.2f} GB"
+            rows.append(beside(rows[0], name, step["seconds"], note) if rows else Row(name, step["seconds"], note=note))
+    return rows
+
+
+def higgs_engine_rows() -> list[Row]:
+    """Frames of both engines on the same weights; codes only, since the tiny codecs differ in size."""
     with tempfile.TemporaryDirectory() as kept:
         model, _ = call(BOSON, TINY, stack=BOSON, seed=1)
         convert(Path(model), Path(kept) / "converted")
@@ -40,20 +74,14 @@ def higgs_engine_rows() -> list[tuple[str, float, str]]:
             "native": call(NATIVE, f"{MEASURE}:speed", texts=TEXTS, batches=[1, 4, 8], temperature=0,
                            checkpoint=str(Path(kept) / "converted"), codec=codec),
         }  # fmt: skip
-    rates = {
-        (stack, batch): (statistics.median(f / s for f, s in zip(one["frames"], one["seconds"], strict=True)),
-                         statistics.median(one["seconds"]))
-        for stack, result in found.items() for batch, one in result["batches"].items()
-    }  # fmt: skip
-    base = rates["boson", "1"][0]
-    return [
-        (
-            f"Higgs engine, tiny weights, {stack}, {batch} of {len(TEXTS)} texts at a time",
-            seconds,
-            f"{rate:,.0f} frames/s = {8 * rate:,.0f} codes/s, {rate / base:.2f} x boson",
-        )
-        for (stack, batch), (rate, seconds) in rates.items()
-    ]
+    rows: list[Row] = []
+    for stack, result in found.items():
+        for batch, one in result["batches"].items():
+            rate = statistics.median(f / s for f, s in zip(one["frames"], one["seconds"], strict=True))
+            name = f"a frame of Higgs, tiny weights: {stack}, {batch} of {len(TEXTS)} texts at a time"
+            note = f"{rate:,.0f} frames, {8 * rate:,.0f} codes a second"
+            rows.append(beside(rows[0], name, 1 / rate, note) if rows else Row(name, 1 / rate, note=note))
+    return rows
 
 
 def memory(process: psutil.Process) -> dict[str, float]:
@@ -64,7 +92,7 @@ def memory(process: psutil.Process) -> dict[str, float]:
     }
 
 
-def server_rows() -> list[tuple[str, float, str]]:
+def server_rows() -> list[Row]:
     """A server adds a process, HTTP and a file format to a call; memory must not grow with the number of requests."""
     request = SpeechRequest(TaggedText.parse(SENTENCE))
     direct = make_engine("espeak")
@@ -87,37 +115,35 @@ def server_rows() -> list[tuple[str, float, str]]:
             way()
         for _ in range(CALLS):  # in turn, so that whatever else the machine does hits all three
             for name, way in ways.items():
-                begun = time.perf_counter()
-                way()
-                taken[name].append(time.perf_counter() - begun)
+                taken[name].append(seconds(way))
         medians = {name: statistics.median(values) for name, values in taken.items()}
-        base = medians["called directly"]
-        rows = [(f"espeak speaks a sentence, {name} (median of {CALLS})", median, f"{1000 * (median - base):+.1f} ms")
-                for name, median in medians.items()]  # fmt: skip
+        first, *others = medians
+        base = Row(f"espeak speaks a sentence, {first} (median of {CALLS})", medians[first])
+        rows = [base]
+        for name in others:
+            added = f"{1000 * (medians[name] - base.seconds):+.1f} ms"
+            rows.append(beside(base, f"espeak speaks a sentence, {name} (median of {CALLS})", medians[name], added))
         process = psutil.Process(server.process.pid)
-        before, begun = memory(process), time.perf_counter()
-        for _ in range(REQUESTS):
-            ask()
+        before = memory(process)
+        took = seconds(lambda: [ask() for _ in range(REQUESTS)])
         after = memory(process)
         grown = ", ".join(f"{name} {before[name]:.0f} -> {after[name]:.0f} MB" for name in before)
-        rows.append((f"{REQUESTS:,} more requests, one client", time.perf_counter() - begun, grown))
+        rows.append(beside(base, f"a sentence of {REQUESTS:,} more, one client", took / REQUESTS, grown))
     for workers in (1, 2):
         with Background("espeak", None, "--workers", str(workers), "--max-concurrent", str(CLIENTS)) as server:
-            rows.append(_throughput(server.url, body, workers, base))
+            count = CLIENTS * (CALLS // 2)
+            took = _throughput(server.url, body) / count
+            name = f"a sentence of {count}, {CLIENTS} clients, {workers} worker{'s' * (workers > 1)}"
+            rows.append(beside(base, name, took, f"{1 / took:.0f} requests a second"))
     return rows
 
 
-def _throughput(url: str, body: dict[str, str], workers: int, base: float) -> tuple[str, float, str]:
+def _throughput(url: str, body: dict[str, str]) -> float:
     def client(_: int) -> None:
         with httpx.Client(base_url=url, trust_env=False) as one:
             for _ in range(CALLS // 2):
                 one.post("/audio/speech", json=body).raise_for_status()
 
     client(0)
-    begun = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(client, range(CLIENTS)))
-    took = time.perf_counter() - begun
-    rate = CLIENTS * (CALLS // 2) / took
-    return (f"{CLIENTS} clients, {CLIENTS * (CALLS // 2)} requests, {workers} worker{'s' * (workers > 1)}", took,
-            f"{rate:.0f} requests/s, {rate * base:.2f} x the engine called directly")  # fmt: skip
+        return seconds(lambda: list(pool.map(client, range(CLIENTS))))

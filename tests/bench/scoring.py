@@ -1,4 +1,4 @@
-"""Scoring: its pieces against alignment alone and against librosa's pYIN, one core against two, 100 clips against 5,000."""
+"""Scoring of audio: its pieces beside a pipeline around librosa's pYIN, and one core beside two."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from harness.audio import write_wav
@@ -19,9 +17,9 @@ from harness.paths import ROOT
 from harness.prosody.align import align
 from harness.prosody.features import measure
 from harness.prosody.scorer import analyse, analyse_tagged
+from tests.bench.table import Row, beside, seconds
 
 CLIPS = 40
-SIZES = {100: 13, 1_000: 125, 5_000: 216}  # clips: sentences of the standard set, each plain and with seven tags
 PYIN = """
 import json, sys, time
 import librosa
@@ -46,24 +44,6 @@ for text, clip in pairs[:1] + pairs:
     analyse_tagged(clip, text, text.tags)
 print(json.dumps(time.perf_counter() - begun))
 """
-RUN = """
-import json, resource, sys
-from pathlib import Path
-from harness.experiment import run, validate
-voices = ["en-us", "en-gb", "en-gb-x-rp"][: int(sys.argv[2])]
-fields = {"name": "bench", "sentences": "standard", "limit": int(sys.argv[1]), "engines": [{"name": "espeak", "voice": v} for v in voices]}
-summary = run(validate(fields), Path(sys.argv[3]))
-# ru_maxrss of a process counts from before its exec, so it would be that of the benchmark
-own = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-peak = [1024 * own, 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]
-print(json.dumps({"peak": peak, "failed": summary["failed_units"]}))
-"""
-
-
-def seconds(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    action()
-    return time.perf_counter() - begun
 
 
 def _score(pair) -> None:
@@ -71,8 +51,8 @@ def _score(pair) -> None:
     analyse_tagged(clip, text, text.tags)
 
 
-def piece_rows() -> list[tuple[str, float, str]]:
-    """Alignment, features, both with the leak check, and a pipeline around pYIN, on the same clips."""
+def piece_rows() -> list[Row]:
+    """Alignment, features, both with the leak check, beside a pipeline around pYIN, on the same clips."""
     engine = make_engine("espeak")
     texts = [item.text for item in load_items("quick")][:CLIPS]
     clips = [engine.speak(SpeechRequest(text)).audio for text in texts]
@@ -81,26 +61,28 @@ def piece_rows() -> list[tuple[str, float, str]]:
     _score(pairs[0])  # reads the dictionary, once a process
     words = [align(clip, text.words) for text, clip in pairs]
     aligned = seconds(lambda: [align(clip, text.words) for text, clip in pairs])
-    rows = {
-        "align": aligned,
-        "features": seconds(lambda: [measure(clip, times) for clip, times in zip(clips, words, strict=True)]),
-        "plain clip: align, features": seconds(lambda: [analyse(clip, text) for text, clip in pairs]),
-        "tagged clip: align, leak check, features": seconds(lambda: [_score(pair) for pair in pairs]),
-    }
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / f"{number}.wav") for number in range(len(clips))]
         for path, clip in zip(paths, clips, strict=True):
             write_wav(path, clip)
         done = subprocess.run([str(python_of(BOSON)), "-c", PYIN, *paths], check=True, capture_output=True, text=True)
-        rows["align, and F0 by librosa's pYIN"] = aligned + json.loads(done.stdout)
-    return [
-        (f"{name}, {len(clips)} clips", took, f"{took / length:.3f} x real time, {took / aligned:.2f} x align")
-        for name, took in rows.items()
-    ]
+    pipeline = aligned + json.loads(done.stdout)
+
+    def times(took: float) -> str:
+        return f"{took / length:.3f} x real time"
+
+    base = Row(f"score {CLIPS} clips: align, and F0 by librosa's pYIN", pipeline, note=times(pipeline))
+    pieces = {
+        "align alone": aligned,
+        "features alone": seconds(lambda: [measure(clip, spans) for clip, spans in zip(clips, words, strict=True)]),
+        "plain clips (align, features)": seconds(lambda: [analyse(clip, text) for text, clip in pairs]),
+        "tagged clips (align, leak check, features)": seconds(lambda: [_score(pair) for pair in pairs]),
+    }
+    return [base, *(beside(base, f"score {CLIPS} clips: {name}", took, times(took)) for name, took in pieces.items())]
 
 
-def core_rows() -> list[tuple[str, float, str]]:
-    """The same clips scored by one process and by two."""
+def core_rows() -> list[Row]:
+    """The same clips scored by one process and by two; and what two processes that share nothing reach on this machine."""
     engine = make_engine("espeak")
     texts = [item.text for item in load_items("standard")][:400]
     pairs = [(text, engine.speak(SpeechRequest(text)).audio) for text in texts]
@@ -108,50 +90,28 @@ def core_rows() -> list[tuple[str, float, str]]:
     _score(pairs[0])
     one = seconds(lambda: list(in_parallel(_score, pairs, jobs=1)))
     two = seconds(lambda: list(in_parallel(_score, pairs, jobs=2)))
+    base = Row(f"score {len(pairs)} clips, 1 process", one)
+    alone, both = _alone(1), _alone(2)
+    ceiling = Row("score 100 clips, 1 process", alone)
     return [
-        (f"scoring {len(pairs)} clips, 1 process", one, "1"),
-        (f"scoring {len(pairs)} clips, 2 processes", two, f"{one / two:.2f} x throughput"),
-        ceiling_row(),
+        base,
+        beside(base, f"score {len(pairs)} clips, 2 processes", two, f"{one / two:.2f} x throughput"),
+        ceiling,
+        beside(
+            ceiling,
+            "score 100 clips in each of 2 processes that share nothing",
+            both,
+            f"{2 * alone / both:.2f} x throughput",
+        ),
     ]
 
 
-def ceiling_row() -> tuple[str, float, str]:
-    """What this machine's two cores give to processes that share nothing: they still share its cache and memory."""
-
-    def alone(processes: int) -> float:
-        command = [sys.executable, "-c", ALONE]
-        running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
-        return max(json.loads(process.communicate()[0]) for process in running)
-
-    one, two = alone(1), alone(2)
-    return "scoring 100 clips in each of 2 processes that share nothing", two, f"{2 * one / two:.2f} x throughput"
+def _alone(processes: int) -> float:
+    command = [sys.executable, "-c", ALONE]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    return max(json.loads(process.communicate()[0]) for process in running)
 
 
-def size_rows() -> list[tuple[str, float, str]]:
-    """`harness run` on about 100, 1,000 and 5,000 clips, each in a process of its own: time a clip, peak memory."""
-    rows, base = [], None
-    for size, sentences in SIZES.items():
-        voices = 3 if size == 5_000 else 1
-        with tempfile.TemporaryDirectory() as folder:
-            begun = time.perf_counter()
-            command = [sys.executable, "-c", RUN, str(sentences), str(voices), folder]
-            done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-            took = time.perf_counter() - begun
-            clips = sum(1 for _ in (Path(folder) / "clips.jsonl").open())
-        own, workers = (peak / 1e6 for peak in json.loads(done.stdout.splitlines()[-1])["peak"])
-        base = base or (took / clips, own, workers)
-        rows.append(
-            (f"run of {clips} clips", took, f"{1000 * took / clips:.0f} ms a clip, {took / clips / base[0]:.2f} x; peak memory "
-             f"{own:.0f} MB, {own / base[1]:.2f} x, of a worker {workers:.0f} MB, {workers / base[2]:.2f} x")
-        )  # fmt: skip
-    return rows
-
-
-def scoring_rows() -> list[tuple[str, float, str]]:
+def rows() -> list[Row]:
     """All of them."""
-    return [*piece_rows(), *core_rows(), *size_rows()]
-
-
-if __name__ == "__main__":
-    for what, took, ratio in scoring_rows():
-        print(f"{what:60} {took:8.2f} s  {ratio}", flush=True)
+    return [*piece_rows(), *core_rows()]

@@ -1,62 +1,52 @@
-"""The GPT-2 tagger: its ways of decoding, and the memory of a long pipe."""
+"""Tagging: the ways of decoding GPT-2, and how the commands grow with the number of lines."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import tempfile
+from pathlib import Path
 
 from harness.benchmark.decoding import compare_decodings
 from harness.datasets import load_examples
 from harness.paths import ROOT
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.training import ensure_trained
+from tests.bench.table import Row, command, growth_rows
 
-Row = tuple[str, float, str]
+HARNESS = ROOT / ".venv" / "bin" / "harness"
+RULES = (1_000, 10_000, 100_000, 1_000_000)
+SLOTS = (1_000, 10_000)
 
 
-def tagging_rows() -> list[Row]:
-    """Seconds a sentence of each decoding as ratios to free writing, and peak memory of 10,000 lines to that of 1,000."""
-    train, heldout = load_examples("train"), load_examples("heldout")
-    folder = ensure_trained(TrainingConfig(), train, progress=False)
-    decoded = {row["decoding"]: row["sentences_per_second"] for row in compare_decodings(folder, heldout)}
-    rows: list[Row] = [
-        (
-            f"tag a sentence, {name}, batch {size}",
-            1 / speed,
-            f"{speed / decoded['generate'][size]:.1f} x as fast as generate",
-        )
-        for name, speeds in decoded.items()
-        for size, speed in speeds.items()
-    ]
-    lines = [example.tagged.plain for example in heldout]
-    peaks = {}
-    for count in (1_000, 10_000):
-        text = "\n".join(lines[k % len(lines)] for k in range(count)) + "\n"
-        begun = time.perf_counter()
-        peaks[count] = _peak(str(folder), text)
-        rows.append((f"harness tag, {count:,} lines through a pipe", time.perf_counter() - begun,
-                     f"peak memory {peaks[count] / 1e6:.0f} MB, {peaks[count] / peaks[1_000]:.2f} x"))  # fmt: skip
+def decoding_rows(folder: Path) -> list[Row]:
+    """Each way of decoding beside the model that writes freely, at the same batch size."""
+    decoded = compare_decodings(folder, load_examples("heldout"))
+    speeds = {(row["decoding"], size): speed for row in decoded for size, speed in row["sentences_per_second"].items()}
+    rows = []
+    for (name, size), speed in speeds.items():
+        free = speeds["generate", size]
+        against = "" if name == "generate" else f"generate, batch {size}"
+        rows.append(Row(f"gpt2 tags a sentence: {name}, batch {size}", 1 / speed, against,
+                        free / speed if against else None, f"{speed:.3g} sentences a second"))  # fmt: skip
     return rows
 
 
-def _peak(folder: str, text: str) -> int:
-    """Bytes of the largest resident set while the command reads `text`; measured in a process between, which has no other child."""
-    script = (
-        "import resource, subprocess, sys\n"
-        f"done = subprocess.run([sys.executable, '-m', 'harness', 'tag', '--adapter', {folder!r}], stdin=sys.stdin,"
-        " stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)\n"
-        "assert done.returncode == 0\n"
-        "print(done.stdout.count(b'\\n'), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=text, cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    lines, peak = map(int, done.stdout.split())
-    assert lines == text.count("\n"), "one line out for one line in"
-    return peak * (1 if sys.platform == "darwin" else 1024)
+def growth_of_tags(name: str, arguments: list[str], sizes: tuple[int, ...]) -> list[Row]:
+    """`harness tag` with lines through a pipe."""
+    lines = [example.tagged.plain for example in load_examples("heldout")]
+    measured = {}
+    with tempfile.TemporaryDirectory() as kept:
+        path = Path(kept) / "lines.txt"
+        for size in sizes:
+            path.write_text("".join(lines[k % len(lines)] + "\n" for k in range(size)))
+            measured[size] = command(HARNESS, "tag", *arguments, stdin=str(path))
+    return growth_rows(f"harness tag, {name}", sizes, measured, "line")
 
 
-if __name__ == "__main__":
-    for row in tagging_rows():
-        print(*row, sep="\t")
+def rows() -> list[Row]:
+    """All of them."""
+    folder = ensure_trained(TrainingConfig(), load_examples("train"), progress=False)
+    return [
+        *decoding_rows(folder),
+        *growth_of_tags("rules", ["--tagger", "rules"], RULES),
+        *growth_of_tags("gpt2", ["--adapter", str(folder)], SLOTS),
+    ]

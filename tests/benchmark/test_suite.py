@@ -10,6 +10,7 @@ from harness.benchmark import suite
 from harness.benchmark.suite import SCHEMA, Unit, gather, load, run, units
 from harness.benchmark.units import KINDS
 from harness.errors import HarnessError, NotAvailable
+from harness.store import write_json
 
 CHOSEN = [Unit("heldout", {"tagger": tagger, "base_model": "embedded", "seed": 0}) for tagger in ("none", "rules")]
 
@@ -181,7 +182,8 @@ def test_older_code_counts_only_while_it_is_declared_equal(tmp_path, monkeypatch
     rows = [{"kind": "heldout", "provenance": {"code": code}} for code in ("new", "old", "older")]
     declared = tmp_path / "equivalent.json"
     assert len(suite.stale(rows, declared)) == 2
-    declared.write_text('{"code": "new", "older": [{"code": "old", "because": "an error message", "checked": []}]}')
+    older = {"code": "old", "because": "an error message", "checked": []}
+    write_json(declared, {"declarations": [{"code": "else", "older": []}, {"code": "new", "older": [older]}]})
     assert [row["provenance"]["code"] for row in suite.stale(rows, declared)] == ["older"]
     monkeypatch.setattr(suite, "code_digest", lambda: "newer")
     assert len(suite.stale(rows, declared)) == 3, "the next change ends the declaration"

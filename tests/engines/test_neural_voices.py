@@ -1,5 +1,8 @@
 """The two neural voices of the base: repeatable by seed, deaf to tags, and loud about them if prompted."""
 
+import os
+import subprocess
+import sys
 from functools import cache
 
 import numpy as np
@@ -116,3 +119,15 @@ def test_hibari_speaks_faster_and_within_limits():
     for speed in (0.4, 2.1):
         with pytest.raises(HarnessError, match="pace"):
             make_engine("hibari", speed=speed)
+
+
+def test_speaking_reports_to_nobody(voice, tmp_path):
+    """onnxruntime keeps an identity and a queue of events in the home folder unless it is told not to."""
+    code = (
+        "from harness.engines import SpeechRequest, make_engine; from harness.tagged import TaggedText;"
+        f"make_engine({voice!r}).speak(SpeechRequest(TaggedText.parse('No reports.')))"
+    )
+    told = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME")
+    environment = {key: value for key, value in os.environ.items() if key not in told}
+    subprocess.run([sys.executable, "-c", code], env={**environment, "HOME": str(tmp_path)}, check=True)
+    assert [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name] == []

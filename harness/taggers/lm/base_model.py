@@ -77,7 +77,8 @@ def load_base(
     if is_folder and not any((Path(name) / file).is_file() for file in TOKENIZER_FILES):
         raise NotAvailable("the base model's folder has no tokenizer", path=name,
                            remedy=f"it needs one of: {', '.join(TOKENIZER_FILES)}")  # fmt: skip
-    options: dict[str, Any] = {"local_files_only": is_folder}
+    # Without the second, transformers asks on the terminal whether to run code that comes with a model.
+    options: dict[str, Any] = {"local_files_only": is_folder, "trust_remote_code": False}
     loader: Any = AutoModelForCausalLM
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)

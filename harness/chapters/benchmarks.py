@@ -1,0 +1,99 @@
+"""The page of benchmarks: what `make bench` measured on this machine, else what was measured when the book was last published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.chapters.markup import literal
+from harness.errors import DataError
+from harness.paths import DATA, RESULTS
+from harness.store import read_json
+
+SCHEMA = "harness.bench/1"
+HERE = RESULTS / "bench.json"  # `make bench` writes it
+PUBLISHED = DATA / "results" / "bench.json"
+
+
+class Row(BaseModel):
+    """One measurement; see ``tests/bench/table.py``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    what: str
+    seconds: float = Field(ge=0)
+    against: str
+    ratio: float | None
+    note: str
+
+
+class Group(BaseModel):
+    """Rows that stand under one heading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    rows: list[Row]
+
+
+class Benchmarks(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_: Literal["harness.bench/1"] = Field(alias="schema")
+    machine: str
+    created: str
+    git_revision: str
+    packages: dict[str, str]
+    groups: list[Group]
+
+
+def tables() -> str:
+    """The tables of the page as Markdown, with the machine and the day they were measured.
+
+    Raises
+    ------
+    DataError
+        If there is no file of benchmarks, or it does not hold to the schema.
+    """
+    path = HERE if HERE.is_file() else PUBLISHED
+    fields = read_json(path)
+    try:
+        found = Benchmarks.model_validate(fields)
+    except ValidationError as error:
+        raise DataError(
+            f"these are no benchmarks: {error.errors()[0]['msg']}", path=path, remedy="run: make bench"
+        ) from error
+    return as_markdown(found, path)
+
+
+def as_markdown(found: Benchmarks, path: Path) -> str:
+    """See `tables`."""
+    where = "this machine" if path == HERE else "the machine of the last publication"
+    lines = [
+        f"Measured on {where}: {literal(found.machine)}; {literal(found.created[:10])}, revision {literal(found.git_revision[:7])}."
+    ]
+    for group in found.groups:
+        lines += [
+            "",
+            f"## {literal(group.title)}",
+            "",
+            "| what | time | ratio | beside | |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for row in group.rows:
+            ratio = "" if row.ratio is None else f"{row.ratio:.3g} ×"
+            cells = (literal(row.what), duration(row.seconds), ratio, literal(row.against), literal(row.note))
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def duration(value: float) -> str:
+    """Seconds as a reader wants them: 4.1 ms, 2.53 s, 11.4 min."""
+    if value < 0.1:
+        return f"{1000 * value:.3g} ms"
+    return f"{value:.3g} s" if value < 120 else f"{value / 60:.3g} min"

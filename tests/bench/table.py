@@ -1,0 +1,110 @@
+"""A row of the benchmark: one thing beside another in the same run. Ratios carry over to other machines, seconds do not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from harness.chapters.benchmarks import duration
+from harness.paths import ROOT
+
+# Runs a command as its only child, and prints how long it took and its largest resident set.
+_MEASURE = """
+import json, resource, subprocess, sys, time
+begun = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdin=sys.stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+took = time.perf_counter() - begun
+if done.returncode:
+    sys.exit(done.stderr)
+unit = 1 if sys.platform == "darwin" else 1024
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit]))
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement.
+
+    Parameters
+    ----------
+    what : str
+    seconds : float
+        Of the whole, or of one item where `what` says so.
+    against : str
+        What it stands beside; empty for what others stand beside.
+    ratio : float, optional
+        Its seconds over those of `against`: below 1 it is faster.
+    note : str
+        Memory, throughput, agreement of the figures.
+    """
+
+    what: str
+    seconds: float
+    against: str = ""
+    ratio: float | None = None
+    note: str = ""
+
+    def as_json(self) -> dict:
+        """The row in ``bench.json``."""
+        return asdict(self)
+
+    def cells(self) -> list[str]:
+        """The row in a terminal."""
+        return [
+            self.what,
+            duration(self.seconds),
+            "" if self.ratio is None else f"{self.ratio:.3g} x",
+            self.against,
+            self.note,
+        ]
+
+
+def beside(base: Row, what: str, seconds: float, note: str = "") -> Row:
+    """A row that stands beside `base`."""
+    return Row(what, seconds, base.what, seconds / base.seconds, note)
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long a call takes."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def command(*parts: object, stdin: str | None = None) -> tuple[float, int]:
+    """Seconds and peak bytes of a command in a process of its own; stdin is the path of a file."""
+    line = [sys.executable, "-c", _MEASURE, *map(str, parts)]
+    with open(stdin or "/dev/null") as source:  # noqa: PTH123 - a device
+        done = subprocess.run(line, cwd=ROOT, stdin=source, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, parts))}: {done.stderr[-2000:]}")
+    took, peak = json.loads(done.stdout)
+    return took, peak
+
+
+def growth(values: Mapping[int, float]) -> float:
+    """The exponent b of values ~ size ** b, by least squares of the logarithms: 1 is linear, 0 does not grow."""
+    sizes, found = np.log(list(values)), np.log(list(values.values()))
+    return float(np.polyfit(sizes, found, 1)[0])
+
+
+def growth_rows(what: str, sizes: Sequence[int], measured: Mapping[int, tuple[float, int]], unit: str) -> list[Row]:
+    """Time and memory at each size beside the smallest, and the fitted exponents with the last."""
+    first = sizes[0]
+    rows = []
+    for size in sizes:
+        took, peak = measured[size]
+        note = f"{1000 * took / size:.3g} ms a {unit}, peak memory {peak / 1e6:.0f} MB"
+        if size == sizes[-1]:
+            note += f"; time grows as size^{growth({k: v[0] for k, v in measured.items()}):.2f}, "
+            note += f"memory as size^{growth({k: float(v[1]) for k, v in measured.items()}):.2f}"
+        name = f"{what}, {size:,} {unit}s"
+        against = "" if size == first else f"{first:,} {unit}s"
+        rows.append(Row(name, took, against, None if size == first else took / measured[first][0], note))
+    return rows
