@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import re
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -34,7 +36,7 @@ OPEN = ("/health",)  # needs no key
 T = TypeVar("T")
 
 
-def make_app(pool: Pool, *, key: bytes | None = None, log: bool = False) -> Starlette:
+def make_app(pool: Pool, *, key: bytes | None = None, host: str = "localhost", log: bool = False) -> Starlette:
     """The application.
 
     Parameters
@@ -43,6 +45,8 @@ def make_app(pool: Pool, *, key: bytes | None = None, log: bool = False) -> Star
         Started.
     key : bytes, optional
         What clients must send as ``Authorization: Bearer``.
+    host : str
+        The name under which the server listens. Without a key, it answers only under this name and those of this machine.
     log : bool
         Whether each request is a line on standard error: method, route, status, milliseconds. Never its text.
     """
@@ -55,7 +59,7 @@ def make_app(pool: Pool, *, key: bytes | None = None, log: bool = False) -> Star
             Route("/v1/audio/voices", voices),
             Route("/health", health),
         ],
-        middleware=[Middleware(_Gate, key=key, log=log)],
+        middleware=[Middleware(_Gate, key=key, host=host, log=log)],
         exception_handlers={
             ApiError: on_api_error,
             ClientDisconnect: _on_gone,
@@ -240,10 +244,10 @@ async def _on_gone(_: Request, __: Exception) -> Response:
 
 
 class _Gate:
-    """Asks for the key, and keeps the log."""
+    """Asks for the key, or for a name of this machine, and keeps the log."""
 
-    def __init__(self, app: ASGIApp, key: bytes | None, log: bool) -> None:
-        self.app, self.key, self.log = app, key, log
+    def __init__(self, app: ASGIApp, key: bytes | None, host: str, log: bool) -> None:
+        self.app, self.key, self.host, self.log = app, key, host.lower(), log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, status = time.monotonic(), 0
@@ -258,6 +262,10 @@ class _Gate:
                 refusal = ApiError(401, "a key is needed: send the server's key as Authorization: Bearer",
                                    code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
                 await refusal.response()(scope, receive, watch)
+            elif self.key is None and not self._is_ours(scope):
+                refusal = ApiError(421, "this server has no key, and answers only under a name of this machine "
+                                   "(send Host: 127.0.0.1, or start it with a key)", code="unknown_host")  # fmt: skip
+                await refusal.response()(scope, receive, watch)
             else:
                 await self.app(scope, receive, watch)
         finally:
@@ -266,6 +274,20 @@ class _Gate:
                 route = getattr(endpoint, "__name__", "-")  # a path may hold anything
                 elapsed = 1000 * (time.monotonic() - start)
                 print(f"{scope['method'][:8]} {route} {status} {elapsed:.0f} ms", file=sys.stderr, flush=True)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        """Whether the request names this machine. A page on the web can have its own name resolve to 127.0.0.1 (DNS rebinding): its
+        requests then come from this machine's browser, but still carry that name."""
+        names = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(names) != 1:
+            return False
+        name = re.sub(r":\d*$", "", names[0]).lower().rstrip(".")
+        if name in ("localhost", self.host):
+            return True
+        try:
+            return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+        except ValueError:
+            return False
 
     def _knows_key(self, scope: Scope) -> bool:
         assert self.key is not None

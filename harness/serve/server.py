@@ -19,6 +19,7 @@ import uvicorn
 from harness.engines.worker import watch_parent
 from harness.errors import HarnessError
 from harness.serve.app import make_app
+from harness.serve.connections import Connection
 from harness.serve.pool import Pool
 
 KEY_ENV = "HARNESS_SERVE_KEY"
@@ -92,7 +93,7 @@ def serve(
             name, bound = listener.getsockname()[:2]
             at = f"[{name}]" if ":" in name else name
             ready = f"serving {engine} on http://{at}:{bound}/v1"
-            asyncio.run(_run(pool, listener, ready, key=key, log=log))
+            asyncio.run(_run(pool, listener, ready, key=key, host=host, log=log))
         finally:
             pool.close()
 
@@ -133,10 +134,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _run(pool: Pool, listener: socket.socket, ready: str, *, key: bytes | None, log: bool) -> None:
+async def _run(pool: Pool, listener: socket.socket, ready: str, *, key: bytes | None, host: str, log: bool) -> None:
     config = uvicorn.Config(
-        make_app(pool, key=key, log=log),
-        http="h11",
+        make_app(pool, key=key, host=host, log=log),
+        http=Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -32,7 +32,7 @@ def command(*arguments, **environment):
 def raw(text):
     """A request in bytes."""
     body = b'{"model": "slow", "input": "%s"}' % text.encode()
-    head = "POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+    head = "POST /v1/audio/speech HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
     return f"{head}{len(body)}\r\n\r\n".encode() + body
 
 
