@@ -59,7 +59,7 @@ def read_audio(path: str | Path) -> Audio:
     try:
         with soundfile.SoundFile(str(path)) as file:
             promised, rate = file.frames, file.samplerate
-            samples = read_mono(file)
+            samples = read_mono(file, MAX_SECONDS)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         raise DataError(f"not readable as audio: {str(error).removeprefix(f'Error opening {str(path)!r}: ')}", path=path,
                         remedy="give a WAV, FLAC, OGG or MP3 file") from error  # fmt: skip
@@ -78,15 +78,21 @@ def read_audio(path: str | Path) -> Audio:
     return Audio(samples, rate)
 
 
-def read_mono(file: SoundFile) -> NDArray[np.float32]:
+def read_mono(file: SoundFile, seconds: float) -> NDArray[np.float32]:
     """Decode an open file, channels averaged, block by block: memory follows what is in the file, not what its header promises.
+
+    Parameters
+    ----------
+    file : SoundFile
+    seconds : float
+        Nothing is read beyond the block in which they end.
 
     Returns
     -------
     array of float32, shape (n,)
-        Up to one block more than `MAX_SECONDS`, where there is more: the caller tells by the length.
+        Longer than `seconds` where there is more: the caller tells by the length.
     """
-    most, parts, found = MAX_SECONDS * file.samplerate, [np.zeros(0, np.float32)], 0
+    most, parts, found = seconds * file.samplerate, [np.zeros(0, np.float32)], 0
     frames = max(1, _BLOCK // file.channels)
     while found <= most and len(block := file.read(frames, dtype="float32", always_2d=True)):
         parts.append(block.mean(axis=1))

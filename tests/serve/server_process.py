@@ -11,12 +11,13 @@ import httpx
 import psutil
 
 HERE = Path(__file__).parent
-# The command, with another patience at its end if GRACE says so.
+# The command, with another patience at its end or with headers, if GRACE or HEADER_SECONDS say so.
 MAIN = """
 import os
 from harness.cli import main
-from harness.serve import server
+from harness.serve import connections, server
 server.GRACE_SECONDS = int(os.environ.get("GRACE", server.GRACE_SECONDS))
+connections.HEADER_SECONDS = float(os.environ.get("HEADER_SECONDS", connections.HEADER_SECONDS))
 main()
 """
 

@@ -384,7 +384,7 @@ def test_hanging_engine(slow):
 
 def test_client_that_leaves(slow):
     body = json.dumps({"model": "slow", "input": "slowly", "response_format": "wav"}).encode()
-    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     for sent in (head.encode() + body, head.encode() + body[:5], head.encode()[:20]):
         with socket.create_connection(("127.0.0.1", slow.port)) as connection:
             connection.sendall(sent)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio import MIN_SECONDS, SILENCE_PEAK, Audio
+from harness.audio import MIN_SECONDS, SILENCE_PEAK, Audio, read_mono
 from harness.engines.openai_speech import mp3
 from harness.errors import HarnessError
 
@@ -74,7 +74,7 @@ def decode(content: bytes, asked: str, *, pcm_rate: int, characters: int, conten
         samples, said = _samples(content), _RATE.search(content_type)
         rate = int(said.group(1)) if said else pcm_rate
     else:
-        samples, rate = _file(content)
+        samples, rate = _file(content, _longest(characters))
     if rate != pcm_rate and not content.startswith(b"OggS"):
         raise OtherAudio(f"the audio has {rate} Hz in its header, not {pcm_rate} Hz",
                          remedy=f"if the server does speak at that rate, give the option pcm_rate: {rate}")  # fmt: skip
@@ -95,12 +95,15 @@ def checked(audio: Audio, characters: int) -> Audio:
         raise BadAudio(f"the audio is empty or shorter than {MIN_SECONDS * 1000:.0f} ms")
     if np.abs(audio.samples).max() < SILENCE_PEAK:
         raise BadAudio("the audio is silent")
-    longest = MAX_SECONDS_PER_CHARACTER * max(characters, MIN_CHARACTERS)
+    longest = _longest(characters)
     if audio.seconds > longest:
-        raise BadAudio(
-            f"the audio lasts {audio.seconds:.0f} s for {characters} characters; {longest:.0f} s would be much"
-        )
+        raise BadAudio(f"the audio lasts {audio.seconds:.0f} s or more for {characters} characters; {longest:.0f} s would be much")
     return audio
+
+
+def _longest(characters: int) -> float:
+    """Seconds beyond which audio for a text that long is absurd."""
+    return MAX_SECONDS_PER_CHARACTER * max(characters, MIN_CHARACTERS)
 
 
 def from_chat(content: bytes) -> bytes:
@@ -170,7 +173,8 @@ def _samples(content: bytes) -> NDArray[np.float32]:
     return np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32768)
 
 
-def _file(content: bytes) -> tuple[NDArray[np.float32], int]:
+def _file(content: bytes, most_seconds: float) -> tuple[NDArray[np.float32], int]:
+    """Samples and rate; of audio that is longer, somewhat more than `most_seconds`."""
     import soundfile
 
     try:
@@ -180,11 +184,13 @@ def _file(content: bytes) -> tuple[NDArray[np.float32], int]:
                 raise OtherAudio(
                     "the file does not say how long it is, and cannot be read without that", remedy=_SAY_WAV
                 )
-            samples = file.read(dtype="float32", always_2d=True).mean(axis=1).astype(np.float32)
+            samples = read_mono(file, most_seconds)
     except (soundfile.LibsndfileError, RuntimeError, ValueError, MemoryError) as error:
         reason = getattr(error, "error_string", type(error).__name__)
         raise BadAudio(f"the body is not readable as audio: {reason}",
                        remedy="if the server sends raw samples, give the option response_format: pcm") from None  # fmt: skip
+    if len(samples) > most_seconds * rate:
+        return samples, rate  # there is no need to know how much longer
     if _is_mp3(content) and not mp3.says_its_length(content):
         if mp3.counted_seconds(content) > len(samples) / rate + _MP3_SLACK:
             raise OtherAudio("the MP3 does not say how long it is, and only its beginning can be read", remedy=_SAY_WAV)

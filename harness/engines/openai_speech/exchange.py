@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.engines.secrets import hide
+
 SHOWN = ("host", "authorization", "content-type", "accept", "content-length", "retry-after", "x-sample-rate",
          "x-harness-warnings", "transfer-encoding")  # fmt: skip
 SECRET = "Bearer ***"
@@ -57,10 +59,9 @@ class Exchange:
 
     def without(self, secret: str) -> Exchange:
         """The same with three stars for a secret, which a server may have repeated anywhere."""
-        hidden = {name: value.replace(secret, "***") for name, value in self.answer_headers.items()}
-        key = secret.encode()
-        return replace(self, body=self.body.replace(key, b"***"), answer_headers=hidden,
-                       answer=self.answer.replace(key, b"***"))  # fmt: skip
+        hidden = {name: hide(value, secret) for name, value in self.answer_headers.items()}
+        return replace(self, url=hide(self.url, secret), body=_hidden(self.body, secret), answer_headers=hidden,
+                       answer=_hidden(self.answer, secret))  # fmt: skip
 
     def written(self) -> str:
         """Request and answer as text, headers that matter only; audio is replaced by its length."""
@@ -78,6 +79,19 @@ class Exchange:
         key = f'  -H "Authorization: Bearer ${key_env}" \\\n' if self.headers.get("authorization") == SECRET else ""
         body = json.dumps(json.loads(self.body), ensure_ascii=False).replace("'", "'\\''")
         return f"curl {self.url} \\\n{key}  -H 'Content-Type: application/json' \\\n  -d '{body}' -o {out}"
+
+
+def _hidden(content: bytes, secret: str) -> bytes:
+    """Bytes without the secret, in whatever way JSON spells it; audio stays as it is."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return content.replace(secret.encode("utf-8", "surrogateescape"), b"***")
+    try:
+        spelled = json.dumps(json.loads(text), ensure_ascii=False)  # as it will be shown: \\u0073k-... is sk-... there
+    except (ValueError, RecursionError):
+        spelled = text
+    return hide(text if hide(spelled, secret) == spelled else spelled, secret).encode()
 
 
 def _headers(headers: Mapping[str, str]) -> list[str]:

@@ -1,13 +1,16 @@
 """What is shown of requests, and how their times are taken."""
 
+import base64
 import json
 import statistics
 import time
+from urllib.parse import quote
 
 import pytest
 
 from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.openai_speech import client
+from harness.engines.openai_speech.exchange import Exchange
 from harness.engines.openai_speech.reach import reachable
 from harness.engines.openai_speech.timing import first_sounds
 from harness.errors import HarnessError
@@ -131,3 +134,23 @@ def test_the_live_faults_end_in_speech_or_in_words():
     silence = by_name["half a second of silence, always"]
     assert silence["requests"] == 2 and "the audio is silent" in silence["outcome"]
     assert all(("s of audio" in row["outcome"]) == row["heard"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        b'{"error": "bad key %s"}' % KEY.encode(),
+        json.dumps({"error": "".join(f"\\u{ord(letter):04x}" for letter in KEY)}).replace("\\\\", "\\").encode(),
+        json.dumps({"error": base64.b64encode(KEY.encode()).decode()}).encode(),
+        json.dumps({"error": [{"seen": KEY.encode().hex()}]}).encode(),
+        json.dumps({KEY: quote(KEY, safe="")}).encode(),
+        b"no JSON at all: " + KEY.encode(),
+    ],
+)
+def test_a_key_that_comes_back_is_hidden_however_it_is_spelt(echo):
+    shown = Exchange("POST", f"http://x/v1?key={KEY}", {"host": "x"}, b"{}", 401, {"content-type": "application/json", "retry-after": KEY},
+                     echo, 0, 0).without(KEY)  # fmt: skip
+    for text in (shown.written(), shown.curl("ANY_KEY", "out.wav"), repr(shown)):
+        for form in (KEY, base64.b64encode(KEY.encode()).decode(), KEY.encode().hex(), quote(KEY, safe="")):
+            assert form not in text
+    assert "***" in shown.written()
