@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from harness.errors import DataError
 from harness.experiment.joint import READINGS
-from harness.experiment.published import SCHEMA, measuring_code
+from harness.experiment.published import RESULT, SCHEMA, measuring_code
 from harness.manifest import same_code
 from harness.paths import DATA
 from harness.store import read_json
@@ -82,7 +82,9 @@ class JointFigures(BaseModel):
         for name, (value, low, high) in self.readings.items():
             if value is not None and not -1 <= value <= 1:
                 raise ValueError(f"{name} is {value}, which is no share")
-            if value is not None and not (low is not None and high is not None and low <= value <= high):
+            if value is None:
+                continue
+            if low is None or high is None or not low - _ROUNDING <= value <= high + _ROUNDING:
                 raise ValueError(f"{name} lies outside its interval")
         return self
 
@@ -133,6 +135,19 @@ def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
         if fields.get("schema") not in OTHERS and fields.get("run") != CONTROLS:
             found[path.stem] = validate_result(fields, path)
     return found
+
+
+def load_controls(path: Path = RESULT) -> dict[str, Any]:
+    """The result file of the control run, held to the same schema; its own tables beyond that are left as they are.
+
+    Raises
+    ------
+    DataError
+        As `load_results`.
+    """
+    fields = read_json(path)
+    validate_result(fields, path)
+    return fields
 
 
 def validate_result(fields: dict[str, Any], path: Path) -> ResultFile:
