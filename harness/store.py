@@ -17,6 +17,8 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from harness.errors import DataError, HarnessError
+from harness.reading import first_problem, parse_json, unreadable
+from harness.reading import read_json as read_json  # beside `write_json`
 from harness.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -49,8 +51,8 @@ def iterate_jsonl(path: str | Path, model: type[R]) -> Iterator[tuple[int, R]]:
     path = Path(path)
     try:
         handle = path.open("rb")
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
     with handle:
         for number, raw in enumerate(handle, start=1):
             if raw.strip():
@@ -65,13 +67,9 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
         raise DataError(f"not UTF-8 (byte {error.start + 1} of the line)", path=path, line=number,
                         remedy="save the file as UTF-8") from error  # fmt: skip
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = (
-            "nested too deeply" if isinstance(error, RecursionError) else getattr(error, "msg", "a number is too long")
-        )
-        raise DataError(f"not JSON: {reason}", path=path, line=number,
-                        remedy="one JSON object a line") from error  # fmt: skip
+        fields = parse_json(text)
+    except DataError as error:
+        raise DataError(error.message, path=path, line=number, remedy="one JSON object a line") from error
     if not isinstance(fields, dict):
         raise DataError(f"a JSON {type(fields).__name__}, not an object", path=path, line=number,
                         remedy='a line looks like {"id": "s1", "text": "..."}')  # fmt: skip
@@ -79,12 +77,8 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
         record = model.model_validate(fields)
         _ = getattr(record, "tagged", None)  # parse the tags now, while file and line are known
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"]) or "record"
-        message = (
-            f"field {field!r} is missing" if problem["type"] == "missing" else f"field {field!r}: {problem['msg']}"
-        )
-        raise DataError(message, path=path, line=number, remedy=f"expected: {model.SCHEMA}") from error
+        raise DataError(first_problem(error, "record")[0], path=path, line=number,
+                        remedy=f"expected: {model.SCHEMA}") from error  # fmt: skip
     except HarnessError as error:
         where = f"in the text at column {error.column}: " if error.column else ""
         raise DataError(where + error.message, path=path, line=number, remedy=error.remedy) from error
@@ -204,16 +198,3 @@ def write_atomic(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: object) -> None:
     """Write a JSON file atomically, indented, keys in the given order."""
     write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read_json(path: str | Path) -> dict:
-    """Read a JSON object; a `DataError` names the file if there is none."""
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not JSON: {error}", path=path) from error
-    if not isinstance(value, dict):
-        raise DataError("not a JSON object", path=path)
-    return value

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.chapters.markup import literal
 from harness.errors import DataError
 from harness.paths import DATA, RESULTS
+from harness.reading import first_problem
 from harness.store import read_json
 
 SCHEMA = "harness.bench/1"
@@ -65,9 +66,8 @@ def tables() -> str:
     try:
         found = Benchmarks.model_validate(fields)
     except ValidationError as error:
-        raise DataError(
-            f"these are no benchmarks: {error.errors()[0]['msg']}", path=path, remedy="run: make bench"
-        ) from error
+        raise DataError(f"these are no benchmarks: {first_problem(error, 'file')[0]}", path=path,
+                        remedy="run: make bench") from error  # fmt: skip
     return as_markdown(found, path)
 
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.chapters.parameters import ParameterError, check_values, declared, notebook_path, profile_values
 from harness.chapters.run import results_folder
-from harness.errors import HarnessError
+from harness.errors import DataError, HarnessError
 from harness.paths import BUILD, ROOT, relative
+from harness.reading import parse_yaml
 
 REPORTS = BUILD / "reports"  # notebooks that failed, with their outputs up to the error
 
@@ -99,8 +98,8 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
         if rest[0] not in ("-p", "--parameters") or len(rest) < 3:
             raise ParameterError(f"not understood: {' '.join(rest)!r}", remedy="give parameters as: -p NAME VALUE")
         try:
-            values[rest[1]] = yaml.safe_load(rest[2]) if rest[2].strip() else ""
-        except yaml.YAMLError as error:
+            values[rest[1]] = parse_yaml(rest[2])[0] if rest[2].strip() else ""
+        except DataError as error:
             raise ParameterError(f"parameter {rest[1]!r}: the value {rest[2]!r} cannot be read") from error
         rest = rest[3:]
     return values

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.errors import DataError, HarnessError
 from harness.paths import NOTEBOOKS
+from harness.reading import read_yaml
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 PROFILES = ("ci", "full")
@@ -170,4 +169,4 @@ def profile_values(profile: str) -> dict[str, Any]:
     path = NOTEBOOKS / "parameters" / f"{profile}.yaml"
     if not path.is_file():
         raise HarnessError(f"no profile is called {profile!r}", remedy=f"choose one of: {', '.join(PROFILES)}")
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return read_yaml(path)[0] or {}

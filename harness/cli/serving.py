@@ -32,7 +32,7 @@ def serve(
     -d '{"model": "espeak", "input": "We <emph> guarantee it", "response_format": "wav"}' -o x.wav`
     """
     from harness.errors import NotAvailable
-    from harness.experiment.spec import parse_option
+    from harness.reading import key_value
 
     try:
         from harness.serve import serve as run
@@ -41,7 +41,7 @@ def serve(
                            remedy="pip install 'prosody-harness[api]'") from error  # fmt: skip
     run(
         engine,
-        dict(map(parse_option, option or [])),
+        dict(map(key_value, option or [])),
         host=host,
         port=port,
         workers=workers,

@@ -29,14 +29,14 @@ def say(
     from harness.engines import SpeechRequest, make_engine
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
-    from harness.experiment.spec import parse_option
     from harness.own import check_engine, speak
+    from harness.reading import key_value
     from harness.tagged import TaggedText
 
     if str(out) == "-":
         raise DataError("audio is not written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
-    chosen = make_engine(engine, **dict(map(parse_option, option or [])))
+    chosen = make_engine(engine, **dict(map(key_value, option or [])))
     check_engine(chosen, engine)
     speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)

@@ -37,7 +37,15 @@ def hide(text: str, secret: str) -> str:
     """
     raw = secret.encode("utf-8", "surrogateescape")
     coded = base64.b64encode(raw).decode()
-    forms = {secret, json.dumps(secret)[1:-1], quote(raw, safe=""), coded, coded.rstrip("="), raw.hex(), raw.hex().upper()}
+    forms = {
+        secret,
+        json.dumps(secret)[1:-1],
+        quote(raw, safe=""),
+        coded,
+        coded.rstrip("="),
+        raw.hex(),
+        raw.hex().upper(),
+    }
     for form in sorted(forms - {""}, key=len, reverse=True):
         text = text.replace(form, "***")
     return text

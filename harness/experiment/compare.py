@@ -17,6 +17,7 @@ from harness.experiment.results import sentence_of
 from harness.experiment.spec import Experiment
 from harness.paths import DATA, relative
 from harness.prosody.summary import COUNTED
+from harness.reading import first_problem
 from harness.records import Arm, Outcome, Prediction, RunManifest, Verdict
 from harness.stats import ClusterBootstrap, Interval, Statistic, number, ratio
 from harness.store import read_json, read_jsonl
@@ -92,9 +93,7 @@ def read_run(folder: Path) -> FinishedRun:
         manifest = RunManifest.model_validate(read_json(folder / MANIFEST))
         experiment = Experiment.model_validate(manifest.parameters)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"])) or "manifest"
-        raise DataError(f"field {field!r}: {problem['msg']}", path=folder / MANIFEST,
+        raise DataError(first_problem(error, "manifest")[0], path=folder / MANIFEST,
                         remedy="run the experiment again with this version") from error  # fmt: skip
     predictions = read_jsonl(folder / PREDICTIONS, Prediction)
     return FinishedRun(

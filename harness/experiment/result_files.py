@@ -12,6 +12,7 @@ from harness.experiment.joint import READINGS
 from harness.experiment.published import RESULT, SCHEMA, measuring_code
 from harness.manifest import same_code
 from harness.paths import DATA
+from harness.reading import first_problem
 from harness.store import read_json
 from harness.tagged import Tag
 
@@ -158,7 +159,5 @@ def validate_result(fields: dict[str, Any], path: Path) -> ResultFile:
     try:
         return ResultFile.model_validate(fields)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"]))
-        raise DataError(f"field {field!r}: {problem['msg'].removeprefix('Value error, ')}", path=path,
+        raise DataError(first_problem(error, "file")[0], path=path,
                         remedy="write it with `harness run ... --result FILE`, and do not edit it") from error  # fmt: skip

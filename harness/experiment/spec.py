@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.datasets import sha256
 from harness.errors import DataError
 from harness.experiment.sentences import SETS, Item, load_items, sentences_file
 from harness.paths import relative
+from harness.reading import Location, first_problem, key_value, line_of, read_yaml
 from harness.tagged import TAGS, Tag
 
 GOLD = "gold"  # the tagger that copies the reference
@@ -105,6 +105,9 @@ class Experiment(BaseModel):
         return load_items(self.sentences, limit=self.limit, tags=self.tags, contrast=self.contrast)
 
 
+_PARTS: dict[str, type[BaseModel]] = {"engines": EngineSpec, "taggers": TaggerSpec}
+
+
 def load_experiment(path: str | Path) -> Experiment:
     """Read an experiment file.
 
@@ -113,22 +116,17 @@ def load_experiment(path: str | Path) -> Experiment:
     DataError
         Naming the file, and the line or field that is wrong.
     """
-    try:
-        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise DataError(f"not YAML: {getattr(error, 'problem', None) or str(error).splitlines()[0]}", path=path,
-                        line=mark.line + 1 if mark else None) from error  # fmt: skip
+    fields, lines = read_yaml(path)
     if not isinstance(fields, dict):
         raise DataError(
             "not an experiment: the file holds no fields", path=path, remedy="see data/experiments/quickstart.yaml"
         )
-    return validate(fields, path)
+    return validate(fields, path, lines)
 
 
-def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experiment:
+def validate(
+    fields: dict[str, Any], path: str | Path | None = None, lines: Mapping[Location, int] | None = None
+) -> Experiment:
     """Build an `Experiment` from plain fields; see `load_experiment` for the errors."""
     for key in ("taggers", "engines"):
         if isinstance(fields.get(key), list):
@@ -139,10 +137,11 @@ def validate(fields: dict[str, Any], path: str | Path | None = None) -> Experime
             experiment = Experiment.model_validate({**fields, "timeout": None})
             experiment.model_fields_set.discard("timeout")  # it was not given: another engine may want another
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"])) or "experiment"
-        raise DataError(f"field {field!r}: {problem['msg']}", path=path,
-                        remedy=f"fields are: {', '.join(Experiment.model_fields)}".replace("schema_", "schema")) from error  # fmt: skip
+        words, location, _ = first_problem(error, "experiment")
+        part = _PARTS.get(str(location[0])) if len(location) > 2 else None
+        known = ", ".join(part.model_fields if part else Experiment.model_fields).replace("schema_", "schema")
+        raise DataError(words, path=path, line=line_of(location, lines or {}),
+                        remedy=f"fields of {location[0] if part else 'an experiment'} are: {known}") from error  # fmt: skip
     if experiment.sentences in SETS and [spec.name for spec in experiment.taggers] != [GOLD]:
         raise DataError(f"the set {experiment.sentences!r} holds one tag a clip, to test engines; taggers have nothing to do in it",
                         path=path, remedy="leave `taggers` out, or use the sentences heldout")  # fmt: skip
@@ -194,27 +193,10 @@ def changed(
         [only] = fields["engines"]
         if voice is not None:
             only["voice"] = voice
-        only["options"] = {**only.get("options", {}), **dict(map(parse_option, options))}
+        only["options"] = {**only.get("options", {}), **dict(map(key_value, options))}
     if limit is not None:
         fields["limit"] = limit
     return validate(fields)
-
-
-def parse_option(text: str) -> tuple[str, Any]:
-    """``key=value`` as the command line gives it; the value is read as YAML: ``speed=1.1``, ``voice=joe``.
-
-    Raises
-    ------
-    DataError
-        If it is not of that form.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise DataError(f"not an option: {text!r}", remedy="write KEY=VALUE")
-    try:
-        return key, yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError(f"the value of {key!r} is not YAML: {value!r}", remedy="put quotes around it") from error
 
 
 def data_checksums(experiment: Experiment) -> dict[str, str]:

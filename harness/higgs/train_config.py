@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import DataError
 from harness.higgs.lora import DEFAULT_TARGETS
+from harness.reading import first_problem, line_of, read_yaml
 
 _PATHS = ("model", "codec", "manifest", "output")
 
@@ -87,21 +87,12 @@ def read_config(path: Path, **changes: Any) -> TrainConfig:
     DataError
         Naming the file and the field.
     """
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        raise DataError("not YAML", path=path, line=None if line is None else line + 1) from error
+    fields, lines = read_yaml(path)
     if not isinstance(fields, dict):
         raise DataError("not a mapping of settings", path=path, remedy="lines look like `steps: 1000`")
     try:
         return TrainConfig.model_validate({**fields, **changes}).resolved(path.parent)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"])
-        known = ", ".join(TrainConfig.model_fields)
-        remedy = f"settings are: {known}" if problem["type"] == "extra_forbidden" else None
-        raise DataError(f"{field}: {problem['msg']}" if field else problem["msg"].removeprefix("Value error, "), path=path,
-                        remedy=remedy) from error  # fmt: skip
+        words, location, kind = first_problem(error, "settings")
+        remedy = f"settings are: {', '.join(TrainConfig.model_fields)}" if kind == "extra_forbidden" else None
+        raise DataError(words, path=path, line=line_of(location, lines), remedy=remedy) from error

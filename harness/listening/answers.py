@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import DataError
 from harness.listening.kit import Kit
 from harness.listening.trials import Kind, Trial
+from harness.reading import first_problem, read_json
 from harness.records import Verdict
 from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS
@@ -199,18 +199,9 @@ def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
 
 
 def _read(path: Path) -> Results:
-    try:
-        fields = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deeply
-        raise DataError("not JSON", path=path, remedy=_AGAIN) from error
+    fields = read_json(path)
     try:
         return Results.model_validate(fields)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"])) or "file"
-        message = (
-            f"field {field!r} is missing" if problem["type"] == "missing" else f"field {field!r}: {problem['msg']}"
-        )
-        raise DataError(f"not the results of a listener: {message}", path=path, remedy=_AGAIN) from error
+        raise DataError(f"not the results of a listener: {first_problem(error, 'file')[0]}", path=path,
+                        remedy=_AGAIN) from error  # fmt: skip

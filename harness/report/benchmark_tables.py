@@ -8,9 +8,8 @@ from functools import cache
 from statistics import mean
 from typing import Any
 
-import yaml
-
 from harness.paths import DATA
+from harness.reading import read_yaml
 from harness.report.best import Triple, ahead
 from harness.report.diffs import Html
 from harness.report.tables import table
@@ -66,7 +65,7 @@ def corpus_systems(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[
 @cache
 def published() -> dict[str, Any]:
     """Published systems with their source and training size; see ``data/published.yaml``."""
-    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+    return read_yaml(PUBLISHED)[0]
 
 
 def corpus_table(rows: Sequence[Mapping[str, Any]]) -> Html:

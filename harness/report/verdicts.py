@@ -9,10 +9,9 @@ from functools import cache
 from html import escape
 from typing import Any
 
-import yaml
-
 from harness.errors import DataError, HarnessError
 from harness.paths import DATA
+from harness.reading import read_yaml
 from harness.report.diffs import Html
 
 CLAIMS = DATA / "claims.yaml"
@@ -139,12 +138,12 @@ def claims() -> dict[str, Claim]:
         If ``data/claims.yaml`` cannot be read as such.
     """
     try:
-        rows = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
+        rows, _ = read_yaml(CLAIMS)
         found = [
             Claim(row["id"], row["claim"], tuple(row["chapters"]), row["would_change"], _range(row.get("figures")))
             for row in rows
         ]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"not a list of claims: {error}", path=CLAIMS,
                         remedy="each has id, claim, chapters, would_change") from error  # fmt: skip
     return {one.id: one for one in found}

@@ -97,7 +97,9 @@ def checked(audio: Audio, characters: int) -> Audio:
         raise BadAudio("the audio is silent")
     longest = _longest(characters)
     if audio.seconds > longest:
-        raise BadAudio(f"the audio lasts {audio.seconds:.0f} s or more for {characters} characters; {longest:.0f} s would be much")
+        raise BadAudio(
+            f"the audio lasts {audio.seconds:.0f} s or more for {characters} characters; {longest:.0f} s would be much"
+        )
     return audio
 
 
