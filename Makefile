@@ -15,7 +15,7 @@ export TOKENIZERS_PARALLELISM ?= false
 export MPLCONFIGDIR ?= $(CURDIR)/_build/cache/matplotlib
 export IPYTHONDIR ?= $(CURDIR)/_build/cache/ipython
 
-.PHONY: help env smollm2 secondserver book test lint chapter lab full bench lock environments clean
+.PHONY: help env smollm2 secondserver book test lint chapter lab full bench fuzz lock environments clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ full: env ## the heavy profile: the benchmark suite, the audio controls, then ev
 bench: book ## how long the pieces take, each beside what one would use instead (40 minutes)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench.lock
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: env ## ten thousand hostile inputs for each reader, each dialect and the server (10 minutes)
+	@$(BIN)/python tests/fuzz $(ARGS)
 
 lock: ## resolve pyproject.toml anew and rewrite requirements/*.lock
 	@$(PYTHON) requirements/install.py --lock

@@ -63,22 +63,23 @@ def parse_yaml(text: str) -> tuple[Any, dict[Location, int]]:
     """
     if len(text) > MAX_BYTES:
         raise DataError(f"longer than {MAX_BYTES >> 20} MB, which no file of settings is")
-    loader = _Strict(text)
     try:
+        loader = _Strict(text)
         node = loader.get_single_node()
         if node is None:
             return None, {}
         lines: dict[Location, int] = {}
         _lines_of(node, (), lines)
         return loader.construct_document(node), lines
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DataError(f"not YAML: the character U+{error.character:04X} is not allowed", line=line) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise DataError(f"not YAML: {reason}", line=mark.line + 1 if mark else None) from error
     except RecursionError as error:
         raise DataError("not YAML: nested too deeply") from error
-    finally:
-        loader.dispose()
 
 
 def read_yaml(path: str | Path) -> tuple[Any, dict[Location, int]]:
