@@ -68,6 +68,12 @@ def _rebuild(kind, message, path, line, column, remedy):
     return kind(message, path=path, line=line, column=column, remedy=remedy)
 
 
+class Interrupted(HarnessError):
+    """The user pressed Ctrl-C."""
+
+    exit_code = 130
+
+
 class TagError(HarnessError):
     """A tagged text that does not parse."""
 

@@ -7,10 +7,13 @@ file by key, so a resumed run ends with the same bytes as an undisturbed one.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -22,6 +25,7 @@ from harness.reading import read_json as read_json  # beside `write_json`
 from harness.records import Record
 
 R = TypeVar("R", bound=Record)
+LOCK = ".lock"
 
 
 def read_jsonl(path: str | Path, model: type[R], *, unique: bool = True) -> list[R]:
@@ -108,6 +112,7 @@ class Store(Generic[R]):
 
     def _repair(self) -> int:
         """Cut a torn last line; return how many bytes it had."""
+        refuse_link(self.path)
         if not self.path.exists():
             return 0
         content = self.path.read_bytes()
@@ -117,12 +122,24 @@ class Store(Generic[R]):
         try:  # a kill between the record and its newline leaves a whole record: keep it
             parse_line(content[keep:], self.model, self.path, content.count(b"\n") + 1)
         except DataError:
-            with self.path.open("rb+") as handle:
-                handle.truncate(keep)
+            try:
+                with self.path.open("rb+") as handle:
+                    handle.truncate(keep)
+            except OSError as error:
+                raise _unwritten(self.path, error) from error
             return len(content) - keep
-        with self.path.open("ab") as handle:
-            handle.write(b"\n")
+        self._append(b"\n")
         return 0
+
+    def _append(self, content: bytes) -> None:
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            with os.fdopen(os.open(self.path, flags, 0o666), "wb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())
+        except OSError as error:
+            raise _unwritten(self.path, error) from error
 
     def __contains__(self, key: tuple[str, ...]) -> bool:
         return key in self._lines
@@ -146,10 +163,7 @@ class Store(Generic[R]):
         fresh = {record.key: record.line() for record in records if record.key not in self._lines}
         if not fresh:
             return
-        with self.path.open("ab") as handle:
-            handle.write("".join(line + "\n" for line in fresh.values()).encode())
-            handle.flush()
-            os.fsync(handle.fileno())
+        self._append("".join(line + "\n" for line in fresh.values()).encode())
         self._lines.update(fresh)
 
     def keep(self, wanted: Callable[[R], bool]) -> None:
@@ -175,9 +189,7 @@ def write_atomic(path: str | Path, text: str) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
-        raise DataError(
-            f"cannot be written: {error.strerror}", path=path, remedy="check that the folder exists"
-        ) from error
+        raise _unwritten(path, error) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             handle.write(text)
@@ -189,10 +201,79 @@ def write_atomic(path: str | Path, text: str) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"cannot be written: {error.strerror}", path=path) from error
+        raise _unwritten(path, error) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room on the disk, then give the same command again",
+    errno.EDQUOT: "make room in your quota, then give the same command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then give the same command again",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EACCES: "choose a folder that you may write into",
+    errno.EPERM: "choose a folder that you may write into",
+    errno.ELOOP: "remove the link, or choose another folder",
+    errno.ENOENT: "check that the folder exists",
+}
+
+
+def _unwritten(path: Path, error: OSError) -> DataError:
+    """Why a file could not be written, and what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, "check that the folder exists and can be written")
+    return DataError(f"cannot be written: {error.strerror}", path=path, remedy=remedy)
+
+
+def refuse_link(path: Path) -> None:
+    """Raise a `DataError` if a symbolic link stands at `path`: what is written there would land elsewhere."""
+    if path.is_symlink():
+        raise DataError("a link stands where this command writes a file or folder of its own", path=path,
+                        remedy="remove the link, or choose another folder")  # fmt: skip
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Keep a folder to this process. The system gives it free when the process ends, however it ends.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists. Gets a file ``.lock``, which names the process while the lock is held.
+    what : str
+        What does so, for the message: "run", "training".
+
+    Raises
+    ------
+    DataError
+        If another process has it, or the folder cannot be written.
+    """
+    path = folder / LOCK
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(handle, 32).decode("ascii", "replace").strip()
+            who = f" (process {holder})" if holder.isdigit() else ""
+            raise DataError(f"another {what} is writing into this folder{who}", path=folder,
+                            remedy="wait for it, or choose another folder") from error  # fmt: skip
+        except OSError as error:
+            raise DataError(f"cannot be locked: {error.strerror}", path=path,
+                            remedy="choose a folder on a file system with locks") from error  # fmt: skip
+        with suppress(OSError):  # the number is for people: a full disk is no reason to stop here
+            os.truncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.truncate(handle, 0)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | Path, value: object) -> None:

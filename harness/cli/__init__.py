@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -26,9 +27,9 @@ from harness.cli import (
     speech,
     taggers,
 )
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Interrupted
 
-INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,15 +81,37 @@ def main() -> None:
     except HarnessError as error:
         _leave(str(error), error.exit_code)
     except OSError as error:
+        if error.errno in FULL:
+            _full(error)
         where = f"{error.filename}: " if error.filename else ""
         _leave(f"{where}{error.strerror or error}", 2)
+    except KeyboardInterrupt:
+        _interrupted()
     except SystemExit as error:  # typer turns an interrupt into 130, and a reader who left early into 1
-        if error.code == INTERRUPTED:
-            _leave("interrupted; what was finished is kept", INTERRUPTED)
+        if error.code == Interrupted.exit_code:
+            _interrupted()
         if error.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _quiet()
             raise SystemExit(0) from None
+        try:
+            sys.stdout.flush()  # what is lost in Python's own last flush gets no line and no code
+        except OSError as full:
+            _full(full)
         raise
+
+
+def _interrupted() -> NoReturn:
+    _leave("interrupted; what was finished is kept (give the same command again)", Interrupted.exit_code)
+
+
+def _full(error: OSError) -> NoReturn:
+    _quiet()
+    _leave(f"{error.filename or 'the output'}: {error.strerror} (make room, then give the same command again)", 2)
+
+
+def _quiet() -> None:
+    """Let Python's last flush of standard output go nowhere: it has failed already."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _leave(message: str, code: int) -> NoReturn:

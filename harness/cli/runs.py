@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Interrupted
 from harness.report.text import interval
 
 
@@ -70,6 +70,9 @@ def run(
             summary = run_experiment(
                 spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=update, replace=replace
             )
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; what was finished is kept in {relative(folder)}",
+                          remedy="the same command goes on") from None  # fmt: skip
     except HarnessError as error:
         raise error if error.path else error.at(experiment) from error
     if result and not summary["failed_units"]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from scipy.stats import binomtest
 
 from harness.errors import DataError
-from harness.experiment.folder import IDENTITY, MANIFEST, PREDICTIONS
+from harness.experiment.folder import IDENTITY, MANIFEST, PREDICTIONS, is_complete
 from harness.experiment.results import sentence_of
 from harness.experiment.spec import Experiment
 from harness.paths import DATA, relative
@@ -83,7 +83,7 @@ def read_run(folder: Path) -> FinishedRun:
     DataError
         If the folder holds no run, or one that is not complete.
     """
-    if not (folder / MANIFEST).is_file():
+    if not is_complete(folder):
         if not (folder / IDENTITY).is_file():
             raise DataError("no run is in this folder", path=folder, remedy="give the --out of a `harness run`")
         command = f"harness run {_yaml_of(folder)} --out {folder}"

@@ -12,7 +12,7 @@ from harness.experiment.spec import Experiment, data_checksums
 from harness.manifest import code_digest
 from harness.own import own_source
 from harness.records import Clip, Contrast, CrossTalk, Dose, NullSample, Outcome, Record
-from harness.store import read_json, write_json
+from harness.store import LOCK, read_json, refuse_link, write_json
 
 IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"
 PREDICTIONS, UNITS = "predictions.jsonl", "units.jsonl"
@@ -32,14 +32,30 @@ def prepare(folder: Path) -> None:
     Raises
     ------
     DataError
-        If something else is in its place.
+        If something else is in its place, or if it holds links where a run writes: they may lead anywhere.
     """
+    refuse_link(folder / AUDIO)
     try:
         (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
             f"the run folder cannot be made: {error.strerror}", path=folder, remedy="choose another --out"
         ) from error
+    for name in (*_OURS, LOCK):
+        refuse_link(folder / name)
+    for path in (folder / AUDIO).iterdir():
+        refuse_link(path)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds a complete run: its manifest is written last. Some sentences may have failed."""
+    return (folder / MANIFEST).is_file()
+
+
+def sweep(folder: Path) -> None:
+    """Remove the half-written files of processes that were killed."""
+    for path in [*folder.glob(".*.part"), *(folder / AUDIO).glob("*.part")]:
+        path.unlink(missing_ok=True)
 
 
 def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[], None]) -> bool:
@@ -66,7 +82,7 @@ def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[
     """
     identity = _identity(experiment)
     problem = _what_else(folder, identity)
-    finished = all((folder / name).exists() for name in (MANIFEST, SUMMARY)) and not (folder / UNITS).exists()
+    finished = is_complete(folder) and (folder / SUMMARY).is_file() and not (folder / UNITS).exists()
     if finished and not problem:
         return True
     if problem and not replace:

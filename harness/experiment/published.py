@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.datasets import sha256
 from harness.errors import DataError
-from harness.experiment.folder import MANIFEST, SUMMARY
+from harness.experiment.folder import MANIFEST, SUMMARY, is_complete
 from harness.experiment.sentences import SETS_FILE
 from harness.manifest import bare_sources, python_files, same_code
 from harness.paths import DATA
@@ -43,7 +43,7 @@ def publish(folder: Path, target: Path = RESULT) -> Path:
     DataError
         If the run is not complete, or had failures.
     """
-    if not (folder / MANIFEST).is_file():
+    if not is_complete(folder):
         raise DataError("this run is not complete", path=folder, remedy="finish it with `harness run`")
     summary = read_json(folder / SUMMARY)
     if summary["failed_units"]:

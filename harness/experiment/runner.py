@@ -16,8 +16,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
-from filelock import FileLock, Timeout
-
 from harness.engines import make_engine
 from harness.errors import DataError
 from harness.experiment.folder import (
@@ -30,6 +28,7 @@ from harness.experiment.folder import (
     UNITS,
     claim,
     prepare,
+    sweep,
 )
 from harness.experiment.parallel import in_parallel
 from harness.experiment.results import Results, clusters_of
@@ -41,10 +40,12 @@ from harness.manifest import git_state, machine, package_versions
 from harness.own import check_engine, tag_all
 from harness.prosody.null import Thresholds, fit, judge_again
 from harness.records import Prediction, Record, RunManifest
-from harness.store import Store, read_json, write_json
+from harness.store import Store, locked, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.base import TAGGERS
+
+NO_ROOM = "the audio file cannot be written"  # what `harness.audio.write_wav` says
 
 
 class UnitDone(Record):
@@ -88,7 +89,7 @@ def run(
     ------
     DataError
         If the folder holds another experiment, or the same on other data or by other code, or if another run is
-        writing into it.
+        writing into it, or if the folder cannot be written, or has no room.
     """
     folder = Path(folder).absolute()
     if jobs < -1 or jobs == 0:
@@ -97,18 +98,15 @@ def run(
         )
     prepare(folder)
     parallel = {"jobs": jobs, "backend": backend, "scheduler": scheduler}
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace)
-    except Timeout as error:
-        raise DataError("another run is writing into this folder", path=folder,
-                        remedy="wait for it, or choose another --out") from error  # fmt: skip
+    with locked(folder, "run"):
+        return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace)
 
 
 def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
     if claim(experiment, folder, replace, check=lambda: _check_parts(experiment)):
         return read_json(folder / SUMMARY)
     (folder / MANIFEST).unlink(missing_ok=True)
+    sweep(folder)
     begun = time.monotonic()
     items = experiment.items()
     try:
@@ -133,6 +131,7 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
         done.finish()
     else:
         (folder / UNITS).unlink(missing_ok=True)
+    sweep(folder)
     return summary
 
 
@@ -169,6 +168,9 @@ def _work(
     before = len(units) - len(left)
     progress(before, len(units))
     for count, result in enumerate(in_parallel(run_unit, left, **parallel), start=before + 1):
+        if result.reason == NO_ROOM:  # the sentence is not at fault, and all the others would fail, too
+            raise DataError(NO_ROOM, path=result.unit.clips, remedy="make room on the disk, or see that the folder can be "
+                            "written; the same command goes on")  # fmt: skip
         if result.failed:
             failed.append(result)
         else:

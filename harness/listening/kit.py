@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.audio import Audio, read_audio
 from harness.errors import DataError
-from harness.experiment.folder import IDENTITY, MANIFEST
+from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
 from harness.records import Arm, Clip, Outcome, digest
 from harness.store import read_json, read_jsonl, write_atomic, write_json
@@ -48,7 +48,7 @@ def read_run(run: str | Path) -> tuple[str, list[Candidate]]:
         If the folder holds no finished run.
     """
     run = Path(run)
-    if not (run / MANIFEST).is_file():
+    if not is_complete(run):
         raise DataError("this folder holds no finished run", path=run,
                         remedy="give the folder that `harness run` wrote; an unfinished run goes on with the same command")  # fmt: skip
     name = str(read_json(run / IDENTITY).get("experiment", {}).get("name", run.name))

@@ -12,6 +12,7 @@ from typing import Any
 from harness.chapters.parameters import check_values, declared, profile_values
 from harness.chapters.run import NUMBERS, results_folder
 from harness.errors import DataError
+from harness.experiment.folder import is_complete
 from harness.paths import BUILD, NOTEBOOKS, RESULTS
 from harness.report.text import interval
 from harness.store import read_json, write_json
@@ -37,7 +38,7 @@ def collect(profile: str = "ci") -> dict[str, Any]:
                 "the chapter has published no numbers", path=path, remedy=f"make chapter N={notebook.stem[:2]}"
             )
         gathered[f"ch{notebook.stem[:2]}"] = read_json(path)
-    if (QUICKSTART / "manifest.json").is_file():
+    if is_complete(QUICKSTART):
         gathered["quickstart"] = _run_numbers(read_json(QUICKSTART / "summary.json"))
     write_json(COLLECTED, gathered)
     return gathered
