@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, islice
@@ -13,6 +15,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import __version__
+from harness.engines.worker import watch_parent
 from harness.errors import HarnessError, NotAvailable
 from harness.manifest import code_digest
 
@@ -24,6 +27,7 @@ Result = TypeVar("Result")
 
 LIMIT = 30.0  # seconds that a scheduler may take to answer, and to have a worker
 CHUNK = 64  # items a loky worker that are read ahead at most
+DEATHS = 3  # of workers, without a result between them, after which a run gives up
 WINDOW = 4  # items a thread that are at the dask scheduler at most
 START = (
     "start one with `dask scheduler --host 127.0.0.1`, and workers with"
@@ -60,11 +64,12 @@ def in_parallel(
     Raises
     ------
     HarnessError
-        If the scheduler or its workers cannot be reached, or run other code than this process.
+        If the scheduler or its workers cannot be reached, or run other code than this process; if workers die again and
+        again.
 
     Notes
     -----
-    With dask, a unit whose worker process dies is run again on another one, so `function` may run twice for an item,
+    A unit whose worker process dies is run again on another one, so `function` may run twice for an item,
     but its result comes once. Workers on another machine need the same code, and the paths that `function` reads or
     writes (the run folder) must lie on a file system that all of them see under the same name. A dask scheduler lets
     everyone who reaches its port run code: keep it on 127.0.0.1 or in a network you trust.
@@ -97,14 +102,44 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
     if workers == 1 or len(first) < 2:
         yield from map(function, chain(first, work))
         return
+    # In chunks: joblib reads on while the caller is busy with a result, and would keep all the others in memory.
+    left = dict(enumerate(islice(work := chain(first, work), CHUNK * workers)))
+    number, deaths = len(left), 0
+    while left:
+        try:
+            for place, result in _chunk(function, left, workers):
+                del left[place]
+                deaths = 0
+                yield result
+        except BrokenExecutor as error:  # a worker was killed, and its pool with it: what has no result is done again
+            deaths += 1
+            if deaths == DEATHS:
+                raise HarnessError(
+                    f"worker processes died {deaths} times in a row", remedy="the system kills processes when memory runs "
+                    "out: give fewer --jobs. What was finished is kept; the same command goes on"
+                ) from error  # fmt: skip
+        if not left:
+            left = dict(enumerate(islice(work, CHUNK * workers), start=number))
+            number += len(left)
+
+
+def _chunk(function: Callable[[Item], Result], items: Mapping[int, Item], workers: int) -> Iterator[tuple[int, Result]]:
     from joblib import Parallel, delayed
 
-    work = chain(first, work)
-    # In chunks: joblib reads on while the caller is busy with a result, and would keep all the others in memory.
     # One item a task: a batch of several would leave the other workers idle at the end of each chunk.
     with Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1) as pool:
-        while chunk := list(islice(work, CHUNK * workers)):
-            yield from pool(delayed(function)(item) for item in chunk)
+        yield from pool(delayed(_numbered)(function, *pair, os.getpid()) for pair in list(items.items()))
+
+
+def _numbered(function: Callable[[Item], Result], number: int, item: Item, parent: int) -> tuple[int, Result]:
+    _end_with(parent)
+    return number, function(item)
+
+
+@lru_cache
+def _end_with(parent: int) -> None:
+    """In a worker: end soon after the process that gives it work, also when that one was killed."""
+    threading.Thread(target=watch_parent, args=(parent,), daemon=True).start()
 
 
 def _by_dask(
