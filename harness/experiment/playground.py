@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def make_playground(
     boson_codec: bool = False,
     progress: Callable[[int, int], Any] = lambda *_: None,
 ) -> Path:
-    """Write checkpoints of both formats, a codec, recordings of the shortest examples, and two configurations.
+    """Write checkpoints of both formats, a codec, recordings of the shortest examples, and two configurations, or nothing.
 
     The native checkpoint is the converted original one: both stacks start from the same numbers.
 
@@ -112,8 +113,27 @@ def make_playground(
     """
     if folder.exists() and any(folder.iterdir()):
         raise HarnessError("the folder is not empty", path=folder, remedy="choose a new one")
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.", suffix=".part") as part:
+        made = Path(part, "made")
+        made.mkdir()
+        _fill(made, model, revision, codec, codec_revision, samples, seed, boson_codec, progress)
+        made.replace(folder)
+    return folder
+
+
+def _fill(
+    folder: Path,
+    model: str,
+    revision: str | None,
+    codec: str,
+    codec_revision: str | None,
+    samples: int,
+    seed: int,
+    boson_codec: bool,
+    progress: Callable[[int, int], Any],
+) -> None:
     steps = 5
-    folder.mkdir(parents=True, exist_ok=True)
     original = make_tiny_apart(folder / BOSON, seed=seed) if model == TINY else resolve(model, revision)
     progress(1, steps)
     convert(original, folder / NATIVE)
@@ -133,7 +153,6 @@ def make_playground(
                     "batch_size": min(4, samples), "seed": seed}  # fmt: skip
         write_atomic(folder / f"train-{stack}.yaml", yaml.safe_dump(settings, sort_keys=False))
     progress(steps, steps)
-    return folder
 
 
 def _seen_from(folder: Path, path: Path) -> str:

@@ -23,7 +23,7 @@ from harness.higgs.samples import Sample, load_samples
 from harness.higgs.stacks import call, here
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.trainer import LOSSES, WithIndex, read_losses, trainer_class
-from harness.store import read_json, write_json
+from harness.store import LOCK, locked, read_json, write_json
 
 SUMMARY, CONFIG = "summary.json", "config.json"
 _CHANGEABLE = {"save_every", "keep_checkpoints", "output"}  # without changing what a step does
@@ -55,6 +55,13 @@ def launch(
     if config.batch_size % (processes * config.accumulate):
         raise HarnessError(f"batch_size {config.batch_size} cannot be divided among {processes} processes and "
                            f"{config.accumulate} micro-batches", remedy="change one of them")  # fmt: skip
+    out = Path(config.output)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out, "training"):
+        return _launch_locked(config, processes, resume, quiet, cpu)
+
+
+def _launch_locked(config: TrainConfig, processes: int, resume: bool, quiet: bool, cpu: bool) -> dict[str, Any]:
     if not resume:
         check_fresh(Path(config.output))
     read_samples(config)  # a mistake in the manifest shows at once, and workers find the codes
@@ -184,7 +191,7 @@ def check_fresh(out: Path) -> None:
     ours = CONFIG in names and _is_run_config(out / CONFIG)
     if ours and names & {SUMMARY, LOSSES} and (read_losses(out / LOSSES) or SUMMARY in names):
         raise HarnessError("the folder holds a run already", path=out, remedy="use --resume, or another output")
-    left = {"codes", LOSSES, "logs", "runs"} | ({CONFIG} if ours else set())
+    left = {"codes", LOSSES, LOCK, "logs", "runs"} | ({CONFIG} if ours else set())
     if foreign := sorted(names - left):
         raise HarnessError(f"the folder holds something else: {foreign[0]}", path=out, remedy="choose another output")
 

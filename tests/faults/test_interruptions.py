@@ -1,0 +1,334 @@
+"""A kill, Ctrl-C, a full disk, a folder that cannot be written, links, two runs at once, a clock that jumps."""
+
+import errno
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from processes import HARNESS, Command, interrupted
+
+from harness.errors import DataError, HarnessError
+from harness.experiment import parallel, playground, run, validate
+from harness.experiment.parallel import in_parallel
+from harness.higgs.train_config import TrainConfig
+from harness.higgs.training import launch
+from harness.records import Prediction
+from harness.store import Store, locked, write_atomic
+
+TEXT = "We <emph> guarantee a fair price."
+
+
+def small(**fields):
+    base = {"name": "small", "limit": 3, "engines": ["espeak"], "taggers": ["gold", "rules"], "timeout": None}
+    return validate({**base, **fields})
+
+
+def content(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("manifest.json", ".lock")
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    run(small(), folder, jobs=1)
+    return content(folder)
+
+
+def limited():
+    """No file of this process may grow beyond 30 kB, as on a disk that is nearly full; the clips are larger."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+
+
+def one_clear_line(said, *parts):
+    lines = said.strip().splitlines()
+    assert "Traceback" not in said and lines[-1].startswith("harness: ")
+    for part in parts:
+        assert part in lines[-1], said
+
+
+# Locks.
+
+
+def test_a_lock_names_its_holder_and_goes_with_it(tmp_path):
+    program = f"""
+import time
+from pathlib import Path
+from harness.store import locked
+with locked(Path({str(tmp_path)!r}), "run"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(
+            DataError, match=rf"another run is writing into this folder \(process {holder.pid}\)"
+        ) as found:
+            run(small(), tmp_path)
+        assert found.value.path == str(tmp_path) and "wait for it" in found.value.remedy
+    finally:
+        holder.kill()
+        holder.wait()
+    with locked(tmp_path, "run"):  # the number of the dead process is in the file still
+        pass
+    assert (tmp_path / ".lock").read_bytes() == b""
+
+
+def test_a_lock_in_a_folder_that_is_a_file_or_missing(tmp_path):
+    with (
+        pytest.raises(DataError, match=r"cannot be written: .* \(check that the folder exists\)"),
+        locked(tmp_path / "no", "run"),
+    ):
+        pass
+
+
+def test_a_training_has_the_lock_too(tmp_path):
+    config = TrainConfig(stack="native", model="m", codec="c", manifest="m.jsonl", output=str(tmp_path))
+    with locked(tmp_path, "training"), pytest.raises(DataError, match="another training is writing into this folder"):
+        launch(config)
+
+
+def test_an_interrupted_playground_leaves_nothing(tmp_path, monkeypatch):
+    def fill(folder, *_):
+        (folder / "boson").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(playground, "_fill", fill)
+    with pytest.raises(KeyboardInterrupt):
+        playground.make_playground(tmp_path / "play")
+    assert [*tmp_path.iterdir()] == []
+
+
+# Links.
+
+
+def test_links_in_a_run_folder_are_refused_and_lead_to_no_harm(tmp_path, finished):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious.wav").write_bytes(b"precious")
+    (outside / "notes").write_text("mine\n")
+    for name in (
+        "clips",
+        "outcomes.jsonl",
+        "predictions.jsonl",
+        "units.jsonl",
+        "manifest.json",
+        ".lock",
+        "clips/a.wav",
+    ):
+        folder = tmp_path / f"run-{name.replace('/', '-')}"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).symlink_to(outside if name == "clips" else outside / "notes")
+        with pytest.raises(DataError, match="a link stands where this command writes") as found:
+            run(small(), folder, jobs=1, replace=True)
+        assert found.value.path == str(folder / name)
+        assert (outside / "precious.wav").read_bytes() == b"precious" and (outside / "notes").read_text() == "mine\n"
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    run(small(), tmp_path / "link", jobs=1)
+    assert content(tmp_path / "real") == finished
+
+
+def test_a_store_does_not_follow_a_link(tmp_path):
+    (tmp_path / "target").write_text("mine")
+    store = Store(tmp_path / "s.jsonl", Prediction)
+    (tmp_path / "s.jsonl").symlink_to(tmp_path / "target")
+    with pytest.raises(DataError, match=r"cannot be written: .*remove the link"):
+        store.add([Prediction(tagger="t", id="1", text="Yes")])
+    with pytest.raises(DataError, match="a link stands"):
+        Store(tmp_path / "s.jsonl", Prediction)
+    assert (tmp_path / "target").read_text() == "mine"
+
+
+# Kills.
+
+
+@pytest.mark.parametrize("kind", ["group", "parent"])
+def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_bytes(tmp_path, finished, kind):
+    experiment = tmp_path / "small.yaml"
+    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+    folder = tmp_path / "run"
+    running = Command([*HARNESS, "run", experiment, "--out", folder, "--jobs", 2], tmp_path / "log")
+    try:
+        while not list(folder.glob("clips/*.wav")) and running.process.poll() is None:
+            time.sleep(0.02)
+        running.ended_within(random.Random(time.time_ns()).uniform(0, 0.5))
+        assert running.process.poll() is None, running.said
+        running.kill(kind)
+        assert running.left()[0] == []
+    finally:
+        running.end()
+    run(small(), folder, jobs=1)
+    assert content(folder) == finished
+
+
+def die_once(task):
+    folder, number = task
+    if number == 3 and not (folder / "died").exists():
+        (folder / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def die(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_killed_worker_costs_nothing_and_one_that_always_dies_ends_the_run(tmp_path, monkeypatch):
+    assert sorted(in_parallel(die_once, [(tmp_path, number) for number in range(20)], jobs=2)) == [*range(20)]
+    assert (tmp_path / "died").exists()
+    monkeypatch.setattr(parallel, "DEATHS", 1)
+    with pytest.raises(HarnessError, match=r"worker processes died 1 times in a row \(.* fewer --jobs"):
+        list(in_parallel(die, range(3, 5), jobs=2))
+
+
+# Ctrl-C.
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, finished):
+    experiment = tmp_path / "small.yaml"
+    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+    folder = tmp_path / "run"
+    command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", 2]
+    code, said, left = interrupted(command, tmp_path / "log", lambda: list(folder.glob("clips/*.wav")))
+    assert (code, left) == (130, [])
+    one_clear_line(said, "interrupted; what was finished is kept in", str(folder), "the same command goes on")
+    run(small(), folder, jobs=1)
+    assert content(folder) == finished
+
+
+def test_an_interrupted_tagging_keeps_whole_lines(tmp_path):
+    program = """
+import sys, time
+from harness.taggers.rules import RulesTagger
+class Slow(RulesTagger):
+    def tag(self, texts):
+        if texts and texts[0].words[0] == "Later":
+            time.sleep(600)
+        return super().tag(texts)
+"""
+    (tmp_path / "slow_tagger.py").write_text(program)
+    (tmp_path / "in.txt").write_text("First we go on.\n" * 64 + "Later we stop.\n" * 64)
+    command = [*HARNESS, "tag", tmp_path / "in.txt", "--tagger", "slow_tagger:Slow"]
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    log = tmp_path / "log"
+    code, said, left = interrupted(command, log, lambda: log.read_text().count("\n") >= 64, env={"PYTHONPATH": path})
+    assert (code, left) == (130, [])
+    one_clear_line(said, "interrupted")
+    assert said.count("\n") == 65
+
+
+# A full disk.
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_to_the_same_bytes(tmp_path, finished):
+    experiment = tmp_path / "small.yaml"
+    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+    folder = tmp_path / "run"
+    command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", "1"]
+    done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True)
+    assert done.returncode == 2
+    one_clear_line(done.stderr, str(folder / "clips"), "the audio file cannot be written", "make room on the disk")
+    assert not [*folder.rglob("*.wav")]
+    run(small(), folder, jobs=1)
+    assert content(folder) == finished
+
+
+def test_a_full_disk_and_one_file(tmp_path):
+    out = tmp_path / "x.wav"
+    done = subprocess.run([*HARNESS, "say", TEXT, "-o", out], preexec_fn=limited, capture_output=True, text=True)
+    assert done.returncode == 2
+    one_clear_line(done.stderr, str(out), "cannot be written", "room")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*HARNESS, "tag", "--tagger", "rules"], input="We go on.\n", stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    one_clear_line(done.stderr, "the output: No space left on device (make room")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "make room on the disk"), (errno.EROFS, "choose a folder that can be written")],
+)
+def test_what_a_file_that_cannot_be_written_needs(tmp_path, monkeypatch, number, remedy):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    store = Store(tmp_path / "s.jsonl", Prediction)
+    monkeypatch.setattr(os, "fsync", fail)
+    for write in (
+        lambda: store.add([Prediction(tagger="t", id="1", text="Yes")]),
+        lambda: write_atomic(store.path, "x"),
+    ):
+        with pytest.raises(DataError, match=rf"cannot be written: .* \({remedy}") as found:
+            write()
+        assert found.value.path == str(store.path)
+    assert len(store) == 0 and [path.name for path in tmp_path.iterdir()] == ["s.jsonl"]
+
+
+# A folder that cannot be written.
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    """Root may write anywhere: the child gives its rights up."""
+    experiment = tmp_path / "small.yaml"
+    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+    folder = tmp_path / "run"
+    (folder / "clips").mkdir(parents=True)
+    program = f"""
+import os, sys
+from harness.cli import main
+if os.getuid() == 0:
+    import harness.experiment.runner, harness.engines, yaml  # read with root's rights
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.argv = ["harness", "run", {str(experiment)!r}, "--out", {str(folder)!r}]
+main()
+"""
+    folder.chmod(0o555)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.owner() == tmp_path.owner() and parent.is_relative_to(Path("/tmp")) and parent != Path("/tmp"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    try:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    finally:
+        folder.chmod(0o755)
+    assert done.returncode == 2
+    one_clear_line(done.stderr, str(folder), "Permission denied", "choose")
+
+
+# The clock.
+
+
+def test_a_clock_that_jumps_changes_no_result(tmp_path, finished, monkeypatch):
+    moments = iter(range(10**6))
+    monkeypatch.setattr(time, "time", lambda: 2e9 - 1e6 * next(moments))  # backwards, eleven days at every look
+    folder = tmp_path / "run"
+    with monkeypatch.context() as stopped:
+        stopped.setattr("harness.experiment.runner.summarise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(small(), folder, jobs=1)
+    future = (datetime.now(UTC) + timedelta(days=400)).timestamp()
+    for number, path in enumerate(sorted(folder.rglob("*"))):
+        os.utime(path, (future, future) if number % 2 else (0, 0))
+    run(small(), folder, jobs=1)
+    assert content(folder) == finished
+    before = json.loads((folder / "manifest.json").read_text())
+    run(small(), folder, jobs=1)  # a finished run stays finished, whatever its files' times
+    assert json.loads((folder / "manifest.json").read_text()) == before
