@@ -9,13 +9,16 @@ the data, or the environment's lock.
 """
 
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from doit.tools import config_changed
 
 from harness.chapters.hosting import repository_url
 from harness.chapters.sources import code_dependencies, module_dependencies
+from harness.engines.worker import killed_with_parent
 from harness.manifest import EQUIVALENT
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
 from harness.report.site_extras import site_url
@@ -33,6 +36,7 @@ STAGED = [
 ]  # one copied, two made
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
+PATIENCE = 10  # seconds that a task may take to end after Ctrl-C
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 HOSTED = {"repository": repository_url(), "site": site_url()}  # which links lead there
@@ -40,7 +44,7 @@ HOSTED = {"repository": repository_url(), "site": site_url()}  # which links lea
 BUILD.mkdir(exist_ok=True)
 DOIT_CONFIG = {
     "dep_file": str(BUILD / ".doit.json"),
-    "backend": "json",
+    "backend": "kept",  # harness/chapters/state.py
     "default_tasks": ["site"],
     "verbosity": 2,
 }
@@ -60,8 +64,30 @@ def notebooks() -> list[Path]:
 
 
 def run(*command: object) -> bool:
-    """Run a command from the project's root; doit reports a False as failed, without a traceback."""
-    return subprocess.run([str(part) for part in command], cwd=ROOT).returncode == 0
+    """Run a command from the project's root; doit reports a False as failed, without a traceback.
+
+    It ends with doit. After Ctrl-C, which it gets too, it may end in its own way.
+    """
+    child = subprocess.Popen([str(part) for part in command], cwd=ROOT, preexec_fn=killed_with_parent)
+    try:
+        return child.wait() == 0
+    except SystemExit:
+        try:
+            child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        raise
+
+
+def interrupted(*_: object) -> None:
+    """Leave without a traceback; doit notes what is finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+    print("interrupted; finished tasks are kept, and the same command goes on", file=sys.stderr)
+    sys.exit(130)
+
+
+signal.signal(signal.SIGINT, interrupted)
 
 
 def task_notebook():

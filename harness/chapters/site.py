@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from harness.chapters.stage import STAGE
+from harness.engines.worker import killed_with_parent
 from harness.errors import HarnessError
 from harness.paths import BOOK, BUILD, ROOT, relative
 
 HTML = BUILD / "html"
 LOG = BUILD / "logs" / "site.log"
+BEGUN = BUILD / "logs" / "site.begun"  # while Sphinx writes. If it was killed, a page may be half or old, and look new
 
 
 class SiteFailed(HarnessError):
@@ -32,11 +34,14 @@ def build() -> str:
         str(Path(sys.executable).parent / "jupyter-book"), "build", str(STAGE), "--config", str(ROOT / "_config.yml"),
         "--toc", str(BOOK / "_toc.yml"), "--path-output", str(ROOT), "-W", "-n", "--keep-going",
     ]  # fmt: skip
-    if _everything_is_stale():
-        command.append("--all")
     LOG.parent.mkdir(parents=True, exist_ok=True)
+    if BEGUN.exists() or _everything_is_stale():
+        command.append("--all")
+    BEGUN.touch()
     with LOG.open("w") as log:
-        result = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        result = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, preexec_fn=killed_with_parent)
+    if result.returncode >= 0:  # not killed
+        BEGUN.unlink()
     if result.returncode:
         lines = LOG.read_text(errors="replace").splitlines()
         warnings = [line for line in lines if "WARNING" in line or "ERROR" in line or "error:" in line.lower()]

@@ -142,11 +142,19 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 def _end_with_parent() -> None:
     """End this process when its parent is gone, however busy it is."""
-    if sys.platform == "linux":  # the kernel does it, even while an engine holds the interpreter's lock
+    killed_with_parent()
+    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def killed_with_parent() -> None:
+    """Have the kernel kill this process with the thread that started it, however busy it is. On Linux; elsewhere nothing.
+
+    For ``preexec_fn`` of `subprocess.Popen`, called in the main thread.
+    """
+    if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
 
 
 def watch_parent(parent: int) -> None:

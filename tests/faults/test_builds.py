@@ -1,0 +1,98 @@
+"""What a killed or interrupted build leaves behind: the state of finished tasks, and no half page."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from doit.dependency import JSONCodec
+from processes import Command, interrupted
+
+from harness.chapters import site
+from harness.chapters.site import SiteFailed
+from harness.chapters.state import KeptJson
+from harness.paths import ROOT
+
+DODO = """
+from pathlib import Path
+from harness.chapters import sources
+import dodo
+DOIT_CONFIG = dodo.DOIT_CONFIG | {"dep_file": "state.json", "default_tasks": ["second"]}
+def task_first():
+    return {"actions": [(dodo.run, ["touch", Path("first").absolute()])], "file_dep": ["source"], "targets": ["first"]}
+def task_second():
+    return {"actions": [(dodo.run, [PYTHON, "-c", "import time, pathlib; pathlib.Path('begun').touch(); time.sleep(600)"])],
+            "file_dep": ["first"], "targets": ["second"]}
+""".replace("PYTHON", repr(sys.executable))
+"""A build of two tasks by the functions and settings of this project's own; the second never ends."""
+
+
+@pytest.fixture
+def build(tmp_path):
+    program = DODO.replace("'begun'", repr(str(tmp_path / "begun")))
+    (tmp_path / "dodo_of_test.py").write_text(program)
+    (tmp_path / "source").write_text("source")
+    (tmp_path / "pyproject.toml").write_text('[tool.doit.plugins.backend]\nkept = "harness.chapters.state:KeptJson"\n')
+    return [sys.executable, "-m", "doit", "-f", "dodo_of_test.py"], {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}}
+
+
+def test_a_killed_build_knows_what_was_finished_and_leaves_no_process(tmp_path, build):
+    command, options = build
+    for attempt in range(2):
+        (tmp_path / "begun").unlink(missing_ok=True)
+        running = Command(command, tmp_path / "log", **options)
+        try:
+            while not (tmp_path / "begun").exists() and running.process.poll() is None:
+                time.sleep(0.02)
+            assert running.process.poll() is None, running.said
+            running.kill("parent")
+            assert running.left()[0] == []
+        finally:
+            running.end()
+        assert "first" in json.loads((tmp_path / "state.json").read_text())
+        assert (".  first" in running.said, "-- first" in running.said) == (attempt == 0, attempt == 1)
+
+
+def test_an_interrupted_build_is_one_line(tmp_path, build):
+    command, options = build
+    code, said, left = interrupted(command, tmp_path / "log", (tmp_path / "begun").exists, **options)
+    assert (code, left) == (130, [])
+    assert said.splitlines().count("interrupted; finished tasks are kept, and the same command goes on") == 1
+    assert "doit" not in said
+    assert "first" in json.loads((tmp_path / "state.json").read_text())
+
+
+def test_the_state_is_written_whole_after_each_task_and_a_damaged_one_is_none(tmp_path):
+    path = tmp_path / "state.json"
+    state = KeptJson(str(path), JSONCodec())
+    state.set("one", "checker:", "MD5Checker")
+    assert not path.exists()
+    state.set("one", "deps:", ["a"])
+    assert json.loads(path.read_text()) == {"one": {"checker:": "MD5Checker", "deps:": ["a"]}}
+    path.write_text(path.read_text()[:20])
+    assert not KeptJson(str(path), JSONCodec()).in_("one")
+
+
+@pytest.mark.parametrize(("code", "again"), [(0, False), (1, False), (-signal.SIGKILL, True)])
+def test_after_a_killed_sphinx_every_page_is_made_anew(tmp_path, monkeypatch, code, again):
+    commands = []
+
+    def call(command, **_):
+        commands.append(command)
+        assert (tmp_path / "site.begun").exists()
+        return subprocess.CompletedProcess(command, code if len(commands) == 1 else 0)
+
+    monkeypatch.setattr(site, "BEGUN", tmp_path / "site.begun")
+    monkeypatch.setattr(site, "LOG", tmp_path / "site.log")
+    monkeypatch.setattr(site, "_everything_is_stale", lambda: False)
+    monkeypatch.setattr(site.subprocess, "run", call)
+    if code:
+        with pytest.raises(SiteFailed):
+            site.build()
+    else:
+        site.build()
+    site.build()
+    assert ["--all" in command for command in commands] == [False, again]
+    assert not (tmp_path / "site.begun").exists()
