@@ -15,7 +15,7 @@ export TOKENIZERS_PARALLELISM ?= false
 export MPLCONFIGDIR ?= $(CURDIR)/_build/cache/matplotlib
 export IPYTHONDIR ?= $(CURDIR)/_build/cache/ipython
 
-.PHONY: help env smollm2 secondserver book test lint chapter lab full bench fuzz lock environments clean
+.PHONY: help env smollm2 secondserver book test lint chapter lab full bench fuzz faults lock environments clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench: book ## how long the pieces take, each beside what one would use instead 
 
 fuzz: env ## ten thousand hostile inputs for each reader, each dialect and the server (10 minutes)
 	@$(BIN)/python tests/fuzz $(ARGS)
+
+faults: env ## kill runs and builds at random moments, fill the disk, press Ctrl-C (after make book)
+	@$(BIN)/python -m tests.faults
 
 lock: ## resolve pyproject.toml anew and rewrite requirements/*.lock
 	@$(PYTHON) requirements/install.py --lock

@@ -1,0 +1,80 @@
+"""Kill runs and builds at random moments, and try what else goes wrong: `make faults`, after `make book`.
+
+A table; also `_build/results/interruptions.json`. It ends with 1 if something was lost, doubled, or left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness.cli.output import print_table
+from harness.manifest import machine
+from harness.paths import BUILD, RESULTS
+from harness.store import read_json, write_json
+from tests.faults.book_kills import Checkout, kill_book
+from tests.faults.conditions import try_conditions
+from tests.faults.run_kills import kill_runs
+
+PARTS = ("run", "conditions", "book")
+RESULT = RESULTS / "interruptions.json"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=25, help="of each of the two parts")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
+    parser.add_argument("--build", type=Path, default=BUILD, help="the finished _build that the book's part copies")
+    chosen = parser.parse_args()
+    found = {"schema": "harness.interruptions/1", "seed": chosen.seed, "machine": machine()}
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=BUILD) as folder:
+        parts, checkout = chosen.part or PARTS, None
+        if "run" in parts:
+            found["run"] = kill_runs(Path(folder), chosen.kills, random.Random(chosen.seed))
+        if "book" in parts:
+            checkout = Checkout(Path(folder, "book"), chosen.build)
+            found["book"] = kill_book(checkout, chosen.kills, random.Random(chosen.seed))
+        if "conditions" in parts:
+            found["conditions"] = try_conditions(Path(folder), checkout)
+    if chosen.part and RESULT.exists():
+        found = read_json(RESULT) | found
+    found["minutes"] = round((time.monotonic() - begun) / 60, 1)
+    write_json(RESULT, found)
+    rows = [
+        [name, *map(str, counts)]
+        for name, counts in (("harness run", run_counts(found)), ("make book", book_counts(found)))
+    ]
+    print_table(
+        "kill -9", ["command", "kills", "whole runs", "lost or done again", "doubled", "differing", "left behind"], rows
+    )
+    conditions = found.get("conditions", [])
+    print_table("Conditions", ["condition", "as it should be", "exit code", "orphans", "last line"],
+                [[one["condition"], "yes" if one["good"] else "NO", str(one["exit code"]), str(len(one["orphans"])), one["said"]]
+                 for one in conditions])  # fmt: skip
+    return not all(one["good"] for one in conditions) or any(
+        any(counts[2:]) for counts in (run_counts(found), book_counts(found))
+    )
+
+
+def run_counts(found) -> list[int]:
+    part = found.get("run", {"kills": [], "runs": 0, "differing": [], "left": []})
+    kills = part["kills"]
+    return [len(kills), part["runs"], sum(row["lost"] for row in kills), sum(row["doubled"] for row in kills),
+            len(part["differing"]), len(part["left"]) + sum(len(row["orphans"]) for row in kills)]  # fmt: skip
+
+
+def book_counts(found) -> list[int]:
+    part = found.get("book", {"kills": [], "builds": 0, "differing": [], "half-written files": []})
+    kills = part["kills"]
+    return [len(kills), part["builds"], sum(len(row["again"]) for row in kills), 0, len(part["differing"]),
+            len(part["half-written files"]) + sum(len(row["orphans"]) for row in kills)]  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

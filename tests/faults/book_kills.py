@@ -1,0 +1,123 @@
+"""Kill `doit site` in a copy of the checkout, again and again, and see that the site comes out the same."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import subprocess
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from harness.higgs.stacks import BOSON, NATIVE, PYTHON_VARIABLES, python_of
+from harness.paths import ROOT
+from tests.faults.processes import Command
+
+CHAPTERS = ("02_architecture", "09_higgs_api", "12_claims")  # short ones, and the ledger, which reads all others
+_STARTED = re.compile(r"^\.  (\S+)", re.M)
+_SECONDS = re.compile(r"\d+(\.\d+)?(&nbsp;|\s)*(seconds|s|ms|min|minutes)\b")
+
+
+class Checkout:
+    """A copy of this checkout with a copy of its `_build`, where doit thinks that all is done."""
+
+    def __init__(self, folder: Path, build: Path) -> None:
+        self.folder, self.log = folder, folder.with_suffix(".log")
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+        changed = ["git", "ls-files", "--modified", "--others", "--exclude-standard"]
+        for name in subprocess.run(changed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        ignored = shutil.ignore_patterns("second-server")
+        shutil.copytree(build, folder / "_build", symlinks=True, ignore=ignored)
+        for stack, name in ((NATIVE, ".venv"), (BOSON, ".venv-boson")):  # the environments are this checkout's
+            (folder / name).symlink_to(python_of(stack).parent.parent)
+        assert self.doit("reset-dep").wait() == 0, self.log.read_text()
+
+    def doit(self, *arguments: str) -> Command:
+        """Start doit, which works with the code of the copy."""
+        stacks = {PYTHON_VARIABLES[stack]: str(python_of(stack)) for stack in (NATIVE, BOSON)}
+        environment = {
+            "PYTHONPATH": str(self.folder),
+            "OMP_NUM_THREADS": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            **stacks,
+        }
+        return Command([python_of(NATIVE).parent / "doit", *arguments], self.log, cwd=self.folder, env=environment)
+
+    def unmake(self) -> None:
+        """Remove what the chapters, the quickstart, the staging and the site have made."""
+        build = self.folder / "_build"
+        for chapter in CHAPTERS:
+            (build / "executed" / f"{chapter}.ipynb").unlink(missing_ok=True)
+            for folder in (build / "results").glob(f"{chapter}-*"):
+                shutil.rmtree(folder)
+        (build / "numbers.json").unlink(missing_ok=True)
+        for name in ("results/quickstart", "stage", "html", ".doctrees", "jupyter_execute"):
+            shutil.rmtree(build / name, ignore_errors=True)
+
+    def made(self) -> dict[str, str]:
+        """The pages, the numbers and the executed notebooks' names, with what measures time taken out."""
+        build = self.folder / "_build"
+        pages = {
+            path.relative_to(build).as_posix(): path.read_text() for path in sorted((build / "html").rglob("*.html"))
+        }
+        found = {name: _SECONDS.sub("TIME", text) for name, text in pages.items()}
+        return found | {path.name: "" for path in (build / "executed").iterdir()}
+
+
+def undisturbed(checkout: Checkout) -> tuple[float, float]:
+    """Seconds of a whole build, and of its longest task."""
+    checkout.unmake()
+    building, moments, names = checkout.doit("site"), [time.monotonic()], 0
+    while not building.ended_within(0.2):
+        if (count := len(_STARTED.findall(building.said))) > names:
+            moments.append(time.monotonic())
+            names = count
+    assert building.wait() == 0, building.said
+    moments.append(time.monotonic())
+    return moments[-1] - moments[0], max(b - a for a, b in pairwise(moments))
+
+
+def kill_book(checkout: Checkout, kills: int, generator: random.Random) -> dict[str, Any]:
+    """The whole part: an undisturbed build, then builds that are killed, and the comparison."""
+    seconds, longest = undisturbed(checkout)
+    expected = checkout.made()
+    rows: list[dict[str, Any]] = []
+    builds, finished, differing = 0, set[str](), set[str]()
+    checkout.unmake()
+    while True:
+        building = checkout.doit("site")
+        # Shorter than the longest task would never let it finish; what is drawn is uniform.
+        moment = generator.uniform(0, 1.3 * longest) if len(rows) < kills else 3600
+        ended = building.ended_within(moment)
+        started = _STARTED.findall(building.said)
+        again = sorted(finished.intersection(started))
+        if ended:
+            assert building.process.returncode == 0, building.said
+            builds += 1
+            if rows:
+                rows[-1]["again"] = again
+            made = checkout.made()
+            differing |= {name for name in expected.keys() | made.keys() if expected.get(name) != made.get(name)}
+            finished = set()
+            if len(rows) >= kills:
+                break
+            checkout.unmake()
+            continue
+        kind = generator.choice(("parent", "group"))
+        building.kill(kind)
+        orphans, lasted = building.left()
+        building.end()
+        if rows and finished:
+            rows[-1]["again"] = again
+        finished.update(started[:-1])
+        rows.append({"moment": round(moment, 1), "kind": kind, "task": started[-1] if started else "(before a task)",
+                     "again": [], "orphans": orphans, "last child ended after": round(lasted, 1)})  # fmt: skip
+        print(f"book  {len(rows):2d} {rows[-1]}", flush=True)
+    parts = [str(path) for path in (checkout.folder / "_build").rglob("*.part")]
+    return {"seconds": round(seconds), "longest task": round(longest), "builds": builds, "kills": rows,
+            "pages": len(expected), "differing": sorted(differing), "half-written files": parts}  # fmt: skip

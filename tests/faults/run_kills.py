@@ -1,0 +1,112 @@
+"""Kill `harness run` again and again: nothing is lost, nothing done twice, and the files end with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.faults.processes import HARNESS, Command
+
+EXPERIMENT = {
+    "name": "faults",
+    "sentences": "heldout",
+    "limit": 16,
+    "taggers": ["gold", "rules"],
+    "engines": ["espeak"],
+}
+RECORDS = ("outcomes.jsonl", "clips.jsonl", "predictions.jsonl", "units.jsonl")
+
+
+def command(experiment: Path, folder: Path) -> list[object]:
+    return [*HARNESS, "run", experiment, "--out", folder, "--jobs", 2]
+
+
+def write_experiment(folder: Path, **changes: Any) -> Path:
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump({**EXPERIMENT, **changes}))
+    return path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """What a run folder holds, but for the manifest, which has a date and a duration."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(files) if path.name != ".lock"}
+
+
+def whole_lines(path: Path) -> list[str]:
+    """Lines that end, whatever was cut off after them."""
+    return path.read_text().split("\n")[:-1] if path.exists() else []
+
+
+def units(folder: Path) -> set[str]:
+    return set(whole_lines(folder / "units.jsonl"))
+
+
+def doubled(folder: Path) -> int:
+    """Lines that stand twice in a file of records."""
+    found = [whole_lines(folder / name) for name in RECORDS]
+    return sum(len(lines) - len(set(lines)) for lines in found)
+
+
+def rendered(folder: Path) -> dict[str, tuple[int, int]]:
+    """Each clip on disk with its inode and time: a clip that is made again has others."""
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (folder / "clips").glob("*.wav")}
+
+
+def clips_of(folder: Path, done: set[str]) -> set[str]:
+    """Files of the clips that belong to finished sentences."""
+    names = {json.loads(line)["sentence"] for line in done}
+    clips = [json.loads(line) for line in whole_lines(folder / "clips.jsonl")]
+    return {Path(clip["audio"]).name for clip in clips if clip["sentence"] in names}
+
+
+def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, Any]:
+    """The whole part: an undisturbed run, then runs that are killed at moments drawn over its duration."""
+    experiment = write_experiment(folder)
+    reference = Command(command(experiment, folder / "reference"), folder / "reference.log")
+    assert reference.wait() == 0, reference.said
+    seconds = time.monotonic() - reference.begun
+    expected = content(folder / "reference")
+    rows: list[dict[str, Any]] = []
+    runs, differing, left = 0, set[str](), list[str]()
+    started: list[Command] = []
+    target, before, clips = folder / "killed", set[str](), dict[str, tuple[int, int]]()
+    while True:
+        started.append(running := Command(command(experiment, target), folder / "killed.log"))
+        ended = running.ended_within(generator.uniform(0, seconds) if len(rows) < kills else 600)
+        moment = time.monotonic() - running.begun
+        if ended:
+            assert running.process.returncode == 0, running.said
+            runs += 1
+            found = content(target)
+            differing |= {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)}
+            left += [path.name for path in target.rglob("*.part")]
+            if rows and before:
+                now = rendered(target)
+                rows[-1]["lost"] = sum(now.get(name) != state for name, state in clips.items())
+            shutil.rmtree(target)
+            before, clips = set(), {}
+            if len(rows) >= kills:
+                break
+            continue
+        kind = generator.choice(("parent", "group"))
+        running.kill(kind)
+        after = before if (target / "manifest.json").exists() else units(target)  # complete, just before it was killed
+        now = rendered(target)
+        # Lost: finished sentences that are not marked any more, and their clips that were made again.
+        lost = len(before - after) + sum(now.get(name) != state for name, state in clips.items())
+        # Half of the runs go on at once, while workers of the killed one may still be about to notice.
+        orphans, lasted = running.left() if generator.random() < 0.5 else ([], 0.0)
+        rows.append({"moment": round(moment, 1), "kind": kind, "finished before": len(before), "finished after": len(after),
+                     "lost": lost, "doubled": doubled(target), "orphans": orphans, "last child ended after": round(lasted, 1)})  # fmt: skip
+        before, clips = after, {name: now[name] for name in clips_of(target, after)}
+        print(f"run   {len(rows):2d} {rows[-1]}", flush=True)
+    left += [process for one in started for process in one.left()[0]]
+    return {"seconds": round(seconds, 1), "sentences": EXPERIMENT["limit"], "runs": runs, "kills": rows,
+            "files": len(expected), "differing": sorted(differing), "left": left}  # fmt: skip
