@@ -42,4 +42,6 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
     try:
         grid.save_as_text_file(str(path))
     except PraatError as error:
-        raise DataError("the TextGrid cannot be written here", path=path) from error
+        raise DataError(
+            "the TextGrid cannot be written here", path=path, remedy="check that the folder exists and has room"
+        ) from error

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.paths import DATA
 from tests.faults.book_kills import Checkout
 from tests.faults.processes import HARNESS, Command, interrupted
 from tests.faults.run_kills import command, content, write_experiment
@@ -38,7 +39,7 @@ def row(
     return {"condition": name, "good": good, "exit code": code, "said": last, "orphans": left or []}
 
 
-def try_conditions(folder: Path, checkout: Checkout | None) -> list[dict[str, Any]]:
+def try_conditions(folder: Path, checkout: Checkout) -> list[dict[str, Any]]:
     """All conditions that this user may make."""
     experiment = write_experiment(folder, limit=4)
     run = command(experiment, folder / "whole")
@@ -50,9 +51,7 @@ def try_conditions(folder: Path, checkout: Checkout | None) -> list[dict[str, An
         print(
             "not root: a full and a read-only disk are tried by tests/faults/test_interruptions.py alone, with a limit and rights"
         )
-    if checkout is not None:
-        rows.append(stopped_book(checkout))
-    return rows
+    return [*rows, stopped_book(checkout)]
 
 
 def full_disk(folder: Path, experiment: Path) -> Iterator[dict[str, Any]]:
@@ -75,7 +74,7 @@ def full_disk(folder: Path, experiment: Path) -> Iterator[dict[str, Any]]:
         )
     with small_disk(folder / "disk2", 40) as again:
         out = folder / "disk2"
-        gold = folder / "whole" / "predictions.jsonl"
+        gold = DATA / "examples" / "heldout.jsonl"
         for name, arguments in (
             ("harness say -o, disk full", ["say", TEXT, "-o", out / "x.wav"]),
             (
