@@ -8,6 +8,7 @@ A task runs again only when a file it depends on changed: the notebook, the prof
 the data, or the environment's lock.
 """
 
+import atexit
 import os
 import signal
 import subprocess
@@ -83,7 +84,8 @@ def run(*command: object) -> bool:
 def interrupted(*_: object) -> None:
     """Leave without a traceback; doit notes what is finished."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-    print("interrupted; finished tasks are kept, and the same command goes on", file=sys.stderr)
+    said = "interrupted; finished tasks are kept, and the same command goes on"
+    atexit.register(print, said, file=sys.stderr)  # after what the task says
     sys.exit(130)
 
 
