@@ -22,7 +22,7 @@ from harness.chapters.sources import code_dependencies, module_dependencies
 from harness.engines.worker import killed_with_parent
 from harness.manifest import EQUIVALENT
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
-from harness.report.site_extras import site_url
+from harness.report.web.site_extras import site_url
 
 PROFILE = os.environ.get("PROFILE", "ci")
 EXECUTED = BUILD / "executed"
@@ -149,7 +149,7 @@ def task_numbers():
         "file_dep": [
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
             str(QUICKSTART / "manifest.json"),
-            str(ROOT / "harness" / "report" / "numbers.py"),
+            str(ROOT / "harness" / "report" / "web" / "numbers.py"),
         ],
         "targets": [str(BUILD / "numbers.json")],
     }
@@ -182,7 +182,10 @@ def task_site():
             *map(str, STAGED),
             str(BUILD / "numbers.json"),
             str(FAULTS),
-            *(str(ROOT / "harness" / "report" / name) for name in ("site.py", "site_extras.py", "glossary_links.py")),
+            *(
+                str(ROOT / "harness" / "report" / "web" / name)
+                for name in ("site.py", "site_extras.py", "glossary_links.py")
+            ),
             *files(BOOK),
             str(ROOT / "CONTRIBUTING.md"),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),

@@ -57,7 +57,9 @@ def _everything_is_stale() -> bool:
         return False
     files = [path for path in (STAGE / "_static").rglob("*") if path.is_file()]
     copies = [HTML / path.relative_to(STAGE) for path in files]
-    extension = [ROOT / "harness" / "report" / name for name in ("site.py", "site_extras.py", "glossary_links.py")]
+    extension = [
+        ROOT / "harness" / "report" / "web" / name for name in ("site.py", "site_extras.py", "glossary_links.py")
+    ]
     shared = [*extension, STAGE / "reference" / "glossary.md"]  # whose terms every page links
     return any(path.is_file() and path.stat().st_mtime > index.stat().st_mtime for path in shared) or any(
         not copy.is_file() or copy.read_bytes() != path.read_bytes() for path, copy in zip(files, copies, strict=True)

@@ -43,7 +43,7 @@ def box(chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_ta
 @app.command("numbers")
 def numbers(profile: Annotated[str, typer.Option(help="Whose runs: ci or full.")] = "ci") -> None:
     """Gather the figures that pages quote from the results of all chapters."""
-    from harness.report.numbers import collect
+    from harness.report.web.numbers import collect
 
     typer.echo(f"{sum(len(values) for values in collect(profile).values())} numbers gathered")
 

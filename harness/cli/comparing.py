@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli.output import print_json, print_table
-from harness.report.text import interval
+from harness.report.kit.text import interval
 
 
 def compare(

@@ -95,4 +95,3 @@ ENGINES: Registry[SpeechEngine] = Registry(
 )
 register_engine = ENGINES.register
 make_engine = ENGINES.make
-engine_names = ENGINES.names

@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
 from harness.higgs.stacks import BOSON, NATIVE, here
-from harness.higgs.tiny.layout import CODEBOOK_SIZE, tiny_config
+from harness.higgs.tiny.layout import tiny_config
 
 # The sizes in config.json of the original revision (layout.ORIGINAL_REVISION; copied in neiom-systems/higgs-audio,
 # models/model/config.json). Everything else is as in `tiny_config`.
@@ -43,7 +43,6 @@ AUDIO_SIZES = {
 # metadata.total_size of model.safetensors.index.json, beside that config.json: bytes of all tensors, stored as bfloat16.
 CHECKPOINT_BYTES = 11_542_566_912
 BFLOAT16_BYTES = 2
-CODEBOOK_IDS = CODEBOOK_SIZE + 2  # of one codebook: its codes, and the beginning and the end of the stream
 
 LLAMA, ORIGINAL = "Llama-3.2-3B", "boson"
 NATIVE_DEFAULT, NATIVE_SIZED, NATIVE_TEXT_HEAD = "native, default", "native", "native, text head"

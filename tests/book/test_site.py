@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from harness.paths import BOOK, BUILD, NOTEBOOKS, ROOT
-from harness.report.numbers import load
-from harness.report.site_extras import site_url
-from harness.report.verdicts import claims
+from harness.report.claims.verdicts import claims
+from harness.report.web.numbers import load
+from harness.report.web.site_extras import site_url
 
 HTML = BUILD / "html"
 SCREENSHOTS = BUILD / "screenshots"

@@ -12,7 +12,7 @@ from harness.chapters import stage as staging
 from harness.chapters.sources import code_dependencies
 from harness.errors import DataError
 from harness.paths import NOTEBOOKS, ROOT
-from harness.report import numbers
+from harness.report.web import numbers
 
 
 def names(notebook):
@@ -45,7 +45,7 @@ def chapter(tmp_path, monkeypatch):
         (books / "parameters" / f"{profile}.yaml").write_text(f"profile: {profile}\n")
     for module in ("parameters", "stage"):
         monkeypatch.setattr(f"harness.chapters.{module}.NOTEBOOKS", books)
-    monkeypatch.setattr("harness.report.numbers.NOTEBOOKS", books)
+    monkeypatch.setattr("harness.report.web.numbers.NOTEBOOKS", books)
     monkeypatch.setattr("harness.chapters.run.RESULTS", tmp_path / "results")
     monkeypatch.setattr(execution, "REPORTS", tmp_path / "reports")
 

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from harness.paths import ROOT
-from harness.report import site_extras
+from harness.report.web import site_extras
 
 PAGES = ("index.html", "howto/rerun.html", "notebooks/07_tag_placement.html", "404.html")
 

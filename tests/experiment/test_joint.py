@@ -6,7 +6,7 @@ import pytest
 from harness.experiment.joint import READINGS, count, differences, end_to_end, measurable_tags
 from harness.placement import score_placement
 from harness.records import Arm, Outcome, Verdict
-from harness.report.readings import placement_readings
+from harness.report.tagger.readings import placement_readings
 from harness.tagged import Tag, TaggedText
 
 GOLD = [

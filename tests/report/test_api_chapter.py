@@ -1,9 +1,9 @@
 import pytest
 
 from harness.engines.higgs_v3 import loss_table
-from harness.report.api_claims import judge_api
-from harness.report.api_figures import first_sound_curves
-from harness.report.verdicts import claims
+from harness.report.claims.api_claims import judge_api
+from harness.report.claims.verdicts import claims
+from harness.report.higgs.api_figures import first_sound_curves
 
 COMMAND = "make chapter N=09 …"
 OLD, NEW = "https://hackathon.boson.ai/v1", "https://api.boson.ai/v1"

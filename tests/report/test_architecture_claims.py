@@ -3,7 +3,7 @@ from copy import deepcopy
 import pytest
 
 from harness.higgs.accounting import CHECKPOINT_BYTES, LLAMA, NATIVE_DEFAULT, ORIGINAL
-from harness.report.architecture_claims import billions, judge_licence, judge_pathways, judge_size
+from harness.report.claims.architecture_claims import billions, judge_licence, judge_pathways, judge_size
 
 GROUPS = {
     "text embedding": 394_002_432, "attention": 704_643_072, "text FFN": 2_113_929_216, "text norms": 175_104,

@@ -7,14 +7,14 @@ import pytest
 from harness.higgs.accounting import AUDIO_SIDE, OTHER, TEXT_SIDE
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS, delay
 from harness.higgs.memory import GIB, estimate
-from harness.report.architecture_figures import (
+from harness.report.higgs.architecture_figures import (
     delay_grid,
     dual_ffn_schematic,
     memory_bars,
     parameter_bars,
     routing_maps,
 )
-from harness.report.style import Figure
+from harness.report.kit.style import Figure
 
 WIDEST = 774  # pixels: the page's column on a wide screen
 

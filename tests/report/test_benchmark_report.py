@@ -3,8 +3,15 @@
 import pytest
 
 from harness.benchmark.suite import RESULT, load, stale
-from harness.report.benchmark_figures import ablation_bars, decoding_speed, learning_curves, tag_confusion
-from harness.report.benchmark_tables import (
+from harness.report.claims.tagger_claims import (
+    agreement_words,
+    judge_placement,
+    judge_speed,
+    judge_standard_training,
+    speed_words,
+)
+from harness.report.tagger.benchmark_figures import ablation_bars, decoding_speed, learning_curves, tag_confusion
+from harness.report.tagger.benchmark_tables import (
     ablation_name,
     against_majority_table,
     corpus_systems,
@@ -15,13 +22,6 @@ from harness.report.benchmark_tables import (
     heldout_table,
     published,
     select,
-)
-from harness.report.tagger_claims import (
-    agreement_words,
-    judge_placement,
-    judge_speed,
-    judge_standard_training,
-    speed_words,
 )
 from harness.tagged import TaggedText
 

@@ -7,7 +7,8 @@ from sklearn.metrics import cohen_kappa_score
 from harness.datasets import load_examples, load_second_pass
 from harness.paths import DATA
 from harness.records import Example
-from harness.report.annotation import (
+from harness.report.claims.data_claims import closing_words, gpt2_words, leak_words, memory_words
+from harness.report.tagger.annotation import (
     AT_MOST,
     composition,
     guide_rows,
@@ -17,10 +18,9 @@ from harness.report.annotation import (
     rates,
     shared_runs,
 )
-from harness.report.data_claims import closing_words, gpt2_words, leak_words, memory_words
-from harness.report.data_figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
-from harness.report.data_pairs import pairs, tags_together
-from harness.report.leakage import MemoryTagger, leak, overlap, regroup, windows
+from harness.report.tagger.data_figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
+from harness.report.tagger.data_pairs import pairs, tags_together
+from harness.report.tagger.leakage import MemoryTagger, leak, overlap, regroup, windows
 from harness.tagged import TAGS, Tag, TaggedText
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import ResultFile
-from harness.report.end_to_end_claims import arithmetic, claimed, judge_overall, judge_realised, sayable, within
-from harness.report.end_to_end_figures import by_tag, fates, reading_dots
-from harness.report.end_to_end_tables import (
+from harness.report.claims.end_to_end_claims import arithmetic, claimed, judge_overall, judge_realised, sayable, within
+from harness.report.prosody.end_to_end_figures import by_tag, fates, reading_dots
+from harness.report.prosody.end_to_end_tables import (
     NOT_RUN,
     difference_table,
     elsewhere_table,

@@ -3,8 +3,8 @@ import pytest
 
 from harness.audio import Audio
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS, delay
-from harness.report.engine_claims import judge_engine
-from harness.report.engine_figures import column_grid, sound, speed_bars, stream_steps
+from harness.report.claims.engine_claims import judge_engine
+from harness.report.higgs.engine_figures import column_grid, sound, speed_bars, stream_steps
 
 FOUND = {"class": "HiggsAudioServeEngine", "seconds": 4.0, "device": "cpu", "steps": 120.0}
 BAD = [{"situation": "a", "serve engine": "IndexError: x", "here": "speaks"},

@@ -5,7 +5,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from sphinx import addnodes
 
-from harness.report.glossary_links import EVERYDAY, link, terms
+from harness.report.web.glossary_links import EVERYDAY, link, terms
 
 
 def linked(rst):

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from harness.errors import DataError
-from harness.report import ledger as module
-from harness.report.ledger import (
+from harness.report.claims import ledger as module
+from harness.report.claims.ledger import (
     counted,
     judge_advice,
     ledger,
@@ -15,7 +15,7 @@ from harness.report.ledger import (
     load_verdicts,
     verdict_strip,
 )
-from harness.report.verdicts import Verdict, claims, section_anchor
+from harness.report.claims.verdicts import Verdict, claims, section_anchor
 
 WORDS = ("reproduced", "reproduced, but", "refuted", "not run here", "depends on the reading")
 

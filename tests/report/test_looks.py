@@ -5,11 +5,11 @@ from itertools import combinations
 
 import pytest
 
-from harness.report import looks
-from harness.report.best import MARK, NOBODY, ahead, said
-from harness.report.looks import FAMILIES, INK, PALETTE, TEXT_CONTRAST, contrast, ink, look, on
-from harness.report.style import DPI, WIDTH, finish, use_style
-from harness.report.tables import placement_table, table
+from harness.report.kit import looks
+from harness.report.kit.best import MARK, NOBODY, ahead, said
+from harness.report.kit.looks import FAMILIES, INK, PALETTE, TEXT_CONTRAST, contrast, ink, look, on
+from harness.report.kit.style import DPI, WIDTH, finish, use_style
+from harness.report.kit.tables import placement_table, table
 
 
 @pytest.mark.parametrize("family", FAMILIES)

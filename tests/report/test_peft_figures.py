@@ -3,8 +3,8 @@ import pytest
 from harness.higgs.peft_failure import Failure, Step
 from harness.higgs.peft_study import ADAPTER, CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve
 from harness.higgs.peft_targets import FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
-from harness.report.peft_claims import Control, judge_failure, judge_peft, learned, told
-from harness.report.peft_figures import cure_curves, mean_of, target_panels
+from harness.report.claims.peft_claims import Control, judge_failure, judge_peft, learned, told
+from harness.report.higgs.peft_figures import cure_curves, mean_of, target_panels
 
 MESSAGE = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"
 FAILURE = Failure("TypeError", MESSAGE, (Step("peft/peft_model.py", 7, "forward", "labels=labels,"),))

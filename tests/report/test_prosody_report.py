@@ -11,8 +11,8 @@ from harness.prosody.features import measure
 from harness.prosody.null import fit
 from harness.prosody.summary import null_rows, unlike_chance
 from harness.records import NullSample
-from harness.report import prosody_figures as figures
-from harness.report import prosody_tables as tables
+from harness.report.prosody import prosody_figures as figures
+from harness.report.prosody import prosody_tables as tables
 from harness.store import read_json
 from harness.tagged import TAGS, TaggedText
 

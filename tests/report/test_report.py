@@ -5,13 +5,13 @@ import numpy as np
 from harness.audio import Audio
 from harness.placement import score_placement
 from harness.records import Arm, Outcome, Verdict
-from harness.report.audio import player
-from harness.report.clips import difference_strips
-from harness.report.diffs import marked, worst_sentences
-from harness.report.figures import f1_by_tag, f1_intervals, hit_rates, training_curves
-from harness.report.readings import placement_readings
-from harness.report.tables import placement_table, table
-from harness.report.text import interval, verdict_on_difference
+from harness.report.kit.audio import player
+from harness.report.kit.clips import difference_strips
+from harness.report.kit.diffs import marked, worst_sentences
+from harness.report.kit.figures import f1_by_tag, f1_intervals, training_curves
+from harness.report.kit.tables import placement_table, table
+from harness.report.kit.text import interval, verdict_on_difference
+from harness.report.tagger.readings import placement_readings
 from harness.tagged import Tag, TaggedText
 
 GOLD = [TaggedText.parse(t) for t in ("We <emph> win <pause_long> now", "Is it <pitch_rising> so?", "No tags here")]
@@ -55,7 +55,6 @@ def test_readings_differ_and_are_shares():
 
 
 def test_every_figure_says_in_words_what_it_shows():
-    row = {"hit_rate": 0.9, "low": 0.8, "high": 1.0, "false_positive": 0.1, "fp_low": 0.0, "fp_high": 0.2}
     history = [{"epoch": n, "loss": 3 - n, "eval_loss": 3.0 - n / 2, "dev_f1": 0.1 * n} for n in (1, 2)]
     outcomes = [
         Outcome(engine="e", tagger="t", sentence="s", arm=arm, slot=1, tag=Tag.PITCH_LOW, verdict=Verdict.HIT, value=-2, unit="st",
@@ -64,7 +63,6 @@ def test_every_figure_says_in_words_what_it_shows():
     for figure, words in (
         (f1_intervals(REPORTS, "T"), "rules 0.4"),
         (f1_by_tag(REPORTS), "emph 1.00"),
-        (hit_rates({"<emph>": row}, "T"), "0.90 [0.80, 1.00]"),
         (training_curves(history), "epoch 2"),
         (difference_strips(outcomes), "median -2.00 st"),
     ):

@@ -4,8 +4,8 @@ import pytest
 from harness.higgs.batches import audio_labels
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS
 from harness.higgs.labels import IGNORED
-from harness.report.training_claims import judge_training, works
-from harness.report.training_figures import codes_back, label_grid, loss_curves, spoken_rows
+from harness.report.claims.training_claims import judge_training, works
+from harness.report.higgs.training_figures import codes_back, label_grid, loss_curves, spoken_rows
 
 EFFORT = [
     {"need": "a loss over text and codebooks", "modules": ["labels"], "lines": 80},

@@ -3,8 +3,8 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.errors import DataError, HarnessError
-from harness.report import verdicts
-from harness.report.verdicts import VERDICTS, Verdict, as_json, claims, place, verdict_box, verdict_boxes
+from harness.report.claims import verdicts
+from harness.report.claims.verdicts import VERDICTS, Verdict, as_json, claims, place, verdict_box, verdict_boxes
 
 LEDGER = "L1 L2 L3 A1 A3 A2 P1 P2 T1 T2 G1 G2 G3 H1 H2 H4 H3 E1 E2".split()
 

@@ -1,0 +1,86 @@
+"""One look for all figures: colour-blind safe, readable on a light and on a dark page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.report.kit.looks import PALETTE, look
+
+DPI = 110
+WIDTH = 7.0  # inches: 770 pixels, the page's column on a wide screen, so that type is as large as it says
+TITLE_CHARACTERS = 66  # of a title that fits into one line
+SMALL = 9.5  # points: the smallest type in a figure
+
+
+def colour(name: str) -> str:
+    """The colour of a tagger, engine or arm; see `harness.report.kit.looks`."""
+    return look(name).colour
+
+
+def marker(name: str) -> str:
+    """The marker of a tagger, engine or arm: with its colour it tells it from all others of its kind."""
+    return look(name).marker
+
+
+def use_style() -> None:
+    """Set matplotlib and seaborn up; every figure function calls it."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.92, palette=list(PALETTE))
+    mpl.rcParams.update(
+        {
+            "figure.dpi": DPI, "savefig.dpi": DPI, "figure.facecolor": "white", "savefig.facecolor": "white",
+            "axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True,
+            "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False,
+        }
+    )  # fmt: skip
+
+
+def folded(text: str, width: int = TITLE_CHARACTERS) -> str:
+    """A long title in lines of at most `width` characters."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def finish(figure: Any, alt: str, caption: str) -> Figure:
+    """Wrap a figure for display; see `Figure`."""
+    return Figure(figure, alt, caption)
+
+
+class Figure:
+    """A matplotlib figure that a notebook shows as PNG with an ``alt`` text.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Closed after it was drawn, so that notebooks do not show it twice.
+    alt : str
+        What the figure shows, in a sentence or two, for people who cannot see it.
+    caption : str
+        The line below it: what to look at, with figures from the results. Text between backticks is code.
+    """
+
+    def __init__(self, figure: Any, alt: str, caption: str) -> None:
+        import base64
+        import io
+
+        import matplotlib.pyplot as plt
+
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        plt.close(figure)
+        self.png = buffer.getvalue()
+        self.alt, self.caption = alt, caption
+        self._encoded = base64.b64encode(self.png).decode()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        words = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.caption))
+        return (
+            f'<figure class="harness-plot"><img class="harness-figure" alt="{escape(self.alt, quote=True)}" '
+            f'src="data:image/png;base64,{self._encoded}"><figcaption>{words}</figcaption></figure>'
+        )
