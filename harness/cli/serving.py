@@ -23,6 +23,12 @@ def serve(
     key_env: Annotated[
         str, typer.Option(help="Environment variable with the key that clients must send; none if it is not set.")
     ] = "HARNESS_SERVE_KEY",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name that requests may give this server beside localhost; may be repeated. With a key any may."
+        ),
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Log requests on standard error, never their text.")] = False,
 ) -> None:
     """Serve an engine over HTTP, in the wire format of OpenAI's speech API, until Ctrl-C.
@@ -49,5 +55,6 @@ def serve(
         max_queued=max_queued,
         timeout=timeout,
         key_env=key_env,
+        allow_host=allow_host or (),
         log=log,
     )

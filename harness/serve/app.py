@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
-import re
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from functools import partial
-from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -27,6 +25,7 @@ from harness.audio import Audio
 from harness.errors import HarnessError
 from harness.serve.errors import ApiError, AsciiJSON, from_harness, on_api_error, on_crash, on_http_error
 from harness.serve.formats import FORMATS, encode
+from harness.serve.hosts import stranger
 from harness.serve.orders import ChatBody, Order, SpeechBody, order_chat, order_speech, read_body, sentences
 from harness.serve.pool import Pool
 
@@ -36,7 +35,7 @@ OPEN = ("/health",)  # needs no key
 T = TypeVar("T")
 
 
-def make_app(pool: Pool, *, key: bytes | None = None, host: str = "localhost", log: bool = False) -> Starlette:
+def make_app(pool: Pool, *, key: bytes | None = None, hosts: Collection[str] = (), log: bool = False) -> Starlette:
     """The application.
 
     Parameters
@@ -45,8 +44,8 @@ def make_app(pool: Pool, *, key: bytes | None = None, host: str = "localhost", l
         Started.
     key : bytes, optional
         What clients must send as ``Authorization: Bearer``.
-    host : str
-        The name under which the server listens. Without a key, it answers only under this name and those of this machine.
+    hosts : collection of str
+        Names of this server beside those of this machine. Without a key, requests that name another are refused.
     log : bool
         Whether each request is a line on standard error: method, route, status, milliseconds. Never its text.
     """
@@ -59,7 +58,7 @@ def make_app(pool: Pool, *, key: bytes | None = None, host: str = "localhost", l
             Route("/v1/audio/voices", voices),
             Route("/health", health),
         ],
-        middleware=[Middleware(_Gate, key=key, host=host, log=log)],
+        middleware=[Middleware(_Gate, key=key, hosts=frozenset(map(str.lower, hosts)), log=log)],
         exception_handlers={
             ApiError: on_api_error,
             ClientDisconnect: _on_gone,
@@ -244,10 +243,10 @@ async def _on_gone(_: Request, __: Exception) -> Response:
 
 
 class _Gate:
-    """Asks for the key, or for a name of this machine, and keeps the log."""
+    """Asks for the key, or where there is none for the right name; and keeps the log."""
 
-    def __init__(self, app: ASGIApp, key: bytes | None, host: str, log: bool) -> None:
-        self.app, self.key, self.host, self.log = app, key, host.lower(), log
+    def __init__(self, app: ASGIApp, key: bytes | None, hosts: Collection[str], log: bool) -> None:
+        self.app, self.key, self.hosts, self.log = app, key, hosts, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, status = time.monotonic(), 0
@@ -262,10 +261,8 @@ class _Gate:
                 refusal = ApiError(401, "a key is needed: send the server's key as Authorization: Bearer",
                                    code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
                 await refusal.response()(scope, receive, watch)
-            elif self.key is None and not self._is_ours(scope):
-                refusal = ApiError(421, "this server has no key, and answers only under a name of this machine "
-                                   "(send Host: 127.0.0.1, or start it with a key)", code="unknown_host")  # fmt: skip
-                await refusal.response()(scope, receive, watch)
+            elif self.key is None and (wrong := stranger(scope["headers"], self.hosts)):
+                await ApiError(403, wrong, code="wrong_host").response()(scope, receive, watch)
             else:
                 await self.app(scope, receive, watch)
         finally:
@@ -274,20 +271,6 @@ class _Gate:
                 route = getattr(endpoint, "__name__", "-")  # a path may hold anything
                 elapsed = 1000 * (time.monotonic() - start)
                 print(f"{scope['method'][:8]} {route} {status} {elapsed:.0f} ms", file=sys.stderr, flush=True)
-
-    def _is_ours(self, scope: Scope) -> bool:
-        """Whether the request names this machine. A page on the web can have its own name resolve to 127.0.0.1 (DNS rebinding): its
-        requests then come from this machine's browser, but still carry that name."""
-        names = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(names) != 1:
-            return False
-        name = re.sub(r":\d*$", "", names[0]).lower().rstrip(".")
-        if name in ("localhost", self.host):
-            return True
-        try:
-            return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
-        except ValueError:
-            return False
 
     def _knows_key(self, scope: Scope) -> bool:
         assert self.key is not None

@@ -1,76 +1,89 @@
-"""Connections of the server: how many there may be, and how long one may keep it waiting.
-
-uvicorn closes a connection that is idle after an answer. One that never sends its whole header, or never reads its answer, it keeps for
-ever, and a thousand of them use up the process' file descriptors.
-"""
+"""Connections of the speech server: how many may be open, and how long one may keep the server waiting."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MAX_CONNECTIONS = 256
-HEADER_SECONDS = 10.0  # from the first byte of a request, or from the connection, to the end of the header
-READ_SECONDS = 60.0  # for a client that has stopped reading to go on
+MAX_OPEN = 256  # far below the 1,024 file descriptors that a process mostly has
+HEAD_SECONDS = 10.0  # for the whole head of a request
+BODY_SECONDS = 30.0  # for its body, which is 1 MiB at most
+READ_SECONDS = 60.0  # for a client that has stopped reading its answer
+
+_PATIENCE = {h11.IDLE: HEAD_SECONDS, h11.SEND_BODY: BODY_SECONDS}
 
 
 class Connection(H11Protocol):
-    """A connection with two deadlines; where there are too many, the one that has waited longest for its header makes room."""
+    """One connection, which is cut off when its client is too slow.
 
-    _deadline: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
+    Where too many are open, the one that has owed its request for longest makes room; if all are being answered, the new one is
+    closed. So a crowd of half-sent requests keeps nobody else from being served.
+    """
+
+    _awaited: Any = None  # what the client owes: a state of h11, or None
+    _since = 0.0
+    _late: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or refuse it if all others are at work."""
+        """Count it in, and wait for a request."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            others = (cast(Connection, one) for one in self.connections if one is not self)
-            waiting = [one for one in others if one._deadline is not None]
-            oldest = min(waiting, key=lambda one: cast(asyncio.TimerHandle, one._deadline).when(), default=self)
-            oldest._give_up()
-        if self in self.connections:
-            self._watch()
+        self._make_room()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Pass the bytes on; the clock runs while a header is incomplete."""
+        """Take bytes; single bytes do not buy more time."""
         super().data_received(data)
         self._watch()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clocks."""
-        self._stop()
-        super().connection_lost(exc)
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        self._watch()
 
     def pause_writing(self) -> None:
-        """The client does not read what it asked for."""
+        """Begin to wait for a client that does not read."""
         super().pause_writing()
-        if self._unread is None:
-            self._unread = self.loop.call_later(READ_SECONDS, self._give_up)
+        self._stuck = self.loop.call_later(READ_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It reads again."""
         super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        self._calm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._expect(None)
+        self._calm()
+        super().connection_lost(exc)
 
     def _watch(self) -> None:
-        at_work = self.cycle is not None and not self.cycle.response_complete
-        if at_work and self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-        elif not at_work and self._deadline is None:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self._give_up)
+        owed = self.conn.their_state
+        self._expect(owed if owed in _PATIENCE and not self.transport.is_closing() else None)
 
-    def _stop(self) -> None:
-        for timer in (self._deadline, self._unread):
-            if timer is not None:
-                timer.cancel()
-        self._deadline = self._unread = None
+    def _expect(self, owed: Any) -> None:
+        if owed is self._awaited:
+            return
+        if self._late is not None:
+            self._late.cancel()
+        self._awaited, self._late = owed, None
+        if owed is not None:
+            self._since = self.loop.time()
+            self._late = self.loop.call_later(_PATIENCE[owed], self.transport.abort)
 
-    def _give_up(self) -> None:
-        self._stop()
-        self.connections.discard(self)  # now: its end is told one turn of the loop later
-        self.transport.abort()
+    def _calm(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+    def _make_room(self) -> None:
+        if len(self.connections) <= MAX_OPEN:
+            return
+        owing = [one for one in self.connections if isinstance(one, Connection) and one._awaited is not None]
+        last = min(owing, key=lambda one: one._since, default=self)
+        self.connections.discard(last)  # an aborted connection is lost only in the next turn of the loop
+        last._expect(None)
+        last.transport.abort()

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from ipaddress import ip_address
 from types import FrameType
@@ -39,6 +39,7 @@ def serve(
     max_queued: int = 16,
     timeout: float = 60.0,
     key_env: str = KEY_ENV,
+    allow_host: Sequence[str] = (),
     log: bool = False,
 ) -> None:
     """Serve an engine until SIGTERM or SIGINT. Requests that run then may finish; a second signal ends at once.
@@ -62,6 +63,9 @@ def serve(
     key_env : str
         Environment variable that holds the key clients must send. If it is not set, none is needed. It is taken out of the
         environment, so that the engine does not see it.
+    allow_host : sequence of str
+        Names that requests may give this server, beside `host`, ``localhost`` and this machine's own addresses. Without a key, any
+        other is refused, and so are pages of other origins.
     log : bool
         Whether requests are logged on standard error, without their text.
 
@@ -93,7 +97,7 @@ def serve(
             name, bound = listener.getsockname()[:2]
             at = f"[{name}]" if ":" in name else name
             ready = f"serving {engine} on http://{at}:{bound}/v1"
-            asyncio.run(_run(pool, listener, ready, key=key, host=host, log=log))
+            asyncio.run(_run(pool, listener, ready, key=key, hosts=(host, *allow_host), log=log))
         finally:
             pool.close()
 
@@ -134,9 +138,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _run(pool: Pool, listener: socket.socket, ready: str, *, key: bytes | None, host: str, log: bool) -> None:
+async def _run(
+    pool: Pool, listener: socket.socket, ready: str, *, key: bytes | None, hosts: Sequence[str], log: bool
+) -> None:
     config = uvicorn.Config(
-        make_app(pool, key=key, host=host, log=log),
+        make_app(pool, key=key, hosts=hosts, log=log),
         http=Connection,
         ws="none",
         lifespan="off",
@@ -146,6 +152,7 @@ async def _run(pool: Pool, listener: socket.socket, ready: str, *, key: bytes | 
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=_BACKLOG,  # as many are accepted in one go, before `Connection` can close any
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     asyncio.get_running_loop().run_in_executor(None, import_module, "scipy.signal")  # before `resample` needs it

@@ -11,13 +11,12 @@ import httpx
 import psutil
 
 HERE = Path(__file__).parent
-# The command, with another patience at its end or with headers, if GRACE or HEADER_SECONDS say so.
+# The command, with another patience at its end if GRACE says so.
 MAIN = """
 import os
 from harness.cli import main
-from harness.serve import connections, server
+from harness.serve import server
 server.GRACE_SECONDS = int(os.environ.get("GRACE", server.GRACE_SECONDS))
-connections.HEADER_SECONDS = float(os.environ.get("HEADER_SECONDS", connections.HEADER_SECONDS))
 main()
 """
 

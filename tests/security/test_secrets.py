@@ -1,0 +1,39 @@
+"""No key lies in the repository."""
+
+import re
+import subprocess
+
+import pytest
+
+from harness.paths import ROOT
+
+KEYS = re.compile(
+    r"\b(?:sk|rk|pk)[-_][A-Za-z0-9_-]{16,}"  # OpenAI, Stripe
+    r"|\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{20}"
+    r"|\bA[KS]IA[0-9A-Z]{16}\b|\bAIza[A-Za-z0-9_-]{35}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bpypi-[A-Za-z0-9_-]{50,}"
+    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
+    r"|(?i:(?:api_?key|secret|token|passw(?:or)?d)[\"']?\s*[:=]\s*[\"']?)(?=[A-Za-z0-9+/_-]*[0-9])[A-Za-z0-9+/_-]{32,}"
+)
+FAKES = {"sk-exchange-0123456789abcdef", "sk-fault-0123456789abcdef-not-a-key", "sk-page-0123456789abcdef-not-a-key",
+         "sk-a-secret-of-the-tests"}  # fmt: skip
+
+
+def test_no_tracked_file_holds_a_key():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    names = [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    found = [
+        f"{name}: {key[:12]}..."
+        for name in names
+        for key in KEYS.findall((ROOT / name).read_bytes().decode("utf-8", "replace"))
+        if key not in FAKES
+    ]
+    assert len(names) > 500 and not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("sk-", "proj-" + "a1" * 12), ("hf", "_" + "aB" * 17), ("AKI", "A" + "Q7" * 8), ("gh", "p_" + "a1" * 18),
+     ("-----BEGIN RSA ", "PRIVATE KEY-----"), ("AIz", "a" + "x" * 35), ("API_KEY=", "a1" * 20), ('"token": "', "b2" * 20)],
+)  # fmt: skip
+def test_each_kind_would_be_found(before, after):
+    assert KEYS.search(f"x = {before + after}")
