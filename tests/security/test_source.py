@@ -10,7 +10,7 @@ from harness.paths import ROOT
 
 FORBIDDEN = {"os.system", "os.popen", "eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "pickle.load",
              "pickle.loads", "joblib.load", "dill.load", "marshal.loads", "shelve.open", "subprocess.getoutput"}  # fmt: skip
-# The chapter shows what such a folder can do, on one that it has written itself.
+# The chapter shows what this option does, on two folders that it has written itself.
 DEMONSTRATION, DEMONSTRATED = "notebooks/01_loading.ipynb", 2
 LISTS = {"subprocess.run", "subprocess.Popen", "subprocess.call", "subprocess.check_call", "subprocess.check_output"}
 
@@ -48,12 +48,17 @@ def faults(tree):
                 isinstance(k, ast.Constant) and k.value == "trust_remote_code" and not is_(v, False) for k, v in pairs
             ):
                 yield node.lineno, "trust_remote_code"
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Constant) and t.slice.value == "trust_remote_code"
-            for t in node.targets
+        if (
+            isinstance(node, ast.Assign)
+            and any(
+                isinstance(t, ast.Subscript)
+                and isinstance(t.slice, ast.Constant)
+                and t.slice.value == "trust_remote_code"
+                for t in node.targets
+            )
+            and not is_(node.value, False)
         ):
-            if not is_(node.value, False):
-                yield node.lineno, "trust_remote_code"
+            yield node.lineno, "trust_remote_code"
         if isinstance(node, ast.Call):
             called, named = name_of(node.func), {one.arg: one.value for one in node.keywords}
             if called in FORBIDDEN:
