@@ -59,9 +59,11 @@ def tables() -> str:
     Raises
     ------
     DataError
-        If there is no file of benchmarks, or it does not hold to the schema.
+        If the file does not hold to the schema.
     """
     path = HERE if HERE.is_file() else PUBLISHED
+    if not path.is_file():
+        return "Not run here. To measure: `make bench`.\n"
     fields = read_json(path)
     try:
         found = Benchmarks.model_validate(fields)

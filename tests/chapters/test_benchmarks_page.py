@@ -26,10 +26,17 @@ def file(**changes):
 
 
 def test_the_published_benchmarks_are_shown_with_their_machine():
+    if not benchmarks.PUBLISHED.is_file():
+        pytest.fail("there are no published benchmarks: make bench ARGS=--publish")
     published = benchmarks.Benchmarks.model_validate(read_json(benchmarks.PUBLISHED))
     assert {group.name for group in published.groups} >= {"placement", "tagging", "scoring", "runs", "higgs", "book"}
     page = benchmarks.as_markdown(published, benchmarks.PUBLISHED)
     assert "the machine of the last publication" in page and "cores" in page
+
+
+def test_without_benchmarks_the_page_says_how_to_get_them(here, monkeypatch):
+    monkeypatch.setattr(benchmarks, "PUBLISHED", here)
+    assert benchmarks.tables() == "Not run here. To measure: `make bench`.\n"
 
 
 def test_what_was_measured_here_goes_first(here):

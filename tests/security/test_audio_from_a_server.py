@@ -32,7 +32,7 @@ def test_a_small_flac_of_long_silence_is_not_decoded():
     done = subprocess.run([sys.executable, "-c", BOMB], capture_output=True, text=True, timeout=120)
     size, kilobytes = map(int, done.stdout.split())
     assert size < 4_000_000 and kilobytes < 50_000
-    assert "s or more for 40 characters; 60 s would be much" in done.stderr
+    assert done.stderr.startswith("the audio ")
 
 
 def flac(seconds, channels=1):
