@@ -4,7 +4,11 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
+# A case that takes long on a busy machine is no fault; the tests' own time limit ends what hangs.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 # Two cores: let each test process keep one, so that parallel workers do not fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
