@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.output import print_json
+from harness.errors import Interrupted
+
+
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process: an engine that calls back from C, as espeak does, swallows the exception and goes on."""
+
+    def leave(*_: object) -> None:
+        os.write(2, b"harness: interrupted; nothing was written (give the same command again)\n")
+        os._exit(Interrupted.exit_code)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def say(
@@ -38,7 +58,8 @@ def say(
     tagged = TaggedText.parse(text)
     chosen = make_engine(engine, **dict(map(key_value, option or [])))
     check_engine(chosen, engine)
-    speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
+    with leaving_at_once():
+        speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)
     write_wav(out, speech.audio)
     if as_json:
