@@ -33,6 +33,14 @@ def is_file(path: str | Path) -> bool:
         return False
 
 
+def exists(path: str | Path) -> bool:
+    """Whether something is there; False also for a path that the system refuses."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def relative(path: str | Path) -> str:
     """`path` as seen from the project's root, where it lies inside; for messages and records."""
     path = Path(path).resolve()

@@ -38,12 +38,13 @@ class _Strict(yaml.SafeLoader):
         seen: set[Hashable] = set()
         for name, _ in node.value if isinstance(node, MappingNode) else ():
             key = self.construct_object(name, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", name.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here twice", name.start_mark
-                )
+            try:
+                known = key in seen
+            except TypeError:  # a list, or something that holds one
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", name.start_mark) from None
+            if known:
+                said = f"the key {str(key)[:40]!r} stands here twice"
+                raise yaml.constructor.ConstructorError(None, None, said, name.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 

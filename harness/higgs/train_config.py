@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from harness.errors import DataError
 from harness.higgs.lora import DEFAULT_TARGETS
+from harness.paths import exists
 from harness.reading import first_problem, line_of, read_yaml
 
 _PATHS = ("model", "codec", "manifest", "output")
@@ -74,7 +75,7 @@ class TrainConfig(BaseModel):
         changes = {}
         for name in _PATHS:
             path = folder / getattr(self, name)
-            if name in ("manifest", "output") or path.exists():
+            if name in ("manifest", "output") or exists(path):
                 changes[name] = str(path.resolve())
         return self.model_copy(update=changes)
 

@@ -59,18 +59,18 @@ def test_changes_win(write):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"speed": 1}, r"speed: Extra inputs are not permitted \(settings are: stack, model, .*, seed\)"),
-        ({"lora": "{ranks: 8}"}, r"lora\.ranks: Extra inputs are not permitted"),
-        ({"lora": "{rank: 0}"}, r"lora\.rank: Input should be greater than or equal to 1"),
+        ({"speed": 1}, r"field 'speed': Extra inputs are not permitted \(settings are: stack, model, .*, seed\)"),
+        ({"lora": "{ranks: 8}"}, r"field 'lora\.ranks': Extra inputs are not permitted"),
+        ({"lora": "{rank: 0}"}, r"field 'lora\.rank': Input should be greater than or equal to 1"),
         ({"lora": "{targets: []}"}, "targets must name at least one linear layer"),
         ({"lora": "{dropout: 1.0}"}, r"lora\.dropout"),
-        ({"manifest": None}, "manifest: Field required"),
-        ({"stack": "tensorflow"}, "stack: Input should be 'native' or 'boson'"),
-        ({"steps": 0}, "steps: Input should be greater than or equal to 1"),
-        ({"steps": "many"}, "steps: Input should be a valid integer"),
-        ({"steps": 1.5}, "steps: Input should be a valid integer"),
-        ({"learning_rate": -1}, "learning_rate: Input should be greater than 0"),
-        ({"precision": "fp16"}, "precision: Input should be 'fp32' or 'bf16'"),
+        ({"manifest": None}, "field 'manifest' is missing"),
+        ({"stack": "tensorflow"}, "field 'stack': Input should be 'native' or 'boson'"),
+        ({"steps": 0}, "field 'steps': Input should be greater than or equal to 1"),
+        ({"steps": "many"}, "field 'steps': Input should be a valid integer"),
+        ({"steps": 1.5}, "field 'steps': Input should be a valid integer"),
+        ({"learning_rate": -1}, "field 'learning_rate': Input should be greater than 0"),
+        ({"precision": "fp16"}, "field 'precision': Input should be 'fp32' or 'bf16'"),
         ({"schedule": "step"}, "schedule"),
         ({"seed": -1}, "seed"),
         ({"batch_size": 4, "accumulate": 3}, "batch_size 4 cannot be divided into 3 micro-batches"),
@@ -103,7 +103,7 @@ def test_files_that_are_no_configuration(write, tmp_path):
         with pytest.raises(DataError, match="not a mapping of settings"):
             read_config(tmp_path / "other.yaml")
     (tmp_path / "other.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="not YAML"):
+    with pytest.raises(DataError, match="not UTF-8"):
         read_config(tmp_path / "other.yaml")
     with pytest.raises(DataError, match="cannot be read"):
         read_config(tmp_path / "nowhere.yaml")
