@@ -30,7 +30,7 @@ class Provenance(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}")
-    machine: str = Field(min_length=1)
+    machine: str = Field(min_length=1, max_length=200)
     packages: dict[str, str]
     revisions: dict[str, str]
     parameters: dict[str, Any]
@@ -122,6 +122,30 @@ class ResultFile(BaseModel):
         return self.code in same_code(measuring_code())
 
 
+class ControlRow(BaseModel):
+    """One tag of the control run; more figures stand beside these."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    n: int = Field(ge=0)
+    hit: Share = Field(ge=0, le=1)
+    floor: float = Field(ge=0)
+    threshold_at_null: float = Field(ge=0)
+    unit: Literal["JND", "s", "st"]
+
+
+class ControlFile(ResultFile):
+    """The result file behind chapter 10."""
+
+    run: Literal["controls"]
+    controls: dict[Tag, ControlRow] = Field(min_length=1)
+    confusion: dict[Tag, dict[Tag, Share]]
+    shuffled: dict[Tag, Share]
+    contrastive: dict[Literal["positive", "negative"], dict[Tag, dict[str, float | None]]]
+    leak: dict[str, Share | dict[Tag, Share]]
+    dose: dict[str, dict[str, dict[str, Any]]]
+
+
 def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
     """The result files of runs, by file name without its end; those of the placement benchmark and the controls are left out.
 
@@ -139,25 +163,25 @@ def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
 
 
 def load_controls(path: Path = RESULT) -> dict[str, Any]:
-    """The result file of the control run, held to the same schema; its own tables beyond that are left as they are.
+    """The fields of the result file behind chapter 10, held to its schema.
 
     Raises
     ------
     DataError
         As `load_results`.
     """
-    fields = read_json(path)
-    validate_result(fields, path)
+    fields: dict[str, Any] = read_json(path)
+    validate_result(fields, path, ControlFile)
     return fields
 
 
-def validate_result(fields: dict[str, Any], path: Path) -> ResultFile:
+def validate_result(fields: dict[str, Any], path: Path, kind: type[ResultFile] = ResultFile) -> ResultFile:
     """Hold the content of a result file to its schema; see `load_results` for the errors."""
     if fields.get("schema") != SCHEMA:
         raise DataError(f"its schema is {fields.get('schema')!r}, not {SCHEMA!r}", path=path,
                         remedy="write it with `harness run ... --result FILE`")  # fmt: skip
     try:
-        return ResultFile.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         raise DataError(first_problem(error, "file")[0], path=path,
                         remedy="write it with `harness run ... --result FILE`, and do not edit it") from error  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.engines.secrets import hide
+from harness.engines.secrets import redacted
 
 SHOWN = ("host", "authorization", "content-type", "accept", "content-length", "retry-after", "x-sample-rate",
          "x-harness-warnings", "transfer-encoding")  # fmt: skip
@@ -58,10 +58,11 @@ class Exchange:
                    first, last)  # fmt: skip
 
     def without(self, secret: str) -> Exchange:
-        """The same with three stars for a secret, which a server may have repeated anywhere."""
-        hidden = {name: hide(value, secret) for name, value in self.answer_headers.items()}
-        return replace(self, url=hide(self.url, secret), body=_hidden(self.body, secret), answer_headers=hidden,
-                       answer=_hidden(self.answer, secret))  # fmt: skip
+        """The same with three stars for a secret, which a server may have repeated anywhere, and in other letters."""
+        sent, back = ({name: redacted(value, [secret]) for name, value in headers.items()}
+                      for headers in (self.headers, self.answer_headers))  # fmt: skip
+        return replace(self, url=redacted(self.url, [secret]), headers=sent, body=_redacted(self.body, secret),
+                       answer_headers=back, answer=_redacted(self.answer, secret))  # fmt: skip
 
     def written(self) -> str:
         """Request and answer as text, headers that matter only; audio is replaced by its length."""
@@ -81,17 +82,14 @@ class Exchange:
         return f"curl {self.url} \\\n{key}  -H 'Content-Type: application/json' \\\n  -d '{body}' -o {out}"
 
 
-def _hidden(content: bytes, secret: str) -> bytes:
-    """Bytes without the secret, in whatever way JSON spells it; audio stays as it is."""
+def _redacted(body: bytes, secret: str) -> bytes:
+    """A body without the secret. JSON may write any letter as an escape, and is read when it is shown."""
+    clean = redacted(body.decode("latin-1"), [secret]).encode("latin-1")
     try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return content.replace(secret.encode("utf-8", "surrogateescape"), b"***")
-    try:
-        spelled = json.dumps(json.loads(text), ensure_ascii=False)  # as it will be shown: \\u0073k-... is sk-... there
+        read = json.dumps(json.loads(clean), ensure_ascii=False)
     except (ValueError, RecursionError):
-        spelled = text
-    return hide(text if hide(spelled, secret) == spelled else spelled, secret).encode()
+        return clean
+    return clean if (shown := redacted(read, [secret])) == read else shown.encode("utf-8", "replace")
 
 
 def _headers(headers: Mapping[str, str]) -> list[str]:
