@@ -167,6 +167,7 @@ def task_stage():
             *files(ROOT / "harness", pattern="*.py"),  # whose imports are drawn
             str(ROOT / "pyproject.toml"),
             str(ROOT / "CONTRIBUTING.md"),
+            str(ROOT / "SECURITY.md"),
         ],
         "targets": list(map(str, STAGED)),
         "uptodate": [config_changed(HOSTED)],
@@ -188,6 +189,7 @@ def task_site():
             ),
             *files(BOOK),
             str(ROOT / "CONTRIBUTING.md"),
+            str(ROOT / "SECURITY.md"),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
         ],
         "task_dep": ["stage"],

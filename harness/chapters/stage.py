@@ -23,6 +23,7 @@ LOCAL = "127.0.0.1: "  # every message of them begins with the server
 FAULT_PAGE = Path("reference", "faults.md")
 FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("reference", "architecture_imports.md")
 CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
+SECURITY, SECURITY_PAGE = ROOT / "SECURITY.md", Path("reference", "security.md")
 FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
 BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference", "benchmarks_tables.md")
 
@@ -57,6 +58,7 @@ def stage() -> list[Path]:
     if FLOOR_PAGE in wanted:
         wanted[FLOOR_PICTURE] = floors.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
+        wanted[SECURITY_PAGE] = SECURITY.read_bytes()
     return _sync(wanted)
 
 

@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "serve"))  # the server in a process of its own
+for neighbour in ("serve", "listening"):  # the server in a process of its own; a run folder
+    sys.path.append(str(Path(__file__).parents[1] / neighbour))

@@ -37,3 +37,23 @@ def test_no_tracked_file_holds_a_key():
 )  # fmt: skip
 def test_each_kind_would_be_found(before, after):
     assert KEYS.search(f"x = {before + after}")
+
+
+def test_the_page_on_security_names_tests_that_exist():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = {
+        name if name.startswith("tests/") else f"tests/security/{name}"
+        for name in re.findall(r"`((?:tests/|test_)[a-z_/.]*)`", text)
+    }
+    assert len(named) > 8 and not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_the_page_on_security_speaks_of_the_versions_that_are_locked():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    locks = {name: (ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8") for name in ("boson", "main")}
+    for package, version, names in (
+        ("transformers", "4.46.3", ["boson"]), ("transformers", "5.23.0", ["main"]), ("torch", "2.13.0", ["boson", "main"]),
+        ("accelerate", "1.15.0", ["boson"]),
+    ):  # fmt: skip
+        assert version in text and all(f"\n{package}=={version}" in locks[name] for name in names)
+    assert "\nkernels==" not in locks["boson"]
