@@ -16,7 +16,7 @@ from harness.experiment.folder import IDENTITY, MANIFEST, PREDICTIONS, is_comple
 from harness.experiment.results import sentence_of
 from harness.experiment.spec import Experiment
 from harness.paths import DATA, relative
-from harness.prosody.summary import COUNTED
+from harness.prosody.summary import MEASURED, holm, named
 from harness.reading import first_problem
 from harness.records import Arm, Outcome, Prediction, RunManifest, Verdict
 from harness.stats import ClusterBootstrap, Interval, Statistic, number, ratio
@@ -64,9 +64,7 @@ class Side:
         return {
             (o.sentence, o.slot, o.tag): o
             for o in self.run.outcomes
-            if (o.engine, o.tagger, o.arm) == (self.engine, self.tagger, arm)
-            and o.verdict in COUNTED
-            and o.verdict is not Verdict.UNMEASURABLE
+            if (o.engine, o.tagger, o.arm) == (self.engine, self.tagger, arm) and o.verdict in MEASURED
         }
 
     def as_json(self) -> dict[str, str]:
@@ -239,7 +237,7 @@ def figures(
 
     for arm, column in _COLUMNS.items():
         for name, hits in (("baseline", column + 1), ("other", column + 2)):
-            parts[arm] |= _named(name, bootstrap.interval(_rate(hits, column)))
+            parts[arm] |= named(name, bootstrap.interval(_rate(hits, column)))
         parts[arm] |= _difference(bootstrap.interval(_rate_difference(column), rate=False))
         parts[arm] |= _sign_test(bootstrap.sums[:, column + 2] - bootstrap.sums[:, column + 1])
         parts[arm] |= {"p_holm": None, "marked": False}
@@ -264,10 +262,6 @@ def _values(pairs: Iterable[tuple[Outcome, Outcome]]) -> dict[str, Any]:
     return {"values": len(known), "value_difference": median, "unit": units.pop() if len(units) == 1 else ""}
 
 
-def _named(name: str, interval: Interval) -> dict[str, float | None]:
-    return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}
-
-
 def _difference(interval: Interval) -> dict[str, Any]:
     return {"difference": number(interval.value), "low": number(interval.low), "high": number(interval.high),
             "excludes_0": bool(interval.low > 0 or interval.high < 0)}  # fmt: skip
@@ -278,12 +272,3 @@ def _sign_test(differences: np.ndarray) -> dict[str, Any]:
     more, fewer = int((differences > 0).sum()), int((differences < 0).sum())
     p = float(binomtest(more, more + fewer).pvalue) if more + fewer else 1.0
     return {"more": more, "fewer": fewer, "p": p}
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6:65), in the given order."""
-    adjusted, largest = [1.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
-        largest = max(largest, min(1.0, p_values[place] * (len(p_values) - rank)))
-        adjusted[place] = largest
-    return adjusted

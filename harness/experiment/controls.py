@@ -17,7 +17,7 @@ from harness.experiment.results import Results, sentence_of
 from harness.prosody.contrast import contrastive
 from harness.prosody.detectors import DETECTORS, PITCH_CLEAR_SEMITONES, Cue
 from harness.prosody.null import FLOORS, Thresholds, false_positives
-from harness.prosody.summary import hit_rate
+from harness.prosody.summary import MEASURED, UNKNOWN, hit_rate, named
 from harness.records import Arm, CrossTalk, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS, Tag
@@ -61,23 +61,23 @@ def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str]
     at_null = _highest_threshold(tag, [results.thresholds[title] for title in varied])
     unmeasurable = sum(o.verdict is Verdict.UNMEASURABLE for o in tagged)
     return {
-        **_rate("hit", hit), "n": len(tagged), "unmeasurable": unmeasurable / len(tagged) if tagged else None,
-        **_rate("placebo", placebo), "placebo_n": _measured(mine[POSITIVE], Arm.PLACEBO),
-        **_rate("null", null), "null_n": null_n,
-        **_rate("stripped", _fired(stripped, Arm.TAGGED)), "stripped_n": _measured(stripped, Arm.TAGGED),
-        **_rate("stripped_placebo", _fired(stripped, Arm.PLACEBO)), "stripped_placebo_n": _measured(stripped, Arm.PLACEBO),
+        **named("hit", hit), "n": len(tagged), "unmeasurable": unmeasurable / len(tagged) if tagged else None,
+        **named("placebo", placebo), "placebo_n": _measured(mine[POSITIVE], Arm.PLACEBO),
+        **named("null", null), "null_n": null_n,
+        **named("stripped", _fired(stripped, Arm.TAGGED)), "stripped_n": _measured(stripped, Arm.TAGGED),
+        **named("stripped_placebo", _fired(stripped, Arm.PLACEBO)), "stripped_placebo_n": _measured(stripped, Arm.PLACEBO),
         "untold": {
-            title: {**_rate("stripped", _fired(rows, Arm.TAGGED)), "n": _measured(rows, Arm.TAGGED)} for title, rows in untold.items()
+            title: {**named("stripped", _fired(rows, Arm.TAGGED)), "n": _measured(rows, Arm.TAGGED)} for title, rows in untold.items()
         },
-        **_rate("hit_clear", _beyond(tag, tagged, PITCH_CLEAR_SEMITONES if DETECTORS[tag].unit == "st" else None)),
-        **_rate("hit_at_null", _beyond(tag, tagged, at_null)),
+        **named("hit_clear", _beyond(tag, tagged, PITCH_CLEAR_SEMITONES if DETECTORS[tag].unit == "st" else None)),
+        **named("hit_at_null", _beyond(tag, tagged, at_null)),
         "threshold_at_null": at_null,
         "floor": DETECTORS[tag].floor, "unit": DETECTORS[tag].unit,
     }  # fmt: skip
 
 
 def _measured(outcomes: Iterable[Outcome], arm: Arm) -> int:
-    return sum(o.arm is arm and o.verdict not in (Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE) for o in outcomes)
+    return sum(o.arm is arm and o.verdict in MEASURED for o in outcomes)
 
 
 def _fired(outcomes: Iterable[Outcome], arm: Arm) -> Interval:
@@ -88,7 +88,7 @@ def _beyond(tag: Tag, outcomes: Sequence[Outcome], threshold: float | None) -> I
     """Hit rate if each difference had to exceed `threshold`; NaN if there is none."""
     known = [o for o in outcomes if o.verdict is not Verdict.UNMEASURABLE]
     if threshold is None or not known:
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return UNKNOWN
     judge = DETECTORS[tag].judge
     return _clustered(known, [o.value is not None and judge(o.value, threshold) is Verdict.HIT for o in known])
 
@@ -103,7 +103,7 @@ def _clustered(outcomes: Sequence[Outcome], flags: Sequence[bool]) -> Interval:
 
 def _hardest_null(tag: Tag, titles: Sequence[str], results: Results) -> tuple[Interval, int, str]:
     """The null of the negative engine whose differences fire most often, how many there are, and the engine."""
-    best = Interval(float("nan"), float("nan"), float("nan")), 0, next(iter(titles), "")
+    best = UNKNOWN, 0, next(iter(titles), "")
     for title in titles:
         rates = false_positives(results.of("nulls", title), results.thresholds[title])
         if tag in rates and (best[1] == 0 or rates[tag][0].value > best[0].value):
@@ -123,8 +123,8 @@ def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, 
     found, false = _leaked(spoken), _leaked(silent)
     by_tag = {tag.value: number(_leaked([o for o in spoken if o.tag is tag]).value) for tag in TAGS}
     return {
-        **_rate("found", found), "n": len(spoken), "by_tag": by_tag,
-        **_rate("false_alarm", false), "false_alarm_n": len(silent),
+        **named("found", found), "n": len(spoken), "by_tag": by_tag,
+        **named("false_alarm", false), "false_alarm_n": len(silent),
     }  # fmt: skip
 
 
@@ -165,7 +165,3 @@ def _fires(row: CrossTalk, tag: Tag, thresholds: Thresholds) -> bool | None:
 def _share(values: Sequence[bool | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _rate(name: str, interval: Interval) -> dict[str, float | None]:
-    return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.placement import carry_over
-from harness.prosody.summary import COUNTED
+from harness.prosody.summary import COUNTED, MEASURED
 from harness.records import Arm, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS, Tag, TaggedText
@@ -108,7 +108,7 @@ READINGS: dict[str, Reading] = {
 
 def measurable_tags(outcomes: Iterable[Outcome]) -> set[Tag]:
     """The kinds of tag that an engine can be told and the detectors can judge: those with a verdict, whoever placed them."""
-    return {o.tag for o in outcomes if o.arm is Arm.TAGGED and _measured(o)}
+    return {o.tag for o in outcomes if o.arm is Arm.TAGGED and o.verdict in MEASURED}
 
 
 def count(
@@ -150,10 +150,10 @@ def _sentence(
     wanted, placed = set(reference.tags), set(moved)
     right, exact = wanted & placed, preserved and wanted == placed
     tagged = [o for o in outcomes if o.arm is Arm.TAGGED]
-    placebos = [o for o in outcomes if o.arm is Arm.PLACEBO and _measured(o)]
+    placebos = [o for o in outcomes if o.arm is Arm.PLACEBO and o.verdict in MEASURED]
     verdicts = {onto.get((o.slot, o.tag), (o.slot, o.tag)): o.verdict for o in tagged}
     hits = {place for place, verdict in verdicts.items() if verdict is Verdict.HIT}
-    measured = {place for place, verdict in verdicts.items() if _counts(verdict)}
+    measured = {place for place, verdict in verdicts.items() if verdict in MEASURED}
     lost = placed - measured
     could = {place for place in wanted if place[1] in measurable} - lost
     spoken = {place for place in placed if place[1] in measurable} - lost
@@ -252,14 +252,6 @@ def differences(counts: Mapping[str, Totals], clusters: Sequence[str]) -> dict[s
 
 def _by_slot(places: Collection[tuple[int, Tag]]) -> dict[int, set[Tag]]:
     return {slot: {tag for at, tag in places if at == slot} for slot, _ in places}
-
-
-def _measured(outcome: Outcome) -> bool:
-    return _counts(outcome.verdict)
-
-
-def _counts(verdict: Verdict) -> bool:
-    return verdict in COUNTED and verdict is not Verdict.UNMEASURABLE
 
 
 def _triple(interval: Interval) -> list[float | None]:

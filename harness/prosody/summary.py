@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from harness.records import Arm, NullSample, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS
 
-COUNTED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION, Verdict.LEAKED, Verdict.UNMEASURABLE)
+MEASURED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION, Verdict.LEAKED)
+COUNTED = (*MEASURED, Verdict.UNMEASURABLE)
+UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def per_tag(outcomes: Iterable[Outcome], seed: int = 0) -> dict[str, dict]:
@@ -43,7 +45,7 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
         "n": sum(counts[verdict.value] for verdict in COUNTED),
         **counts,
         "hit_rate": number(hits.value), "low": number(hits.low), "high": number(hits.high),
-        "placebo_n": sum(o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE for o in placebo),
+        "placebo_n": sum(o.verdict in MEASURED for o in placebo),
         "false_positive": number(false.value), "fp_low": number(false.low), "fp_high": number(false.high),
         "above_placebo": number(above.value), "above_low": number(above.low), "above_high": number(above.high),
         "unpaired": sum(not o.paired for o in tagged),
@@ -52,12 +54,17 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
 
 def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
     """Hits among measurable outcomes; NaN if there are none."""
-    measurable = [o for o in outcomes if o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE]
+    measurable = [o for o in outcomes if o.verdict in MEASURED]
     counts = [[o.verdict is Verdict.HIT, 1] for o in measurable]
     bootstrap = ClusterBootstrap(
         [o.sentence for o in measurable], np.array(counts, dtype=float).reshape(-1, 2), seed=seed
     )
     return bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
+
+
+def named(name: str, interval: Interval) -> dict[str, float | None]:
+    """An interval as the fields of a summary: `name`, ``name_low`` and ``name_high``."""
+    return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}
 
 
 def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0) -> dict[str, dict]:
@@ -73,12 +80,12 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
     rates = false_positives(samples, thresholds, seed)
     table = {}
     for tag in TAGS:
-        rate, n = rates.get(tag, (Interval(float("nan"), float("nan"), float("nan")), 0))
+        rate, n = rates.get(tag, (UNKNOWN, 0))
         detector = DETECTORS[tag]
         table[tag.value] = {
             "threshold": thresholds.typical(tag), "unit": detector.unit, "floor": detector.floor,
             "threshold_from": thresholds.reason(tag),
-            "null": number(rate.value), "null_low": number(rate.low), "null_high": number(rate.high), "null_n": n,
+            **named("null", rate), "null_n": n,
         }  # fmt: skip
     return table
 
@@ -89,7 +96,7 @@ def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
     Where all sentences agree the bootstrap has nothing to vary; then the intervals of both rates are combined (Newcombe 1998,
     Statistics in Medicine 17:873, method 10).
     """
-    rows = [o for o in outcomes if o.verdict in COUNTED and o.verdict is not Verdict.UNMEASURABLE]
+    rows = [o for o in outcomes if o.verdict in MEASURED]
     counts = [
         [hit, 1, 0, 0] if o.arm is Arm.TAGGED else [0, 0, hit, 1] for o in rows for hit in [o.verdict is Verdict.HIT]
     ]
@@ -135,9 +142,14 @@ def unlike_chance(table: Mapping[str, Mapping[str, Any]], level: float = 0.05) -
             continue
         error = (row["high"] - row["low"]) / (2 * norm.ppf(0.975))
         p_values[tag] = 2 * norm.sf(abs(row["accuracy"] - row["chance"]) / error) if error > 0 else 0.0
-    unlike: list[str] = []
-    for rank, (tag, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        if p >= level / (len(p_values) - rank):
-            break
-        unlike.append(tag)
-    return unlike
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return [tag for tag in sorted(p_values, key=p_values.__getitem__) if adjusted[tag] < level]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6:65), in the given order."""
+    adjusted, largest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        largest = max(largest, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = largest
+    return adjusted
