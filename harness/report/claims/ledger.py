@@ -140,15 +140,8 @@ def _card(entry: Entry) -> str:
     name = escape(entry.claim.id, quote=True)
     parts = []
     for chapter, verdict in entry.verdicts:
-        _, own = verdict_look(verdict.verdict)
-        found = "".join(
-            f"<div><dt>{as_code(str(k))}</dt><dd>{as_code(str(v))}</dd></div>" for k, v in verdict.evidence.items()
-        )
         where = _link(chapter, section_anchor(verdict.section), f"chapter {chapter[:2]}, {verdict.section}")
-        parts.append(
-            f'<p><strong class="verdict-word"><span aria-hidden="true">{own}</span> {escape(verdict.verdict)}</strong> '
-            f"{as_code(verdict.reading)}</p><dl>{found}</dl><p>Shown in {where}</p>"
-        )
+        parts.append(f"{verdict.finding()}<p>Shown in {where}</p>")
     return (
         f'<section class="verdict verdict-{look}" id="ledger-{name}" aria-label="Claim {name}">'
         f'<p class="verdict-claim"><span class="verdict-id">{name}</span> {as_code(entry.claim.claim)}</p>{"".join(parts)}'

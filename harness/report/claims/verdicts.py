@@ -70,7 +70,8 @@ class Verdict:
 
     def __post_init__(self) -> None:
         verdict_look(self.verdict)
-        _check_reading(self.reading)
+        if not self.reading.strip():
+            raise HarnessError("a verdict needs its reading", remedy="say in a sentence what was found")
 
     @property
     def reproduced(self) -> bool:
@@ -78,9 +79,29 @@ class Verdict:
         return self.verdict.startswith("reproduced")
 
     def box(self) -> Html:
-        """See `verdict_box`."""
-        claim = claims()[self.claim_id].claim
-        return verdict_box(self.claim_id, claim, self.verdict, self.reading, self.evidence, self.section)
+        """A box with the claim, the verdict on it and what it rests on; other pages link to it as ``#verdict-L1``.
+
+        All texts are escaped; text between backticks is set as code.
+        """
+        look, _ = verdict_look(self.verdict)
+        name = escape(self.claim_id, quote=True)
+        section = f'<a href="#{section_anchor(self.section)}">{escape(self.section)}</a>' if self.section else ""
+        return Html(
+            f'<section class="verdict verdict-{look}" id="verdict-{name}" aria-label="Verdict on claim {name}">'
+            f'<p class="verdict-claim"><span class="verdict-id">{name}</span> {as_code(claims()[self.claim_id].claim)}</p>'
+            f"{self.finding()}{f'<p>Shown under {section}</p>' if section else ''}</section>"
+        )
+
+    def finding(self) -> str:
+        """The verdict, its reading and its evidence, as HTML for a box or a card."""
+        _, sign = verdict_look(self.verdict)
+        found = "".join(
+            f"<div><dt>{as_code(str(k))}</dt><dd>{as_code(str(v))}</dd></div>" for k, v in self.evidence.items()
+        )
+        return (
+            f'<p><strong class="verdict-word"><span aria-hidden="true">{sign}</span> {escape(self.verdict)}</strong> '
+            f"{as_code(self.reading)}</p>" + (f"<dl>{found}</dl>" if found else "")
+        )
 
 
 def place(verdicts: Sequence[Verdict], sections: Mapping[str, str]) -> list[Verdict]:
@@ -94,28 +115,6 @@ def place(verdicts: Sequence[Verdict], sections: Mapping[str, str]) -> list[Verd
     if lost := [one.claim_id for one in verdicts if one.claim_id not in sections]:
         raise HarnessError(f"the verdict on {lost[0]} has no section", remedy="name the section whose cells show it")
     return [replace(one, section=sections[one.claim_id]) for one in verdicts]
-
-
-def verdict_box(
-    claim_id: str, claim_text: str, verdict: str, reading: str, evidence: Mapping[str, Any], section: str = ""
-) -> Html:
-    """A box with the claim, the verdict on it and what it rests on; other pages link to it as ``#verdict-L1``.
-
-    Parameters and errors are those of `Verdict`. All texts are escaped; text between backticks is set as code.
-    """
-    look, sign = verdict_look(verdict)
-    _check_reading(reading)
-    anchor = f"verdict-{escape(claim_id, quote=True)}"
-    found = "".join(
-        f"<div><dt>{as_code(str(name))}</dt><dd>{as_code(str(value))}</dd></div>" for name, value in evidence.items()
-    )
-    shown = f'<p>Shown under <a href="#{section_anchor(section)}">{escape(section)}</a></p>' if section else ""
-    return Html(
-        f'<section class="verdict verdict-{look}" id="{anchor}" aria-label="Verdict on claim {escape(claim_id, quote=True)}">'
-        f'<p class="verdict-claim"><span class="verdict-id">{escape(claim_id)}</span> {as_code(claim_text)}</p>'
-        f'<p><strong class="verdict-word"><span aria-hidden="true">{sign}</span> {escape(verdict)}</strong> '
-        f"{as_code(reading)}</p>" + (f"<dl>{found}</dl>" if found else "") + shown + "</section>"
-    )
 
 
 def verdict_boxes(verdicts: Sequence[Verdict]) -> Html:
@@ -169,11 +168,6 @@ def verdict_look(verdict: str) -> tuple[str, str]:
     if verdict.startswith(DEPENDS) and verdict.removeprefix(DEPENDS).strip():
         return _LOOKS[DEPENDS]
     raise HarnessError(f"{verdict!r} is not a verdict", remedy=f"one of: {', '.join(VERDICTS)}, {DEPENDS}…")
-
-
-def _check_reading(reading: str) -> None:
-    if not reading.strip():
-        raise HarnessError("a verdict needs its reading", remedy="say in a sentence what was found")
 
 
 def section_anchor(title: str) -> str:
