@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 
 class HarnessError(Exception):
@@ -46,26 +48,20 @@ class HarnessError(Exception):
         return _printable(f"{text} ({self.remedy})" if self.remedy else text)
 
     def __reduce__(self):  # keyword-only arguments do not pickle by default; worker processes send errors back
-        return _rebuild, (type(self), self.message, self.path, self.line, self.column, self.remedy)
+        return partial(type(self), **self.fields()), ()
+
+    def fields(self) -> dict[str, Any]:
+        """What its class makes the same error of: plain data, for another process."""
+        return {name: getattr(self, name) for name in ("message", "path", "line", "column", "remedy")}
 
     def at(self, path: str | Path, line: int | None = None) -> HarnessError:
         """Return the same error placed in `path` (and `line`, unless it already has one)."""
-        return type(self)(
-            self.message,
-            path=path,
-            line=line if line is not None else self.line,
-            column=self.column,
-            remedy=self.remedy,
-        )
+        return type(self)(**{**self.fields(), "path": path, "line": line if line is not None else self.line})
 
 
 def _printable(text: str) -> str:
     """One line that cannot command a terminal: control characters of hostile input are written as escapes."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
-
-
-def _rebuild(kind, message, path, line, column, remedy):
-    return kind(message, path=path, line=line, column=column, remedy=remedy)
 
 
 class Interrupted(HarnessError):

@@ -75,13 +75,12 @@ def describe_error(error: Exception, engine: str) -> dict[str, Any]:
     if not isinstance(error, errors.HarnessError):
         error = errors.HarnessError(f"the engine {engine} failed: {type(error).__name__}: {error}")
     kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-    fields = {name: getattr(error, name) for name in ("message", "path", "line", "column", "remedy")}
-    return {"error": {"kind": kind, **fields}}
+    return {"error": {"kind": kind, **error.fields()}}
 
 
-def rebuild_error(kind: str, message: str, **fields: Any) -> errors.HarnessError:
+def rebuild_error(kind: str, **fields: Any) -> errors.HarnessError:
     """The error that `describe_error` described."""
-    return getattr(errors, kind)(message, **fields)
+    return getattr(errors, kind)(**fields)
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness import errors
 from harness.errors import HarnessError, NotAvailable
 from harness.paths import ROOT
 
@@ -112,8 +111,8 @@ def call(
             raise HarnessError(f"the process ended without an answer: {said}", path=python)
         got = json.loads(answer.read_text(encoding="utf-8"))
     if "error" in got:
-        module, kind, *fields = got["error"]
-        raise errors._rebuild(getattr(importlib.import_module(module), kind), *fields)
+        module, kind, fields = got["error"]
+        raise getattr(importlib.import_module(module), kind)(**fields)
     return got["result"]
 
 
@@ -201,10 +200,7 @@ def main(request: str, answer: str) -> int:
             module, _, name = asked["function"].partition(":")
             got = {"result": getattr(importlib.import_module(module), name)(**asked["arguments"])}
     except HarnessError as error:
-        kind = type(error)
-        got = {
-            "error": [kind.__module__, kind.__name__, error.message, error.path, error.line, error.column, error.remedy]
-        }
+        got = {"error": [type(error).__module__, type(error).__name__, error.fields()]}
     if "error" in got or int(os.environ.get("RANK", "0")) == 0:  # of several processes, whichever fails says why
         part = Path(f"{answer}.{os.getpid()}")
         part.write_text(json.dumps(got), encoding="utf-8")
