@@ -21,6 +21,7 @@ help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 env: ## install or update both environments
+	@mkdir -p _build/cache
 	@$(if $(PYTHON),,$(error no python3 found: install Python 3.11))$(PYTHON) requirements/install.py
 
 smollm2: env ## install SmolLM2-135M (93 MB) as a base model for taggers

@@ -68,6 +68,8 @@ class TrainConfig(BaseModel):
             raise ValueError(f"batch_size {self.batch_size} cannot be divided into {self.accumulate} micro-batches")
         if self.gradient_checkpointing and self.stack == "boson":
             raise ValueError("gradient_checkpointing: boson_multimodal's layers do not support it; use stack: native")
+        if odd := [name for name in _PATHS if "\0" in getattr(self, name)]:
+            raise ValueError(f"{odd[0]}: no file has a null character in its name")
         return self
 
     def resolved(self, folder: Path) -> TrainConfig:

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 CASES_VARIABLE = "FUZZ_CASES"
 REPORTS_VARIABLE = "FUZZ_REPORTS"
 SHORT = 60  # cases among the ordinary tests
-LEAST = 0.03  # share of the cases that must be accepted, and refused: else a property holds because nothing was tried
+LEAST = 0.01  # share of the cases that must be accepted, and refused: else a property holds because nothing was tried
 
 
 class Tally:

@@ -73,6 +73,7 @@ def test_changes_win(write):
         ({"precision": "fp16"}, "field 'precision': Input should be 'fp32' or 'bf16'"),
         ({"schedule": "step"}, "schedule"),
         ({"seed": -1}, "seed"),
+        ({"codec": '"a\\0b"'}, "codec: no file has a null character"),
         ({"batch_size": 4, "accumulate": 3}, "batch_size 4 cannot be divided into 3 micro-batches"),
         ({"stack": "boson", "gradient_checkpointing": "true"}, "gradient_checkpointing: boson_multimodal.*use stack: native"),
     ],
