@@ -4,7 +4,11 @@ import os
 import shutil
 
 import pytest
+from helpers import python_or_skip
 from hypothesis import settings
+
+from harness.higgs.stacks import BOSON
+from harness.higgs.tiny import make_tiny_checkpoint
 
 # A case that takes long on a busy machine is no fault; the tests' own time limit ends what hangs.
 settings.register_profile("untimed", deadline=None)
@@ -31,3 +35,15 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=path, args=options)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def boson_python():
+    """The interpreter of the stack of boson_multimodal."""
+    return python_or_skip(BOSON)
+
+
+@pytest.fixture
+def config_only(tmp_path):
+    """A folder in the original format without weights."""
+    return make_tiny_checkpoint(tmp_path / "checkpoint", weights=False)

@@ -7,14 +7,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from helpers import harness
 
 from harness.paths import ROOT
-
-
-def harness(*arguments, stdin=None, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)], input=stdin, capture_output=True, cwd=cwd
-    )  # fmt: skip
 
 
 def test_help_and_version():

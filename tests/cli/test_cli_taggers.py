@@ -1,13 +1,11 @@
 """`harness train`, `harness tag` with a trained tagger, and `harness benchmark`, as a person or a script calls them."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from helpers import harness
 
 from harness.datasets import examples_file, load_examples, locate
-from harness.paths import ROOT
 
 LINES = [
     "We guarantee 30% savings",
@@ -17,12 +15,6 @@ LINES = [
     "x " * 2000,
     "end",
 ]
-
-
-def harness(*arguments, stdin=None):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)], input=stdin, capture_output=True, cwd=ROOT
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

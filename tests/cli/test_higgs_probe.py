@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from helpers import python_or_skip
 from typer.testing import CliRunner
 
 from harness.cli.higgs import app
@@ -8,17 +9,12 @@ from harness.errors import DataError, HarnessError
 from harness.higgs import probe
 from harness.higgs.outcome import LoadOutcome
 from harness.higgs.probe import LOADERS, SETTINGS, StackReport
-from harness.higgs.stacks import NATIVE, python_of
-from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION, make_tiny_checkpoint
+from harness.higgs.stacks import NATIVE
+from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION
 
 
 def call(*arguments):
     return CliRunner().invoke(app, ["probe", *map(str, arguments)])
-
-
-@pytest.fixture
-def config_only(tmp_path):
-    return make_tiny_checkpoint(tmp_path / "checkpoint", weights=False)
 
 
 @pytest.fixture
@@ -53,10 +49,7 @@ def test_help_teaches():
 
 
 def test_a_real_probe_of_a_folder_without_weights(config_only):
-    try:
-        python_of(NATIVE)
-    except HarnessError as error:
-        pytest.skip(str(error))
+    python_or_skip(NATIVE)
     done = call("--checkpoint", config_only, "--stack", "native", "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)

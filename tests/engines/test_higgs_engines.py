@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import harness
 
 from harness.audio import Audio, write_wav
 from harness.engines import SpeechRequest, make_engine
 from harness.engines.higgs_audio.tiny import tiny_folders
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.convert import convert
-from harness.higgs.stacks import BOSON, NATIVE, call, python_of
+from harness.higgs.stacks import BOSON, NATIVE, call
 from harness.paths import ROOT
 from harness.tagged import TaggedText
 
@@ -25,14 +26,6 @@ TEXTS = ("We <emph> guarantee 30% savings", "Never again.", "Is it <pitch_rising
 
 def asked(text=TEXTS[0], seed=0, voice=None):
     return SpeechRequest(TaggedText.parse(text), voice, seed)
-
-
-@pytest.fixture(scope="module")
-def boson_python():
-    try:
-        return python_of(BOSON)
-    except NotAvailable as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +79,8 @@ def test_the_command_speaks(name, tmp_path, request):
     if name == "higgs_boson":
         request.getfixturevalue("boson_python")
     out = tmp_path / "x.wav"
-    command = [".venv/bin/harness", "say", "--engine", name, "--option", "max_seconds=2", TEXTS[0], "-o", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    command = ["say", "--engine", name, "--option", "max_seconds=2", TEXTS[0], "-o", out]
+    done = harness(*command, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 1000 and "noise, not speech" in done.stderr
 

@@ -12,11 +12,9 @@ import pytest
 from filelock import FileLock
 
 from harness.audio import write_wav
-from harness.errors import NotAvailable
 from harness.higgs.codec import encode_files
 from harness.higgs.convert import convert
 from harness.higgs.lora import HEADS
-from harness.higgs.stacks import BOSON, python_of
 from harness.higgs.tiny import make_native_codec, make_tiny_apart
 from harness.higgs.train_config import TrainConfig
 from harness.paths import ROOT
@@ -51,14 +49,6 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def boson_python():
-    try:
-        return python_of(BOSON)
-    except NotAvailable as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
 def boson(shared, boson_python):
     """The tiny checkpoint in the original format."""
     pytest.importorskip("torch")
@@ -69,6 +59,14 @@ def boson(shared, boson_python):
 def native(shared, boson):
     """The same, converted."""
     return shared("native", lambda folder: convert(boson, folder))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(native):
+    """The converted checkpoint's."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(native)
 
 
 @pytest.fixture(scope="session")

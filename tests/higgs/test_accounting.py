@@ -1,3 +1,6 @@
+from functools import partial
+
+import helpers
 import pytest
 
 from harness.errors import HarnessError, NotAvailable
@@ -21,20 +24,10 @@ from harness.higgs.accounting import (
     used_for_a_token,
 )
 from harness.higgs.memory import FORMULA_BYTES, PRECISIONS
-from harness.higgs.stacks import BOSON, NATIVE, call, here, python_of
+from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny.layout import tiny_config
 
-
-def in_stack(stack, function, /, **arguments):
-    """Call a function of the module in this process if it is of the stack, else in one that is; skip without one."""
-    if stack == here():
-        pytest.importorskip("torch")
-        return getattr(accounting, function)(**arguments)
-    try:
-        python_of(stack)
-    except HarnessError as error:
-        pytest.skip(str(error))
-    return call(stack, f"{accounting.__name__}:{function}", **arguments)
+in_stack = partial(helpers.in_stack, accounting)
 
 
 @pytest.fixture(scope="module")

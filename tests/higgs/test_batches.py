@@ -14,13 +14,6 @@ LATE = 7  # columns after the first end of the stream: one for each codebook but
 
 
 @pytest.fixture(scope="module")
-def tokenizer(native):
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(native)
-
-
-@pytest.fixture(scope="module")
 def config(native):
     from transformers import HiggsAudioV2Config
 

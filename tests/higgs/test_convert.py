@@ -21,13 +21,6 @@ st = pytest.importorskip("safetensors.torch")
 WEIGHTS = "model.safetensors"
 
 
-@pytest.fixture(scope="module")
-def tokenizer(native):
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(native)
-
-
 @pytest.fixture
 def copy(boson, tmp_path):
     return shutil.copytree(boson, tmp_path / "copy")

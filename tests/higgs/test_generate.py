@@ -12,13 +12,6 @@ torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
-def tokenizer(native):
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(native)
-
-
-@pytest.fixture(scope="module")
 def model(native):
     return load_model(native, NATIVE)
 

@@ -18,10 +18,8 @@ def model(native):
 
 
 @pytest.fixture(scope="module")
-def collator(native, model):
-    from transformers import AutoTokenizer
-
-    return NativeCollator(AutoTokenizer.from_pretrained(native), model.config)
+def collator(tokenizer, model):
+    return NativeCollator(tokenizer, model.config)
 
 
 def nats(logits, label):

@@ -14,13 +14,6 @@ torch = pytest.importorskip("torch")
 STEPS = 150
 
 
-@pytest.fixture(scope="module")
-def tokenizer(native):
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(native)
-
-
 @pytest.fixture
 def fresh(native):
     return load_model(native, NATIVE)

@@ -2,6 +2,7 @@ import json
 import math
 
 import pytest
+from helpers import python_or_skip
 
 from harness.errors import DataError, HarnessError
 from harness.higgs import peft_study, peft_targets
@@ -10,7 +11,7 @@ from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE
 from harness.higgs.peft_failure import Failure, Step, attempt, code_lines, forward_arguments, line_of, mentions
 from harness.higgs.peft_study import CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve, train_cured
 from harness.higgs.peft_targets import AUDIO_HEAD, FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
-from harness.higgs.stacks import BOSON, NATIVE, call, here, python_of
+from harness.higgs.stacks import BOSON, NATIVE, call, here
 
 STEPS = 12
 SAID = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"
@@ -19,10 +20,7 @@ SAID = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"
 def in_stack(stack, function, /, **arguments):
     """Call a function of the module in a fresh process of a stack: what packages warn of once is then said; skip without one."""
     pytest.importorskip("torch")
-    try:
-        python_of(stack)
-    except HarnessError as error:
-        pytest.skip(str(error))
+    python_or_skip(stack)
     module = peft_targets if hasattr(peft_targets, function) else peft_study
     return call(stack, f"{module.__name__}:{function}", **arguments)
 
@@ -31,10 +29,8 @@ def in_stack(stack, function, /, **arguments):
 def tiny(tmp_path_factory):
     from harness.higgs.tiny import make_tiny_apart
 
-    try:
-        return str(make_tiny_apart(tmp_path_factory.mktemp("peft") / "tiny"))
-    except HarnessError as error:
-        pytest.skip(str(error))
+    python_or_skip(BOSON)
+    return str(make_tiny_apart(tmp_path_factory.mktemp("peft") / "tiny"))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 
 import pytest
+from helpers import python_or_skip
 
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
@@ -22,28 +23,21 @@ AUTO = tuple(name for name in LOADERS if name.startswith("Auto"))
 TRUE_WIDTH = 3072  # hidden_size of the original checkpoint
 
 
-def available(stack):
-    try:
-        return python_of(stack)
-    except HarnessError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module", params=[NATIVE, BOSON])
 def either(request):
-    available(request.param)
+    python_or_skip(request.param)
     return request.param
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    available(BOSON)
+    python_or_skip(BOSON)
     return make_tiny_apart(tmp_path_factory.mktemp("checkpoints") / "original")
 
 
 @pytest.fixture(scope="module")
 def tiny_native(tmp_path_factory):
-    available(NATIVE)
+    python_or_skip(NATIVE)
     folder = tmp_path_factory.mktemp("checkpoints") / "native"
     call(NATIVE, "harness.higgs.tiny:make_native_checkpoint", folder=str(folder))
     return folder
@@ -53,11 +47,6 @@ def tiny_native(tmp_path_factory):
 def reports(tiny, tiny_native):
     """The whole matrix, executed."""
     return matrix({ORIGINAL_TYPE: tiny, NATIVE_TYPE: tiny_native})
-
-
-@pytest.fixture
-def config_only(tmp_path):
-    return make_tiny_checkpoint(tmp_path / "config_only", weights=False)
 
 
 def by_loader(outcomes):
@@ -150,7 +139,7 @@ def test_the_order_of_checkpoints_changes_nothing(tiny, tiny_native, reports):
 
 def test_importing_the_package_alone_registers_nothing(config_only):
     # boson_multimodal/__init__.py is empty
-    available(BOSON)
+    python_or_skip(BOSON)
     for one in probe_in(BOSON, {"it": config_only}, AUTO, ["boson_multimodal"]).outcomes["it"]:
         assert (one.exception, one.reason) == ("ValueError", "unknown model type")
 
@@ -159,7 +148,7 @@ def test_importing_the_package_alone_registers_nothing(config_only):
 
 
 def test_a_relabelled_original_is_not_a_success(tiny, tmp_path):
-    available(NATIVE)
+    python_or_skip(NATIVE)
     original = json.loads((tiny / "config.json").read_text())
     labelled = {**original, "model_type": NATIVE_TYPE}
     folders = {}
@@ -188,7 +177,7 @@ def test_a_relabelled_original_is_not_a_success(tiny, tmp_path):
 
 
 def test_missing_unexpected_and_broken_weights_are_outcomes(tiny, tmp_path, config_only):
-    available(BOSON)
+    python_or_skip(BOSON)
     layers = {"more layers": 3, "fewer layers": 1}
     folders = {"none": config_only, **{name: shutil.copytree(tiny, tmp_path / name) for name in (*layers, "broken")}}
     for name, count in layers.items():

@@ -6,24 +6,13 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from helpers import python_or_skip
 
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.probe import matrix, probe, probe_in
 from harness.higgs.stacks import BOSON, NATIVE, python_of
-from harness.higgs.tiny import BOSON_MODULE, ORIGINAL_MODEL, ORIGINAL_REVISION, make_tiny_checkpoint, tiny_config
+from harness.higgs.tiny import BOSON_MODULE, ORIGINAL_MODEL, ORIGINAL_REVISION, tiny_config
 from harness.paths import ROOT
-
-
-def available(stack):
-    try:
-        return python_of(stack)
-    except HarnessError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def config_only(tmp_path):
-    return make_tiny_checkpoint(tmp_path / "config_only", weights=False)
 
 
 def test_a_loader_that_fails_in_any_way_is_an_outcome(config_only):
@@ -39,7 +28,7 @@ def test_a_loader_that_fails_in_any_way_is_an_outcome(config_only):
         (lambda folder: folder.mkdir(), r"has no config\.json"),
         (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("{")), "not JSON"),
         (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("[1]")), "not a JSON object"),
-        (lambda folder: (folder.mkdir(), (folder / "config.json").write_bytes(b"\xff{}")), "not JSON"),
+        (lambda folder: (folder.mkdir(), (folder / "config.json").write_bytes(b"\xff{}")), "not UTF-8"),
     ],
     ids=["no folder", "empty folder", "not JSON", "a list", "not UTF-8"],
 )
@@ -64,14 +53,14 @@ def test_what_cannot_be_asked_for(config_only):
     with pytest.raises(HarnessError, match="a folder has no revision"):
         probe(config_only, revision=ORIGINAL_REVISION)
     with pytest.raises(NotAvailable, match=r"cannot import no_such_module: No module named"):
-        probe_in(available(NATIVE), {"it": config_only}, before=["no_such_module"])
+        probe_in(python_or_skip(NATIVE), {"it": config_only}, before=["no_such_module"])
     with pytest.raises(NotAvailable, match="make env"):
         probe_in(ROOT / ".venv-nowhere/bin/python", {"it": config_only})
 
 
 @pytest.mark.parametrize("stack", [NATIVE, BOSON])
 def test_the_network_is_used_for_hub_names_only(stack, config_only, monkeypatch, tmp_path):
-    available(stack)
+    python_or_skip(stack)
     asked = []
 
     class Hub(BaseHTTPRequestHandler):

@@ -1,24 +1,16 @@
+from functools import partial
+
+import helpers
 import numpy as np
 import pytest
 
 from harness.errors import HarnessError
 from harness.higgs import routing
 from harness.higgs.routing import AUDIO, PARTS, SEQUENCE, TEXT, route, what_moved
-from harness.higgs.stacks import BOSON, NATIVE, call, here, python_of
+from harness.higgs.stacks import BOSON, NATIVE
 
+in_stack = partial(helpers.in_stack, routing)
 KINDS = [kind for kind, length in SEQUENCE for _ in range(length)]
-
-
-def in_stack(stack, function, /, **arguments):
-    """Call a function of the module in this process if it is of the stack, else in one that is; skip without one."""
-    if stack == here():
-        pytest.importorskip("torch")
-        return getattr(routing, function)(**arguments)
-    try:
-        python_of(stack)
-    except HarnessError as error:
-        pytest.skip(str(error))
-    return call(stack, f"{routing.__name__}:{function}", **arguments)
 
 
 @pytest.mark.parametrize("stack", [BOSON, NATIVE])

@@ -2,22 +2,16 @@
 
 import itertools
 import json
-import subprocess
-import sys
 
 import parselmouth
 import pytest
+from helpers import harness
 from parselmouth.praat import call
 
-from harness.paths import ROOT
 from harness.prosody.textgrid import write_textgrid
 from harness.records import WordTime
 
 TEXT = 'We "guarantee" 30% savings — today!'
-
-
-def harness(*arguments):
-    return subprocess.run([sys.executable, "-m", "harness", *map(str, arguments)], capture_output=True, cwd=ROOT)
 
 
 def intervals(path):

@@ -1,19 +1,16 @@
 """An experiment by the command line, on a speech server instead of an engine."""
 
 import json
-import subprocess
-import sys
+from functools import partial
+
+import helpers
 
 from harness.experiment import load_experiment
 from harness.paths import ROOT
 from harness.records import Clip
 from harness.store import read_jsonl
 
-
-def harness(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+harness = partial(helpers.harness, text=True, timeout=300)
 
 
 def test_a_run_on_a_server_hears_what_the_engine_behind_it_does(espeak, tmp_path):

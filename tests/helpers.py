@@ -1,0 +1,33 @@
+"""What tests of several folders call: the command as a person or a script types it, and the stacks of Higgs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.higgs.stacks import call, here, python_of
+from harness.paths import ROOT
+
+
+def harness(*arguments, stdin=None, cwd=ROOT, **options):
+    """Run the command to its end; what it printed is kept, in bytes unless ``text=True``."""
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, **options)
+
+
+def python_or_skip(stack):
+    """The interpreter of a stack; the test is skipped without one."""
+    try:
+        return python_of(stack)
+    except HarnessError as error:
+        pytest.skip(str(error))
+
+
+def in_stack(module, stack, function, /, **arguments):
+    """Call a function of the module in this process if it is of the stack, else in one that is; skip without one."""
+    if stack == here():
+        pytest.importorskip("torch")
+        return getattr(module, function)(**arguments)
+    python_or_skip(stack)
+    return call(stack, f"{module.__name__}:{function}", **arguments)
