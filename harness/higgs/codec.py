@@ -23,6 +23,7 @@ from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
 from harness.higgs.stacks import BOSON, here
 from harness.paths import is_file
+from harness.sound import resample
 from harness.store import read_json
 
 RATE = 24000  # Hz, of both formats
@@ -140,14 +141,7 @@ def _cache_path(cache: Path, folder: Path, file: Path) -> Path:
 
 def at_rate(audio: Audio) -> np.ndarray:
     """Mono samples at `RATE`."""
-    if audio.sample_rate == RATE:
-        return audio.samples.astype(np.float32)
-    from math import gcd
-
-    from scipy.signal import resample_poly
-
-    divisor = gcd(RATE, audio.sample_rate)
-    return resample_poly(audio.samples, RATE // divisor, audio.sample_rate // divisor).astype(np.float32)
+    return resample(audio.samples, audio.sample_rate, RATE).astype(np.float32, copy=False)
 
 
 class _NativeCodec:

@@ -5,24 +5,22 @@ The page holds questions and audio. Which answer is right stands only in the key
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.audio import Audio, read_audio
+from harness.audio import read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
 from harness.records import Arm, Clip, Outcome, digest
+from harness.sound import data_uri
 from harness.store import read_json, read_jsonl, write_atomic, write_json
 
 CLIPS, OUTCOMES = "clips.jsonl", "outcomes.jsonl"
 PAGE, KEY = "index.html", "key.json"
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _TEMPLATE = Path(__file__).with_name("page.html")
 _PLACE = "/*KIT*/"
 
@@ -93,7 +91,7 @@ def write_kit(
         chosen = choose(found, trials, seed)
     except DataError as error:
         raise error.at(run) from error
-    encoded = {clip.id: data_uri(read_audio(_inside(run, clip.audio))) for one in chosen for clip in one.clips}
+    encoded = {clip.id: _encoded(_inside(run, clip.audio)) for one in chosen for clip in one.clips}
     asked = [_question(one, encoded) for one in chosen]
     kit = Kit(kit=digest(name, seed, json.dumps(asked), *(one.trial.model_dump_json() for one in chosen)),
               run=name, seed=seed, trials=tuple(one.trial for one in chosen))  # fmt: skip
@@ -136,22 +134,9 @@ def page(asked: dict[str, Any]) -> str:
     return _TEMPLATE.read_text(encoding="utf-8").replace(_PLACE, block)
 
 
-def data_uri(audio: Audio) -> str:
-    """A clip as MP3 in a data URI; loudness is left alone, because it is a cue."""
-    import numpy as np
-    import soundfile
-    from scipy.signal import resample_poly
-
-    samples, rate = audio.samples, audio.sample_rate
-    if rate not in _MP3_RATES:
-        samples, rate = resample_poly(samples, 24000, rate).astype("float32"), 24000
-    buffer = io.BytesIO()
-    if mp3 := "MP3" in soundfile.available_formats():  # since libsndfile 1.1; every browser plays it
-        soundfile.write(buffer, np.clip(samples, -1, 1), rate, format="MP3", compression_level=0.5)
-    else:
-        soundfile.write(buffer, np.clip(samples, -1, 1), rate, format="WAV")
-    content = base64.b64encode(buffer.getvalue()).decode()
-    return f"data:audio/{'mpeg' if mp3 else 'wav'};base64,{content}"
+def _encoded(file: Path) -> str:
+    audio = read_audio(file)
+    return data_uri(audio.samples, audio.sample_rate, 0.5)
 
 
 def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import soundfile
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio
 from harness.errors import HarnessError
+from harness.sound import MPEG_RATES, resample
 
 DEFAULT_RATE = 24000  # of OpenAI's and Boson's audio: a client may count on it, for pcm says no rate itself
-RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # those of MPEG-1, 2 and 2.5 audio
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
 _BLOCK = 65536  # frames written at once: libsndfile's Ogg encoders keep a block on the stack
 
@@ -39,7 +38,7 @@ class Format:
 
 
 FORMATS = {
-    "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III", RATES),
+    "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III", MPEG_RATES),
     "wav": Format("audio/wav", "WAV", "PCM_16"),
     "flac": Format("audio/flac", "FLAC", "PCM_16"),
     "opus": Format("audio/ogg; codecs=opus", "OGG", "OPUS", _OPUS_RATES),
@@ -57,29 +56,11 @@ def rate_of(name: str, asked: int | None) -> int:
     """
     if asked is None:
         return DEFAULT_RATE
-    rates = FORMATS[name].rates or RATES
+    rates = FORMATS[name].rates or MPEG_RATES
     if asked not in rates:
         raise HarnessError(f"{name} is not written at {asked} Hz",
                            remedy=f"choose {', '.join(map(str, rates))}, or leave sample_rate out")  # fmt: skip
     return asked
-
-
-def resample(audio: Audio, rate: int) -> Audio:
-    """The same sound at another rate, through a polyphase filter.
-
-    Parameters
-    ----------
-    audio : Audio
-    rate : int
-        In Hz.
-    """
-    if audio.sample_rate == rate or not len(audio.samples):
-        return Audio(audio.samples, rate)
-    from scipy.signal import resample_poly  # takes 0.7 s to import
-
-    common = gcd(rate, audio.sample_rate)
-    samples = resample_poly(audio.samples, rate // common, audio.sample_rate // common)
-    return Audio(samples.astype(np.float32), rate)
 
 
 def encode(audio: Audio, name: str, asked_rate: int | None = None) -> tuple[bytes, int]:
@@ -106,7 +87,7 @@ def encode(audio: Audio, name: str, asked_rate: int | None = None) -> tuple[byte
     if not len(audio.samples) or not np.isfinite(audio.samples).all():
         raise HarnessError("the engine made no audio, or audio that holds NaN", remedy="try another text")
     rate = rate_of(name, asked_rate)
-    samples = np.clip(resample(audio, rate).samples, -1, 1)
+    samples = np.clip(resample(audio.samples, audio.sample_rate, rate), -1, 1)
     if name == "pcm":
         return _pcm(samples), rate
     form, out = FORMATS[name], io.BytesIO()

@@ -11,9 +11,10 @@ import soundfile
 
 from harness.audio import Audio, write_wav
 from harness.errors import DataError
-from harness.listening.kit import KEY, PAGE, data_uri, page, read_key, read_run, write_kit
+from harness.listening.kit import KEY, PAGE, page, read_key, read_run, write_kit
 from harness.listening.trials import Kind, ask_pair, candidates, choose
 from harness.records import Arm, Clip, Outcome, Verdict, digest
+from harness.sound import data_uri
 from harness.tagged import Tag, TaggedText
 
 TEXTS = [
@@ -203,7 +204,7 @@ def test_the_audio_in_the_page_is_the_clip(run, tmp_path):
 
 def test_a_rate_that_mp3_does_not_know_is_resampled():
     tone = np.sin(2 * np.pi * 300 * np.arange(22000) / 22000).astype("float32") * 0.5
-    heard, rate = soundfile.read(io.BytesIO(base64.b64decode(data_uri(Audio(tone, 22000)).split(",")[1])))
+    heard, rate = soundfile.read(io.BytesIO(base64.b64decode(data_uri(tone, 22000).split(",")[1])))
     assert rate == 24000 and len(heard) == pytest.approx(24000, abs=3000)
 
 
