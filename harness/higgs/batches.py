@@ -39,7 +39,7 @@ def make_collator(stack: str, tokenizer: Any, config: Any) -> Collator:
     return BosonCollator(tokenizer, config) if stack == BOSON else NativeCollator(tokenizer, config)
 
 
-def audio_labels(codes: np.ndarray, bos: int, eos: int) -> np.ndarray:
+def audio_labels(codes: np.ndarray, eos: int) -> np.ndarray:
     """What each frame of a delayed clip is to be, of shape (codebooks, frames): codes and one end, the rest `IGNORED`."""
     codebooks, frames = codes.shape
     labels = np.full((codebooks, frames + codebooks + 1), IGNORED, dtype=np.int64)
@@ -76,9 +76,7 @@ class NativeCollator:
             tokens.append(torch.tensor(asked + begin + frames + end))
             labels.append(torch.tensor([IGNORED] * len(asked) + begin + [IGNORED] * len(frames) + end))
             audio.append(torch.from_numpy(delayed.T.copy()))
-            audio_targets.append(
-                torch.from_numpy(audio_labels(sample.codes, c.audio_stream_bos_id, c.audio_stream_eos_id).T.copy())
-            )
+            audio_targets.append(torch.from_numpy(audio_labels(sample.codes, c.audio_stream_eos_id).T.copy()))
         lengths = torch.tensor([len(one) for one in audio])
         padded = pad_sequence(audio, batch_first=True, padding_value=c.audio_stream_eos_id)
         return {

@@ -37,7 +37,7 @@ def rows(batch, name):
 
 def test_labels_of_a_clip_by_hand():
     x = IGNORED
-    assert audio_labels(np.array([[1, 2], [3, 4], [5, 6]]), bos=8, eos=9).tolist() == [
+    assert audio_labels(np.array([[1, 2], [3, 4], [5, 6]]), eos=9).tolist() == [
         [x, 1, 2, 9, x, x],
         [x, x, 3, 4, 9, x],
         [x, x, x, 5, 6, 9],

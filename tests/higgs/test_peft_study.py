@@ -1,5 +1,6 @@
 import json
 import math
+from pathlib import Path
 
 import pytest
 from helpers import python_or_skip
@@ -7,11 +8,13 @@ from helpers import python_or_skip
 from harness.errors import DataError, HarnessError
 from harness.higgs import peft_study, peft_targets
 from harness.higgs.accounting import count, lora_parameters
+from harness.higgs.convert import convert
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE
 from harness.higgs.peft_failure import Failure, Step, attempt, code_lines, forward_arguments, line_of, mentions
 from harness.higgs.peft_study import CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve, train_cured
 from harness.higgs.peft_targets import AUDIO_HEAD, FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
 from harness.higgs.stacks import BOSON, NATIVE, call, here
+from harness.higgs.tiny import make_tiny_apart
 
 STEPS = 12
 SAID = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"
@@ -26,11 +29,8 @@ def in_stack(stack, function, /, **arguments):
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    from harness.higgs.tiny import make_tiny_apart
-
-    python_or_skip(BOSON)
-    return str(make_tiny_apart(tmp_path_factory.mktemp("peft") / "tiny"))
+def tiny(shared, boson_python):
+    return str(shared("boson", make_tiny_apart))
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +39,9 @@ def boson(tiny):
 
 
 @pytest.fixture(scope="module")
-def native(tiny):
-    from pathlib import Path
-
-    from harness.higgs.convert import convert
-
-    return in_stack(NATIVE, "native_part", folder=convert(tiny, Path(tiny).parent / "native")["out"], steps=STEPS)
+def native(shared, tiny):
+    folder = shared("native", lambda folder: convert(Path(tiny), folder))
+    return in_stack(NATIVE, "native_part", folder=str(folder), steps=STEPS)
 
 
 # How it fails

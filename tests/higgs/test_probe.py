@@ -30,9 +30,8 @@ def either(request):
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    python_or_skip(BOSON)
-    return make_tiny_apart(tmp_path_factory.mktemp("checkpoints") / "original")
+def tiny(boson):
+    return boson
 
 
 @pytest.fixture(scope="module")

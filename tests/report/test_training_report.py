@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.higgs.batches import audio_labels
-from harness.higgs.delay import STREAM_BOS, STREAM_EOS
+from harness.higgs.delay import STREAM_EOS
 from harness.higgs.labels import IGNORED
 from harness.report.claims.training_claims import judge_training, works
 from harness.report.higgs.training_figures import codes_back, label_grid, loss_curves, spoken_rows
@@ -56,7 +56,7 @@ def test_verdicts_follow_the_evidence():
 
 def test_figures_say_what_they_show():
     codes = np.arange(8 * 40).reshape(8, 40) % 1024
-    grid = label_grid(audio_labels(codes, STREAM_BOS, STREAM_EOS), STREAM_EOS, IGNORED)
+    grid = label_grid(audio_labels(codes, STREAM_EOS), STREAM_EOS, IGNORED)
     assert "320 codes" in grid.alt and "8 ends of stream" in grid.alt
     rows = [{"step": k, "loss": 3 / k, "text": 1 / k, "audio": 2 / k} for k in (1, 2, 3)]
     curves = loss_curves({"boson": rows, "native": rows}, 1024)
