@@ -56,7 +56,7 @@ full: env ## the heavy profile: the benchmark suite, the audio controls, then ev
 	@PROFILE=full $(BIN)/doit site
 
 bench: book ## how long the pieces take, each beside what one would use instead (40 minutes)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --use-pep517 -r requirements/bench.lock
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 fuzz: env ## ten thousand hostile inputs for each reader, each dialect and the server (10 minutes)

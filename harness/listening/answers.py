@@ -199,7 +199,10 @@ def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
 
 
 def _read(path: Path) -> Results:
-    fields = read_json(path)
+    try:
+        fields = read_json(path)
+    except DataError as error:
+        raise DataError(error.message, path=path, line=error.line, remedy=error.remedy or _AGAIN) from error
     try:
         return Results.model_validate(fields)
     except ValidationError as error:

@@ -15,7 +15,7 @@ from harness.experiment import result_files
 from harness.experiment.result_files import load_controls, validate_result
 from harness.listening.kit import page
 from harness.paths import ROOT
-from harness.report.claims.verdicts import verdict_box
+from harness.report.claims.verdicts import Verdict
 from harness.report.kit.audio import player
 from harness.report.kit.diffs import worst_sentences
 from harness.report.kit.tables import realisation_table, table
@@ -65,8 +65,8 @@ def fragments(text):
     yield "table", table([{text: text, "b": text}, {text: "2", "b": text}], text)
     yield "best", table([{"who": text, "b": "1"}], text, best={"b": text})
     yield "diffs", worst_sentences([words], [words], [text])
-    yield "verdict", verdict_box(text, text, "refuted", text, {text: text}, text)
-    yield "reason", verdict_box("T1", text, f"depends on the definition: {text}", text, {})
+    yield "verdict", Verdict("T1", "refuted", text, {text: text}, text).box()
+    yield "reason", Verdict("T1", f"depends on the definition: {text}", text).box()
     yield "player", player(Audio(np.full(2400, 0.1, np.float32), 24000), text)
     yield "realisation", realisation_table({text: engine["per_tag"]["<emph>"]})
     yield "joint", joint.joint_table({text: readings}, text)
