@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from harness.chapters.benchmarks import HERE, PUBLISHED, SCHEMA
-from harness.cli.output import print_table
 from harness.manifest import git_state, machine, package_versions
 from harness.store import read_json, write_json
 from tests.bench import book, engines, placement, runs, scoring, tagging
@@ -41,9 +40,9 @@ def main() -> None:
     kept = {one["name"]: one for one in groups}
     for name in chosen.only:
         title, rows = GROUPS[name]
-        print(f"{title} ...", flush=True)
+        print(f"\n{title}, on {machine()}", flush=True)
         found = rows()
-        print_table(f"{title} on {machine()}", ["what", "time", "ratio", "beside", ""], [row.cells() for row in found])
+        print("\n".join(row.line() for row in found), flush=True)
         kept[name] = {"name": name, "title": title, "rows": [row.as_json() for row in found]}
         HERE.parent.mkdir(parents=True, exist_ok=True)
         write_json(HERE, {

@@ -54,15 +54,10 @@ class Row:
         """The row in ``bench.json``."""
         return asdict(self)
 
-    def cells(self) -> list[str]:
+    def line(self) -> str:
         """The row in a terminal."""
-        return [
-            self.what,
-            duration(self.seconds),
-            "" if self.ratio is None else f"{self.ratio:.3g} x",
-            self.against,
-            self.note,
-        ]
+        ratio = "" if self.ratio is None else f"{self.ratio:.3g} x {self.against}"
+        return f"  {self.what}: {'; '.join(part for part in (duration(self.seconds), ratio, self.note) if part)}"
 
 
 def beside(base: Row, what: str, seconds: float, note: str = "") -> Row:
