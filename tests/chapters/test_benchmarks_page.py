@@ -29,7 +29,7 @@ def test_the_published_benchmarks_are_shown_with_their_machine():
     if not benchmarks.PUBLISHED.is_file():
         pytest.fail("there are no published benchmarks: make bench ARGS=--publish")
     published = benchmarks.Benchmarks.model_validate(read_json(benchmarks.PUBLISHED))
-    assert {group.name for group in published.groups} >= {"placement", "tagging", "scoring", "runs", "higgs", "book"}
+    assert {group.name for group in published.groups} >= {"placement", "tagging", "scoring", "runs", "higgs", "server"}
     page = benchmarks.as_markdown(published, benchmarks.PUBLISHED)
     assert "the machine of the last publication" in page and "cores" in page
 
