@@ -202,6 +202,8 @@ def _lines_of(node: Node, at: Location, lines: dict[Location, int]) -> None:
     lines[at] = node.start_mark.line + 1
     if isinstance(node, MappingNode):
         for key, value in node.value:
+            if not isinstance(key.value, str):  # a key that is a list, which is refused when it is read
+                continue
             _lines_of(value, (*at, key.value), lines)
             lines[(*at, key.value)] = key.start_mark.line + 1
     elif isinstance(node, SequenceNode):
