@@ -22,7 +22,7 @@ def find_browser():
     return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright runs an event loop in this thread: the next file's tests must find none
 def browser():
     path = find_browser()
     if path is None:
