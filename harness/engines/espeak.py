@@ -154,23 +154,29 @@ def _synthesise(text: str, voice: str, wpm: int, *, ssml: bool) -> tuple[NDArray
     """Samples, their rate in Hz, and (offset in `text`, sample) of each word event."""
     chunks = [np.zeros(0, np.int16)]
     events: list[tuple[int, int]] = []
+    raised: list[BaseException] = []  # ctypes would print what a callback raises and go on; Ctrl-C lands in one often
 
     @_CALLBACK
     def collect(samples, count, event):
-        if samples and count:
-            chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        index = 0
-        while event[index].type:
-            if event[index].type == _WORD_EVENT:
-                events.append((event[index].text_position - 1, event[index].sample))
-            index += 1
-        return 0
+        try:
+            if samples and count:
+                chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
+            index = 0
+            while event[index].type:
+                if event[index].type == _WORD_EVENT:
+                    events.append((event[index].text_position - 1, event[index].sample))
+                index += 1
+        except BaseException as error:
+            raised.append(error)
+        return int(bool(raised))  # 1 ends the synthesis
 
     data, flags = text.encode(), _CHARS_UTF8 | (_SSML if ssml else 0)
     with _espeak(voice) as (library, rate):
         library.espeak_SetSynthCallback(collect)
         library.espeak_SetParameter(_RATE, wpm, 0)
         status = library.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, _BY_CHARACTER, 0, flags, None, None)
+    if raised:
+        raise raised[0]
     if status:
         raise HarnessError(f"espeak failed with code {status}")
     return np.concatenate(chunks).astype(np.float32) / np.float32(32768), rate, events

@@ -257,6 +257,23 @@ def test_text_without_sound_is_an_error_with_a_remedy(engine, text):
     assert error.value.remedy
 
 
+def test_what_ends_the_callback_ends_the_speaking(engine, monkeypatch):
+    """Ctrl-C falls mostly into espeak's callback, where ctypes prints an error and goes on."""
+    heard = []
+
+    def interrupted(*_):
+        heard.append(1)
+        raise KeyboardInterrupt
+
+    text = " ".join(["a sentence that goes on"] * 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(np.ctypeslib, "as_array", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            say(engine, text)
+    assert len(heard) == 1
+    assert say(engine, text).audio.seconds > 10
+
+
 def test_phonemes():
     assert phonemes("30%").replace("ˈ", "").replace("ː", "") == "θɜɾi pɚsɛnt"
     assert phonemes("harbouring") == "hˈɑːɹbɚɹɪŋ"
