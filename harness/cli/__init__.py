@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import signal
 import sys
@@ -101,6 +102,7 @@ def main() -> None:
 
 
 def _interrupted() -> NoReturn:
+    logging.disable()  # asyncio would print the traceback of a kernel's wait that nobody waits for any more
     _leave("interrupted; what was finished is kept (give the same command again)", Interrupted.exit_code)
 
 

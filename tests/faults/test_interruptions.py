@@ -214,6 +214,29 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, finished):
     assert content(folder) == finished
 
 
+def test_an_interrupt_says_nothing_of_what_ran_beside_it():
+    """A kernel that dies with the build fails a task that nobody waits for; asyncio reports it when it is collected."""
+    code = """
+import asyncio
+import harness.cli
+
+def app():
+    async def dies():
+        raise OSError("the kernel died")
+    async def builds():
+        task = asyncio.create_task(dies())
+        await asyncio.sleep(0)
+        raise KeyboardInterrupt
+    asyncio.run(builds())
+
+harness.cli.app = app
+harness.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.startswith("harness: interrupted") and len(done.stderr.splitlines()) == 1
+
+
 def test_an_interrupted_tagging_keeps_whole_lines(tmp_path):
     program = """
 import sys, time
