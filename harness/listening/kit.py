@@ -15,6 +15,7 @@ from harness.audio import read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
+from harness.reading import first_problem
 from harness.records import Arm, Clip, Outcome, digest
 from harness.sound import data_uri
 from harness.store import read_json, read_jsonl, write_atomic, write_json
@@ -121,9 +122,10 @@ def read_key(path: str | Path) -> Kit:
     try:
         return Kit.model_validate(read_json(path))
     except DataError as error:
-        raise DataError(error.message, path=path, remedy=remedy) from error
-    except (ValidationError, ValueError, RecursionError) as error:
-        raise DataError("not the key of a listening test", path=path, remedy=remedy) from error
+        raise DataError(error.message, path=path, line=error.line, remedy=remedy) from error
+    except ValidationError as error:
+        problem = first_problem(error, "file")[0]
+        raise DataError(f"not the key of a listening test: {problem}", path=path, remedy=remedy) from error
 
 
 def page(asked: dict[str, Any]) -> str:

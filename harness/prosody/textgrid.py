@@ -19,7 +19,8 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
     path : str or Path
         Replaced if it exists.
     words : sequence of WordTime
-        In order. A token that takes no time (a dash, say) has no interval.
+        In order. A token that takes no time (a dash, say) has no interval. The null character, at which Praat would
+        end a label, is left out.
     seconds : float
         Length of the clip.
 
@@ -38,7 +39,7 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
         call(grid, "Insert boundary", 1, edge)
     for word in spoken:
         interval = call(grid, "Get interval at time", 1, (word.start + word.end) / 2)
-        call(grid, "Set interval text", 1, interval, word.word.replace("\\", "\\bs"))
+        call(grid, "Set interval text", 1, interval, word.word.replace("\0", "").replace("\\", "\\bs"))
     try:
         grid.save_as_text_file(str(path))
     except PraatError as error:

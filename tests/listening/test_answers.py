@@ -185,3 +185,11 @@ def test_a_key_that_is_none(tmp_path, command, content):
     (tmp_path / KEY).write_text(content)
     failed = command("score", path)
     assert isinstance(failed.exception, DataError) and failed.exception.path == str(tmp_path / KEY)
+
+
+def test_a_key_with_a_wrong_field_is_told_which(tmp_path, command):
+    kit = write_kit(make_run(tmp_path / "run"), tmp_path / "kit", trials=6)
+    path = write_answers(tmp_path / "kit", kit, "L1", {one.trial: 0 for one in kit.trials})
+    key = tmp_path / "kit" / KEY
+    key.write_text(key.read_text().replace('"seed": 0', '"seed": "none"'))
+    assert "field 'seed'" in str(command("score", path).exception)

@@ -25,7 +25,7 @@ def intervals(path):
 
 def test_words_and_gaps_become_intervals(tmp_path):
     words = [WordTime(word="We", start=0.0, end=0.2), WordTime(word="—", start=0.2, end=0.2),
-             WordTime(word='"pay\\"', start=0.2, end=0.5), WordTime(word="now", start=0.8, end=1.0)]  # fmt: skip
+             WordTime(word='"pay\\"', start=0.2, end=0.5), WordTime(word="n\0ow", start=0.8, end=1.0)]  # fmt: skip
     write_textgrid(tmp_path / "x.TextGrid", words, 1.0)
     found = intervals(tmp_path / "x.TextGrid")
     assert [label for _, label in found] == ["We", '"pay\\bs"', "", "now"]
