@@ -97,8 +97,10 @@ def growth_rows(what: str, sizes: Sequence[int], measured: Mapping[int, tuple[fl
         took, peak = measured[size]
         note = f"{1000 * took / size:.3g} ms a {unit}, peak memory {peak / 1e6:.0f} MB"
         if size == sizes[-1]:
-            note += f"; time grows as size^{growth({k: v[0] for k, v in measured.items()}):.2f}, "
-            note += f"memory as size^{growth({k: float(v[1]) for k, v in measured.items()}):.2f}"
+            times, peaks = ({one: float(both[k]) for one, both in measured.items()} for k in (0, 1))
+            last = sizes[-2:]  # a start that costs the same at every size flattens the fit, least the last step
+            note += f"; time grows as size^{growth(times):.2f} (last step ^{growth({one: times[one] for one in last}):.2f}), "
+            note += f"memory as size^{growth(peaks):.2f}"
         name = f"{what}, {size:,} {unit}s"
         against = "" if size == first else f"{first:,} {unit}s"
         rows.append(Row(name, took, against, None if size == first else took / measured[first][0], note))
