@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import DataError
-from harness.records import TextRecord
 from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS, Tag, TaggedText
 
@@ -111,8 +109,18 @@ def score_placement(
     >>> report.micro.f1.value, report.tolerant.f1.value
     (0.0, 1.0)
     """
-    counts = count(gold, predicted)
-    bootstrap = ClusterBootstrap(clusters if clusters is not None else range(len(gold)), counts, n_resamples, seed)
+    return report(count(gold, predicted), clusters, n_resamples=n_resamples, seed=seed)
+
+
+def report(
+    counts: NDArray[np.int64],
+    clusters: Sequence[str] | None = None,
+    *,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> PlacementReport:
+    """The scores of sentences that were counted, by `count`; see `score_placement`."""
+    bootstrap = ClusterBootstrap(clusters if clusters is not None else range(len(counts)), counts, n_resamples, seed)
     total = bootstrap.total
     in_gold = [k for k in range(len(TAGS)) if total[_HIT][k] + total[_MISSED][k] > 0]
     per_tag = {tag: _score(bootstrap, slice(k, k + 1), _HIT) for k, tag in enumerate(TAGS)}
@@ -131,7 +139,7 @@ def score_placement(
         tolerant=_score(bootstrap, slice(0, len(TAGS)), _NEAR),
         exact_match=bootstrap.interval(lambda counts: ratio(counts[..., _EXACT], counts[..., _SENTENCES])),
         text_preserved=_ratio(total[_PRESERVED], total[_SENTENCES]),
-        sentences=len(gold),
+        sentences=len(counts),
         density_gold=_ratio(total[_HIT].sum() + total[_MISSED].sum(), total[_SLOTS]),
         density_predicted=_ratio(total[_HIT].sum() + total[_EXTRA].sum(), total[_SLOTS]),
     )
@@ -195,26 +203,6 @@ def carry_over(guess: TaggedText, words: Sequence[str]) -> list[tuple[int, Tag]]
         target = partner.get(slot, partner[slot - 1] + 1 if slot - 1 in partner else -1)
         moved.append((target, tag))
     return moved
-
-
-def pair_up(gold: Sequence[TextRecord], predicted: Sequence[TextRecord], path: str | Path) -> list[TextRecord]:
-    """Bring predictions into the order of the reference.
-
-    Raises
-    ------
-    DataError
-        If the ids are not the same; the message names the first that differ, and `path`.
-    """
-    by_id = {record.id: record for record in predicted}
-    known = {record.id for record in gold}
-    missing = [record.id for record in gold if record.id not in by_id]
-    unknown = [record.id for record in predicted if record.id not in known]
-    if missing or unknown:
-        parts = [f"{len(ids)} {what} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
-                 for ids, what in ((missing, "missing"), (unknown, "not in the reference")) if ids]  # fmt: skip
-        raise DataError(f"the ids differ from the reference: {'; '.join(parts)}", path=path,
-                        remedy="predict each reference sentence once, under its id")  # fmt: skip
-    return [by_id[record.id] for record in gold]
 
 
 def _near_matches(wanted: Sequence[int], placed: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -55,9 +56,9 @@ class SentenceRecord(Record):
     def key(self) -> tuple[str, ...]:
         return (self.id,)
 
-    @property
+    @cached_property
     def tagged(self) -> TaggedText:
-        """The text, parsed."""
+        """The text, parsed once."""
         return TaggedText.parse(self.text)
 
 

@@ -37,17 +37,20 @@ def read_jsonl(path: str | Path, model: type[R], *, unique: bool = True) -> list
         Naming file and line: not JSON, not UTF-8, a missing or wrong field, an unknown tag, or a
         repeated key (unless ``unique=False``).
     """
-    records: list[R] = []
+    return list(iterate_unique(path, model) if unique else (record for _, record in iterate_jsonl(path, model)))
+
+
+def iterate_unique(path: str | Path, model: type[R]) -> Iterator[R]:
+    """Yield the records of a file; only their keys are kept. Raises as `read_jsonl`."""
     lines_of: dict[tuple[str, ...], int] = {}
     for number, record in iterate_jsonl(path, model):
-        if unique and record.key in lines_of:
+        if record.key in lines_of:
             raise DataError(
                 f"the id {'/'.join(record.key)!r} was already used on line {lines_of[record.key]}",
                 path=path, line=number, remedy="give each line its own id",
             )  # fmt: skip
         lines_of[record.key] = number
-        records.append(record)
-    return records
+        yield record
 
 
 def iterate_jsonl(path: str | Path, model: type[R]) -> Iterator[tuple[int, R]]:

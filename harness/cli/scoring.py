@@ -27,20 +27,9 @@ def placement(
 
     Sentences are the clusters of the bootstrap, or their `group` where GOLD has that field on every line.
     """
-    from harness.placement import pair_up, score_placement
-    from harness.records import TextRecord
-    from harness.store import read_jsonl
+    from harness.placement_files import score_files
 
-    reference = read_jsonl(gold, TextRecord)
-    if not reference:
-        raise DataError("there are no sentences to score", path=gold)
-    paired = pair_up(reference, read_jsonl(predicted, TextRecord), predicted)
-    groups = [record.group for record in reference]
-    clusters = [group for group in groups if group] if all(groups) else None
-    report = score_placement(
-        [r.tagged for r in reference], [r.tagged for r in paired], clusters, n_resamples=resamples, seed=seed
-    )
-    figures = report.as_json()
+    figures = score_files(gold, predicted, n_resamples=resamples, seed=seed).as_json()
     if as_json:
         print_json(figures)
         return
