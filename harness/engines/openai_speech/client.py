@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from harness.audio import Audio
+from harness.engines.openai_speech.deadline import Deadline, http_client, is_compressed
 from harness.engines.openai_speech.decode import BadAudio, CutAudio, OtherAudio
 from harness.engines.openai_speech.exchange import NO_KEY, Exchange
 from harness.engines.openai_speech.limits import Limits, Spent, checked_url
@@ -23,7 +24,6 @@ from harness.errors import HarnessError, NotAvailable
 
 BOSON_KEY = "BOSON_API_KEY"
 FIRST_WAIT = 0.5  # seconds before the first retry; each wait is twice the one before
-MAX_ERROR_BYTES = 2**16
 MAX_BYTES = 256 * 2**20  # 50 minutes of 24 kHz samples in base64 are 190 MB
 _LONGEST_MESSAGE = 300  # characters
 sleep = time.sleep  # tests do not wait
@@ -61,6 +61,7 @@ class SpeechClient:
         self._slots = threading.BoundedSemaphore(limits.max_concurrent)
         self._next = 0.0
         self._made: Any = None
+        self._deadline = Deadline()
         self.watchers: list[Callable[[Exchange], object]] = []  # each is shown every exchange
 
     def __repr__(self) -> str:
@@ -157,6 +158,7 @@ class SpeechClient:
 
         late: tuple[type[Exception], ...] = (openai.APITimeoutError, TimeoutError, *_library("TimeoutException"))
         lost = _library("HTTPError")
+        too_late = Failure(f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", "often")
         sender = self._client()
         with self._turn(again):
             try:
@@ -165,8 +167,10 @@ class SpeechClient:
                 self._show(error.response, error.response.content, 0.0, 0.0)
                 return refused(error.status_code, error.body, error.response.headers, self._key_sent())
             except late:
-                return Failure(f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", "often")
+                return too_late
             except openai.APIConnectionError as error:
+                if isinstance(error.__cause__, TimeoutError):
+                    return too_late
                 reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
                 return Failure(f"the connection failed ({reason})", f"check base_url and the network; {LATER}", "often")
             except lost:
@@ -188,17 +192,16 @@ class SpeechClient:
     def _body(self, sender: Any, api: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
         """All bytes of an answer, within the time: a server that drips is not waited for."""
         begun = time.monotonic()
-        end = begun + self.limits.timeout
         resource = sender.audio.speech if api == "speech" else sender.chat.completions
         parts: list[bytes] = []
         first, size = 0.0, 0
-        with resource.with_streaming_response.create(**fields) as response:
+        with self._deadline.within(self.limits.timeout), resource.with_streaming_response.create(**fields) as response:
+            if is_compressed(response):
+                raise BadAudio("the answer is compressed, which was not asked for")
             for part in response.iter_bytes():
                 first = first or time.monotonic() - begun
                 parts.append(part)
                 size += len(part)
-                if time.monotonic() > end:
-                    raise TimeoutError
                 if size > MAX_BYTES:
                     raise BadAudio(f"more than {MAX_BYTES // 2**20} MB came back")
             content = b"".join(parts)
@@ -207,20 +210,6 @@ class SpeechClient:
             if "rate=" not in kind and (rate := response.headers.get("x-sample-rate", "")).isdigit():
                 kind += f"; rate={rate}"
             return content, kind
-
-    def _read_error(self, response: Any) -> None:
-        """Read the body of a refusal within the time, before the openai client does, which would wait for every drop."""
-        if response.status_code < 300:
-            return
-        end, parts, size = time.monotonic() + self.limits.timeout, [], 0
-        for part in response.iter_bytes():
-            parts.append(part)
-            size += len(part)
-            if time.monotonic() > end:
-                raise TimeoutError
-            if size > MAX_ERROR_BYTES:
-                break
-        response._content = b"".join(parts)
 
     def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
         """Show an exchange to whoever watches."""
@@ -265,13 +254,8 @@ class SpeechClient:
             if self._made is None:
                 import openai
 
-                # Redirects would send text and key on; a proxy cannot reach this machine.
-                http = openai.DefaultHttpxClient(
-                    follow_redirects=False,
-                    trust_env=not self.loopback,
-                    timeout=self.limits.timeout,
-                    event_hooks={"response": [self._read_error]},
-                )
+                # A proxy cannot reach this machine.
+                http = http_client(self.limits.timeout, self._deadline, trust_env=not self.loopback)
                 made = openai.OpenAI(
                     api_key=self._key(),
                     base_url=self.base_url,

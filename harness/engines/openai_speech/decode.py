@@ -25,6 +25,7 @@ _HEAD = 2000  # bytes that tell whether a body is text
 _RATE = re.compile(r";\s*rate=(\d{4,6})\b")
 _MP3_SLACK = 0.25  # seconds: the delay and padding of encoder and decoder, a few frames
 _SAY_WAV = "give the option response_format: wav"
+_MOST_PARTS = 100_000  # of a JSON answer; a chat completion has some forty, and its transcript some commas
 _NO_LENGTH = 2**63 - 1  # frames that libsndfile promises where the header leaves them open
 
 
@@ -118,6 +119,8 @@ def from_chat(content: bytes) -> bytes:
     """
     if not content:
         raise BadAudio("an empty body came back")
+    if has_many_parts(content):
+        raise BadAudio("JSON with very many parts came back")
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
@@ -140,6 +143,11 @@ def from_chat(content: bytes) -> bytes:
         raise BadAudio("the audio in the answer is not valid base64") from None
 
 
+def has_many_parts(content: bytes) -> bool:
+    """Whether JSON would unfold: a list of two bytes takes sixty in memory. Audio in base64 is one part."""
+    return sum(map(content.count, (b",", b"[", b"{"))) > _MOST_PARTS
+
+
 def server_words(body: Any) -> str:
     """What a server said in an error, in one line."""
     if isinstance(body, bytes):
@@ -157,7 +165,9 @@ def _text(content: bytes, content_type: str) -> str:
     """In words, the text that the content is; empty if it is none."""
     if "text/html" in content_type or _is_html(content[:_HEAD]):
         return "an HTML page"
-    if "json" in content_type or content[:1] in b"{[":
+    if "json" in content_type or content[:1] in (b"{", b"["):
+        if has_many_parts(content):
+            return "JSON with very many parts" if "json" in content_type else ""
         try:
             return f"JSON ({server_words(json.loads(content)) or 'without a message'})"
         except (ValueError, RecursionError):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.engines.openai_speech.decode import has_many_parts
 from harness.engines.secrets import redacted
 
 SHOWN = ("host", "authorization", "content-type", "accept", "content-length", "retry-after", "x-sample-rate",
@@ -85,6 +86,8 @@ class Exchange:
 def _redacted(body: bytes, secret: str) -> bytes:
     """A body without the secret. JSON may write any letter as an escape, and is read when it is shown."""
     clean = redacted(body.decode("latin-1"), [secret]).encode("latin-1")
+    if has_many_parts(clean):
+        return clean
     try:
         read = json.dumps(json.loads(clean), ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -99,7 +102,9 @@ def _headers(headers: Mapping[str, str]) -> list[str]:
 def _text(body: bytes) -> str:
     """JSON with line breaks and without long base64, or the text as it is."""
     try:
+        if has_many_parts(body):
+            raise ValueError
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
     return _BASE64.sub(lambda found: f"{found.group()[:_LONG]}… ({len(found.group()):,} characters of base64)", text)
