@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping
+from math import isinf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,8 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from harness.errors import DataError
 
 MAX_BYTES = 1 << 20  # of a YAML file: settings are a page of text
+_LONGEST_NUMBER = 100  # characters: "1:1:1…" is a number to base 60, and a megabyte of it takes minutes
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 Location = tuple[str | int, ...]
 
 
@@ -29,6 +32,9 @@ class _Strict(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
+        if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            said = f"no value: a number of {len(node.value)} characters"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, OverflowError) as error:  # a date that does not exist, a number of ten thousand digits
@@ -129,7 +135,7 @@ def parse_json(text: str) -> Any:
         In words, if it is none.
     """
     try:
-        return json.loads(text, parse_constant=_not_a_number)
+        return json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
     except RecursionError as error:
         raise DataError("not JSON: nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -196,6 +202,13 @@ def line_of(location: Location, lines: Mapping[Location, int]) -> int | None:
 
 def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):  # 1e999
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
 
 
 def _lines_of(node: Node, at: Location, lines: dict[Location, int]) -> None:

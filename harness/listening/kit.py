@@ -18,7 +18,7 @@ from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Tr
 from harness.reading import first_problem
 from harness.records import Arm, Clip, Outcome, digest
 from harness.sound import data_uri
-from harness.store import read_json, read_jsonl, write_atomic, write_json
+from harness.store import read_json, read_jsonl, refuse_link, write_atomic, write_json
 
 CLIPS, OUTCOMES = "clips.jsonl", "outcomes.jsonl"
 PAGE, KEY = "index.html", "key.json"
@@ -86,7 +86,10 @@ def write_kit(
         If the run cannot be used, or `out` holds another test.
     """
     run = Path(run)
-    out = Path(out) if out is not None else run / "listening"
+    if out is None:
+        out = run / "listening"
+        refuse_link(out)  # the folder of the run may come from somebody else
+    out = Path(out)
     name, found = read_run(run)
     try:
         chosen = choose(found, trials, seed)
