@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
@@ -126,9 +127,23 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
 def _chunk(function: Callable[[Item], Result], items: Mapping[int, Item], workers: int) -> Iterator[tuple[int, Result]]:
     from joblib import Parallel, delayed
 
-    # One item a task: a batch of several would leave the other workers idle at the end of each chunk.
-    with Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1) as pool:
-        yield from pool(delayed(_numbered)(function, *pair, os.getpid()) for pair in list(items.items()))
+    tasks = (delayed(_numbered)(function, *pair, os.getpid()) for pair in list(items.items()))
+    with ExitStack() as stack:
+        with _deaf():
+            # One item a task: a batch of several would leave the other workers idle at the end of each chunk.
+            pool = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
+            results = stack.enter_context(pool)(tasks)
+        yield from results
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C and a closing terminal wait; processes started now never hear of them. They would print where they stood."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(function: Callable[[Item], Result], number: int, item: Item, parent: int) -> tuple[int, Result]:
