@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -28,6 +30,7 @@ from harness.cli import (
     speech,
     taggers,
 )
+from harness.cli.speech import ENDINGS
 from harness.errors import HarnessError, Interrupted
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -71,9 +74,13 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 def main() -> None:
     """Run the command; every problem the user can mend is one line, with the contract's exit code.
 
-    0: done. 1: finished with failures. 2: bad usage or input. 130: interrupted; what was done is kept.
+    0: done. 1: finished with failures. 2: bad usage or input. 130: interrupted; what was done is kept. 143 and 129: ended
+    by a scheduler's SIGTERM, or by the SIGHUP of a terminal that closed; the same.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly end, so that worker processes end too
+    _open_streams()
+    for number in ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # in order: worker processes end too
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
@@ -91,7 +98,10 @@ def main() -> None:
     except SystemExit as error:  # typer turns an interrupt into 130, and a reader who left early into 1
         if error.code == Interrupted.exit_code:
             _interrupted()
-        if error.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        for number in ENDINGS:
+            if error.code == 128 + number:
+                _ended(number)
+        if error.code == 1 and _reader_left(error):
             _quiet()
             raise SystemExit(0) from None
         try:
@@ -99,6 +109,31 @@ def main() -> None:
         except OSError as full:
             _full(full)
         raise
+
+
+def _open_streams() -> None:
+    """Give a standard stream that was closed (`<&-`) one that holds nothing; its number would go to the next file opened."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            empty = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, empty)
+
+
+def _reader_left(error: SystemExit) -> bool:
+    """Whether the 1 of typer, or of rich, says that nobody reads the output any more (`| head`)."""
+    return type(sys.stdout).__name__ == "PacifyFlushWrapper" or isinstance(error.__context__, BrokenPipeError)
+
+
+def _ended(number: int) -> NoReturn:
+    with suppress(OSError):  # the terminal may be gone
+        sys.stdout.flush()
+    _quiet()
+    ended = f"ended by {signal.Signals(number).name}"
+    _leave(f"{ended}; what was finished is kept (give the same command again)", 128 + number)
 
 
 def _interrupted() -> NoReturn:
@@ -111,11 +146,18 @@ def _full(error: OSError) -> NoReturn:
     _leave(f"{error.filename or 'the output'}: {error.strerror} (make room, then give the same command again)", 2)
 
 
-def _quiet() -> None:
-    """Let Python's last flush of standard output go nowhere: it has failed already."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def _quiet(stream: int = 1) -> None:
+    """Let Python's last flush of standard output, or of another stream, go nowhere: it has failed already."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    print(f"harness: {message}", file=sys.stderr)
+    for number in (signal.SIGINT, *ENDINGS):  # another one would stop Python while it ends the workers, and print where
+        signal.signal(number, signal.SIG_IGN)
+    # Where Ctrl-C hit code in a string (a dataclass being made), Python would end by SIGINT, not with 130. This unsays it.
+    exec("")
+    try:
+        print(f"harness: {message}", file=sys.stderr, flush=True)
+    except OSError:  # it is full, or its terminal is gone; the code is left
+        _quiet(2)
     sys.exit(code)

@@ -5,29 +5,35 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.output import print_json
-from harness.errors import Interrupted
+
+# What a scheduler sends, and what a terminal that closes does; they end a command as Ctrl-C does.
+ENDINGS = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGHUP"))
 
 
 @contextmanager
 def leaving_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the process: an engine that calls back from C, as espeak does, swallows the exception and goes on."""
+    """Let a signal end the process: an engine that calls back from C, as espeak does, swallows the exception and goes on."""
 
-    def leave(*_: object) -> None:
-        os.write(2, b"harness: interrupted; nothing was written (give the same command again)\n")
-        os._exit(Interrupted.exit_code)
+    def leave(number: int, _: object) -> None:
+        how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, f"harness: {how}; nothing was written (give the same command again)\n".encode())
+        os._exit(128 + number)
 
-    before = signal.signal(signal.SIGINT, leave)
+    wanted = [number for number in (signal.SIGINT, *ENDINGS) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, leave) for number in wanted}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def say(

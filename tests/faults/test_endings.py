@@ -1,0 +1,120 @@
+"""Signals that end a command, standard streams that are closed, full, or that nobody reads."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from processes import HARNESS, Command
+
+from harness.paths import DATA
+
+QUICKSTART = DATA / "experiments" / "quickstart.yaml"
+HELDOUT = DATA / "examples" / "heldout.jsonl"
+
+
+def sent(command, log, ready, *signals):
+    """Exit code, output and what is left of a command that gets signals, a twentieth of a second apart, when it is ready."""
+    running = Command(command, log)
+    try:
+        while not ready() and running.process.poll() is None:
+            time.sleep(0.02)
+        assert running.process.poll() is None, running.said
+        for number in signals:
+            os.killpg(running.process.pid, number)
+            time.sleep(0.05)
+        return running.wait(60), running.said, running.left()[0]
+    finally:
+        running.end()
+
+
+def run_that_gets(tmp_path, *signals):
+    folder = tmp_path / "run"
+    command = [*HARNESS, "run", QUICKSTART, "--out", folder, "--jobs", 2]
+    return sent(command, tmp_path / "log", lambda: list(folder.glob("clips/*.wav")), *signals)
+
+
+def of_the_dead():
+    """Semaphores and folders of loky in shared memory whose process, which their names hold, is gone."""
+    found = [(path.name, re.search(r"(?:loky-|folder_)(\d+)", path.name)) for path in Path("/dev/shm").glob("*")]
+    return {name for name, number in found if number and not Path("/proc", number[1]).exists()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_end_says_so_and_leaves_nothing(tmp_path, number):
+    before = of_the_dead()
+    code, said, left = run_that_gets(tmp_path, number)
+    assert (code, left) == (128 + number, [])
+    assert said == f"harness: ended by {number.name}; what was finished is kept (give the same command again)\n"
+    assert (tmp_path / "run" / ".lock").read_bytes() == b"" and list((tmp_path / "run").glob("clips/*.wav"))
+    assert not of_the_dead() - before
+
+
+def test_ctrl_c_again_and_again_is_one_line(tmp_path):
+    code, said, left = run_that_gets(tmp_path, *[signal.SIGINT] * 40)
+    assert (code, left) == (130, [])
+    assert said.startswith("harness: interrupted") and said.count("\n") == 1
+
+
+def test_espeak_is_told_to_end(tmp_path):
+    log, begun = tmp_path / "log", time.monotonic()
+    command = [*HARNESS, "say", "We go on. " * 3000, "-o", tmp_path / "x.wav"]
+    code, said, left = sent(command, log, lambda: time.monotonic() - begun > 3, signal.SIGTERM)
+    assert (code, left) == (143, []) and not (tmp_path / "x.wav").exists()
+    assert said == "harness: ended by SIGTERM; nothing was written (give the same command again)\n"
+
+
+def test_nohup_stays_deaf(tmp_path):
+    command = [sys.executable, "-c", "import harness.cli as c, os, signal, sys\n"
+               "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+               "c.app = lambda: (os.kill(os.getpid(), signal.SIGHUP), print('alive'))\nc.main()"]  # fmt: skip
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "alive\n"
+
+
+def test_ctrl_c_in_code_that_is_a_string_ends_with_130():
+    code = "import harness.cli as c\ndef app():\n    exec('raise KeyboardInterrupt')\nc.app = app\nc.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130 and done.stderr.startswith("harness: interrupted")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["doctor"], ["--help"], ["score", "placement", HELDOUT, HELDOUT], ["tag", "--tagger", "rules", HELDOUT]],
+)
+def test_a_reader_who_left_is_no_failure(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*HARNESS, *map(str, arguments)], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("tag --tagger rules <&-", 0),
+        ("doctor >&-", 0),
+        ("run no.yaml 2>&-", 2),
+        ("run no.yaml 2>/dev/full", 2),
+        ("tag --tagger no <&- >&- 2>&-", 2),
+    ],
+)
+def test_closed_and_full_streams(command, code):
+    line = f'"$@" {command}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, "sh", *HARNESS], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path):
+    """What a library prints would land in it."""
+    code = f"import harness.cli as c\nc.app = lambda: print(open({str(tmp_path / 'x')!r}, 'w').fileno())\nc.main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" <&- 2>&-', "sh", sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert int(done.stdout) > 2
