@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
-from harness.report.kit.text import interval
+from harness.report.kit.text import f1_of, interval
 
 
 def run(
@@ -88,7 +88,7 @@ def run(
             ]  # fmt: skip
             columns = ["tag", "n", "hit", "hit rate", "placebo rate", "unmeas.", "not expr."]
             print_table(f"{name}: tags in the audio", columns, rows)
-        rows = [[name, interval(row["micro"]["f1"], row["micro"]["f1_low"], row["micro"]["f1_high"])]
+        rows = [[name, f1_of(row["micro"])]
                 for name, row in summary["taggers"].items()]  # fmt: skip
         if rows:
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)

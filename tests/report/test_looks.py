@@ -8,7 +8,7 @@ import pytest
 from harness.report.kit import looks
 from harness.report.kit.best import MARK, NOBODY, ahead, said
 from harness.report.kit.looks import FAMILIES, INK, PALETTE, TEXT_CONTRAST, contrast, ink, look, on
-from harness.report.kit.style import DPI, WIDTH, finish, use_style
+from harness.report.kit.style import DPI, WIDTH, Figure, use_style
 from harness.report.kit.tables import placement_table, table
 
 
@@ -69,4 +69,4 @@ def test_a_figure_is_as_wide_as_the_column():
     use_style()
     figure, axis = plt.subplots(figsize=(WIDTH, 2))
     axis.set_title("words", color=INK)
-    assert int.from_bytes(finish(figure, "alt", "caption").png[16:20], "big") == round(WIDTH * DPI) <= 774
+    assert int.from_bytes(Figure(figure, "alt", "caption").png[16:20], "big") == round(WIDTH * DPI) <= 774

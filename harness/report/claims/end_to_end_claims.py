@@ -9,7 +9,7 @@ from harness.engines.dialects import DIALECTS
 from harness.experiment.joint import OVERALL, READINGS, REALISATION
 from harness.experiment.result_files import ResultFile
 from harness.report.claims.verdicts import Verdict, claims
-from harness.report.kit.text import interval
+from harness.report.kit.text import interval, rate_of
 from harness.report.prosody.end_to_end_tables import NOT_RUN, of_higgs, shown
 from harness.tagged import TaggedText
 
@@ -92,9 +92,7 @@ def judge_realised(
         evidence["hit rate of a voice that is not told"] = shown(ignores["hit rate"])
     evidence["reference tags that today's documented control tags can say (no bound for 2025)"] = f"{sayable(gold):.0%}"
     if leak is not None:
-        evidence["tags read aloud that the score finds, control run"] = interval(
-            leak["found"], leak["found_low"], leak["found_high"]
-        )
+        evidence["tags read aloud that the score finds, control run"] = interval(*rate_of(leak, "found"))
     measured = spoken_by_higgs(results)
     if not measured:
         reason, command = NOT_RUN["openai_speech"]

@@ -11,10 +11,10 @@ from typing import Any
 from harness.chapters.parameters import check_values, declared, notebook_path, profile_values
 from harness.chapters.run import NUMBERS, results_folder
 from harness.errors import DataError
-from harness.report.claims.verdicts import Claim, Verdict, as_code, claims, section_anchor, verdict_look
-from harness.report.kit.diffs import Html
+from harness.report.claims.verdicts import Claim, Verdict, claims, section_anchor, verdict_look
+from harness.report.kit.html import Html, as_code
 from harness.report.kit.looks import GREEN, INK, VERMILLION
-from harness.report.kit.style import WIDTH, Figure, finish, use_style
+from harness.report.kit.style import WIDTH, Figure, use_style
 from harness.store import read_json
 
 VERDICTS = "verdicts.json"
@@ -177,7 +177,7 @@ def verdict_strip(entries: Sequence[Entry]) -> Figure:
     listed = "; ".join(
         f"{kind}: {', '.join(e.claim.id for e in entries if _kind(e) == kind) or 'none'}" for kind in kinds
     )
-    return finish(figure, f"The claims by verdict. {listed}.", f"{counted(entries)}.")
+    return Figure(figure, f"The claims by verdict. {listed}.", f"{counted(entries)}.")
 
 
 def _kind(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import DataError, HarnessError
 from harness.paths import DATA
 from harness.reading import read_yaml
-from harness.report.kit.diffs import Html
+from harness.report.kit.html import Html, as_code
 
 CLAIMS = DATA / "claims.yaml"
 VERDICTS = ("reproduced", "reproduced, but", "refuted", "not run here")
@@ -173,8 +173,3 @@ def verdict_look(verdict: str) -> tuple[str, str]:
 def section_anchor(title: str) -> str:
     """The id that docutils gives a section of this title."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).lstrip("-0123456789").rstrip("-")
-
-
-def as_code(text: str) -> str:
-    """Escaped text, with what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.report.kit.looks import BLUE, VERMILLION
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 
 _LOOKS = {"streamed": (BLUE, "o", "-"), "whole": (VERMILLION, "s", "--")}
 
@@ -50,7 +50,7 @@ def first_sound_curves(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     )
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     longest, repeats = max(row["words"] for row in rows), len(rows[0]["first"])
-    return finish(
+    return Figure(
         figure,
         f"{title}, median. " + "; ".join(said),
         f"Both scales are logarithmic. With {longest} words the first byte comes after {medians['first', 'streamed']:.0f} ms if the "

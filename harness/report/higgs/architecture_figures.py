@@ -12,7 +12,7 @@ from harness.higgs.accounting import AUDIO_SIDE, TEXT_SIDE
 from harness.higgs.memory import GIB, MemoryEstimate
 from harness.higgs.routing import AUDIO
 from harness.report.kit.looks import BLUE, GREEN, INK, PURPLE, SKY, on
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 
 # Okabe and Ito's palette: blue for what belongs to text, orange for audio, green for what both share. These are areas with their
 # names in or above them, so the orange is as bright as theirs.
@@ -63,7 +63,7 @@ def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     totals = {name: sum(groups.values()) for name, groups in merged.items()}
     largest = max(totals, key=lambda name: totals[name])
     audio = sum(merged[largest][group] for group in _AUDIO_DRAWN)
-    return finish(
+    return Figure(
         figure,
         alt,
         f"`{largest}` has {totals[largest] / 1e9:.2f} billion parameters, {audio / 1e9:.2f} of them ({audio / totals[largest]:.0%}) on "
@@ -112,7 +112,7 @@ def dual_ffn_schematic() -> Figure:
         "audio FFN, each to the next layer. Residual connections are not drawn."
     )
     spoken = sum(kind for _, kind in tokens)
-    return finish(
+    return Figure(
         figure,
         alt,
         f"Follow one position upwards: all {len(tokens)} share the attention, then {len(tokens) - spoken} of text go left and {spoken} of "
@@ -167,7 +167,7 @@ def routing_maps(routed: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axes[-1, 0].set_xlabel("position")
     figure.colorbar(image, ax=axes[:, 0], label="relative change (grey: exactly none)", shrink=0.8)
     figure.suptitle(title, fontweight="bold", x=0.02, ha="left")
-    return finish(
+    return Figure(
         figure,
         f"{title}. Heat maps, layers by positions. " + " ".join(_in_words(one) for one in routed),
         "In the layer that was changed: "
@@ -225,7 +225,7 @@ def delay_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
         f"Grid of {codebooks} codebooks and {steps} steps. Row k holds k + 1 cells B, beginning of the stream, the codes of "
         f"{frames} frames, and cells E, end of the stream, to the right edge: each row one step later than the one above."
     )
-    return finish(
+    return Figure(
         figure,
         alt,
         f"`B` is the beginning, `E` the end of the stream. {frames} frames of {codebooks} codes take {steps} steps, because each codebook "
@@ -264,7 +264,7 @@ def memory_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
     sizes = {name: one.total / GIB for name, one in estimates.items()}
     least, largest = min(sizes, key=lambda name: sizes[name]), max(sizes, key=lambda name: sizes[name])
     card = max(GPU_GIB.values())
-    return finish(
+    return Figure(
         figure,
         alt,
         f"From {sizes[least]:.1f} GiB ({least}) to {sizes[largest]:.1f} GiB ({largest}). {sum(size <= card for size in sizes.values())} of "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.audio import Audio
 from harness.report.higgs.training_figures import STACK_LOOKS
 from harness.report.kit.looks import BLUE, GREY, INK, VERMILLION
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, folded, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, folded, use_style
 
 _BEGIN, _END = "#BBBBBB", VERMILLION
 
@@ -43,7 +43,7 @@ def column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *,
                 loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=3, fontsize=SMALL, columnspacing=1)  # fmt: skip
     begins, ends = int((columns == bos).sum()), int((columns == eos).sum())
     codes = columns.size - begins - ends
-    return finish(
+    return Figure(
         figure,
         f"{title}: {codebooks} codebooks by {steps} steps, slanted by the delay; {begins} cells are begin of "
         f"stream, {ends} are end of stream, the rest are codes.",
@@ -65,7 +65,7 @@ def sound(audio: Audio, title: str) -> Figure:
     spectrum.grid(visible=False)
     peak = float(np.abs(audio.samples).max())
     level = float(np.sqrt(np.mean(np.square(audio.samples, dtype=float))))
-    return finish(
+    return Figure(
         figure,
         f"Waveform and spectrogram of {title}: {audio.seconds:.1f} s, peak {peak:.2f} of full scale.",
         f"{audio.seconds:.1f} s at {audio.sample_rate:,} Hz; peak {peak:.2f}, root mean square {level:.2f} of full scale. Speech would "
@@ -110,7 +110,7 @@ def speed_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: f
     medians = {(stack, batch): float(np.median(values)) for stack, batch, values in rows}
     (slow, few), least = min(medians.items(), key=lambda item: item[1])
     (fast, many), most = max(medians.items(), key=lambda item: item[1])
-    return finish(
+    return Figure(
         figure,
         f"{title}. Frames a second, median: " + "; ".join(reversed(said)),
         f"Bars are medians, dots single runs, the scale is logarithmic. Slowest: `{slow}`, {_texts(few)}, {least:,.0f} frames a second, "
@@ -162,7 +162,7 @@ def stream_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure
     handles, names = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=SMALL + 0.5)
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    return finish(
+    return Figure(
         figure,
         f"{title}. " + "; ".join(said),
         f"Above the dotted line nobody waits for the next piece. Streamed, the first sound comes after: {', '.join(told)}. "

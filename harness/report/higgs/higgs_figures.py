@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome, StackReport
@@ -46,7 +46,7 @@ def loading_matrix(reports: Mapping[str, StackReport]) -> Figure:
         axis.tick_params(length=0)
         axis.grid(False)
         axis.spines[:].set_visible(False)
-    return finish(figure, _words(reports, labels), _caption(reports, labels))
+    return Figure(figure, _words(reports, labels), _caption(reports, labels))
 
 
 def _draw(axis, column: int, row: int, outcome: LoadOutcome) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.higgs.peft_study import Curve
 from harness.higgs.peft_targets import FROZEN, TRAINED
 from harness.report.kit.looks import BLUE, INK, SKY, VERMILLION
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 
 # Lines and markers differ too, so that nothing is said by colour alone.
 _LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
@@ -36,7 +36,7 @@ def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
     same = _coincide(curves)
     more = f" {' and '.join(same)} lie on each other." if same else ""
     ends = ", ".join(f"`{curve.cure}` {curve.audio[-1]:.2f}" for curve in curves)
-    return finish(
+    return Figure(
         figure,
         f"Audio loss in nats a code over {len(curves[0].audio)} steps: {said}.{more}",
         f"Dotted: guessing evenly among {entries:,} ids, {guessing:.2f}. After {len(curves[0].audio)} steps the loss is: {ends}.{more}",
@@ -88,7 +88,7 @@ def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
     panels[0].set_ylim(len(names) - 0.3, -0.5)
     handles, labels = panels[2].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL + 0.5)
-    return finish(figure, _words(rows, names, limit), _caption(rows, names, limit))
+    return Figure(figure, _words(rows, names, limit), _caption(rows, names, limit))
 
 
 def _dots(axis: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str], field: str, heads: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.report.kit.looks import BLUE, GREEN, INK, SKY, VERMILLION, look
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 
 # Stacks look like the engines that stand on them, and differ by line style too. The third is a run, not a stack.
 STACK_LOOKS = {name: (look(name).colour, look(name).line) for name in ("boson", "native")}
@@ -44,7 +44,7 @@ def label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int
     axis.legend(handles=[Patch(color=palette[k], label=name) for k, name in enumerate(_KINDS)], loc="upper center",
                 bbox_to_anchor=(0.5, -0.22), ncols=2, fontsize=SMALL)  # fmt: skip
     learned, ends = int((kinds == 1).sum()), int((kinds == 2).sum())
-    return finish(
+    return Figure(
         figure,
         f"A grid of {codebooks} codebooks by {steps} steps, slanted by the delay: {learned} codes and "
         f"{ends} ends of stream are learned, one end for each codebook; the corners are not.",
@@ -74,7 +74,7 @@ def loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=3)
     ends = "; ".join(f"{name}: audio {rows[0]['audio']:.2f} to {rows[-1]['audio']:.3f}" for name, rows in runs.items())
     said = ", ".join(f"{name} {rows[-1]['audio']:.3f}" for name, rows in runs.items())
-    return finish(
+    return Figure(
         figure,
         f"Loss curves on a logarithmic scale. {ends}.",
         f"Who guesses evenly among {entries:,} codes has an audio loss of {np.log(entries):.2f}. At the last step: {said}.",
@@ -97,7 +97,7 @@ def codes_back(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
     axes[1].set_xlabel("frame of 40 ms")
     figure.legend(handles=[Patch(color=palette[1], label="as taught"), Patch(color=palette[0], label="another code")],
                   loc="outside lower center", ncols=2)  # fmt: skip
-    return finish(
+    return Figure(
         figure,
         f"Two maps of codebooks by frames. Of the codes that the model generates {before.mean():.1%} are as "
         f"taught before training and {after.mean():.1%} after it.",

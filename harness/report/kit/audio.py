@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from harness.audio import Audio
-from harness.report.kit.diffs import Html
+from harness.report.kit.html import Html
 from harness.sound import data_uri
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-Triple = tuple[float | None, float | None, float | None]
+from harness.report.kit.text import Rate
+
 MARK = "▲ best"
 NOBODY = "no system is ahead of all others within the intervals"
 # An annotation is what taggers are measured by. It has no place among them.
 NOT_RANKED = ("gold", "second pass")
 
 
-def ahead(rates: Mapping[str, Triple], compared: Sequence[str] | None = None) -> str | None:
+def ahead(rates: Mapping[str, Rate], compared: Sequence[str] | None = None) -> str | None:
     """Who is best by unpaired intervals: whose interval lies above that of every other, and meets none.
 
     Parameters
@@ -44,7 +45,7 @@ def ahead(rates: Mapping[str, Triple], compared: Sequence[str] | None = None) ->
     return first if low is not None and low > reached else None
 
 
-def _upper(rate: Triple) -> float:
+def _upper(rate: Rate) -> float:
     value, _, high = rate
     return float((value if high is None else high) or 0.0)
 

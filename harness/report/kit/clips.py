@@ -11,8 +11,8 @@ from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
 from harness.records import Arm, Outcome, WordTime
-from harness.report.kit.looks import GREY, INK
-from harness.report.kit.style import SMALL, WIDTH, Figure, colour, finish, folded, marker, use_style
+from harness.report.kit.looks import GREY, INK, look
+from harness.report.kit.style import SMALL, WIDTH, Figure, folded, use_style
 from harness.tagged import TaggedText
 
 _NAME_LINE = 0.24  # of the wave's height: a line of type
@@ -30,10 +30,10 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
         features = measure(audio, words)
         wave, pitch = axes[2 * row], axes[2 * row + 1]
         times = np.arange(len(audio.samples)) / audio.sample_rate
-        wave.plot(times, audio.samples, color=colour(arm), linewidth=0.4)
+        wave.plot(times, audio.samples, color=look(arm).colour, linewidth=0.4)
         wave.set(yticks=[])
         wave.set_title(folded(f"{arm}: {text if arm == 'tagged' else text.plain}"), fontsize=11)
-        pitch.plot(features.track_times, features.track_hz, ".", color=colour(arm), markersize=3)
+        pitch.plot(features.track_times, features.track_hz, ".", color=look(arm).colour, markersize=3)
         pitch.set(ylabel="F0 (Hz)")
         for axis in (wave, pitch):
             _word_bands(axis, words)
@@ -51,7 +51,7 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
         f"{arm} {seconds:.2f} s, longest inner silence {gap:.2f} s" for arm, (seconds, gap) in silences.items()
     )
     where = " A dashed line marks where a tag stands." if text.tags else ""
-    return finish(
+    return Figure(
         figure, f"Waveforms, word boundaries and F0 of {'; '.join(described)}.", f"Length of each clip: {told}.{where}"
     )
 
@@ -75,7 +75,8 @@ def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
         for place, arm in enumerate((Arm.TAGGED, Arm.PLACEBO)):
             values = np.array([o.value for o in here if o.arm is arm], dtype=float)
             spread = place + generator.uniform(-0.18, 0.18, len(values))
-            axis.plot(spread, values, marker(arm.value), color=colour(arm.value), markersize=4, alpha=0.6)
+            drawn_as = look(arm.value)
+            axis.plot(spread, values, drawn_as.marker, color=drawn_as.colour, markersize=4, alpha=0.6)
             if len(values):
                 parts.append(f"{tag.bare} {arm.value}: median {np.median(values):.2f} {here[0].unit}, n={len(values)}")
         floor = here[0].threshold or 0.0
@@ -88,7 +89,7 @@ def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
         axis.set_title(f"{tag.bare}\n({here[0].unit})", fontsize=11)
     for axis in axes[:, 0]:
         axis.set_ylabel("difference to plain")
-    return finish(
+    return Figure(
         figure,
         "Differences to the plain clip by tag. " + "; ".join(parts),
         f"A mark is one tag or one placebo; dashed: the threshold. {beyond} of {drawn} tags reach it.",

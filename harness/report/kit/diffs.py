@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from harness.report.kit.html import Html
 from harness.tagged import TaggedText
 
 # Colour is not the only sign: the border differs too, and each mark says in words what it is.
 _MARKS = {"right": ("hit", "placed and right"), "extra": ("extra", "placed, not in the reference"),
           "missed": ("missed", "in the reference, missed")}  # fmt: skip
-
-
-class Html:
-    """A piece of HTML that a notebook shows."""
-
-    def __init__(self, html: str) -> None:
-        self.html = html
-
-    def _repr_html_(self) -> str:
-        return self.html
 
 
 def worst_sentences(

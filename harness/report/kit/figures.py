@@ -10,8 +10,8 @@ import numpy as np
 from harness.report.kit.best import NOT_RANKED
 from harness.report.kit.looks import GREY, ink, look, on
 from harness.report.kit.marks import dot
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
-from harness.report.kit.text import f1_of, interval
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
+from harness.report.kit.text import f1_of, interval, rate_of
 from harness.tagged import TAGS
 
 _ROOM = 1.4  # how far a scale from 0 to 1 is drawn where figures stand behind the intervals
@@ -47,7 +47,7 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:
         f"Dashed: epoch {best['epoch']:g} of {last['epoch']:g}, where the dev loss is lowest ({best['eval_loss']:.2f}); its weights are "
         f"kept. At the end the training loss is {last['loss']:.2f} and the dev loss {last['eval_loss']:.2f}."
     )
-    return finish(figure, alt, caption)
+    return Figure(figure, alt, caption)
 
 
 def f1_intervals(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
@@ -59,7 +59,7 @@ def f1_intervals(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure
     figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(ranked) + 1.2))
     for place, (name, report) in enumerate(ranked):
         score = report["micro"]
-        dot(axis, (score["f1"], score["f1_low"], score["f1_high"]), place, name, size=8)
+        dot(axis, rate_of(score, "f1"), place, name, size=8)
         axis.annotate(f1_of(score), (score["f1_high"], place), xytext=(8, 0), textcoords="offset points", va="center",
                       fontsize=SMALL)  # fmt: skip
     axis.set_yticks(range(len(ranked)), [name for name, _ in ranked])
@@ -78,7 +78,7 @@ def f1_intervals(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure
         caption += (
             f" The interval of `{after}`, {f1_of(second['micro'])}, {'overlaps it' if meet else 'does not reach it'}."
         )
-    return finish(figure, alt, caption)
+    return Figure(figure, alt, caption)
 
 
 def f1_by_tag(reports: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -117,7 +117,7 @@ def f1_by_tag(reports: Mapping[str, Mapping[str, Any]]) -> Figure:
         f"{interval(best['f1'], best.get('f1_low'), best.get('f1_high'))}. "
         f"`{rare[0].bare}` stands only {rare[1]['support']} times in the reference, so its intervals are wide."
     )
-    return finish(figure, "Heat map of F1 by tagger and tag. " + "; ".join(rows), caption)
+    return Figure(figure, "Heat map of F1 by tagger and tag. " + "; ".join(rows), caption)
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from harness.report.kit.looks import Look, ink, look
 from harness.report.kit.style import SMALL
 
-Rate = tuple[float | None, float | None, float | None]
 _MIDDLE = 0.5
 
 
@@ -73,8 +72,3 @@ def dot_rows(
                 beside(axis, rate, place + spread / 2 - step * (number + 0.5), words, drawn)
     axis.set_yticks(range(len(rows)), list(reversed(list(rows))))
     axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(rows) - 0.4))
-
-
-def rate_of(row: Mapping[str, Any], name: str) -> Rate:
-    """A rate of a result row: ``name``, ``name_low`` and ``name_high``; None where the row has none."""
-    return row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import base64
+import io
+import textwrap
+from html import escape
 from typing import Any
 
-from harness.report.kit.looks import PALETTE, look
+from harness.report.kit.html import as_code
+from harness.report.kit.looks import PALETTE
 
 DPI = 110
 WIDTH = 7.0  # inches: 770 pixels, the page's column on a wide screen, so that type is as large as it says
 TITLE_CHARACTERS = 66  # of a title that fits into one line
 SMALL = 9.5  # points: the smallest type in a figure
-
-
-def colour(name: str) -> str:
-    """The colour of a tagger, engine or arm; see `harness.report.kit.looks`."""
-    return look(name).colour
-
-
-def marker(name: str) -> str:
-    """The marker of a tagger, engine or arm: with its colour it tells it from all others of its kind."""
-    return look(name).marker
 
 
 def use_style() -> None:
@@ -40,14 +34,7 @@ def use_style() -> None:
 
 def folded(text: str, width: int = TITLE_CHARACTERS) -> str:
     """A long title in lines of at most `width` characters."""
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, width))
-
-
-def finish(figure: Any, alt: str, caption: str) -> Figure:
-    """Wrap a figure for display; see `Figure`."""
-    return Figure(figure, alt, caption)
 
 
 class Figure:
@@ -64,9 +51,6 @@ class Figure:
     """
 
     def __init__(self, figure: Any, alt: str, caption: str) -> None:
-        import base64
-        import io
-
         import matplotlib.pyplot as plt
 
         buffer = io.BytesIO()
@@ -77,10 +61,7 @@ class Figure:
         self._encoded = base64.b64encode(self.png).decode()
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        words = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.caption))
         return (
             f'<figure class="harness-plot"><img class="harness-figure" alt="{escape(self.alt, quote=True)}" '
-            f'src="data:image/png;base64,{self._encoded}"><figcaption>{words}</figcaption></figure>'
+            f'src="data:image/png;base64,{self._encoded}"><figcaption>{as_code(self.caption)}</figcaption></figure>'
         )

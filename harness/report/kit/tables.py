@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from harness.report.kit.best import MARK, NOT_RANKED, ahead, said
-from harness.report.kit.diffs import Html
-from harness.report.kit.text import f1_of, f1_triple, interval
+from harness.report.kit.html import Html
+from harness.report.kit.text import f1_of, interval, rate_of
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
@@ -78,7 +78,7 @@ def outcome_table(
 def placement_table(reports: Mapping[str, Mapping[str, Any]]) -> Html:
     """Placement of several taggers, best micro-F1 first; `reports` are `PlacementReport.as_json()`."""
     best = {
-        f"{kind} F1": ahead({name: f1_triple(report[kind]) for name, report in reports.items()})
+        f"{kind} F1": ahead({name: rate_of(report[kind], "f1") for name, report in reports.items()})
         for kind in ("micro", "macro")
     }
     aside = [name for name in reports if name in NOT_RANKED]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+Rate = tuple[float | None, float | None, float | None]  # value, low, high
+
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
     """A rate with its interval; an en dash where there is none."""
@@ -14,14 +16,14 @@ def interval(value: float | None, low: float | None, high: float | None, digits:
     return shown if low is None or high is None else f"{shown} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def f1_triple(score: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
-    """F1 of a placement score as JSON, with the ends of its interval."""
-    return score["f1"], score["f1_low"], score["f1_high"]
+def rate_of(row: Mapping[str, Any], name: str) -> Rate:
+    """A rate of a result row: ``name``, ``name_low`` and ``name_high``; None where the row has none."""
+    return row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
 
 
 def f1_of(score: Mapping[str, Any]) -> str:
     """F1 of a placement score as JSON, with its interval."""
-    return interval(*f1_triple(score))
+    return interval(*rate_of(score, "f1"))
 
 
 def verdict_on_difference(value: float, low: float, high: float, better: str, worse: str) -> str:

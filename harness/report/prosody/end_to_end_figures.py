@@ -9,7 +9,7 @@ from harness.experiment.joint import READINGS
 from harness.report.claims.end_to_end_claims import within
 from harness.report.kit.looks import BLUE, GREEN, INK, VERMILLION, Look, looks
 from harness.report.kit.marks import dot
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, folded, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, folded, use_style
 from harness.report.prosody.end_to_end_tables import shown
 
 Readings = Mapping[str, Sequence[float | None]]
@@ -40,7 +40,7 @@ def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
     axis.grid(visible=False, axis="y")
     figure.legend(loc="outside upper left", ncols=3, fontsize=SMALL + 0.5)
     best = max((r["readings"]["joint recall, strict"][0] or 0, n) for n, r in end_to_end.items() if n != "gold")
-    return finish(
+    return Figure(
         figure,
         f"Stacked bars: the fate of the reference's tags by source of tags, spoken by {engine}. Placed and heard: "
         f"{'; '.join(reversed(words))}.",
@@ -93,7 +93,7 @@ def reading_dots(
     listed = "; ".join(
         f"{words}: " + ", ".join(f"{name} {shown(readings[key])}" for name, readings in columns.items()) for key, words in rows
     )  # fmt: skip
-    return finish(
+    return Figure(
         figure,
         f"{title}. Dots with intervals, one row a reading. {listed}.",
         f"{title}: {len(rows)} readings of the same output. "
@@ -123,7 +123,7 @@ def by_tag(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
         for tag, row in per_tag.items()
     )
     rare = min(per_tag.items(), key=lambda item: item[1]["n"])
-    return finish(
+    return Figure(
         figure,
         f"{title}, tag by tag: {words}.",
         f"{title}. Where a tag is rare the interval is wide: `{rare[0]}` stands {rare[1]['n']} times in the reference.",

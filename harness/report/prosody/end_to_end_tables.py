@@ -12,7 +12,7 @@ from harness.experiment.joint import READINGS
 from harness.experiment.result_files import FOLDER, ResultFile
 from harness.experiment.spec import EngineSpec
 from harness.paths import relative
-from harness.report.kit.diffs import Html
+from harness.report.kit.html import Html
 from harness.report.kit.tables import table
 from harness.report.kit.text import interval, verdict_on_difference
 

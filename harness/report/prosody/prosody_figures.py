@@ -12,10 +12,10 @@ from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
 from harness.records import NullSample
-from harness.report.kit.looks import GREY, INK, looks
-from harness.report.kit.marks import dot_rows, rate_of
-from harness.report.kit.style import WIDTH, Figure, colour, finish, use_style
-from harness.report.kit.text import interval
+from harness.report.kit.looks import GREY, INK, look, looks
+from harness.report.kit.marks import dot_rows
+from harness.report.kit.style import WIDTH, Figure, use_style
+from harness.report.kit.text import Rate, interval, rate_of
 from harness.tagged import TAGS, TaggedText
 
 _DOSE_COLUMNS = 3
@@ -33,7 +33,9 @@ def readings_of_one_sentence(text: TaggedText, clips: Sequence[Audio], title: st
     for number, clip in enumerate(clips):
         words = align(clip, text.words)
         features = measure(clip, words)
-        axis.plot(range(len(words)), features.f0, "o-", color=colour("plain"), alpha=0.35 + 0.12 * number, markersize=5)
+        axis.plot(
+            range(len(words)), features.f0, "o-", color=look("plain").colour, alpha=0.35 + 0.12 * number, markersize=5
+        )
         levels.append(features.f0)
     spread = np.nanmax(levels, axis=0) - np.nanmin(levels, axis=0)
     axis.set_xticks(range(len(text.words)), text.words, rotation=30, ha="right")
@@ -43,7 +45,7 @@ def readings_of_one_sentence(text: TaggedText, clips: Sequence[Audio], title: st
         f"Median F0 of each word in {len(clips)} readings. They differ by {np.nanmedian(spread):.1f} semitones at the median word, "
         f"and by {spread[worst]:.1f} at {text.words[worst]!r}."
     )
-    return finish(
+    return Figure(
         figure,
         alt,
         f"One line is one reading of the same text without tags. At the median word the {len(clips)} readings span "
@@ -62,21 +64,21 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
         values = np.array([value for sample in samples if sample.cue == cue for value in sample.values])
         compared += len(values)
         limit = max(np.percentile(np.abs(values), 99.5) if len(values) else 1.0, 1.2 * DETECTORS[_tag_of(cue)].floor)
-        axis.hist(np.clip(values, -limit, limit), bins=41, color=colour("plain"), alpha=0.7)
+        axis.hist(np.clip(values, -limit, limit), bins=41, color=look("plain").colour, alpha=0.7)
         for tag in TAGS:
             detector = DETECTORS[tag]
             if detector.cue.value != cue:
                 continue
             axis.axvline(detector.sign * detector.floor, color=INK, linestyle=":", linewidth=1.4)
             axis.axvline(
-                detector.sign * null[tag.value]["threshold"], color=colour("tagged"), linestyle="--", linewidth=1.5
+                detector.sign * null[tag.value]["threshold"], color=look("tagged").colour, linestyle="--", linewidth=1.5
             )
             parts.append(f"{tag.bare} threshold {null[tag.value]['threshold']:.2f}")
         axis.set_title(f"{label}, n = {len(values):,}", fontsize=11)
         axis.set(yticks=[])
     figure.suptitle(f"{engine}: one plain clip minus the mean of the others", x=0.01, ha="left", weight="bold")
     above = [tag for tag, row in null.items() if row["threshold"] > row["floor"]]
-    return finish(
+    return Figure(
         figure,
         f"Histograms of differences between plain clips of {engine}. " + "; ".join(parts),
         f"Dotted: the floor; dashed: the threshold. {compared:,} differences between clips that were told nothing; they lift the "
@@ -107,7 +109,7 @@ def control_rates(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     least = min(controls, key=lambda tag: controls[tag]["hit"] or 0)
     untold = {(tag, name): controls[tag][name] or 0.0 for tag in controls for name in series if name != "hit"}
     tag, name = max(untold, key=lambda key: untold[key])
-    return finish(
+    return Figure(
         figure,
         alt,
         f"Lowest where the tag was told: `{least}`, {interval(*rate_of(controls[least], 'hit'))}. Highest where it was not: `{tag}`, "
@@ -145,7 +147,7 @@ def dose_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
     told = "; ".join(f"{edit} of {crossed:g} {unit} by {voice}" if crossed is not None else f"no {edit} by {voice}"
                      for edit, voice, crossed, unit in halves if edit.startswith("pitch"))  # fmt: skip
     counts = sorted({row["n"] for curves in dose.values() for row in curves.values()})
-    return finish(
+    return Figure(
         figure,
         "Hit rate by dose. " + "; ".join(parts),
         f"Bands are 95 % intervals, {'-'.join(map(str, counts))} clips a dose. The smallest dose that is heard in half of the clips"
@@ -179,7 +181,7 @@ def confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: st
     diagonal = [value for value in np.diag(grid) if np.isfinite(value)]
     caption = f"On the diagonal a detector hears its own tag: {min(diagonal):.2f} or more. " if diagonal else ""
     caption += f"Largest cross-talk: {'; '.join(f'{name} in {value:.2f}' for value, name in worst)}." if worst else ""
-    return finish(figure, alt, caption)
+    return Figure(figure, alt, caption)
 
 
 def contrast_bars(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -200,7 +202,7 @@ def contrast_bars(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[s
     measured = [both["stripped"] for both in rates.values() if both["stripped"][0] is not None]
     near = [low for _, low, high in measured if (low or 0) <= chance <= (1 if high is None else high)]
     least = min(positive, key=lambda tag: positive[tag]["accuracy"] or 0)
-    return finish(
+    return Figure(
         figure,
         alt,
         f"Dashed: guessing, {chance:.2f}. Told the tags, the lowest is `{least}`, {interval(*rates[least]['tagged'])}. With the tags "
@@ -208,5 +210,5 @@ def contrast_bars(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[s
     )
 
 
-def _accuracy(row: Mapping[str, Any] | None) -> tuple[float | None, float | None, float | None]:
+def _accuracy(row: Mapping[str, Any] | None) -> Rate:
     return (row["accuracy"], row["low"], row["high"]) if row else (None, None, None)

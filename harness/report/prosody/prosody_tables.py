@@ -12,9 +12,9 @@ from harness.prosody.features import ClipFeatures
 from harness.prosody.scorer import UNPAIRED_FLOORS
 from harness.prosody.summary import unlike_chance
 from harness.records import WordTime
-from harness.report.kit.diffs import Html
+from harness.report.kit.html import Html
 from harness.report.kit.tables import table
-from harness.report.kit.text import interval
+from harness.report.kit.text import interval, rate_of
 from harness.tagged import TAGS, Tag
 
 # What the project set itself: hits at least, false positives (null and placebo) at most.
@@ -176,7 +176,7 @@ def unpaired_table(rates: Mapping[str, Mapping[str, Any]]) -> Html:
                 "tag": tag,
                 "hit, paired": interval(row["paired"], None, None),
                 "hit, unpaired": interval(row["hit"], row["low"], row["high"]),
-                "fires on plain clips, unpaired": interval(row["false"], row["false_low"], row["false_high"]),
+                "fires on plain clips, unpaired": interval(*rate_of(row, "false")),
                 "n": row["n"],
             }
             for tag, row in rates.items()
@@ -187,7 +187,7 @@ def unpaired_table(rates: Mapping[str, Mapping[str, Any]]) -> Html:
 
 def shown_rate(row: Mapping[str, Any], name: str) -> str:
     """A rate of a result row with its interval: ``name``, ``name_low``, ``name_high``."""
-    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 3)
+    return interval(*rate_of(row, name), digits=3)
 
 
 def _share(value: float | None) -> str:

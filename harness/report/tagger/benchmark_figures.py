@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.report.kit.looks import GREY, INK, ink, look, looks
 from harness.report.kit.marks import dot
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
-from harness.report.kit.text import f1_of, interval
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
+from harness.report.kit.text import f1_of, interval, rate_of
 from harness.report.tagger.benchmark_tables import ablation_name, published, select, system_name
 from harness.tagged import TAGS, TaggedText
 
@@ -61,7 +61,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
         f"With most data `{leader}` reaches {interval(100 * most['accuracy_3way'], low, high, 1)} % ({most['sentences']:,} sentences, "
         f"seed 0); the best published system has {best['accuracy_3way']:.1f} %. Dotted: published systems."
     )
-    return finish(figure, "Line chart of 3-way accuracy by number of training sentences. " + "; ".join(said), caption)
+    return Figure(figure, "Line chart of 3-way accuracy by number of training sentences. " + "; ".join(said), caption)
 
 
 def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -77,7 +77,7 @@ def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
         for place, row in enumerate(measured):
             score = row["figures"][key]
             y = len(names) - 1 - place + offset
-            dot(axis, (score["f1"], score["f1_low"], score["f1_high"]), y, name)
+            dot(axis, rate_of(score, "f1"), y, name)
             if not place:
                 axis.annotate(label, (score["f1_high"], y), xytext=(7, 0), textcoords="offset points", va="center",
                               fontsize=SMALL, color=ink(look(name).colour))  # fmt: skip
@@ -101,7 +101,7 @@ def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
             f"{f1_of(worst['figures']['tuned'])}; the two intervals {'overlap' if meet else 'do not overlap'}."
             f"{_compared(measured, names)} The 98 examples, five folds, one seed."
         )
-    return finish(figure, alt, caption)
+    return Figure(figure, alt, caption)
 
 
 def _compared(measured: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
@@ -148,7 +148,7 @@ def decoding_speed(rows: Sequence[Mapping[str, Any]]) -> Figure:
         f"A logarithmic scale. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} sentences a "
         f"second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. Measured once, so there is no interval."
     )
-    return finish(figure, alt, caption)
+    return Figure(figure, alt, caption)
 
 
 def tag_confusion(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> Figure:
@@ -191,4 +191,4 @@ def tag_confusion(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -
         f"Of {wanted_tags} tags in the reference {right} were placed on their slot; on {missed} of their slots nothing was placed. "
         f"{int(counts[-1, :-1].sum())} tags stand where the reference has none: the lowest row."
     )
-    return finish(figure, alt, caption)
+    return Figure(figure, alt, caption)

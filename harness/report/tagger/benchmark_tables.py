@@ -10,10 +10,10 @@ from typing import Any
 
 from harness.paths import DATA
 from harness.reading import read_yaml
-from harness.report.kit.best import Triple, ahead
-from harness.report.kit.diffs import Html
+from harness.report.kit.best import ahead
+from harness.report.kit.html import Html
 from harness.report.kit.tables import table
-from harness.report.kit.text import f1_of, f1_triple, interval, verdict_on_difference
+from harness.report.kit.text import Rate, f1_of, interval, rate_of, verdict_on_difference
 
 PUBLISHED = DATA / "published.yaml"
 BASES = {"embedded": "gpt2-mini", "smollm2": "SmolLM2-135M"}
@@ -50,7 +50,7 @@ def by_system(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, 
     return dict(systems)
 
 
-def over_seeds(triples: Sequence[Triple]) -> Triple:
+def over_seeds(triples: Sequence[Rate]) -> Rate:
     """The mean of a figure over seeds, between the lowest and the highest end of all its intervals."""
     values, lows, highs = ([number or 0.0 for number in column] for column in zip(*triples, strict=True))
     return mean(values), min(lows), max(highs)
@@ -71,7 +71,7 @@ def published() -> dict[str, Any]:
 def corpus_table(rows: Sequence[Mapping[str, Any]]) -> Html:
     """The corpus benchmark: systems here and published ones, best 3-way accuracy first."""
     shown: list[tuple[float, dict[str, str]]] = []
-    rates: dict[str, dict[str, Triple]] = {column: {} for column in _CORPUS}
+    rates: dict[str, dict[str, Rate]] = {column: {} for column in _CORPUS}
     for name, seeds in corpus_systems(rows).items():
         line = {"system": name, "trained on": f"{seeds[0]['sentences']:,} sentences"}
         for column, (figure, scale, digits) in _CORPUS.items():
@@ -121,11 +121,11 @@ def against_majority_table(rows: Sequence[Mapping[str, Any]]) -> Html:
 def crossval_table(rows: Sequence[Mapping[str, Any]], data: str) -> Html:
     """Grouped cross-validation of each tagger; for the hackathon's examples also the random split."""
     shown = []
-    rates: dict[str, dict[str, Triple]] = {"grouped folds": {}}
+    rates: dict[str, dict[str, Rate]] = {"grouped folds": {}}
     for row in select(rows, "crossval", data=data, grouped=True):
         name, score = system_name(row["parameters"]), row["figures"]["micro"]
         line = {"tagger": name, "grouped folds": f1_of(score)}
-        rates["grouped folds"][name] = f1_triple(score)
+        rates["grouped folds"][name] = rate_of(score, "f1")
         if data == "seed-examples":
             others = {**row["parameters"], "grouped": False}
             leaked = select(rows, "crossval", **others)
@@ -143,14 +143,14 @@ def crossval_table(rows: Sequence[Mapping[str, Any]], data: str) -> Html:
 def heldout_table(rows: Sequence[Mapping[str, Any]]) -> Html:
     """Every tagger on the held-out sentences, best micro-F1 first; trained ones as the mean over seeds."""
     shown = []
-    rates: dict[str, dict[str, Triple]] = {"micro-F1": {}, "macro-F1": {}}
+    rates: dict[str, dict[str, Rate]] = {"micro-F1": {}, "macro-F1": {}}
     for name, seeds in by_system(select(rows, "heldout")).items():
         line = {"tagger": name}
         for column in rates:
-            triples = [f1_triple(seed[column.removesuffix("-F1")]) for seed in seeds]
+            triples = [rate_of(seed[column.removesuffix("-F1")], "f1") for seed in seeds]
             rates[column][name] = over_seeds(triples)
             line[column] = interval(*rates[column][name])
-        values = [f1_triple(seed["micro"])[0] or 0 for seed in seeds]
+        values = [seed["micro"]["f1"] or 0 for seed in seeds]
         line["seeds"] = f"{len(seeds)}: {min(values):.2f} to {max(values):.2f}" if len(seeds) > 1 else "1"
         line["exact sentences"] = f"{mean(f['exact_match'] for f in seeds):.0%}"
         shown.append((mean(values), line))
@@ -176,7 +176,7 @@ def decoding_table(rows: Sequence[Mapping[str, Any]]) -> Html:
                 **{f"sentences/s, batch {size}": f"{speed:,.1f}" for size, speed in speeds.items()},
             }
         )
-    best = {"micro-F1": ahead({one["decoding"]: f1_triple(one) for one in rows})}
+    best = {"micro-F1": ahead({one["decoding"]: rate_of(one, "f1") for one in rows})}
     return table(shown, f"The same adapter, decoded in {len(rows)} ways; 95 % intervals", best)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.report.kit.looks import BLUE, GREEN, GREY, INK, VERMILLION, Look, ink, look
 from harness.report.kit.marks import dot
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 from harness.report.kit.text import interval
 from harness.stats import Interval
 
@@ -36,7 +36,7 @@ def tag_rates(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
     listed = "; ".join(
         f"{name}: " + ", ".join(f"{tag} {_shown(found, 1)}" for tag, found in rates.items()) for name, rates in sets.items()
     )  # fmt: skip
-    return finish(
+    return Figure(
         figure,
         f"Tags in 100 words for each tag and set. {listed}.",
         f"How often each tag is used. `{most[0]}` is the most frequent in {first}: {_shown(most[1], 1)} in 100 words.",
@@ -63,7 +63,7 @@ def tag_positions(positions: Mapping[str, Sequence[float]], title: str) -> Figur
     medians = {tag: float(np.median(values)) for tag, values in positions.items() if values}
     early, late = min(medians, key=lambda tag: medians[tag]), max(medians, key=lambda tag: medians[tag])
     listed = ", ".join(f"{tag} {median:.2f}" for tag, median in medians.items())
-    return finish(
+    return Figure(
         figure,
         f"{title}: a mark for every tag, by its place in the sentence. Medians: {listed}.",
         f"{title}. By median `{early}` stands earliest ({medians[early]:.2f}) and `{late}` latest ({medians[late]:.2f}), so the place "
@@ -97,7 +97,7 @@ def kappa_dots(kappas: Mapping[str, Mapping[str, Any]]) -> Figure:
     known = {tag: row["kappa"] for tag, row in kappas.items() if np.isfinite(row["kappa"].value)}
     lowest = min(known.items(), key=lambda item: item[1].value)
     listed = ", ".join(f"{tag} {_shown(found)}" for tag, found in known.items())
-    return finish(
+    return Figure(
         figure,
         f"Cohen's kappa of the two annotation passes for each tag: {listed}.",
         f"Agreement of the two passes beyond chance, 95 % intervals over scenarios. Lowest for `{lowest[0]}`: {_shown(lowest[1])}.",
@@ -141,7 +141,7 @@ def leak_by_overlap(rows: Sequence[Mapping[str, Any]]) -> Figure:
     listed = "; ".join(
         f"{row['tagger']} at {row['shared']:.0%}: random {interval(*row['random'])}, grouped {interval(*row['grouped'])}" for row in rows
     )  # fmt: skip
-    return finish(
+    return Figure(
         figure,
         f"Micro F1 by overlap of the windows, one panel a tagger. {listed}.",
         f"The same texts, the same taggers. At {worst['shared']:.0%} overlap random folds give {worst['tagger']} "

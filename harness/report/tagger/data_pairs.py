@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.records import Example
 from harness.report.kit.looks import INK
-from harness.report.kit.style import SMALL, WIDTH, Figure, finish, use_style
+from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 from harness.report.kit.text import interval
 from harness.stats import ClusterBootstrap, Interval, Statistic, ratio
 from harness.tagged import TAGS
@@ -68,7 +68,7 @@ def tags_together(pairs: Sequence[Pair], examples: int) -> Figure:
     axis.grid(False)
     most, least = max(pairs, key=_beyond_chance), min(pairs, key=_beyond_chance)
     listed = "; ".join(f"{pair.first} with {pair.second} {pair.both} ({pair.expected:.1f})" for pair in pairs)
-    return finish(
+    return Figure(
         figure,
         f"Examples that hold two tags, and in brackets how many would by chance: {listed}.",
         f"Examples that hold both tags, of {examples}; in brackets how many would if tags did not mind each other. Furthest "

@@ -9,6 +9,7 @@ from typing import Any
 from harness.benchmark.examples import cross_validate, difference, report
 from harness.datasets import bare_word, overlap_groups
 from harness.records import Example
+from harness.report.kit.text import rate_of
 from harness.tagged import Tag, TaggedText
 from harness.taggers import Tagger
 
@@ -118,7 +119,7 @@ def leak(
         rows.append(
             {
                 "tagger": name, "examples": len(examples),
-                **{kind: [score["f1"], score["f1_low"], score["f1_high"]] for kind, score in scores.items()},
+                **{kind: [*rate_of(score, "f1")] for kind, score in scores.items()},
                 "difference": [rose["value"], rose["low"], rose["high"]],
             }
         )  # fmt: skip

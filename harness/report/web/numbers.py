@@ -14,7 +14,7 @@ from harness.chapters.run import NUMBERS, results_folder
 from harness.errors import DataError
 from harness.experiment.folder import is_complete
 from harness.paths import BUILD, NOTEBOOKS, RESULTS
-from harness.report.kit.text import interval
+from harness.report.kit.text import interval, rate_of
 from harness.store import read_json, write_json
 
 COLLECTED = BUILD / "numbers.json"
@@ -50,7 +50,7 @@ def _run_numbers(summary: dict[str, Any]) -> dict[str, Any]:
     numbers: dict[str, Any] = {"sentences": summary["sentences"], "engine": engine}
     for tagger, both in figures["end_to_end"].items():
         for rate in ("recall", "precision"):
-            numbers[f"{tagger}_{rate}"] = interval(both[rate], both[f"{rate}_low"], both[f"{rate}_high"])
+            numbers[f"{tagger}_{rate}"] = interval(*rate_of(both, rate))
     return numbers
 
 
