@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import HarnessError, NotAvailable
-from harness.higgs.formats import native_config
+from harness.higgs.formats import native_config, native_model
 from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny.layout import tiny_config
 
@@ -135,7 +135,7 @@ def parameters(stack: str) -> dict[str, Any]:
         counts = {ORIGINAL: count(original), LLAMA: count(_llama())}
         return {**counts, "package": original.parameter_count_per_component()["total"]}
     return {
-        NATIVE_DEFAULT: count(_native({}, "meta", text_head=False)),
+        NATIVE_DEFAULT: count(native_model({}, "meta", text_head=False)),
         NATIVE_SIZED: count(build(original_config(), text_head=False)),
         NATIVE_TEXT_HEAD: count(build(original_config())),
     }
@@ -218,23 +218,12 @@ def kept_for_backward(precision: str) -> float:
 def build(config: Mapping[str, Any], device: str = "meta", *, text_head: bool = True) -> Any:
     """This process's stack's model of a configuration in the original format; `text_head` is a choice of the native one."""
     if here() == NATIVE:
-        return _native(native_config(config), device, text_head=text_head)
+        return native_model(native_config(config), device, text_head=text_head)
     import torch
     from boson_multimodal.model.higgs_audio import HiggsAudioConfig, HiggsAudioModel
 
     with torch.device(device):
         return HiggsAudioModel(HiggsAudioConfig.from_dict(dict(config)))
-
-
-def _native(config: Mapping[str, Any], device: str, *, text_head: bool) -> Any:
-    import torch
-
-    try:
-        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
-    except ImportError as error:
-        raise NotAvailable("this transformers has no native Higgs Audio v2", remedy="use .venv/bin/python") from error
-    with torch.device(device):
-        return HiggsAudioV2ForConditionalGeneration(HiggsAudioV2Config(**config), use_text_head=text_head)
 
 
 def _llama() -> Any:

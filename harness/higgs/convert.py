@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import read_config, resolve
-from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key
+from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key, native_model
 from harness.paths import is_file
 from harness.store import read_json, write_json
 
+Shapes = dict[str, tuple[int, ...]]  # of weights, by name
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _PEFT_PREFIX = "base_model.model."
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
@@ -55,10 +56,10 @@ def convert(
         native = native_config(read_config(folder))
     except DataError as error:
         raise error.at(folder / "config.json") from error
-    shards = _shards(folder)
+    shards, expected = _shards(folder), _expected(native)
     with _all_or_nothing(out) as part:
-        total = _rewrite(folder, shards, part, _check_shapes(native))
-        _check_complete(total["names"], native, folder)
+        total = _rewrite(folder, shards, part, expected)
+        _check_complete(total["names"], expected, folder)
         write_json(part / "config.json", native)
         for name in _TOKENIZER_FILES:
             if is_file(folder / name):
@@ -103,14 +104,14 @@ def _shards(folder: Path) -> list[str]:
                     remedy="only safetensors are read: other formats can run code")  # fmt: skip
 
 
-def _rewrite(folder: Path, shards: list[str], out: Path, check: Any) -> dict[str, Any]:
+def _rewrite(folder: Path, shards: list[str], out: Path, expected: Shapes) -> dict[str, Any]:
     from safetensors.torch import save_file
 
     names: dict[str, str] = {}
     parameters = size = 0
     for shard in shards:
         renamed = {native_key(name): tensor.contiguous() for name, tensor in _tensors(folder / shard).items()}
-        check(renamed, folder / shard)
+        _check_shapes(renamed, expected, folder / shard)
         save_file(renamed, out / shard, metadata={"format": "pt"})
         names |= dict.fromkeys(renamed, shard)
         parameters += sum(tensor.numel() for tensor in renamed.values())
@@ -130,37 +131,27 @@ def _tensors(path: Path) -> dict[str, Any]:
         raise DataError(f"cannot be read: {error}", path=path, remedy="download it again") from error
 
 
-def _expected(native: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the native model's weights, from a model on the meta device."""
-    import torch
-
+def _expected(native: Mapping[str, Any]) -> Shapes:
+    """Names and shapes of the native model's weights, from a model on the meta device; none in the boson stack."""
     try:
-        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
-    except ImportError:  # the boson stack: shapes are checked when the result is loaded
+        model = native_model(native, "meta", text_head=True)
+    except NotAvailable:  # shapes are checked when the result is loaded
         return {}
-    fields = {name: value for name, value in native.items() if name not in ("model_type", "architectures")}
-    with torch.device("meta"):
-        model = HiggsAudioV2ForConditionalGeneration(HiggsAudioV2Config(**fields), use_text_head=True)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def _check_shapes(native: Mapping[str, Any]) -> Any:
-    expected = _expected(native)
-
-    def check(tensors: Mapping[str, Any], path: Path) -> None:
-        for name, tensor in tensors.items():
-            if expected and expected.get(name) != tuple(tensor.shape):
-                want = expected.get(name)
-                problem = f"is of shape {tuple(tensor.shape)}, not {want}" if want else "is unknown to the native model"
-                raise DataError(
-                    f"weight {name} {problem}", path=path, remedy="weights and config.json do not belong together"
-                )
-
-    return check
+def _check_shapes(tensors: Mapping[str, Any], expected: Shapes, path: Path) -> None:
+    for name, tensor in tensors.items():
+        want = expected.get(name)
+        if expected and want != tuple(tensor.shape):
+            problem = f"is of shape {tuple(tensor.shape)}, not {want}" if want else "is unknown to the native model"
+            raise DataError(
+                f"weight {name} {problem}", path=path, remedy="weights and config.json do not belong together"
+            )
 
 
-def _check_complete(found: Mapping[str, str], native: Mapping[str, Any], folder: Path) -> None:
-    if missing := sorted(set(_expected(native)) - set(found)):
+def _check_complete(found: Mapping[str, str], expected: Shapes, folder: Path) -> None:
+    if missing := sorted(set(expected) - set(found)):
         raise DataError(f"{len(missing)} weights are missing, first {missing[0]}", path=folder,
                         remedy="weights and config.json do not belong together")  # fmt: skip
 

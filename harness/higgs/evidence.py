@@ -16,6 +16,7 @@ from harness.higgs.batches import encode, make_collator
 from harness.higgs.checkpoints import load_model
 from harness.higgs.delay import STREAM_BOS
 from harness.higgs.generate import generate
+from harness.higgs.lora import without_peft
 from harness.higgs.samples import Sample, prompt, read_cases
 from harness.higgs.stacks import BOSON, call
 from harness.higgs.train_config import TrainConfig
@@ -108,7 +109,7 @@ def _text_logits(model: Any, tokenizer: Any, text: str, stack: str) -> list[np.n
     import torch
 
     ids = torch.tensor([encode(tokenizer, prompt(text))])
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = without_peft(model)
     with torch.no_grad():
         if stack == BOSON:
             logits = inner(input_ids=ids, attention_mask=torch.ones_like(ids)).logits

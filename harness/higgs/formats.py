@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from harness.errors import DataError
+from harness.errors import DataError, NotAvailable
 
 ORIGINAL_TYPE = "higgs_audio"
 NATIVE_TYPE = "higgs_audio_v2"  # transformers from release 5.3 on
@@ -97,6 +97,24 @@ def native_config(original: Mapping[str, Any]) -> dict[str, Any]:
         "audio_stream_eos_id": original["audio_stream_eos_id"],
         "dtype": original.get("torch_dtype", "float32"),
     }
+
+
+def native_model(config: Mapping[str, Any], device: str, *, text_head: bool) -> Any:
+    """transformers' model of a configuration in its own format, with random weights, or with none on the device "meta".
+
+    Raises
+    ------
+    NotAvailable
+        If this environment's transformers has no native class (before 5.3).
+    """
+    import torch
+
+    try:
+        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
+    except ImportError as error:
+        raise NotAvailable("this transformers has no native Higgs Audio v2", remedy="use .venv/bin/python") from error
+    with torch.device(device):
+        return HiggsAudioV2ForConditionalGeneration(HiggsAudioV2Config(**config), use_text_head=text_head)
 
 
 def native_key(name: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.higgs.batches import ANSWER_BEGIN, encode
 from harness.higgs.delay import undelay
 from harness.higgs.formats import EOT_AFTER_END, codebooks_of
+from harness.higgs.lora import without_peft
 from harness.higgs.samples import prompt
 from harness.higgs.stacks import BOSON
 
@@ -45,7 +46,7 @@ def generate(model: Any, tokenizer: Any, text: str, stack: str, *, max_frames: i
 
     was_training = model.training
     model.eval()
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = without_peft(model)
     device = next(inner.parameters()).device
     ids = torch.tensor([encode(tokenizer, prompt(text) + ANSWER_BEGIN)], device=device)
     columns_at_most = max_frames + codebooks_of(inner.config.to_dict())[0] + 1  # begin, end and the delay

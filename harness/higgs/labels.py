@@ -5,7 +5,7 @@ causal language model passes ``labels`` to whatever it wraps, so every forward f
 ``labels`` and ``audio_labels``, but scales both losses by the number of text labels alone when Trainer counts them.
 
 The two classes here are the original ones with another ``forward``: same weights, same names, same file. Both take
-``labels`` and ``audio_labels`` and return ``loss``, ``text_loss`` and ``audio_loss``, computed by `higgs_loss`.
+``labels`` and ``audio_labels`` and return ``loss``, ``llm_loss``, the text's, and ``audio_loss``, computed by `higgs_loss`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,11 @@ def _kind(name: str) -> str:
     return ".".join(name.split(".")[-2:]) if ".layers." in f".{name}" else name.rpartition(".")[2]
 
 
+def without_peft(model: Any) -> Any:
+    """The model inside PEFT's wrapper; a model that has none as it is."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def add_lora(
     model: Any,
     *,

@@ -116,9 +116,3 @@ def forward_arguments(model_class: Any) -> list[str]:
 def mentions(function: Any, word: str) -> int:
     """In how many lines of a function's source a word, or a part of one, stands."""
     return sum(word in line for line in getsource(function).splitlines())
-
-
-def code_lines(function: Any) -> int:
-    """Lines of a function without its docstring, comments and empty lines."""
-    source = re.sub(r'""".*?"""', "", getsource(function), flags=re.DOTALL)
-    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in source.splitlines())

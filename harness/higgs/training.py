@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, HarnessError
+from harness.higgs.batches import make_collator
 from harness.higgs.checkpoints import check_type, load_model, resolve
 from harness.higgs.formats import codebooks_of
+from harness.higgs.lora import add_lora, without_peft
 from harness.higgs.memory import estimate
 from harness.higgs.samples import Sample, load_samples
 from harness.higgs.stacks import call, here
@@ -58,20 +60,16 @@ def launch(
     out = Path(config.output)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out, "training"):
-        return _launch_locked(config, processes, resume, quiet, cpu)
-
-
-def _launch_locked(config: TrainConfig, processes: int, resume: bool, quiet: bool, cpu: bool) -> dict[str, Any]:
-    if not resume:
-        check_fresh(Path(config.output))
-    read_samples(config)  # a mistake in the manifest shows at once, and workers find the codes
-    launcher: tuple[str, ...] = ()
-    if processes > 1:
-        # On processors, too, `--multi_gpu` is what starts several processes; TrainingArguments then takes gloo.
-        launcher = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "--num_machines",
-                    "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
-    return call(config.stack, "harness.higgs.training:run", launcher=launcher, quiet=quiet,
-                fields=config.model_dump(mode="json"), resume=resume, quiet_trainer=quiet, cpu=cpu)  # fmt: skip
+        if not resume:
+            check_fresh(out)
+        read_samples(config)  # a mistake in the manifest shows at once, and workers find the codes
+        launcher: tuple[str, ...] = ()
+        if processes > 1:
+            # On processors, too, `--multi_gpu` is what starts several processes; TrainingArguments then takes gloo.
+            launcher = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "--num_machines",
+                        "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+        return call(config.stack, "harness.higgs.training:run", launcher=launcher, quiet=quiet,
+                    fields=config.model_dump(mode="json"), resume=resume, quiet_trainer=quiet, cpu=cpu)  # fmt: skip
 
 
 def run(fields: dict[str, Any], resume: bool = False, quiet_trainer: bool = True, cpu: bool = False) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     model, tokenizer, samples = _load(config)
     total, trainable = _parameters(model)
     arguments = _arguments(config, quiet, cpu)
-    collator = _collator(config, tokenizer, model)
+    collator = make_collator(config.stack, tokenizer, without_peft(model).config)
     memory = _memory(
         config, model, collator(_longest(samples, arguments.per_device_train_batch_size)), total, trainable
     )
@@ -221,8 +219,6 @@ def _load(config: TrainConfig) -> tuple[Any, Any, list[Any]]:
     import torch
     from transformers import AutoTokenizer
 
-    from harness.higgs.lora import add_lora
-
     dtype = "bfloat16" if config.precision == "bf16" and config.method == "lora" else "float32"
     model = load_model(config.model, config.stack, revision=config.revision, dtype=dtype)
     model.text_weight = config.text_weight
@@ -250,13 +246,6 @@ def read_samples(config: TrainConfig) -> list[Sample]:
     return samples
 
 
-def _collator(config: TrainConfig, tokenizer: Any, model: Any) -> Any:
-    from harness.higgs.batches import make_collator
-
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return make_collator(config.stack, tokenizer, inner.config)
-
-
 def _restore_config(source: Path, target: Path) -> None:
     """Write the source's config.json: training names its own class there, and turns the cache off."""
     write_json(target / "config.json", read_json(source / "config.json"))
@@ -273,7 +262,7 @@ def _longest(samples: list[Any], count: int) -> list[Any]:
 
 def _memory(config: TrainConfig, model: Any, batch: dict[str, Any], total: int, trainable: int) -> Any:
     """The estimate for the largest micro-batch there can be."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = without_peft(model)
     text = getattr(inner.config, "text_config", inner.config)
     rows, tokens = batch["input_ids"].shape
     frames = batch["audio_out_ids"].shape[1] if "audio_out_ids" in batch else 0  # boson merges audio in later

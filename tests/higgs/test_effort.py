@@ -21,6 +21,16 @@ def test_lines_of_code_leave_out_comments_docstrings_and_blanks(tmp_path):
     assert code_lines(path) == 5  # import, def, text (2), return
 
 
+def test_lines_of_a_function_are_counted_alike():
+    def forward(labels=None):
+        """A docstring is no line."""
+        # nor is a comment
+
+        return labels
+
+    assert code_lines(forward) == 2
+
+
 def test_every_need_has_modules_with_code():
     rows = effort()
     assert [row["need"] for row in rows] == list(NEEDS)

@@ -10,7 +10,7 @@ from harness.higgs import peft_study, peft_targets
 from harness.higgs.accounting import count, lora_parameters
 from harness.higgs.convert import convert
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE
-from harness.higgs.peft_failure import Failure, Step, attempt, code_lines, forward_arguments, line_of, mentions
+from harness.higgs.peft_failure import Failure, Step, attempt, forward_arguments, line_of, mentions
 from harness.higgs.peft_study import CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve, train_cured
 from harness.higgs.peft_targets import AUDIO_HEAD, FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
 from harness.higgs.stacks import BOSON, NATIVE, call, here
@@ -98,9 +98,6 @@ def test_what_does_not_fail_is_none():
 
 def test_sources_are_read():
     def forward(self, labels=None, **inputs):
-        """A docstring with the word loss does not count as a line."""
-        # nor does a comment
-
         return labels
 
     class Model:
@@ -108,7 +105,6 @@ def test_sources_are_read():
 
     Model.forward = forward
     assert forward_arguments(Model) == ["labels", "**"]
-    assert code_lines(forward) == 2
     assert mentions(forward, "labels") == 2 and mentions(forward, "nowhere") == 0
     found = line_of("numpy/version.py", r"^version = ")
     assert found.code.startswith("version =") and found.place == f"numpy/version.py:{found.line}"

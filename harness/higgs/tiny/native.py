@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from harness.errors import NotAvailable
-from harness.higgs.formats import native_config
+from harness.higgs.formats import native_config, native_model
 from harness.higgs.tiny.layout import tiny_config
 from harness.higgs.tiny.tokenizer import write_tokenizer
 
@@ -33,22 +31,12 @@ def make_native_checkpoint(folder: str | Path, *, seed: int = 0, text_head: bool
     NotAvailable
         If this environment's transformers has no native class (before 5.3).
     """
-    model = _model(seed, text_head)
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = native_model(native_config(tiny_config()), "cpu", text_head=text_head)
     Path(folder).mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     write_tokenizer(Path(folder))
     return str(folder)
-
-
-def _model(seed: int, text_head: bool) -> Any:
-    import torch
-
-    try:
-        from transformers import HiggsAudioV2Config, HiggsAudioV2ForConditionalGeneration
-    except ImportError as error:
-        raise NotAvailable("this transformers has no native Higgs Audio v2", remedy="run it in .venv") from error
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return HiggsAudioV2ForConditionalGeneration(
-            HiggsAudioV2Config(**native_config(tiny_config())), use_text_head=text_head
-        )
