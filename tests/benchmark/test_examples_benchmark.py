@@ -48,6 +48,7 @@ def test_every_example_is_tagged_once_and_in_order(spies, grouped):
 
 def test_no_group_is_on_both_sides(spies):
     cross_validate(make(spies), EXAMPLES)
+    assert len(spies) == 5
     for spy in spies:
         assert not {e.group for e in spy.examples} & {GROUP[words] for words in spy.seen}
         assert {e.group for e in spy.examples} | {GROUP[words] for words in spy.seen} == set(GROUP.values())

@@ -46,7 +46,11 @@ def test_the_stacks_code_here():  # shapes that a process of its own would make 
         np.testing.assert_array_equal(delay_of_stack(codes.tolist())["delayed"], delay(codes))
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((8, 8), int), np.zeros(8, int), np.zeros((8, 9)), np.zeros((0, 9), int)])
-def test_what_is_no_delayed_stream(wrong):
-    with pytest.raises(HarnessError):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(np.zeros((8, 8), int), "hold no delayed stream")]
+    + [(codes, "codes must be integers of shape") for codes in (np.zeros(8, int), np.zeros((8, 9)), np.zeros((0, 9), int))],
+)  # fmt: skip
+def test_what_is_no_delayed_stream(wrong, said):
+    with pytest.raises(HarnessError, match=said):
         undelay(wrong)

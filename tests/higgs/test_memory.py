@@ -116,15 +116,17 @@ def test_loading_by_hand_and_the_lines():
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        (10, 10, "int8"), (10, 1, "int4"), (10, 0, "fp64"), (10, 11, "fp32"), (-1, -1, "fp32"),
-    ],
+    ("arguments", "said"),
+    [((10, 10, "int8"), "for loading only"), ((10, 1, "int4"), "for loading only"), ((10, 0, "fp64"), "no precision is called"),
+     ((10, 11, "fp32"), "do not describe a model"), ((-1, -1, "fp32"), "do not describe a model")],
 )  # fmt: skip
-def test_what_cannot_be(arguments):
-    with pytest.raises(HarnessError):
+def test_what_cannot_be(arguments, said):
+    with pytest.raises(HarnessError, match=said):
         estimate(*arguments)
-    with pytest.raises(HarnessError):
+
+
+def test_there_is_no_less_than_nothing():
+    with pytest.raises(HarnessError, match="do not describe a model"):
         estimate(10, 1, "fp32", batch_tokens=-1)
     assert set(PRECISIONS) == {"fp32", "autocast", "mixed", "bf16", "int8", "int4"}
 

@@ -86,7 +86,11 @@ def test_what_moved_sees_each_failure():
 
 def test_bad_arguments():
     pytest.importorskip("torch")
-    for wrong in ({"part": "head"}, {"part": "attention", "layer": 4}, {"part": "attention", "sequence": [[AUDIO, 9]]}):
-        with pytest.raises(HarnessError):
-            route(**wrong)
+    for part, options, said in (
+        ("head", {}, "cannot be changed"),
+        ("attention", {"layer": 4}, "cannot be changed"),
+        ("attention", {"sequence": [[AUDIO, 9]]}, "is no sequence"),
+    ):
+        with pytest.raises(HarnessError, match=said):
+            route(part, **options)
     assert list(PARTS) == ["text FFN", "audio FFN", "attention"]

