@@ -20,8 +20,6 @@ PACKAGES = (
     "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
     "praat-parselmouth", "piper-tts", "hibari-tts", "boson_multimodal",
 )  # fmt: skip
-
-
 _ABOVE = ("cli", "report", "chapters")
 
 
@@ -102,6 +100,5 @@ def machine() -> str:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
-    ).stdout.strip()  # fmt: skip
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -212,9 +212,8 @@ def provenance(code: str) -> dict:
 
 def code_digest() -> str:
     """Digest of the code and the embedded data that figures depend on; comments and docstrings do not count."""
-    files = [
-        path for path in python_files(_CODE) if path != Path(__file__)
-    ]  # which measurements there are changes none
+    # Which measurements there are changes none of them.
+    files = [path for path in python_files(_CODE) if path != Path(__file__)]
     data = [*sorted((DATA / "examples").glob("*.jsonl")), DATA / "models" / "gpt2-mini" / "model.safetensors"]
     return digest(*bare_sources(files), *(sha256(path) for path in data), length=16)
 

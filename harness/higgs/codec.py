@@ -201,9 +201,8 @@ class _BosonCodec:
         missing, unexpected = self.model.load_state_dict(state, strict=False)
         if is_file(folder / SEEDED):
             missing = [name for name in missing if name.startswith("quantizer.")]
-        missing = [
-            name for name in missing if not name.startswith("semantic_model.")
-        ]  # these come from HuBERT's own file
+        # HuBERT's weights come from a file of its own.
+        missing = [name for name in missing if not name.startswith("semantic_model.")]
         if missing or unexpected:
             raise DataError(
                 f"{len(missing)} weights are missing and {len(unexpected)} unexpected: {[*missing, *unexpected][0]}",

@@ -58,9 +58,8 @@ def load_plain(folder: str | Path, *, text_head: bool = True) -> Any:
     DataError
         If the checkpoint is of the other stack's format, or weights are missing or left over.
     """
-    check_type(
-        Path(folder), here()
-    )  # the boson class would take its own defaults for another format: billions of weights
+    # The boson class would take its own defaults for another format: billions of weights.
+    check_type(Path(folder), here())
     if here() == BOSON:
         from boson_multimodal.model.higgs_audio import HiggsAudioModel as Plain
     else:

@@ -26,11 +26,8 @@ from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny.layout import CODEBOOK_SIZE, CODEBOOKS, tiny_config
 
 TEXT, AUDIO = "text", "audio"
-PARTS = {
-    "text FFN": "mlp",
-    "audio FFN": "audio_mlp",
-    "attention": "self_attn",
-}  # what can be changed -> its name in a layer
+# What can be changed -> its name in a layer.
+PARTS = {"text FFN": "mlp", "audio FFN": "audio_mlp", "attention": "self_attn"}
 _LAYER_CLASS = {
     BOSON: "boson_multimodal.model.higgs_audio.modeling_higgs_audio:HiggsAudioDualFFNDecoderLayer",
     NATIVE: "transformers.models.higgs_audio_v2.modeling_higgs_audio_v2:HiggsAudioV2DecoderLayer",

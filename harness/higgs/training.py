@@ -165,9 +165,8 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
     if not (out / CONFIG).exists():
         raise HarnessError("there is nothing to resume", path=out, remedy="leave --resume out")
     before = read_json(out / CONFIG)
-    free = _CHANGEABLE | (
-        {"steps"} if config.schedule == "constant" else set()
-    )  # others plan the rate to the last step
+    # Schedules that are not constant plan the rate to the last step.
+    free = _CHANGEABLE | ({"steps"} if config.schedule == "constant" else set())
     if changed := [name for name in settings if name not in free and settings[name] != before.get(name)]:
         raise HarnessError(f"the run was begun with {changed[0]}: {before.get(changed[0])!r}, not {settings[changed[0]]!r}",
                            path=out / CONFIG, remedy="restore it, or choose another output")  # fmt: skip
@@ -314,7 +313,6 @@ def _arguments(config: TrainConfig, quiet: bool, cpu: bool) -> Any:
         ddp_backend="gloo" if on_cpu and processes > 1 else None,
         ddp_find_unused_parameters=False,
     )
-    arguments._n_gpu = min(
-        arguments.n_gpu, 1
-    )  # several GPUs need several processes: DataParallel cannot split this batch
+    # Several GPUs need several processes: DataParallel cannot split this batch.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments

@@ -1,11 +1,8 @@
 """The examples of the how-tos do what their pages say."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
+import helpers
 import numpy as np
 import pytest
 
@@ -30,8 +27,7 @@ def found(monkeypatch):
 
 
 def harness(*arguments, text=""):
-    program = Path(sys.executable).parent / "harness"
-    done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True, env=os.environ)
+    done = helpers.harness(*arguments, stdin=text, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -8,7 +8,7 @@ from harness.higgs.outcome import LoadOutcome
 from harness.higgs.probe import LOADERS, SETTINGS, StackReport
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
 from harness.report.claims.loading_claims import SAID, judge_loading
-from harness.report.higgs.higgs_figures import cell_lines, loading_matrix
+from harness.report.higgs.loading_figures import cell_lines, loading_matrix
 from harness.report.kit.tables import outcome_table
 
 UNKNOWN = {"exception": "ValueError", "message": f"The checkpoint you are trying to load has {SAID}. <b>"}

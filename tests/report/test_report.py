@@ -8,9 +8,9 @@ from harness.records import Arm, Outcome, Verdict
 from harness.report.kit.audio import player
 from harness.report.kit.clips import difference_strips
 from harness.report.kit.diffs import marked, worst_sentences
-from harness.report.kit.figures import f1_by_tag, f1_intervals, training_curves
 from harness.report.kit.tables import placement_table, table
 from harness.report.kit.text import interval, verdict_on_difference
+from harness.report.tagger.placement_figures import f1_by_tag, f1_intervals, training_curves
 from harness.report.tagger.readings import placement_readings
 from harness.tagged import Tag, TaggedText
 

@@ -61,17 +61,11 @@ class HiggsBosonEngine(HiggsEngine):
     """
 
     name = "higgs_boson"
-    requirements: ClassVar[Requirements] = Requirements(
-        weights=WEIGHTS,
-        gpu=GPU,
-        check=_lacks,
-    )
+    requirements: ClassVar[Requirements] = Requirements(weights=WEIGHTS, gpu=GPU, check=_lacks)
 
     def __init__(self, *, timeout: float = 600.0, **options: Any) -> None:
         super().__init__("boson_multimodal", options)
-        self._apart = EngineApart(
-            f"{__name__}:BosonInProcess", options, timeout=timeout, python=python_of(BOSON)
-        )  # fmt: skip
+        self._apart = EngineApart(f"{__name__}:BosonInProcess", options, timeout=timeout, python=python_of(BOSON))
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Render one request.

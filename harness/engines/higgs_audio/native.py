@@ -38,11 +38,7 @@ class HiggsNativeEngine(HiggsEngine):
     """
 
     name = "higgs_native"
-    requirements: ClassVar[Requirements] = Requirements(
-        packages=("torch", "transformers"),
-        weights=WEIGHTS,
-        gpu=GPU,
-    )
+    requirements: ClassVar[Requirements] = Requirements(packages=("torch", "transformers"), weights=WEIGHTS, gpu=GPU)
 
     def __init__(self, **options: Any) -> None:
         super().__init__("transformers", options)

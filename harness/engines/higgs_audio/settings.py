@@ -22,6 +22,7 @@ DIALECT_CHOICES = ("prompted", "ignore")
 FRAMES_PER_SECOND = 25  # of the codec
 MAX_SEED = 2**63  # torch takes no larger one
 _PIECE = 2**16  # bytes
+_TEXTS = ("checkpoint", "codec", "revision", "codec_revision", "device", "reference_audio", "reference_text")  # options
 # Generous, since they only end what would never end: at 150 words a minute a word takes 0.4 s.
 SECONDS_AT_LEAST, SECONDS_PER_WORD, SECONDS_PER_TAG = 2.0, 1.0, 2.0
 
@@ -76,15 +77,7 @@ class HiggsSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in (
-            "checkpoint",
-            "codec",
-            "revision",
-            "codec_revision",
-            "device",
-            "reference_audio",
-            "reference_text",
-        ):
+        for name in _TEXTS:
             check_text(name, getattr(self, name))
         for name in ("temperature", "top_p", "top_k", "max_seconds", "seed"):
             if getattr(self, name) is not None or name not in ("top_k", "max_seconds"):

@@ -6,9 +6,8 @@ from typing import Any
 
 from harness.higgs.formats import ORIGINAL_TYPE
 
-BOSON_MODULE = (
-    "boson_multimodal.model.higgs_audio"  # importing it registers its classes with transformers' Auto classes
-)
+# Importing it registers its classes with transformers' Auto classes.
+BOSON_MODULE = "boson_multimodal.model.higgs_audio"
 
 # The last revisions in the original format, before boson-ai rewrote both repositories for transformers' own
 # implementation (boson-ai/higgs-audio issue 176). The model's is also the default --input_revision of transformers'

@@ -43,7 +43,7 @@ def _marked(spoken: Mapping[str, Any] | None, losses: Sequence[Mapping[str, str]
     }
     lost = len(by_reach.get("lost", ()))
     documented = f"Its documentation has control tags for {len(losses) - lost} of the seven tags, and none for {lost}."
-    if spoken is None or not _of_service(spoken["host"]):
+    if spoken is None or not of_service(spoken["host"]):
         shown = "our own server" if spoken is None else spoken["host"]
         reading = (
             f"The client holds no model and needs no GPU. But the server that was asked is {shown}, and the service itself was not "
@@ -79,6 +79,7 @@ def _always(reached: Mapping[str, tuple[bool, str]]) -> Verdict:
     )
 
 
-def _of_service(address: str) -> bool:
+def of_service(address: str) -> bool:
+    """Whether an address is one of the service that the claims are about."""
     host = urlsplit(address).hostname or ""
     return host == SERVICE or host.endswith(f".{SERVICE}")

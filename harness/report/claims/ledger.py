@@ -18,15 +18,8 @@ from harness.report.kit.style import WIDTH, Figure, use_style
 from harness.store import read_json
 
 VERDICTS = "verdicts.json"
-_SETTINGS = (
-    "checkpoint",
-    "weights",
-    "base",
-    "tagger",
-    "class",
-    "device",
-    "machine",
-)  # evidence that says on what, not how much
+# Evidence that says on what, not how much.
+_SETTINGS = ("checkpoint", "weights", "base", "tagger", "class", "device", "machine")
 _FIGURE = 110
 
 

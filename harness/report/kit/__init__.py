@@ -1,1 +1,1 @@
-"""What all pages are made of: tables, figures, audio players, clips, how figures look and how numbers are written."""
+"""What all pages are made of: tables, audio players, clips, how figures look and how numbers are written."""

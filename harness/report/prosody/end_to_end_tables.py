@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.engines.higgs_audio.settings import TINY
 from harness.engines.openai_speech.engine import BOSON_URL
@@ -12,11 +11,11 @@ from harness.experiment.joint import READINGS
 from harness.experiment.result_files import FOLDER, ResultFile
 from harness.experiment.spec import EngineSpec
 from harness.paths import relative
+from harness.report.claims.api_claims import of_service
 from harness.report.kit.html import Html
 from harness.report.kit.tables import table
 from harness.report.kit.text import interval, verdict_on_difference
 
-BOSON = "boson.ai"
 EXPERIMENT = "harness run data/experiments/end_to_end.yaml"
 # What this project could not run, why, and how one who can does it. A result file with such an engine replaces its row.
 NOT_RUN = {
@@ -124,13 +123,9 @@ def of_higgs(result: ResultFile) -> dict[str, str]:
     found = {}
     for fields in result.provenance.parameters.get("engines", []):
         spec = EngineSpec.model_validate(fields)
-        host = urlsplit(str(spec.options.get("base_url", BOSON_URL))).hostname or ""
+        asked = of_service(str(spec.options.get("base_url", BOSON_URL)))
         weights = spec.options.get("checkpoint", TINY) != TINY
-        if (
-            host == BOSON or host.endswith(f".{BOSON}")
-            if spec.name == "openai_speech"
-            else spec.name in NOT_RUN and weights
-        ):
+        if asked if spec.name == "openai_speech" else spec.name in NOT_RUN and weights:
             found[spec.title] = spec.name
     return found
 

@@ -13,9 +13,8 @@ from harness.report.kit.text import rate_of
 from harness.tagged import Tag, TaggedText
 from harness.taggers import Tagger
 
-SHARED = (
-    6  # words in a row that two windows must share to count as overlapping, as in `harness.datasets.overlap_groups`
-)
+# Words in a row that two windows must share to count as overlapping, as in `harness.datasets.overlap_groups`.
+SHARED = 6
 REACH = 2  # words on either side that the memory compares
 
 

@@ -14,10 +14,8 @@ SITE_VARIABLE = "HARNESS_SITE_URL"
 CARD = "_static/card.png"
 CARD_SIZE = (1200, 630)  # pixels, the format that link previews expect
 LEAD = 200  # characters of a page's first paragraph that describe it
-_ELSEWHERE = {
-    "reference/contributing": "CONTRIBUTING.md",
-    "reference/security": "SECURITY.md",
-}  # pages whose source is not in book/
+# Pages whose source is not in book/.
+_ELSEWHERE = {"reference/contributing": "CONTRIBUTING.md", "reference/security": "SECURITY.md"}
 _PLAIN = (
     ":root{color-scheme:light dark}body{font:1.1rem/1.6 system-ui,sans-serif;margin:15vh auto;max-width:34rem;padding:0 1rem}"
     "body{background:#fff;color:#1a1a1a}a{color:#0a4f94}"

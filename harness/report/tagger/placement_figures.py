@@ -1,4 +1,4 @@
-"""The book's figures. Each function takes results and returns a `Figure` with its text alternative and its caption."""
+"""Figures of a tagger: how its training went, and where it places tags beside others."""
 
 from __future__ import annotations
 

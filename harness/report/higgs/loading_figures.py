@@ -1,4 +1,4 @@
-"""The figures of the Higgs chapters."""
+"""The figure of chapter 01: what each loader did with each checkpoint."""
 
 from __future__ import annotations
 
