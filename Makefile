@@ -55,11 +55,11 @@ full: env ## the heavy profile: the benchmark suite, the audio controls, then ev
 	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json
 	@PROFILE=full $(BIN)/doit site
 
-bench: book ## how long the pieces take, each beside what one would use instead (40 minutes)
+bench: book ## how long the pieces take, each beside what one would use instead
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --use-pep517 -r requirements/bench.lock
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-fuzz: env ## ten thousand hostile inputs for each reader, each dialect and the server (10 minutes)
+fuzz: env ## ten thousand hostile inputs for each reader, each dialect and the server
 	@$(BIN)/python tests/fuzz $(ARGS)
 
 faults: env ## kill runs and builds at random moments, fill the disk, press Ctrl-C (after make book)

@@ -30,10 +30,7 @@ STAMP = ".installed"
 SUPPORTED = ((3, 11), (3, 12))
 
 # name: (folder, extras of pyproject.toml, disk needed in GB: measured 2.4 and 2.0, with room for pip's temporary files)
-ENVIRONMENTS = {
-    "main": (".venv", "models,audio,voices,api,cluster,book,dev", 4),
-    "boson": (".venv-boson", "boson", 4),
-}
+ENVIRONMENTS = {"main": (".venv", "models,audio,voices,api,cluster,book,dev", 4), "boson": (".venv-boson", "boson", 4)}
 NO_DEPS = LOCKS / "boson-no-deps.lock"
 ASIDE = LOCKS / "main-aside.lock"
 MORE_LOCKS = {"main": ASIDE, "boson": NO_DEPS}

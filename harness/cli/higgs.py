@@ -19,9 +19,6 @@ TINY = "tiny"
 _SHOWN = 250  # characters of a message; --json has more
 
 
-# --- probe -----------------------------------------------------------------------------------------------------------
-
-
 @app.command("probe")
 def probe(
     checkpoint: Annotated[str, typer.Option(help="Folder with a config.json; a hub name with --revision; or tiny.")],

@@ -43,15 +43,15 @@ class Codec(Protocol):
         """Samples at `RATE` of codes of shape (codebooks, frames)."""
 
 
-def codec_format(source: str | Path, revision: str | None = None) -> str:
-    """The stack that reads a codec.
+def codec_format(folder: str | Path) -> str:
+    """The stack that reads the codec in a folder.
 
     Raises
     ------
     DataError
         If it is no codec of Higgs Audio v2.
     """
-    folder = resolve(source, revision)
+    folder = resolve(folder)
     stack = codec_stack_of(read_config(folder))
     if stack is None:
         raise DataError("this is not the configuration of a Higgs Audio v2 codec", path=folder / "config.json",
@@ -59,8 +59,8 @@ def codec_format(source: str | Path, revision: str | None = None) -> str:
     return stack
 
 
-def load_codec(source: str | Path, *, revision: str | None = None, device: str = "cpu") -> Codec:
-    """Load a codec of this process's format.
+def load_codec(folder: str | Path, *, device: str = "cpu") -> Codec:
+    """Load the codec in a folder, which must be of this process's format.
 
     Raises
     ------
@@ -68,11 +68,11 @@ def load_codec(source: str | Path, *, revision: str | None = None, device: str =
         For another format, or a file that lacks weights. boson_multimodal itself loads with ``strict=False``, which
         hides a wrong file.
     """
-    stack = codec_format(source, revision)
+    stack = codec_format(folder)
     if stack != here():
         raise HarnessError(f"this codec is of the {stack} format, this process has the {here()} stack")
     torchaudio_cpu.prepare()
-    folder = resolve(source, revision)
+    folder = Path(folder)
     return _BosonCodec(folder, device) if stack == BOSON else _NativeCodec(folder, device)
 
 
@@ -90,9 +90,7 @@ def check_fits(codec: Codec, codebooks: int, codebook_size: int, path: str | Pat
         )  # fmt: skip
 
 
-def encode_files(
-    codec: str, files: Sequence[str], cache: str, codebooks: int, codebook_size: int, revision: str | None = None
-) -> list[str]:
+def encode_files(codec: str, files: Sequence[str], cache: str, codebooks: int, codebook_size: int) -> list[str]:
     """Encode audio files; each result is kept in `cache`, so a second call only reads.
 
     Returns
@@ -105,7 +103,7 @@ def encode_files(
     DataError
         Naming the audio file that cannot be read, or is too short for one frame.
     """
-    folder = resolve(codec, revision)
+    folder = resolve(codec)
     wanted = cached_paths(folder, files, Path(cache))
     loaded = load_codec(folder)
     check_fits(loaded, codebooks, codebook_size, folder)

@@ -32,10 +32,7 @@ CURES = {NO_TASK_TYPE: BOSON, ADAPTER: BOSON, NATIVE_CLASS: NATIVE}  # -> the st
 AUDIO_HEAD = "audio_lm_head"
 
 # Tagged sentences with as many frames (of 40 ms) of random codes.
-SENTENCES = {
-    "We <emph> guarantee 30% savings.": 20,
-    "You asked for proof, <pause_long> so here are the numbers.": 14,
-}
+SENTENCES = {"We <emph> guarantee 30% savings.": 20, "You asked for proof, <pause_long> so here are the numbers.": 14}
 TEXT_ALONE = "A question that is answered in writing."
 
 
@@ -74,21 +71,21 @@ def make_batch(folder: str | Path, config: Any, seed: int = 0) -> dict[str, Any]
     return make_collator(here(), AutoTokenizer.from_pretrained(folder), config)(random_samples(config, seed))
 
 
-def text_batch(folder: str | Path, text: str = TEXT_ALONE) -> dict[str, Any]:
+def text_batch(folder: str | Path) -> dict[str, Any]:
     """A prompt without audio as the model's input."""
     import torch
     from transformers import AutoTokenizer
 
-    ids = torch.tensor([encode(AutoTokenizer.from_pretrained(folder), prompt(text))])
+    ids = torch.tensor([encode(AutoTokenizer.from_pretrained(folder), prompt(TEXT_ALONE))])
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
-def generation_arguments(folder: str | Path, new_tokens: int = 12) -> dict[str, Any]:
+def generation_arguments(folder: str | Path) -> dict[str, Any]:
     """What boson_multimodal's ``generate`` needs to go on from a prompt without audio."""
     import torch
 
     none = torch.zeros((0, 0), dtype=torch.long)
-    return {**text_batch(folder), "audio_out_ids": none, "audio_out_ids_start": none.new_zeros(0), "max_new_tokens": new_tokens,
+    return {**text_batch(folder), "audio_out_ids": none, "audio_out_ids_start": none.new_zeros(0), "max_new_tokens": 12,
             "use_cache": True, "do_sample": False}  # fmt: skip
 
 

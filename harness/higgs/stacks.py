@@ -34,6 +34,7 @@ PYTHON_VARIABLES = {NATIVE: "HARNESS_NATIVE_PYTHON", BOSON: "HARNESS_BOSON_PYTHO
 _INSTALL = "call `make env`"
 _CALLER = "HARNESS_CALLER"
 _PATIENCE = 10  # seconds between asking a process to end and killing it
+_TOGETHER = 2  # calls that run at once
 _OF_A_GROUP = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # a worker's own calls are not workers
 
 
@@ -116,17 +117,17 @@ def call(
     return got["result"]
 
 
-def call_together(calls: Mapping[str, Callable[[], Any]], jobs: int = 2) -> dict[str, Any]:
-    """Run several calls side by side; each has a process of its own, so threads that wait for them are enough.
+def call_together(calls: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Run several calls side by side, two at a time; each has a process of its own, so threads that wait for them are enough.
 
     The cores are divided among them, unless ``OMP_NUM_THREADS`` says otherwise: processes that each take all cores are
     several times slower than one after the other.
     """
     mine = "OMP_NUM_THREADS" not in os.environ
     if mine:
-        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // _TOGETHER))
     try:
-        with ThreadPoolExecutor(jobs) as pool:
+        with ThreadPoolExecutor(_TOGETHER) as pool:
             waiting = {name: pool.submit(action) for name, action in calls.items()}
             return {name: future.result() for name, future in waiting.items()}
     finally:

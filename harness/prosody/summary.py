@@ -15,6 +15,7 @@ from harness.tagged import TAGS
 
 MEASURED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION, Verdict.LEAKED)
 COUNTED = (*MEASURED, Verdict.UNMEASURABLE)
+LEVEL = 0.05  # family-wise error rate
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
@@ -121,7 +122,7 @@ def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def unlike_chance(table: Mapping[str, Mapping[str, Any]], level: float = 0.05) -> list[str]:
+def unlike_chance(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Tags whose accuracy differs from chance, after Bonferroni-Holm correction for the number of tags.
 
     Renderings of one sentence are not independent, so the test is a normal approximation with the standard error of the interval
@@ -131,8 +132,6 @@ def unlike_chance(table: Mapping[str, Mapping[str, Any]], level: float = 0.05) -
     ----------
     table : mapping
         From `harness.prosody.contrast.contrastive`.
-    level : float
-        Family-wise error rate.
     """
     from scipy.stats import norm
 
@@ -143,7 +142,7 @@ def unlike_chance(table: Mapping[str, Mapping[str, Any]], level: float = 0.05) -
         error = (row["high"] - row["low"]) / (2 * norm.ppf(0.975))
         p_values[tag] = 2 * norm.sf(abs(row["accuracy"] - row["chance"]) / error) if error > 0 else 0.0
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    return [tag for tag in sorted(p_values, key=p_values.__getitem__) if adjusted[tag] < level]
+    return [tag for tag in sorted(p_values, key=p_values.__getitem__) if adjusted[tag] < LEVEL]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -418,9 +418,9 @@ def test_foreign_files_are_never_touched(make_config, tmp_path, name):
     assert (out / name).read_text() == '{"model_type": "higgs_audio_v2"}'
 
 
-def test_a_finished_run_without_checkpoints_is_not_begun_anew(make_config, trained, tmp_path):
+def test_a_finished_run_without_checkpoints_is_not_begun_anew(make_config, tmp_path):
     done = make_config(tmp_path / "run", steps=1)
-    launch(done, quiet=True)
+    train(done)
     shutil.rmtree(tmp_path / "run" / "checkpoint-1")
     before = (tmp_path / "run" / "summary.json").read_bytes()
     with pytest.raises(HarnessError, match="no complete checkpoint"):

@@ -110,12 +110,7 @@ def judge_realised(
     if not any(inside.values()):
         return Verdict("H3", "refuted", f"None of {total} readings lies in {low:.0%} to {high:.0%}.", evidence)
     if len(everywhere) == total:
-        return Verdict(
-            "H3",
-            "reproduced",
-            f"All {total} readings lie in {low:.0%} to {high:.0%}.",
-            evidence,
-        )
+        return Verdict("H3", "reproduced", f"All {total} readings lie in {low:.0%} to {high:.0%}.", evidence)
     listed = "; ".join(f"{engine}: {', '.join(found) or 'none'}" for engine, found in inside.items())
     return Verdict("H3", "depends on the reading", f"Readings that lie in {low:.0%} to {high:.0%}: {listed}.", evidence)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from harness.report.kit.text import Rate
 
@@ -12,16 +12,14 @@ NOBODY = "no system is ahead of all others within the intervals"
 NOT_RANKED = ("gold", "second pass")
 
 
-def ahead(rates: Mapping[str, Rate], compared: Sequence[str] | None = None) -> str | None:
-    """Who is best by unpaired intervals: whose interval lies above that of every other, and meets none.
+def ahead(rates: Mapping[str, Rate]) -> str | None:
+    """Who is best by unpaired intervals: whose interval lies above that of every other, and meets none. `NOT_RANKED` take no part.
 
     Parameters
     ----------
     rates : mapping
         System -> (value, low, high), higher is better. What has a value but no interval bars others from being best if it
         reaches into their interval, and cannot be best itself.
-    compared : sequence of str, optional
-        The systems that take part; by default all but `NOT_RANKED`.
 
     Returns
     -------
@@ -35,8 +33,7 @@ def ahead(rates: Mapping[str, Rate], compared: Sequence[str] | None = None) -> s
     >>> ahead({"a": (0.9, 0.5, 1.0), "b": (0.5, 0.4, 0.6)}) is None
     True
     """
-    chosen = [name for name in rates if name not in NOT_RANKED] if compared is None else compared
-    known = {name: rates[name] for name in chosen if rates[name][0] is not None}
+    known = {name: rate for name, rate in rates.items() if name not in NOT_RANKED and rate[0] is not None}
     if len(known) < 2:
         return None
     first = max(known, key=lambda name: known[name][0] or 0.0)

@@ -22,9 +22,9 @@ def epoch_bar(epochs: int) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 
 @contextmanager
-def unit_bar(what: str = "sentences") -> Iterator[Callable[[int, int], None]]:
-    """A bar over units of work; call the yielded function with how many are done, and how many there are."""
-    with tqdm(desc=what) as bar:
+def unit_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar over sentences; call the yielded function with how many are done, and how many there are."""
+    with tqdm(desc="sentences") as bar:
 
         def update(done: int, total: int) -> None:
             bar.total = total

@@ -50,12 +50,7 @@ def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
     )
 
 
-def reading_dots(
-    columns: Mapping[str, Readings],
-    family: str,
-    claimed: tuple[float, float],
-    title: str,
-) -> Figure:
+def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[float, float], title: str) -> Figure:
     """Every reading of one percentage as a row, every system as a dot with its interval; what the note claims as a band.
 
     Parameters
