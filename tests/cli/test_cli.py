@@ -121,7 +121,7 @@ def test_say_refuses_what_it_cannot_say(tmp_path):
         (("say", "a <loud> b"), b"unknown tag <loud>"),
         (("say", "hello", "--voice", "klingon"), b"klingon"),
         (("say", "hello", "--engine", "parrot"), b"no engine is called 'parrot'"),
-        (("say", ""), b""),
+        (("say", ""), b"there is nothing to say"),
         (("say", "hello", "-o", tmp_path / "no" / "x.wav"), b"cannot be written"),
     ):
         done = harness(*arguments, cwd=tmp_path)
@@ -131,7 +131,8 @@ def test_say_refuses_what_it_cannot_say(tmp_path):
 def test_data_list_and_unknown_fetch():
     names = {row["name"] for row in json.loads(harness("data", "list", "--json").stdout)}
     assert names == {"train", "heldout", "seed-examples", "helsinki-prosody"}
-    assert harness("data", "fetch", "nothing").returncode == 2
+    done = harness("data", "fetch", "nothing")
+    assert done.returncode == 2 and b"no data set is called 'nothing'" in done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):

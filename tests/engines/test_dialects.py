@@ -57,7 +57,7 @@ def body(text):
 @given(tagged_texts())
 @example(TaggedText(["</speak><speak>", "&amp;", "]]>", "\x01"], [(0, Tag.EMPH), (4, Tag.PAUSE_LONG)]))
 @example(TaggedText([]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_can_change_the_markup(text):
     root = ElementTree.fromstring(ssml.render(text))
     assert "".join(root.itertext()).split() == [word for word in map(printable, text.words) if word]
@@ -65,7 +65,7 @@ def test_no_text_can_change_the_markup(text):
 
 
 @given(tagged_texts(), st.sampled_from(sorted(DIALECTS)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_spans_say_where_the_words_are(text, name):
     layout = DIALECTS[name].lay_out(text)
     assert layout.text == DIALECTS[name].render(text)
@@ -90,7 +90,7 @@ def test_what_is_lost(name, tag):
 
 
 @given(tagged_texts())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_tag_is_lost_exactly_when_it_leaves_no_mark(text):
     for dialect in DIALECTS.values():
         for place in set(text.tags):

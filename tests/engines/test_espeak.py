@@ -163,7 +163,7 @@ texts = st.lists(
 
 
 @given(texts, st.lists(st.tuples(st.integers(0, 9), st.sampled_from(list(Tag))), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_word_has_its_time(engine, chosen, tags):
     words = ["Well", *chosen]
     speech = say(engine, TaggedText(words, [(slot, tag) for slot, tag in tags if slot <= len(words)]))

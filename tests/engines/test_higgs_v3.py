@@ -98,7 +98,7 @@ def test_the_loss_table_agrees_with_what_is_lost(tag):
 
 
 @given(texts())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_not_lost_can_be_read_back(text):
     found, pauses, levels = read_back(V3.render(text))
     gone = set(V3.lost(text))

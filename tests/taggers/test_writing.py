@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     return folder
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.lists(st.text(min_size=1, max_size=8).filter(lambda w: w.split() == [w]), max_size=6), max_size=4)
 )

@@ -17,7 +17,7 @@ from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 # Okabe and Ito's palette: blue for what belongs to text, orange for audio, green for what both share. These are areas with their
 # names in or above them, so the orange is as bright as theirs.
 _TEXT, _AUDIO, _SHARED, _BEGIN, _END = BLUE, "#E69F00", GREEN, PURPLE, "#999999"
-_LIGHT_TEXT, _LIGHT_AUDIO, _INK, _NOTHING = SKY, "#F0D58C", INK, "#EDEDED"
+_LIGHT_TEXT, _LIGHT_AUDIO, _NOTHING = SKY, "#F0D58C", "#EDEDED"
 _GROUP_COLOURS = {
     "text embedding": _LIGHT_TEXT, "attention": _SHARED, "text FFN": _TEXT, "text head": _BEGIN,
     "audio FFN": _AUDIO, "audio embedding and head": _LIGHT_AUDIO,
@@ -102,10 +102,10 @@ def dual_ffn_schematic() -> Figure:
     for x, colour, (name, onward) in zip(ffn, colours, rows, strict=True):
         _box(axis, x, 6.0, 4.4, 1.1, name, colour)
         _arrow(axis, (x, 6.6), (x, 7.4), colour)
-        axis.text(x, 7.5, onward, ha="center", va="bottom", fontsize=10, color=_INK)
+        axis.text(x, 7.5, onward, ha="center", va="bottom", fontsize=10, color=INK)
     axis.text(5.0, 8.8, "One DualFFN layer", ha="center", va="center", fontsize=12.5, fontweight="bold")
     legend = "blue: text      orange: audio, a column of 8 codes each      green: shared"
-    axis.text(5.0, 0.2, legend, ha="center", fontsize=10, color=_INK)
+    axis.text(5.0, 0.2, legend, ha="center", fontsize=10, color=INK)
     alt = (
         "Diagram of one layer, bottom to top. Eight positions, four of text and four of audio, pass a norm of their kind and "
         "then one self-attention that all share. After it text positions go through the text FFN, audio positions through the "
@@ -214,7 +214,7 @@ def delay_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
         for step in range(steps):
             text, colour = marks.get(int(ids[book, step]), (str(ids[book, step]), _LIGHT_AUDIO))
             axis.add_patch(plt.Rectangle((step, book), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-            axis.text(step + 0.5, book + 0.52, text, ha="center", va="center", fontsize=10, color=_INK)
+            axis.text(step + 0.5, book + 0.52, text, ha="center", va="center", fontsize=10, color=INK)
     axis.set(xlim=(0, steps), ylim=(codebooks, 0), xlabel="step: what the model reads or predicts at once is a column",
              ylabel="codebook", title="The delay pattern")  # fmt: skip
     axis.set_xticks(np.arange(steps) + 0.5, np.arange(steps), fontsize=SMALL)
@@ -249,7 +249,7 @@ def memory_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
         axis.text(left + 0.8, place, f"{left:.1f}", va="center", fontsize=SMALL,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8})  # fmt: skip
     for name, size in GPU_GIB.items():
-        axis.axvline(size, color=_INK, linestyle="--", linewidth=1, zorder=0)
+        axis.axvline(size, color=INK, linestyle="--", linewidth=1, zorder=0)
         axis.text(size, 1.01, name, ha="center", va="bottom", fontsize=SMALL,
                   transform=axis.get_xaxis_transform())  # fmt: skip
     axis.set_yticks(range(len(estimates)), list(estimates)[::-1], fontsize=10)

@@ -15,7 +15,6 @@ from harness.report.kit.style import SMALL, WIDTH, Figure, use_style
 # Lines and markers differ too, so that nothing is said by colour alone.
 _LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
 _HEADS = {FROZEN: (BLUE, "o"), TRAINED: (VERMILLION, "s")}
-_INK = INK
 
 
 def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
@@ -27,9 +26,9 @@ def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
     for curve, (colour, line, width) in zip(curves, _LINES, strict=False):
         axis.plot(range(len(curve.audio)), curve.audio, line, color=colour, linewidth=width, label=curve.cure, zorder=2)
     guessing = float(np.log(entries))
-    axis.axhline(guessing, color=_INK, linewidth=1, linestyle=":")
+    axis.axhline(guessing, color=INK, linewidth=1, linestyle=":")
     axis.annotate(f"guessing, ln {entries}", (len(curves[0].audio) - 1, guessing), xytext=(0, 3), textcoords="offset points",
-                  ha="right", va="bottom", fontsize=SMALL, color=_INK)  # fmt: skip
+                  ha="right", va="bottom", fontsize=SMALL, color=INK)  # fmt: skip
     axis.set(title="One batch, three cures", xlabel="step", ylabel="audio loss, nats a code", ylim=(0, guessing * 1.12))
     axis.legend()
     said = "; ".join(f"{curve.cure} from {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}" for curve in curves)
@@ -69,11 +68,11 @@ def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
     for axis, head in zip(panels, (FROZEN, TRAINED), strict=False):
         _dots(axis, rows, names, "last", (head,))
         axis.set(title=head, xlabel="audio loss\n(nats a code)")
-    panels[0].axvline(start, color=_INK, linestyle=":", linewidth=1)
-    panels[0].axvline(limit, color=_INK, linestyle="--", linewidth=1)
+    panels[0].axvline(start, color=INK, linestyle=":", linewidth=1)
+    panels[0].axvline(limit, color=INK, linestyle="--", linewidth=1)
     middle = len(names) - 0.55
     for place, text, side in ((start, "start ", "right"), (limit, " head's limit", "left")):
-        panels[0].text(place, middle, text, ha=side, va="center", fontsize=SMALL, color=_INK)
+        panels[0].text(place, middle, text, ha=side, va="center", fontsize=SMALL, color=INK)
     margin = 0.12 * (start - limit)
     panels[0].set_xlim(limit - margin, start + margin)
     panels[1].set_xlim(0, 1.1 * max(row["last"] for row in rows if row["head"] == TRAINED))
