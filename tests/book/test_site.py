@@ -26,6 +26,7 @@ PROSE = [page for page in PAGES if page not in ("search.html", "genindex.html")]
 MAX_PAGE_BYTES, MAX_LANDING_BYTES = 3_000_000, 500_000
 
 
+@cache  # several tests look at each page
 class Elements(HTMLParser):
     """All start tags with their attributes, and the text."""
 
@@ -134,9 +135,12 @@ def test_each_chapter_carries_its_parameter_box(chapter):
 # --- in a browser ----------------------------------------------------------------------------------------------------
 
 
-def open_page(browser, page, scheme="light", width=1280):
+def open_page(browser, page, scheme="light", width=1280, watch=None):
+    """Open a page in a context of its own; `watch` is given the tab before anything is loaded."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     tab = context.new_page()
+    if watch:
+        watch(tab)
     tab.goto((HTML / page).as_uri())
     return context, tab
 
@@ -145,11 +149,13 @@ def open_page(browser, page, scheme="light", width=1280):
 @pytest.mark.parametrize("page", PROSE)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_a_page_opens_cleanly(browser, page, scheme, width):
-    context, tab = open_page(browser, page, scheme, width)
     problems, outside = [], []
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("request", lambda request: outside.append(request.url) if request.url.startswith("http") else None)
-    tab.reload()
+
+    def watch(tab):
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("request", lambda request: outside.append(request.url) if request.url.startswith("http") else None)
+
+    context, tab = open_page(browser, page, scheme, width, watch)
     tab.wait_for_timeout(200)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     tab.screenshot(path=SCREENSHOTS / f"{Path(page).with_suffix('').as_posix().replace('/', '-')}-{scheme}-{width}.png")
