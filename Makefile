@@ -11,9 +11,10 @@ export PROFILE
 # Two maths threads for each worker of a two-core machine cost more than they give.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
-# What would otherwise lie in the home folder.
+# What would otherwise lie in the home folder, or stay in the folder for temporary files.
 export MPLCONFIGDIR ?= $(CURDIR)/_build/cache/matplotlib
 export IPYTHONDIR ?= $(CURDIR)/_build/cache/ipython
+export DASK_TEMPORARY_DIRECTORY ?= $(CURDIR)/_build/cache/dask
 
 .PHONY: help env smollm2 secondserver book test lint chapter lab full bench fuzz faults lock environments clean
 

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, islice
 from operator import length_hint
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import __version__
@@ -226,6 +227,7 @@ def _connect(stack: ExitStack, jobs: int, scheduler: str | None) -> Client:
         cluster = LocalCluster(
             n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False}, memory_limit=None,
+            local_directory=stack.enter_context(TemporaryDirectory(prefix="harness-dask-")),  # dask's own would stay behind
         )  # fmt: skip
         scheduler = stack.enter_context(cluster).scheduler_address
     try:
