@@ -221,13 +221,15 @@ def _same(worker: str, theirs: str, ours: str) -> None:
 
 
 def _connect(stack: ExitStack, jobs: int, scheduler: str | None) -> Client:
+    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is None:
+        scratch = stack.enter_context(TemporaryDirectory(prefix="harness-dask-"))  # dask's own would stay behind
+        stack.enter_context(dask.config.set({"temporary-directory": scratch}))
         cluster = LocalCluster(
             n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False}, memory_limit=None,
-            local_directory=stack.enter_context(TemporaryDirectory(prefix="harness-dask-")),  # dask's own would stay behind
         )  # fmt: skip
         scheduler = stack.enter_context(cluster).scheduler_address
     try:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -84,6 +85,16 @@ def test_the_same_results_as_in_serial(backend, jobs):
     for items in (range(40), [3], []):
         found = list(in_parallel(square, items, jobs=jobs, backend=backend))
         assert sorted(found) == [square(item) for item in items]
+
+
+def test_a_cluster_of_this_machine_leaves_no_folder_behind(tmp_path, monkeypatch):
+    import dask
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("DASK_TEMPORARY_DIRECTORY", raising=False)
+    with dask.config.set({"temporary-directory": None}):
+        assert sorted(in_parallel(square, range(3), jobs=1, backend="dask")) == [0, 1, 4]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("backend", ["loky", "dask"])
