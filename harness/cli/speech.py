@@ -99,6 +99,7 @@ def align(
     """
     from harness.audio import read_audio
     from harness.errors import DataError, HarnessError
+    from harness.paths import is_file
     from harness.prosody.align import align as align_words
     from harness.prosody.textgrid import write_textgrid
     from harness.tagged import TaggedText
@@ -109,12 +110,15 @@ def align(
         try:
             text = transcript.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot be read as text: {error}", path=transcript,
+            why = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"cannot be read as text: {why}", path=transcript,
                             remedy="to give the words themselves: --text") from error  # fmt: skip
     try:
         words = TaggedText.parse(" ".join((text or "").split())).words
     except HarnessError as error:
         raise error.at(transcript or "--text", 1) from error
+    if not is_file(audio):  # read_audio would speak of a manifest
+        raise DataError("audio file is missing, or not a file", path=audio, remedy="check the path")
     clip = read_audio(audio)
     times = align_words(clip, words)
     target = out or audio.with_suffix(".TextGrid")

@@ -28,7 +28,10 @@ def tag(
         str | None,
         typer.Option(help="For gpt2, lm_slots, lm_features: `embedded` (default), `smollm2`, a folder, or a hub name."),
     ] = None,
-    adapter: Annotated[Path | None, typer.Option(help="For gpt2: folder written by `harness train gpt2`.")] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(help="For gpt2: folder written by `harness train gpt2`; without it one is trained at first use."),
+    ] = None,
     decoding: Annotated[
         str | None,
         typer.Option(help="For gpt2: `slots` (default, parallel), `constrained`, or `generate` (may change words)."),

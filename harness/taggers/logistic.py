@@ -92,7 +92,7 @@ def slot_features(words: Sequence[str]) -> list[dict[str, float]]:
 
 @register_tagger("logistic")
 class LogisticTagger(SlotTagger):
-    """Tags with `LogisticModel`.
+    """Logistic regression on each word, its neighbours and punctuation (`LogisticModel`).
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class FeatureModel:
 
 @register_tagger("lm_features")
 class FeatureTagger(SlotTagger):
-    """Tags with `FeatureModel`.
+    """Logistic regression on the states of a base model that stays as it was (`FeatureModel`).
 
     Parameters
     ----------

@@ -235,7 +235,7 @@ def _network(config: SlotHeadConfig, questions: Questions) -> tuple[Any, WordEnc
 
 @register_tagger("lm_slots")
 class SlotHeadTagger(SlotTagger):
-    """Tags with `SlotHeadModel`.
+    """LoRA on a base model, and a small head that answers at each slot (`SlotHeadModel`).
 
     Parameters
     ----------
