@@ -13,6 +13,7 @@ from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.paths import is_file
 from harness.store import read_json
 
+_NAMED = 3  # weights that a message names
 _OTHER_WAY = {BOSON: "stack: boson", NATIVE: "stack: native"}
 
 
@@ -122,11 +123,12 @@ def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", tex
     for kind, names in (("missing", info["missing_keys"]), ("unexpected", info["unexpected_keys"]),
                         ("misshapen", info["mismatched_keys"])):  # fmt: skip
         if names:
-            raise DataError(f"{len(names)} weights are {kind}: {_some(names)}", path=folder,
+            raise DataError(f"{len(names)} weights are {kind}: {some_of(names)}", path=folder,
                             remedy="the checkpoint and its config.json do not belong together")  # fmt: skip
     return model
 
 
-def _some(names: Iterable[Any], limit: int = 3) -> str:
+def some_of(names: Iterable[Any]) -> str:
+    """The first names in alphabetical order, at most `_NAMED`, for a message."""
     every = sorted(str(name) for name in names)
-    return ", ".join(every[:limit]) + (", ..." if len(every) > limit else "")
+    return ", ".join(every[:_NAMED]) + (", ..." if len(every) > _NAMED else "")

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.higgs.checkpoints import some_of
+
 LOADS, RANDOM, UNREAD, LEFT_OVER, FAILS = "loads", "random weights", "config not read", "weights left over", "fails"
 
 _REASONS = (  # what an error's message holds -> why, in a few words
@@ -23,7 +25,6 @@ _REASONS = (  # what an error's message holds -> why, in a few words
     ("is not a multiple of", "sizes do not fit"),
 )
 _KEPT_LINES, _KEPT_COLUMNS = 2, 300  # of a message; the rest names every configuration class that exists
-_KEPT_NAMES = 3  # of weights
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ def returned(
     unread = _unread(getattr(loaded, "config", loaded), config)
     said = list(notes)
     if missing:
-        said.append(f"{_weights(missing)} not in the checkpoint and set at random: {_some(missing)}")
+        said.append(f"{_weights(missing)} not in the checkpoint and set at random: {some_of(missing)}")
     if unexpected:
-        said.append(f"{_weights(unexpected)} of the checkpoint not used: {_some(unexpected)}")
+        said.append(f"{_weights(unexpected)} of the checkpoint not used: {some_of(unexpected)}")
     if unread:
         said.append(f"not read from config.json: {', '.join(unread)}; the class's own defaults stand in for them")
     return LoadOutcome(loader, type(loaded).__name__, seconds=seconds, missing=len(missing), unexpected=len(unexpected),
@@ -119,10 +120,6 @@ def _unread(loaded: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _weights(names: Sequence[str]) -> str:
     return f"{len(names)} weight{'' if len(names) == 1 else 's'}"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_KEPT_NAMES]) + (", ..." if len(names) > _KEPT_NAMES else "")
 
 
 def _first_lines(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.audio import Audio
 from harness.prosody.align import align
-from harness.prosody.detectors import DETECTORS
+from harness.prosody.detectors import DETECTORS, Cue, by_cue
 from harness.prosody.features import measure
 from harness.records import NullSample
 from harness.report.kit.looks import GREY, INK, look, looks
@@ -63,7 +63,7 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
     for axis, (cue, label) in zip(axes.flat, _CUES.items(), strict=True):
         values = np.array([value for sample in samples if sample.cue == cue for value in sample.values])
         compared += len(values)
-        limit = max(np.percentile(np.abs(values), 99.5) if len(values) else 1.0, 1.2 * DETECTORS[_tag_of(cue)].floor)
+        limit = max(np.percentile(np.abs(values), 99.5) if len(values) else 1.0, 1.2 * by_cue()[Cue(cue)].floor)
         axis.hist(np.clip(values, -limit, limit), bins=41, color=look("plain").colour, alpha=0.7)
         for tag in TAGS:
             detector = DETECTORS[tag]
@@ -84,10 +84,6 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
         f"Dotted: the floor; dashed: the threshold. {compared:,} differences between clips that were told nothing; they lift the "
         f"threshold above the floor for {len(above)} of {len(null)} tags{': ' if above else ''}{', '.join(f'`{tag}`' for tag in above)}.",
     )
-
-
-def _tag_of(cue: str):
-    return next(tag for tag in TAGS if DETECTORS[tag].cue.value == cue)
 
 
 def control_rates(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figure:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.datasets import word_ngrams
 from harness.records import Example
 from harness.stats import ClusterBootstrap, Interval, Statistic, ratio
-from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
+from harness.tagged import CONTOURS, PAUSES, TAGS, Tag, TaggedText
 
 # data/examples/annotation-guide.md: the table of tags, and decision 2.
 AT_MOST = {Tag.EMPH: 2, Tag.PAUSE_SHORT: 2, Tag.PAUSE_LONG: 1, Tag.PITCH_HIGH: 1, Tag.PITCH_LOW: 1, Tag.PITCH_RISING: 1,
@@ -57,11 +57,8 @@ def _broken(text: TaggedText) -> Iterable[str]:
     slots = text.by_slot().values()
     if any({Tag.EMPH, Tag.PITCH_HIGH} <= set(tags) for tags in slots):
         yield both
-    if any(len(tags) > 1 and (len(tags) > 2 or tags[0] not in _PAUSES or tags[1] in _PAUSES) for tags in slots):
+    if any(len(tags) > 1 and (len(tags) > 2 or tags[0] not in PAUSES or tags[1] in PAUSES) for tags in slots):
         yield order
-
-
-_PAUSES = (Tag.PAUSE_SHORT, Tag.PAUSE_LONG)
 
 
 def composition(examples: Sequence[Example]) -> dict[str, Any]:
