@@ -28,16 +28,15 @@ R = TypeVar("R", bound=Record)
 LOCK = ".lock"
 
 
-def read_jsonl(path: str | Path, model: type[R], *, unique: bool = True) -> list[R]:
+def read_jsonl(path: str | Path, model: type[R]) -> list[R]:
     """Read and validate a whole JSON Lines file; blank lines are skipped.
 
     Raises
     ------
     DataError
-        Naming file and line: not JSON, not UTF-8, a missing or wrong field, an unknown tag, or a
-        repeated key (unless ``unique=False``).
+        Naming file and line: not JSON, not UTF-8, a missing or wrong field, an unknown tag, or a repeated key.
     """
-    return list(iterate_unique(path, model) if unique else (record for _, record in iterate_jsonl(path, model)))
+    return list(iterate_unique(path, model))
 
 
 def iterate_unique(path: str | Path, model: type[R]) -> Iterator[R]:

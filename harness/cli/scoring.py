@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
 from harness.errors import DataError
-from harness.report.kit.text import interval
+from harness.report.kit.text import f1_of, interval, rate_of
 
 app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or what listeners heard.")
 
@@ -34,7 +34,7 @@ def placement(
         print_json(figures)
         return
     rows = [
-        [name, f"{row['precision']:.2f}", f"{row['recall']:.2f}", interval(row["f1"], row["f1_low"], row["f1_high"]),
+        [name, f"{row['precision']:.2f}", f"{row['recall']:.2f}", f1_of(row),
          str(row["support"]), str(row["predicted"])]
         for name, row in (*figures["per_tag"].items(), ("micro", figures["micro"]), ("macro", figures["macro"]),
                           ("micro, +-1 slot", figures["tolerant"]))
@@ -42,8 +42,9 @@ def placement(
     print_table(
         f"{figures['sentences']} sentences", ["tag", "precision", "recall", "F1", "reference", "predicted"], rows
     )
-    exact = interval(figures["exact_match"], figures["exact_match_low"], figures["exact_match_high"])
-    typer.echo(f"exact sentences {exact}; text preserved {figures['text_preserved']:.2f}")
+    typer.echo(
+        f"exact sentences {interval(*rate_of(figures, 'exact_match'))}; text preserved {figures['text_preserved']:.2f}"
+    )
 
 
 @app.command("audio")
