@@ -128,6 +128,25 @@ def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", tex
     return model
 
 
+def load_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer of a checkpoint. Code that lies beside it is not run.
+
+    Unless told so, transformers asks on the terminal whether to run it, and takes the first line of a pipe for the answer.
+
+    Raises
+    ------
+    DataError
+        If it cannot be loaded, or needs such code.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"the tokenizer cannot be loaded: {str(error).splitlines()[0]}", path=folder,
+                        remedy="copy tokenizer.json and tokenizer_config.json there") from error  # fmt: skip
+
+
 def some_of(names: Iterable[Any]) -> str:
     """The first names in alphabetical order, at most `_NAMED`, for a message."""
     every = sorted(str(name) for name in names)

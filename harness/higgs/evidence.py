@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.higgs.batches import encode, make_collator
-from harness.higgs.checkpoints import load_model
+from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.delay import STREAM_BOS
 from harness.higgs.generate import generate
 from harness.higgs.lora import without_peft
@@ -162,10 +162,9 @@ def dump(stack: str, model: str, adapter: str, cases: str, out: str) -> None:
     """Write logits, loss and greedy codes of a model and of its adapter on the samples of an npz file `cases`."""
     import torch
     from peft import PeftModel
-    from transformers import AutoTokenizer
 
     samples = read_cases(cases)
-    base, tokenizer = load_model(model, stack).eval(), AutoTokenizer.from_pretrained(model)
+    base, tokenizer = load_model(model, stack).eval(), load_tokenizer(model)
     batch = make_collator(stack, tokenizer, base.config)(samples)
     found: dict[str, Any] = {}
     for kind in ("checkpoint", "adapter"):

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.higgs.batches import encode, make_collator
-from harness.higgs.checkpoints import check_type, load_strictly
+from harness.higgs.checkpoints import check_type, load_strictly, load_tokenizer
 from harness.higgs.formats import codebooks_of
 from harness.higgs.labels import IGNORED, higgs_loss, training_class
 from harness.higgs.lora import add_lora
@@ -66,17 +66,14 @@ def load_plain(folder: str | Path, *, text_head: bool = True) -> Any:
 
 def make_batch(folder: str | Path, config: Any, seed: int = 0) -> dict[str, Any]:
     """The random samples as a batch with ``labels`` of shape (batch, tokens) and ``audio_labels`` of shape (frames, codebooks)."""
-    from transformers import AutoTokenizer
-
-    return make_collator(here(), AutoTokenizer.from_pretrained(folder), config)(random_samples(config, seed))
+    return make_collator(here(), load_tokenizer(folder), config)(random_samples(config, seed))
 
 
 def text_batch(folder: str | Path) -> dict[str, Any]:
     """A prompt without audio as the model's input."""
     import torch
-    from transformers import AutoTokenizer
 
-    ids = torch.tensor([encode(AutoTokenizer.from_pretrained(folder), prompt(TEXT_ALONE))])
+    ids = torch.tensor([encode(load_tokenizer(folder), prompt(TEXT_ALONE))])
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 

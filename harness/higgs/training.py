@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.errors import DataError, HarnessError
 from harness.higgs.batches import make_collator
-from harness.higgs.checkpoints import check_type, load_model, resolve
+from harness.higgs.checkpoints import check_type, load_model, load_tokenizer, resolve
 from harness.higgs.formats import codebooks_of
 from harness.higgs.lora import add_lora, without_peft
 from harness.higgs.memory import estimate
@@ -216,13 +216,12 @@ def last_checkpoint(out: Path) -> Path | None:
 
 def _load(config: TrainConfig) -> tuple[Any, Any, list[Any]]:
     import torch
-    from transformers import AutoTokenizer
 
     dtype = "bfloat16" if config.precision == "bf16" and config.method == "lora" else "float32"
     model = load_model(config.model, config.stack, revision=config.revision, dtype=dtype)
     model.text_weight = config.text_weight
     samples = read_samples(config)
-    tokenizer = AutoTokenizer.from_pretrained(resolve(config.model, config.revision))
+    tokenizer = load_tokenizer(resolve(config.model, config.revision))
     if config.method == "lora":
         settings = config.lora
         torch.manual_seed(config.seed)

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.higgs import torchaudio_cpu
 from harness.higgs.batches import BosonCollator, NativeCollator, encode
-from harness.higgs.checkpoints import load_model
+from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.labels import IGNORED
 from harness.higgs.samples import SYSTEM, Sample, prompt, read_cases
 
@@ -29,9 +29,9 @@ def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
         what a stock Trainer logs for such a loss: it replaces NaN, so the log looks like success.
     """
     import torch
-    from transformers import AutoTokenizer, Trainer, TrainingArguments
+    from transformers import Trainer, TrainingArguments
 
-    loaded, tokenizer = load_model(model, "boson"), AutoTokenizer.from_pretrained(model)
+    loaded, tokenizer = load_model(model, "boson"), load_tokenizer(model)
     collator = BosonCollator(tokenizer, loaded.config)
     kept = [collator.chatml(sample) for sample in read_cases(cases)]
     labels, losses = [], []
@@ -80,9 +80,8 @@ def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[st
         how many samples it ended the stream itself; ``samples`` and the ``frames`` generated.
     """
     torchaudio_cpu.prepare()  # before transformers is imported: the processor compares classes by name
-    from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = load_tokenizer(model)
     samples = read_cases(cases)
     found: dict[str, Any] = {"samples": len(samples)}
     for name in ("processor", "ours"):
@@ -183,13 +182,13 @@ def items_trap(model: str, cases: str) -> dict[str, float]:
         ``num_items_in_batch`` of the text labels; ``text_items`` and ``audio_items_a_codebook``.
     """
     import torch
-    from transformers import AutoTokenizer, HiggsAudioV2ForConditionalGeneration
+    from transformers import HiggsAudioV2ForConditionalGeneration
 
     from harness.higgs.checkpoints import load_strictly, resolve
 
     original = load_strictly(HiggsAudioV2ForConditionalGeneration, resolve(model))
     samples = read_cases(cases)
-    batch = NativeCollator(AutoTokenizer.from_pretrained(model), original.config)(samples)
+    batch = NativeCollator(load_tokenizer(model), original.config)(samples)
     labels, packed = batch.pop("labels"), batch.pop("audio_labels")
     padded = torch.full_like(batch["audio_input_ids"], IGNORED)
     padded[batch["audio_input_ids_mask"]] = packed

@@ -1,10 +1,12 @@
+import io
 import json
 import shutil
+import sys
 
 import pytest
 
 from harness.errors import DataError, HarnessError, NotAvailable
-from harness.higgs.checkpoints import check_type, load_model, resolve
+from harness.higgs.checkpoints import check_type, load_model, load_tokenizer, resolve
 from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION
 
@@ -148,3 +150,15 @@ def test_the_other_stack_refuses_the_same(boson_checks):
     assert "1 weights are unexpected: layers.2.audio_mlp.up_proj.weight" in found["unexpected"][1]
     assert "size mismatch for layers.1.audio_mlp.up_proj.weight" in found["misshapen"][1]
     assert "cannot be loaded" in found["cut"][1]
+
+
+def test_code_beside_a_tokenizer_is_neither_run_nor_asked_for(copy, monkeypatch):
+    """transformers asks on standard input, where the texts of a stranger may be."""
+    settings = json.loads((copy / "tokenizer_config.json").read_text())
+    settings |= {"tokenizer_class": "Strange", "auto_map": {"AutoTokenizer": ["strange.Strange", None]}}
+    (copy / "tokenizer_config.json").write_text(json.dumps(settings))
+    (copy / "strange.py").write_text(f"open({str(copy / 'ran')!r}, 'w')\n")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 9))
+    with pytest.raises(DataError, match=r"the tokenizer cannot be loaded: .* contains custom code"):
+        load_tokenizer(copy)
+    assert not (copy / "ran").exists() and sys.stdin.tell() == 0

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 
 import pytest
@@ -65,6 +66,13 @@ def faults(tree):
                 yield node.lineno, called
             if "trust_remote_code" in named and not is_(named["trust_remote_code"], False):
                 yield node.lineno, "trust_remote_code"
+            # Left open, transformers asks on standard input. A GGUF file holds no code.
+            if re.fullmatch(r"Auto\w+\.from_pretrained", called) and not named.keys() & {
+                "trust_remote_code",
+                "gguf_file",
+                None,
+            }:
+                yield node.lineno, "trust_remote_code left open"
             if "shell" in named and not is_(named["shell"], False):
                 yield node.lineno, "shell"
             if called == "torch.load" and not is_(named.get("weights_only"), True):
@@ -93,7 +101,12 @@ def test_the_source_does_nothing_of_the_kind():
     read, found = 0, []
     for name, text in sources():
         read += 1
-        found += [f"{name}:{line}: {what}" for line, what in faults(ast.parse(text))]
+        pages = name.startswith("notebooks/")  # load what they have made themselves
+        found += [
+            f"{name}:{line}: {what}"
+            for line, what in faults(ast.parse(text))
+            if not (pages and what == "trust_remote_code left open")
+        ]
         assert "0.0.0.0" not in text, f"{name} names the address of every network"
     assert read > 300
     shown = [one for one in found if not one.startswith(f"{DEMONSTRATION}, cell ")]
@@ -106,7 +119,8 @@ def test_the_source_does_nothing_of_the_kind():
     ["AutoModel.from_pretrained(x, trust_remote_code=True)", "f(trust_remote_code=flag)", "o['trust_remote_code'] = True",
      "o = {'trust_remote_code': 1}", "torch.load(p)", "torch.load(p, weights_only=False)", "import pickle",
      "from pickle import loads", "run(c, shell=True)", "os.system(c)", "eval(x)", "exec(x)", "yaml.load(x)",
-     "np.load(p, allow_pickle=True)", "subprocess.run('ls')", "subprocess.run(f'ls {x}')", "joblib.load(p)"],
+     "np.load(p, allow_pickle=True)", "subprocess.run('ls')", "subprocess.run(f'ls {x}')", "joblib.load(p)",
+     "AutoTokenizer.from_pretrained(folder)"],
 )  # fmt: skip
 def test_each_would_be_found(code):
     assert list(faults(ast.parse(code)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.higgs import torchaudio_cpu
-from harness.higgs.checkpoints import load_model
+from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import Codec, check_fits, load_codec
 from harness.higgs.stacks import BOSON
 
@@ -51,7 +51,8 @@ def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
 
     Gives the list of codecs that were loaded.
     """
-    originals = serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer
+    names = ("HiggsAudioModel", "load_higgs_audio_tokenizer", "AutoTokenizer")
+    originals = [getattr(serve_engine, name) for name in names]
     codecs: list[Any] = []
 
     class Model:
@@ -59,12 +60,17 @@ def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
         def from_pretrained(folder: str, **_: Any) -> Any:
             return load_model(folder, BOSON, dtype=dtype)
 
+    class Tokenizer:
+        from_pretrained = staticmethod(load_tokenizer)
+
     def codec(folder: str, device: str = "cpu") -> Any:
         codecs.append(load_codec(folder, device=device))
         return codecs[0].model
 
-    serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = Model, codec
+    for name, checked in zip(names, (Model, codec, Tokenizer), strict=True):
+        setattr(serve_engine, name, checked)
     try:
         yield codecs
     finally:
-        serve_engine.HiggsAudioModel, serve_engine.load_higgs_audio_tokenizer = originals
+        for name, original in zip(names, originals, strict=True):
+            setattr(serve_engine, name, original)

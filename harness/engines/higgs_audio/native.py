@@ -19,9 +19,9 @@ from harness.engines.higgs_audio.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, 
 from harness.engines.higgs_audio.settings import TINY
 from harness.engines.higgs_audio.stream import Columns, clean, join, pieces, turn
 from harness.engines.higgs_audio.tiny import tiny_folders
-from harness.errors import DataError, HarnessError
+from harness.errors import HarnessError
 from harness.higgs.batches import ANSWER_BEGIN
-from harness.higgs.checkpoints import load_model
+from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import RATE, at_rate, check_fits, load_codec
 from harness.higgs.generate import Generated, finish
 from harness.higgs.samples import prompt
@@ -150,16 +150,10 @@ class HiggsNativeEngine(HiggsEngine):
 
     @cached_property
     def _processor(self) -> Any:
-        from transformers import AutoTokenizer
         from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
         codec, folder = self.codec, self._folders[0]
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise DataError(f"the tokenizer cannot be loaded: {str(error).splitlines()[0]}", path=folder,
-                            remedy="copy tokenizer.json and tokenizer_config.json there") from error  # fmt: skip
-        return HiggsAudioV2Processor(codec.extractor, tokenizer, codec.model)
+        return HiggsAudioV2Processor(codec.extractor, load_tokenizer(folder), codec.model)
 
     @cached_property
     def _reference(self) -> NDArray[np.float32] | None:
