@@ -48,6 +48,6 @@ def _is_ours(host: str, allowed: Collection[str]) -> bool:
     if name == "localhost" or name in allowed:
         return True
     try:
-        return ip_address(name.partition("%")[0]).is_loopback
+        return ip_address(name).is_loopback
     except ValueError:
         return False

@@ -67,7 +67,7 @@ def test_names_of_this_machine(host):
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "localhost:x", "[::1", "a@localhost",
-     "evil.example#@localhost", "localhost/../evil", "0.0.0.0", "\xff"],
+     "evil.example#@localhost", "localhost/../evil", "0.0.0.0", "\xff", "127.0.0.1%evil.example", "127.0.0.1.nip.io", "localhost.."],
 )  # fmt: skip
 def test_names_of_others(host):
     assert "another name" in stranger([(b"host", host.encode("latin-1"))], ())
