@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from harness.cli.output import print_table
@@ -18,6 +20,7 @@ from harness.paths import BUILD, RESULTS
 from harness.store import read_json, write_json
 from tests.faults.book_kills import Checkout, kill_book
 from tests.faults.conditions import try_conditions
+from tests.faults.processes import end_all
 from tests.faults.run_kills import kill_runs
 
 PARTS = ("run", "conditions", "book")
@@ -31,9 +34,13 @@ def main() -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
     parser.add_argument("--build", type=Path, default=BUILD, help="the finished _build that the book's part copies")
     chosen = parser.parse_args()
+    if chosen.kills < 1:
+        parser.error("--kills takes 1 or more: without one, nothing is tried")
     found = {"schema": "harness.interruptions/1", "seed": chosen.seed, "machine": machine()}
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="faults-", dir=BUILD) as folder:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what follows is left in order, too
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=BUILD) as folder, ExitStack() as stack:
+        stack.callback(end_all)
         parts = chosen.part or PARTS
         if "run" in parts:
             found["run"] = kill_runs(Path(folder), chosen.kills, random.Random(chosen.seed))

@@ -91,7 +91,8 @@ def kill_book(checkout: Checkout, kills: int, generator: random.Random) -> dict[
         building = checkout.doit("site")
         # Shorter than the longest task would never let it finish; what is drawn is uniform.
         moment = generator.uniform(0, 1.3 * longest) if len(rows) < kills else 3600
-        ended = building.ended_within(moment)
+        kind = generator.choice(("parent", "group"))
+        ended = building.ended_within(moment) or not building.kill(kind)
         started = _STARTED.findall(building.said)
         again = sorted(finished.intersection(started))
         if ended:
@@ -106,8 +107,6 @@ def kill_book(checkout: Checkout, kills: int, generator: random.Random) -> dict[
                 break
             checkout.unmake()
             continue
-        kind = generator.choice(("parent", "group"))
-        building.kill(kind)
         orphans, lasted = building.left()
         building.end()
         if rows and finished:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ import psutil
 
 MARK = "HARNESS_FAULT_MARK"  # an environment variable, which every descendant inherits
 HARNESS = [sys.executable, "-m", "harness"]
+STARTED: list[Command] = []  # all of them, for `end_all`
 
 
 class Command:
@@ -36,6 +38,7 @@ class Command:
         finally:
             signal.signal(signal.SIGINT, before)
         self.begun = time.monotonic()
+        STARTED.append(self)
 
     @property
     def said(self) -> str:
@@ -58,10 +61,13 @@ class Command:
             return False
         return True
 
-    def kill(self, kind: str) -> None:
-        """SIGKILL to the main process (`parent`), or to its whole group, as a terminal or a scheduler does (`group`)."""
+    def kill(self, kind: str) -> bool:
+        """SIGKILL to the main process (`parent`), or to its whole group, as a terminal or a scheduler does (`group`).
+
+        Returns whether it died of that; it may have ended by itself a moment before.
+        """
         (os.kill if kind == "parent" else os.killpg)(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        return self.process.wait() == -signal.SIGKILL
 
     def interrupt(self) -> int:
         """What Ctrl-C does; returns the exit code."""
@@ -78,7 +84,8 @@ class Command:
     def end(self) -> None:
         """Kill what still runs of it."""
         for process, _ in self._running():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _running(self) -> list[tuple[psutil.Process, str]]:
         found = []
@@ -89,6 +96,12 @@ class Command:
             except psutil.Error:
                 continue
         return found
+
+
+def end_all() -> None:
+    """Kill what still runs of all commands: the driver itself was stopped, and they are in sessions of their own."""
+    for command in STARTED:
+        command.end()
 
 
 def interrupted(command: Sequence[object], log: Path, ready, **options) -> tuple[int, str, list[str]]:

@@ -20,6 +20,8 @@ EXPERIMENT = {
     "taggers": ["gold", "rules"],
     "engines": ["espeak"],
 }
+# Every fifth kill: all sentences are done, and within so many seconds files are sorted, and the manifest is written.
+ENDING, LAST = "the ending", 1.0
 RECORDS = ("outcomes.jsonl", "clips.jsonl", "predictions.jsonl", "units.jsonl")
 
 
@@ -66,8 +68,13 @@ def clips_of(folder: Path, done: set[str]) -> set[str]:
     return {Path(clip["audio"]).name for clip in clips if clip["sentence"] in names}
 
 
+def near_its_end(folder: Path) -> bool:
+    """Whether every sentence is done."""
+    return (folder / "manifest.json").exists() or len(units(folder)) == EXPERIMENT["limit"]
+
+
 def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, Any]:
-    """The whole part: an undisturbed run, then runs that are killed at moments drawn over its duration."""
+    """The whole part: an undisturbed run, then runs that are killed at moments drawn over its duration, or at its end."""
     experiment = write_experiment(folder)
     reference = Command(command(experiment, folder / "reference"), folder / "reference.log")
     assert reference.wait() == 0, reference.said
@@ -78,8 +85,15 @@ def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, A
     started: list[Command] = []
     target, before, clips = folder / "killed", set[str](), dict[str, tuple[int, int]]()
     while True:
+        complete = (target / "manifest.json").exists()  # already, so that there is no end to wait for
         started.append(running := Command(command(experiment, target), folder / "killed.log"))
-        ended = running.ended_within(generator.uniform(0, seconds) if len(rows) < kills else 600)
+        aim = ENDING if len(rows) % 5 == 4 and not complete else "any moment"
+        if aim == ENDING and len(rows) < kills:
+            while running.process.poll() is None and not near_its_end(target):
+                time.sleep(0.005)
+        kind = generator.choice(("parent", "group"))
+        patience = generator.uniform(0, LAST if aim == ENDING else seconds) if len(rows) < kills else 600
+        ended = running.ended_within(patience) or not running.kill(kind)
         moment = time.monotonic() - running.begun
         if ended:
             assert running.process.returncode == 0, running.said
@@ -95,15 +109,13 @@ def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, A
             if len(rows) >= kills:
                 break
             continue
-        kind = generator.choice(("parent", "group"))
-        running.kill(kind)
         after = before if (target / "manifest.json").exists() else units(target)  # complete, just before it was killed
         now = rendered(target)
         # Lost: finished sentences that are not marked any more, and their clips that were made again.
         lost = len(before - after) + sum(now.get(name) != state for name, state in clips.items())
         # Half of the runs go on at once, while workers of the killed one may still be about to notice.
         orphans, lasted = running.left() if generator.random() < 0.5 else ([], 0.0)
-        rows.append({"moment": round(moment, 1), "kind": kind, "finished before": len(before), "finished after": len(after),
+        rows.append({"moment": round(moment, 1), "aim": aim, "kind": kind, "finished before": len(before), "finished after": len(after),
                      "lost": lost, "doubled": doubled(target), "orphans": orphans, "last child ended after": round(lasted, 1)})  # fmt: skip
         before, clips = after, {name: now[name] for name in clips_of(target, after)}
         print(f"run   {len(rows):2d} {rows[-1]}", flush=True)

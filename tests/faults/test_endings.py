@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import HARNESS, Command
+from processes import HARNESS, Command, end_all
 
 from harness.paths import DATA
 
@@ -118,3 +118,13 @@ def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path):
         ["/bin/sh", "-c", '"$@" <&- 2>&-', "sh", sys.executable, "-c", code], capture_output=True, text=True
     )
     assert int(done.stdout) > 2
+
+
+def test_a_kill_that_comes_too_late_is_none_and_a_stopped_driver_ends_what_it_started(tmp_path):
+    done = Command(["true"], tmp_path / "done")
+    time.sleep(0.5)
+    assert not done.kill("group")
+    running = Command(["sleep", "600"], tmp_path / "log")
+    end_all()
+    assert running.process.wait(10) == -signal.SIGKILL
+    assert Command(["sleep", "600"], tmp_path / "log").kill("parent")
