@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.audio import Audio
 from harness.errors import HarnessError
+from harness.serve.connections import in_chunks
 from harness.serve.errors import ApiError, AsciiJSON, from_harness, on_api_error, on_crash, on_http_error
 from harness.serve.formats import FORMATS, encode
 from harness.serve.hosts import stranger
@@ -243,7 +244,7 @@ async def _on_gone(_: Request, __: Exception) -> Response:
 
 
 class _Gate:
-    """Asks for the key, or where there is none for the right name; and keeps the log."""
+    """Asks for the length of a body, and for the key, or where there is none for the right name; and keeps the log."""
 
     def __init__(self, app: ASGIApp, key: bytes | None, hosts: Collection[str], log: bool) -> None:
         self.app, self.key, self.hosts, self.log = app, key, hosts, log
@@ -257,7 +258,10 @@ class _Gate:
             await send(message)
 
         try:
-            if self.key is not None and scope["path"] not in OPEN and not self._knows_key(scope):
+            if in_chunks(scope["headers"]):
+                said = "the body comes in chunks: send it whole, with its Content-Length"
+                await ApiError(411, said, headers={"Connection": "close"}).response()(scope, receive, watch)
+            elif self.key is not None and scope["path"] not in OPEN and not self._knows_key(scope):
                 refusal = ApiError(401, "a key is needed: send the server's key as Authorization: Bearer",
                                    code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
                 await refusal.response()(scope, receive, watch)

@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import threading
 import time
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ CROWD = 850
 FILES = 700  # that the server may open: fewer than the crowd
 HALF = b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 HEADED = b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+IN_CHUNKS = HEADED.replace(b"Content-Length: 99\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,42 @@ def test_an_unfinished_head_is_not_waited_for_though_it_drips(server):
             time.sleep(0.5)
             drip.sendall(b"x")
     assert connections.HEAD_SECONDS - 1 < time.monotonic() - started < connections.HEAD_SECONDS + 5
+
+
+def chunked(size, body):
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return IN_CHUNKS + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_body_in_chunks_is_refused_in_words(server, size):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(chunked(size, b'{"model": "espeak", "voice": "en-us", "input": "We go on."}'))
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 411 ") and b"Content-Length" in answer
+
+
+def test_very_many_chunks_keep_nobody_waiting(server):
+    """Each would be an event in the loop that serves all: eight such bodies held it for half a minute."""
+    body = chunked(1, b" " * 200_000)
+    ended = threading.Event()
+
+    def flood():
+        while not ended.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+                client.sendall(body)
+
+    threads = [threading.Thread(target=flood) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(1)
+        for _ in range(3):
+            assert server.http.get("/health", timeout=10).status_code == 200
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.parametrize(

@@ -99,13 +99,14 @@ def test_streaming(client):
 def test_first_bytes_come_before_the_last_sentence_is_spoken(slow):
     body = {"model": "slow", "response_format": "pcm", "stream": True}
     body["input"] = "This one is quick. This one comes rather slowly."
-    start = time.monotonic()
+    slow.speech()  # imports what resamples
     with slow.http.stream("POST", "/v1/audio/speech", json=body) as answer:
         parts = answer.iter_raw()
         content = next(parts)
-        assert time.monotonic() - start < 1
+        first = time.monotonic()
         content += b"".join(parts)
-    assert time.monotonic() - start > 1.2 and len(content) == pytest.approx(9 * 0.1 * 48000, abs=10)
+    assert time.monotonic() - first > 0.5  # the second sentence takes longer, however busy the machine is
+    assert len(content) == pytest.approx(9 * 0.1 * 48000, abs=10)
 
 
 def test_stream_that_fails_is_cut_off(slow):
@@ -344,7 +345,7 @@ def test_odd_bodies(slow, path, body, kind, status, code):
 def test_huge_body_of_unknown_length(slow):
     parts = (b" " * 65536 for _ in range(100))
     answer = slow.http.post("/v1/audio/speech", content=parts, headers={"Content-Type": "application/json"})
-    refused(answer, 413, "request_too_large")
+    refused(answer, 411, None, within="Content-Length")
     assert slow.speech().status_code == 200
 
 
