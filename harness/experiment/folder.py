@@ -84,7 +84,9 @@ def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[
     problem = _what_else(folder, identity)
     finished = is_complete(folder) and (folder / SUMMARY).is_file() and not (folder / UNITS).exists()
     if finished and not problem:
-        return True
+        problem = _damage(folder)
+        if not problem:
+            return True
     if problem and not replace:
         raise DataError(f"this folder holds {problem}", path=folder, remedy=START_OVER)
     check()
@@ -114,6 +116,20 @@ def empty(folder: Path) -> None:
     for path in (folder / AUDIO).iterdir():
         if path.suffix in (".wav", ".part"):
             path.unlink()
+
+
+def _damage(folder: Path) -> str:
+    """In words, which records a finished run has lost, or won, since its manifest was written; empty if none."""
+    try:
+        counts = read_json(folder / MANIFEST)["counts"]
+        for name in RECORDS:
+            path = folder / f"{name}.jsonl"
+            lines = path.read_bytes().count(b"\n") if path.is_file() else 0
+            if lines != counts[name]:
+                return f"a damaged run: {path.name} has {lines} lines, and its manifest counted {counts[name]}"
+    except (DataError, KeyError, TypeError):
+        return "a damaged run: its manifest cannot be read"
+    return ""
 
 
 def _what_else(folder: Path, identity: dict[str, Any]) -> str:

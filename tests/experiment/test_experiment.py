@@ -172,6 +172,17 @@ def test_a_damaged_clip_is_made_again(finished, tmp_path):
     assert (folder / "outcomes.jsonl").read_bytes() == (reference / "outcomes.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["outcomes.jsonl", "clips.jsonl", "nulls.jsonl", "manifest.json"])
+def test_a_finished_run_that_lost_records_is_not_taken_for_whole(finished, tmp_path, name):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2] if content else b"{}\n")
+    with pytest.raises(DataError, match=rf"holds a damaged run: ({name}|its manifest).*--replace"):
+        run(small(), folder, jobs=1)
+    assert run(small(), folder, jobs=1, replace=True)["failed_units"] == 0
+    assert (folder / name).read_bytes()[:50] == content[:50]
+
+
 def test_a_folder_without_its_identity_is_not_adopted_and_foreign_files_stay(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder)
