@@ -60,7 +60,7 @@ def read_audio(path: str | Path) -> Audio:
         with soundfile.SoundFile(str(path)) as file:
             promised, rate = file.frames, file.samplerate
             samples = read_mono(file, MAX_SECONDS)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:  # TypeError: x.raw
         raise DataError(f"not readable as audio: {str(error).removeprefix(f'Error opening {str(path)!r}: ')}", path=path,
                         remedy="give a WAV, FLAC, OGG or MP3 file") from error  # fmt: skip
     if len(samples) > MAX_SECONDS * rate:

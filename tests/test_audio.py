@@ -64,6 +64,13 @@ def test_bad_files_are_named(tmp_path, make, message):
     assert message in str(caught.value) and str(path) in str(caught.value)
 
 
+def test_samples_without_a_header_are_no_audio_file(tmp_path):
+    path = tmp_path / "clip.raw"
+    path.write_bytes(bytes(32000))
+    with pytest.raises(DataError, match=r"clip\.raw: not readable as audio"):
+        read_audio(path)
+
+
 def test_a_header_that_promises_days_costs_no_memory(tmp_path):
     """A FLAC says in 36 bits how many samples it holds; they were all allocated before the first was read."""
     path = tmp_path / "liar.flac"
