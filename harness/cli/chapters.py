@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,8 @@ def run(
     from harness.chapters.execute import execute, parse_arguments
     from harness.paths import relative
 
-    path, seconds = execute(chapter, parse_arguments(context.args), output, profile=profile)
+    arguments = parse_arguments(context.args)
+    path, seconds = execute(chapter, arguments, output, profile=profile, progress=sys.stderr.isatty())
     typer.echo(f"{relative(path)}: {seconds:.0f} s")
 
 

@@ -152,9 +152,9 @@ def samples(values: Samples, rate: int = RATE, subtype: str | None = None) -> Fa
     return lambda server, handler, request: _audio_answer(handler, request, encoded(values, rate, "wav", subtype))
 
 
-def chat(data: str | None, finish: str = "stop") -> Fault:
+def chat(data: str | None) -> Fault:
     """A chat completion with this as its audio."""
-    return lambda server, handler, request: _chat_answer(handler, data, finish=finish)
+    return lambda server, handler, request: _chat_answer(handler, data)
 
 
 def hang(server: Server, handler: Any, request: Request) -> None:
@@ -232,11 +232,11 @@ def _audio_answer(handler: Any, request: Request, body: bytes) -> None:
         _send(handler, 200, body, f"audio/{request.kind}")
 
 
-def _chat_answer(handler: Any, data: str | None, finish: str = "stop") -> None:
+def _chat_answer(handler: Any, data: str | None) -> None:
     message = {"role": "assistant", "content": None, "audio": {"id": "a", "data": data, "transcript": ""}}
     answer = {
         "id": "c",
         "object": "chat.completion",
-        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
     }
     _send(handler, 200, json.dumps(answer).encode())

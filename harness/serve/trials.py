@@ -11,6 +11,7 @@ from harness.errors import HarnessError
 from harness.serve import faulty
 from harness.tagged import TaggedText
 
+TEXT = "We guarantee it"
 ALWAYS = 9  # more often than a client tries
 TRIALS: tuple[tuple[str, tuple[faulty.Fault, ...]], ...] = (
     ("429, Retry-After: 1, once", (faulty.status(429, "slow down", headers=[("Retry-After", "1")]),)),
@@ -24,15 +25,8 @@ TRIALS: tuple[tuple[str, tuple[faulty.Fault, ...]], ...] = (
 )
 
 
-def try_faults(text: str = "We guarantee it", **options: Any) -> list[dict[str, Any]]:
+def try_faults() -> list[dict[str, Any]]:
     """Ask the misbehaving server, fault by fault.
-
-    Parameters
-    ----------
-    text : str
-        Tagged text.
-    **options
-        Of `OpenAISpeechEngine`.
 
     Returns
     -------
@@ -43,12 +37,10 @@ def try_faults(text: str = "We guarantee it", **options: Any) -> list[dict[str, 
     rows = []
     for name, faults in TRIALS:
         with faulty.Server(*faults) as server:
-            engine = OpenAISpeechEngine(
-                **{"base_url": server.url, "key_env": None, "cache": None, "retries": 3, **options}
-            )
+            engine = OpenAISpeechEngine(server.url, key_env=None, cache=None, retries=3)
             begun, heard = time.monotonic(), False
             try:
-                audio = engine.speak(SpeechRequest(TaggedText.parse(text))).audio
+                audio = engine.speak(SpeechRequest(TaggedText.parse(TEXT))).audio
                 heard, outcome = True, f"{audio.seconds:.1f} s of audio"
             except HarnessError as error:
                 outcome = str(error).replace(server.host, "127.0.0.1")

@@ -35,6 +35,7 @@ def rows() -> list[Row]:
     """All of them. Results of other commands in ``_build/results`` are put back."""
     aside = BUILD / ".bench-results"
     shutil.rmtree(aside, ignore_errors=True)
+    (BUILD / "results").mkdir(parents=True, exist_ok=True)
     (BUILD / "results").rename(aside)
     try:
         (BUILD / ".doit.json").unlink(missing_ok=True)
