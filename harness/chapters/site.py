@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from harness.engines.worker import killed_with_parent
 from harness.errors import HarnessError
 from harness.paths import BOOK, BUILD, ROOT, relative
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 HTML = BUILD / "html"
 LOG = BUILD / "logs" / "site.log"
 BEGUN = BUILD / "logs" / "site.begun"  # while Sphinx writes. If it was killed, a page may be half or old, and look new
@@ -43,7 +45,7 @@ def build() -> str:
     if result.returncode >= 0:  # not killed
         BEGUN.unlink()
     if result.returncode:
-        lines = LOG.read_text(errors="replace").splitlines()
+        lines = _COLOURS.sub("", LOG.read_text(errors="replace")).splitlines()
         warnings = [line for line in lines if "WARNING" in line or "ERROR" in line or "error:" in line.lower()]
         raise SiteFailed("the site was not built cleanly:\n  " + "\n  ".join(warnings[:20] or lines[-10:]),
                          path=relative(LOG))  # fmt: skip

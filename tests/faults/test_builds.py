@@ -96,3 +96,15 @@ def test_after_a_killed_sphinx_every_page_is_made_anew(tmp_path, monkeypatch, co
     site.build()
     assert ["--all" in command for command in commands] == [False, again]
     assert not (tmp_path / "site.begun").exists()
+
+
+def test_a_warning_of_sphinx_is_shown_without_its_colours(tmp_path, monkeypatch):
+    def call(command, stdout, **_):
+        stdout.write("reading\n\x1b[91mindex.md:3: WARNING: no such page\x1b[39;49;00m\n")
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(site, "BEGUN", tmp_path / "site.begun")
+    monkeypatch.setattr(site, "LOG", tmp_path / "site.log")
+    monkeypatch.setattr(site.subprocess, "run", call)
+    with pytest.raises(SiteFailed, match=r"not built cleanly:\n  index\.md:3: WARNING: no such page$"):
+        site.build()
