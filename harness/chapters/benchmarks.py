@@ -84,12 +84,13 @@ def as_markdown(found: Benchmarks, path: Path) -> str:
             "",
             f"## {literal(group.title)}",
             "",
-            "| what | time | ratio | beside | |",
+            "| what | time | ratio | beside | note |",
             "| --- | --- | --- | --- | --- |",
         ]
         for row in group.rows:
             ratio = "" if row.ratio is None else f"{row.ratio:.3g} ×"
-            cells = (literal(row.what), duration(row.seconds), ratio, literal(row.against), literal(row.note))
+            time, ratio = (cell.replace(" ", "\N{NO-BREAK SPACE}") for cell in (duration(row.seconds), ratio))
+            cells = (literal(row.what), time, ratio, literal(row.against), literal(row.note))
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
