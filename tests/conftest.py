@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 from helpers import python_or_skip
@@ -15,6 +16,10 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 # Two cores: let each test process keep one, so that parallel workers do not fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# In the background of a shell, or under nohup, these are ignored, and every command that a test starts would inherit that.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 def find_browser():
