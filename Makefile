@@ -36,7 +36,7 @@ book: env ## execute the notebooks, run the harness, build the site
 	@$(BIN)/doit site
 
 test: book lint ## all checks; builds the book first, because the browser tests open it
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: env ## ruff, mypy, import floors, output-free notebooks, workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
