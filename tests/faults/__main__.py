@@ -23,7 +23,7 @@ from tests.faults.conditions import try_conditions
 from tests.faults.processes import end_all
 from tests.faults.run_kills import kill_runs
 
-PARTS = ("run", "conditions", "book")
+PARTS = ("run", "book", "conditions")
 RESULT = RESULTS / "interruptions.json"
 
 
@@ -37,23 +37,26 @@ def main() -> int:
     if chosen.kills < 1:
         parser.error("--kills takes 1 or more: without one, nothing is tried")
     found = {"schema": "harness.interruptions/1", "seed": chosen.seed, "machine": machine()}
-    begun = time.monotonic()
+    if chosen.part and RESULT.exists():
+        found = read_json(RESULT) | found
+    begun, checkout = time.monotonic(), None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what follows is left in order, too
     with tempfile.TemporaryDirectory(prefix="faults-", dir=BUILD) as folder, ExitStack() as stack:
         stack.callback(end_all)
         parts = chosen.part or PARTS
-        if "run" in parts:
-            found["run"] = kill_runs(Path(folder), chosen.kills, random.Random(chosen.seed))
-        if "book" in parts or "conditions" in parts:
-            checkout = Checkout(Path(folder, "book"), chosen.build)
-        if "book" in parts:
-            found["book"] = kill_book(checkout, chosen.kills, random.Random(chosen.seed))
-        if "conditions" in parts:
-            found["conditions"] = try_conditions(Path(folder), checkout)
-    if chosen.part and RESULT.exists():
-        found = read_json(RESULT) | found
-    found["minutes"] = round((time.monotonic() - begun) / 60, 1)
-    write_json(RESULT, found)
+        for part in PARTS:
+            if part not in parts:
+                continue
+            if part == "run":
+                found["run"] = kill_runs(Path(folder), chosen.kills, random.Random(chosen.seed))
+            else:
+                checkout = checkout or Checkout(Path(folder, "book"), chosen.build)
+                if part == "book":
+                    found["book"] = kill_book(checkout, chosen.kills, random.Random(chosen.seed))
+                else:
+                    found["conditions"] = try_conditions(Path(folder), checkout)
+            found["minutes"] = round((time.monotonic() - begun) / 60, 1)
+            write_json(RESULT, found)  # what a later part cannot take away
     rows = [
         [name, *map(str, counts)]
         for name, counts in (("harness run", run_counts(found)), ("make book", book_counts(found)))

@@ -31,7 +31,9 @@ class Checkout:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        ignored = shutil.ignore_patterns("second-server")
+        ignored = shutil.ignore_patterns(
+            "second-server", "faults-*"
+        )  # the copy lies in such a folder of it, by default
         shutil.copytree(build, folder / "_build", symlinks=True, ignore=ignored)
         for stack, name in ((NATIVE, ".venv"), (BOSON, ".venv-boson")):  # the environments are this checkout's
             (folder / name).symlink_to(python_of(stack).parent.parent)
