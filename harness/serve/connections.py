@@ -39,7 +39,8 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; single bytes do not buy more time, and a body in chunks is passed over (it is answered with 411)."""
         for start in range(0, len(data), SLICE):
-            if self.conn.their_state is h11.SEND_BODY and in_chunks(self.scope["headers"]):
+            refused = self.transport.is_closing() or self.conn.their_state is h11.ERROR
+            if refused or (self.conn.their_state is h11.SEND_BODY and in_chunks(self.scope["headers"])):
                 break
             super().data_received(data[start : start + SLICE])
         self._watch()

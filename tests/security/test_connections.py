@@ -72,6 +72,23 @@ def test_a_body_in_chunks_is_refused_in_words(server, size):
     assert answer.startswith(b"HTTP/1.1 411 ") and b"Content-Length" in answer
 
 
+def test_the_rest_of_a_request_that_is_none_is_passed_over():
+    with running() as server:
+        for content in (
+            b"NONE\r\n\r\n" + b"x" * 20_000,
+            HEADED.replace(b": 99", b": 1") + b"\0 bad\r\n\r\n" + b"y" * 20_000,
+        ):
+            with (
+                socket.create_connection(("127.0.0.1", server.port), timeout=10) as client,
+                suppress(ConnectionResetError),
+            ):
+                client.sendall(content)
+                while client.recv(65536):
+                    pass
+        assert server.http.get("/health").status_code == 200
+        assert "Traceback" not in server.end()[2]
+
+
 def test_very_many_chunks_keep_nobody_waiting(server):
     """Each would be an event in the loop that serves all: eight such bodies held it for half a minute."""
     body = chunked(1, b" " * 200_000)
