@@ -15,7 +15,7 @@ from harness.records import TextRecord
 from harness.stats import DEFAULT_RESAMPLES
 from harness.store import iterate_unique
 
-_BLOCK = 5_000  # sentences that are held as texts at once
+_BLOCK = 1_000  # sentences that are held as texts at once
 
 Pair = tuple[int, TextRecord, TextRecord]
 
@@ -75,12 +75,12 @@ class _Pairs:
 
 def _counts(pairs: Iterable[Pair]) -> NDArray[np.int64]:
     """Counts of all pairs, a block after the other, in the order of the reference, which the draws of the bootstrap follow."""
-    places: list[int] = []
+    places: list[NDArray[np.int64]] = []  # arrays, which the garbage collector does not walk
     counts: list[NDArray[np.int64]] = []
     for block in _blocks(pairs):
-        places += [place for place, _, _ in block]
+        places.append(np.array([place for place, _, _ in block]))
         counts.append(count([wanted.tagged for _, wanted, _ in block], [placed.tagged for _, _, placed in block]))
-    return np.concatenate(counts)[np.argsort(places)]
+    return np.concatenate(counts)[np.argsort(np.concatenate(places))]
 
 
 def _blocks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:

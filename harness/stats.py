@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri  # the normal distribution and its quantiles, without all of scipy.stats
 
 DEFAULT_RESAMPLES = 2000
 DEFAULT_CONFIDENCE = 0.95
@@ -97,11 +97,12 @@ class ClusterBootstrap:
 def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """Column totals of resampled clusters, (n_resamples, columns), in blocks of bounded memory."""
     n_clusters, columns = sums.shape
-    if n_clusters == 0 or n_resamples == 0:
+    if sums.size == 0 or n_resamples == 0:
         return np.zeros((n_resamples, columns))
     if n_clusters >= _MANY:
+        distinct, kind = _distinct_rows(sums)
         drawn = (generator.integers(n_clusters, size=n_clusters) for _ in range(n_resamples))
-        return np.stack([np.bincount(one, minlength=n_clusters) @ sums for one in drawn])
+        return np.stack([np.bincount(kind[one], minlength=len(distinct)) @ distinct for one in drawn])
     block = max(1, _BLOCK_CELLS // n_clusters)
     shares = np.full(n_clusters, 1 / n_clusters)
     parts = [
@@ -111,16 +112,26 @@ def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.
     return np.concatenate(parts)
 
 
+def _distinct_rows(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """The rows without repetitions, and which of them each row is.
+
+    Many clusters have the same counts: the product of each resample then reads a small matrix instead of one row for each cluster.
+    """
+    kinds: dict[bytes, int] = {}
+    kind = np.fromiter((kinds.setdefault(row.tobytes(), len(kinds)) for row in table), np.int32, len(table))
+    return np.frombuffer(b"".join(kinds), table.dtype).reshape(len(kinds), -1), kind
+
+
 def _bca(value, replicates, jackknife, confidence):
     """Percentile ends, corrected for bias and skewness."""
     below = (np.sum(replicates < value) + 0.5 * np.sum(replicates == value)) / len(replicates)
-    bias = norm.ppf(np.clip(below, 1e-6, 1 - 1e-6))
+    bias = ndtri(np.clip(below, 1e-6, 1 - 1e-6))
     jackknife = jackknife[np.isfinite(jackknife)]
     centred = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
     spread = np.sum(centred**2) ** 1.5
     acceleration = np.sum(centred**3) / (6 * spread) if spread > 0 else 0.0
-    ends = norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
-    corrected = norm.cdf(bias + (bias + ends) / (1 - acceleration * (bias + ends)))
+    ends = ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
+    corrected = ndtr(bias + (bias + ends) / (1 - acceleration * (bias + ends)))
     low, high = np.quantile(replicates, np.clip(corrected, 0, 1))
     return float(min(low, value)), float(max(high, value))
 
@@ -129,7 +140,7 @@ def wilson(hits: float, n: float, confidence: float = DEFAULT_CONFIDENCE) -> tup
     """Wilson score interval of `hits` out of `n` (Wilson 1927, JASA 22:209); NaN for ``n = 0``."""
     if n == 0:
         return float("nan"), float("nan")
-    z = norm.ppf((1 + confidence) / 2)
+    z = ndtri((1 + confidence) / 2)
     p = hits / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))

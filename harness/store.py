@@ -41,14 +41,15 @@ def read_jsonl(path: str | Path, model: type[R]) -> list[R]:
 
 def iterate_unique(path: str | Path, model: type[R]) -> Iterator[R]:
     """Yield the records of a file; only their keys are kept. Raises as `read_jsonl`."""
-    lines_of: dict[tuple[str, ...], int] = {}
+    lines_of: dict[str, int] = {}  # by strings: a million tuples take half of the time, in the garbage collector
     for number, record in iterate_jsonl(path, model):
-        if record.key in lines_of:
+        key = repr(record.key)
+        if key in lines_of:
             raise DataError(
-                f"the id {'/'.join(record.key)!r} was already used on line {lines_of[record.key]}",
+                f"the id {'/'.join(record.key)!r} was already used on line {lines_of[key]}",
                 path=path, line=number, remedy="give each line its own id",
             )  # fmt: skip
-        lines_of[record.key] = number
+        lines_of[key] = number
         yield record
 
 

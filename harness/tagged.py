@@ -110,6 +110,9 @@ class TaggedText:
             if "<" not in chunk.group():  # most words: nothing in it can be a tag
                 words.append(chunk.group())
                 continue
+            if chunk.group() in _BY_SPELLING:  # most tags stand alone
+                tags.append((len(words), _BY_SPELLING[chunk.group()]))
+                continue
             word, tag_after_word = "", None
             for kind, piece, offset in _pieces(chunk.group()):
                 at = chunk.start() + offset

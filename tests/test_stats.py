@@ -87,3 +87,11 @@ def test_many_clusters_are_drawn_one_by_one_from_the_same_distribution(monkeypat
     assert drawn != weights and drawn.value == weights.value
     assert (drawn.low, drawn.high) == pytest.approx((weights.low, weights.high), abs=0.001)
     assert drawn.high - drawn.low == pytest.approx(2 * 1.96 * np.sqrt(0.1 * 0.9 / 3000), rel=0.05)
+
+
+def test_clusters_with_the_same_counts_are_added_up_without_moving_an_interval(counts, monkeypatch):
+    many = np.tile(counts, (40, 1))
+    monkeypatch.setattr("harness.stats._MANY", len(many))
+    together = ClusterBootstrap(range(len(many)), many).interval(rate)
+    monkeypatch.setattr("harness.stats._distinct_rows", lambda table: (table, np.arange(len(table))))
+    assert together == ClusterBootstrap(range(len(many)), many).interval(rate)

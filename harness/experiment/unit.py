@@ -127,7 +127,7 @@ class _Work:
         self.result.outcomes += [_outcome(self.unit, tagger, item.id, score) for score in scores]
         if len(asked) == 1 and self.experiment.contrast and not leaked:
             [(slot, tag)] = asked
-            values = cross_talk(text, tag, slot, features, plain)
+            values = cross_talk(text, slot, features, plain)
             self.result.crosstalk.append(CrossTalk(engine=self.title, sentence=item.id, tag=tag, values=values))
         if item.slots and asked:
             self.contrast(tagger, item, text.tags[0][1], features)

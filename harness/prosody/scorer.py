@@ -213,7 +213,7 @@ def difference(cue: Cue, text: TaggedText, tagged: ClipFeatures, plain: Sequence
 
 
 def cross_talk(
-    text: TaggedText, tag: Tag, slot: int, tagged: ClipFeatures | str, plain: Sequence[ClipFeatures | str]
+    text: TaggedText, slot: int, tagged: ClipFeatures | str, plain: Sequence[ClipFeatures | str]
 ) -> dict[str, float | None]:
     """What every cue did at one tag's place: the tag's own cue and all others.
 

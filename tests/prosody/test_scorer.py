@@ -116,11 +116,11 @@ def test_thresholds_of_an_engine_replace_the_floors(engine):
 def test_cross_talk_names_every_cue(engine):
     text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_long>"))
     plain = [analyse(speak(engine, text.stripped()), text)]
-    [(slot, tag)] = text.tags
-    found = cross_talk(text, tag, slot, analyse(speak(engine, text), text), plain)
+    [(slot, _)] = text.tags
+    found = cross_talk(text, slot, analyse(speak(engine, text), text), plain)
     assert set(found) == {cue.value for cue in Cue}
     assert found["pause"] > 0.9 and abs(found["pitch_level"]) < 2
-    assert set(cross_talk(text, tag, slot, "no", plain).values()) == {None}
+    assert set(cross_talk(text, slot, "no", plain).values()) == {None}
 
 
 def test_the_end_of_another_phrase_is_the_placebo_of_a_contour():
