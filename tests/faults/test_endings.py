@@ -81,6 +81,17 @@ def test_ctrl_c_in_code_that_is_a_string_ends_with_130():
     assert done.returncode == 130 and done.stderr.startswith("harness: interrupted")
 
 
+def test_ctrl_c_while_the_commands_are_imported_is_one_line(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nclass Hit:\n    def find_spec(self, name, *_):\n        if name == 'harness.cli':\n"
+        "            exec('raise KeyboardInterrupt')\nsys.meta_path.insert(0, Hit())\n"
+    )
+    done = subprocess.run(
+        [*HARNESS, "doctor"], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+    )
+    assert (done.returncode, done.stderr) == (130, "harness: interrupted\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["doctor"], ["--help"], ["score", "placement", HELDOUT, HELDOUT], ["tag", "--tagger", "rules", HELDOUT]],
