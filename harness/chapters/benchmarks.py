@@ -13,7 +13,7 @@ from harness.paths import DATA, RESULTS
 from harness.reading import first_problem
 from harness.store import read_json
 
-SCHEMA = "harness.bench/1"
+SCHEMA = "harness.bench/2"
 HERE = RESULTS / "bench.json"  # `make bench` writes it
 PUBLISHED = DATA / "results" / "bench.json"
 
@@ -31,12 +31,14 @@ class Row(BaseModel):
 
 
 class Group(BaseModel):
-    """Rows that stand under one heading."""
+    """Rows that stand under one heading; groups can be measured one by one, so each has its day and its revision."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     title: str
+    created: str
+    git_revision: str
     rows: list[Row]
 
 
@@ -45,16 +47,14 @@ class Benchmarks(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_: Literal["harness.bench/1"] = Field(alias="schema")
+    schema_: Literal["harness.bench/2"] = Field(alias="schema")
     machine: str
-    created: str
-    git_revision: str
     packages: dict[str, str]
     groups: list[Group]
 
 
 def tables() -> str:
-    """The tables of the page as Markdown, with the machine and the day they were measured.
+    """The tables of the page as Markdown, with the machine, and the day each was measured.
 
     Raises
     ------
@@ -76,13 +76,13 @@ def tables() -> str:
 def as_markdown(found: Benchmarks, path: Path) -> str:
     """See `tables`."""
     where = "this machine" if path == HERE else "the machine of the last publication"
-    lines = [
-        f"Measured on {where}: {literal(found.machine)}; {literal(found.created[:10])}, revision {literal(found.git_revision[:7])}."
-    ]
+    lines = [f"Measured on {where}: {literal(found.machine)}."]
     for group in found.groups:
         lines += [
             "",
             f"## {literal(group.title)}",
+            "",
+            f"{literal(group.created[:10])}, revision {literal(group.git_revision[:7])}.",
             "",
             "| what | time | ratio | beside | note |",
             "| --- | --- | --- | --- | --- |",

@@ -18,7 +18,7 @@ from harness.tagged import Tag
 
 FOLDER = DATA / "results"
 CONTROLS = "controls"  # the name of the run behind chapter 10, which has tables of its own
-OTHERS = ("harness.placement_benchmark/1", "harness.equivalent_code/1", "harness.bench/1")  # not of `harness run`
+OTHERS = ("harness.placement_benchmark/1", "harness.equivalent_code/1", "harness.bench/2")  # not of `harness run`
 
 Share = float | None
 _ROUNDING = 1e-9  # the ends of an interval are sums, and may miss 0 and 1 by the last bit

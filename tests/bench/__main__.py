@@ -36,18 +36,20 @@ def main() -> None:
     )
     parser.add_argument("--publish", action="store_true", help=f"copy the file to {PUBLISHED.name} in data/results")
     chosen = parser.parse_args()
-    groups = read_json(HERE)["groups"] if HERE.is_file() and set(chosen.only) != set(GROUPS) else []
-    kept = {one["name"]: one for one in groups}
+    before = read_json(HERE) if HERE.is_file() and set(chosen.only) != set(GROUPS) else {}
+    kept = {one["name"]: one for one in before["groups"]} if before.get("schema") == SCHEMA else {}
     for name in chosen.only:
         title, rows = GROUPS[name]
         print(f"\n{title}, on {machine()}", flush=True)
         found = rows()
         print("\n".join(row.line() for row in found), flush=True)
-        kept[name] = {"name": name, "title": title, "rows": [row.as_json() for row in found]}
+        kept[name] = {
+            "name": name, "title": title, "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "git_revision": git_state()[0], "rows": [row.as_json() for row in found],
+        }  # fmt: skip
         HERE.parent.mkdir(parents=True, exist_ok=True)
         write_json(HERE, {
-            "schema": SCHEMA, "machine": machine(), "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "git_revision": git_state()[0], "packages": package_versions(),
+            "schema": SCHEMA, "machine": machine(), "packages": package_versions(),
             "groups": [kept[one] for one in GROUPS if one in kept],
         })  # fmt: skip
     if chosen.publish:
