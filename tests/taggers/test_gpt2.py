@@ -1,5 +1,8 @@
 """The GPT-2 tagger: encoding, slot reading, a short training, and what wrong input gets."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -229,6 +232,32 @@ def test_a_base_that_cannot_be_loaded_is_one_clear_line(tmp_path):
         load_base(str(tmp_path / "empty"))
     with pytest.raises(DataError, match="not a trained tagger"):
         make_tagger("gpt2", adapter=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("adapter/adapter_model.safetensors", None, "the adapter cannot be loaded"),
+        ("adapter/adapter_model.safetensors", "torn", "the adapter cannot be loaded .SafetensorError"),
+        ("adapter/adapter_config.json", "{", "the adapter cannot be loaded .JSONDecodeError"),
+        ("adapter/adapter_config.json", {"r": 4}, "the adapter cannot be loaded .RuntimeError.*size mismatch"),
+        ("tagger.json", {"thresholds": [1]}, "not the summary of a trained tagger"),
+        ("tagger.json", {"thresholds": {"<emph>": 1}}, "not the summary .*<pause_short>"),
+        ("tagger.json", {"config": None}, "not the summary of a trained tagger"),
+        ("tagger.json", {"config": {"prompt_format": "thrice"}}, "not the summary .*thrice"),
+    ],
+)
+def test_a_damaged_folder_is_named_with_a_remedy(trained, tmp_path, file, content, message):
+    folder = tmp_path / "damaged"
+    shutil.copytree(trained[0], folder)
+    if isinstance(content, dict):
+        content = json.dumps({**json.loads((folder / file).read_text()), **content})
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_text(content)
+    with pytest.raises(DataError, match=message) as found:
+        make_tagger("gpt2", adapter=folder).tag([TaggedText.parse("We go")])
+    assert str(folder) in str(found.value.path) and "train anew" in found.value.remedy
 
 
 def test_a_hub_name_without_a_network_is_one_clear_line(monkeypatch):

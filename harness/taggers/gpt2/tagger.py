@@ -10,7 +10,7 @@ from typing import Any
 from harness.datasets import load_examples
 from harness.errors import DataError, HarnessError
 from harness.records import Example
-from harness.tagged import Tag, TaggedText
+from harness.tagged import TAGS, Tag, TaggedText
 from harness.taggers.base import register_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import Encoder, new_tokens
@@ -26,6 +26,7 @@ DECODINGS = {
     "generate": "token by token, freely, as in the note: words can change",
 }
 _MARGIN = 8  # tokens of a prompt that are not words: ends and separator
+_AGAIN = "copy the whole folder again, or train anew: harness train gpt2 --out DIR"
 
 
 @register_tagger("gpt2")
@@ -71,10 +72,13 @@ class Gpt2Tagger:
                     "not a trained tagger", path=self.folder, remedy="make one: harness train gpt2 --out DIR"
                 )
         self.summary = summary(self.folder)
-        if not {"config", "thresholds", "questions"} <= self.summary.keys():
-            raise DataError("not the summary of a trained tagger", path=self.folder / SUMMARY,
-                            remedy="train it again: harness train gpt2 --out DIR")  # fmt: skip
-        if decoding != "slots" and self.summary["config"]["objective"] != "both":
+        try:
+            self.config = TrainingConfig(**self.summary["config"])
+            self.thresholds = {tag: float(self.summary["thresholds"][tag.value]) for tag in TAGS}
+        except (HarnessError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"not the summary of a trained tagger ({type(error).__name__}: {error})",
+                            path=self.folder / SUMMARY, remedy=_AGAIN) from error  # fmt: skip
+        if decoding != "slots" and self.config.objective != "both":
             raise DataError(f"this tagger has not learned to write, so it cannot {decoding}", path=self.folder,
                             remedy="train it with --objective both")  # fmt: skip
 
@@ -83,12 +87,16 @@ class Gpt2Tagger:
         """Model and encoder."""
         from peft import PeftModel
 
-        config = self.summary["config"]
-        base, tokenizer = load_base(config["base_model"], new_tokens(TAG_QUESTIONS))
-        model: Any = PeftModel.from_pretrained(base, str(self.folder / ADAPTER))
-        if config["tag_embeddings"] != "modules_to_save":  # there the output layer has a table of its own
+        base, tokenizer = load_base(self.config.base_model, new_tokens(TAG_QUESTIONS))
+        try:
+            model: Any = PeftModel.from_pretrained(base, str(self.folder / ADAPTER))
+        except Exception as error:  # peft raises what torch, safetensors, json and its own code happen to raise
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"the adapter cannot be loaded ({type(error).__name__}: {reason})",
+                            path=self.folder / ADAPTER, remedy=_AGAIN) from error  # fmt: skip
+        if self.config.tag_embeddings != "modules_to_save":  # there the output layer has a table of its own
             model = model.merge_and_unload()
-        return model, Encoder(tokenizer, TAG_QUESTIONS, config["prompt_format"])
+        return model, Encoder(tokenizer, TAG_QUESTIONS, self.config.prompt_format)
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
         """Tag each text; one that is longer than the model's context is tagged in pieces."""
@@ -103,8 +111,7 @@ class Gpt2Tagger:
 
     def _place(self, model: Any, encoder: Encoder, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
         if self.decoding == "slots":
-            thresholds = {Tag(name): value for name, value in self.summary["thresholds"].items()}
-            return choose(pieces, margins(slot_scores(model, encoder, pieces)), thresholds)
+            return choose(pieces, margins(slot_scores(model, encoder, pieces)), self.thresholds)
         constrained = self.decoding == "constrained"
         return write(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
 
