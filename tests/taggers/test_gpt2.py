@@ -260,6 +260,14 @@ def test_a_damaged_folder_is_named_with_a_remedy(trained, tmp_path, file, conten
     assert str(folder) in str(found.value.path) and "train anew" in found.value.remedy
 
 
+def test_a_relative_folder_without_weights_is_not_looked_up_on_the_hub(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained[0], "mine")
+    (tmp_path / "mine" / "adapter" / "adapter_model.safetensors").unlink()
+    with pytest.raises(DataError, match=r"HFValidationError: Repo id must be .*mine/adapter"):
+        make_tagger("gpt2", adapter="mine").tag([TaggedText.parse("We go")])
+
+
 def test_a_hub_name_without_a_network_is_one_clear_line(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(NotAvailable, match="a hub name needs the network"):

@@ -88,12 +88,13 @@ class Gpt2Tagger:
         from peft import PeftModel
 
         base, tokenizer = load_base(self.config.base_model, new_tokens(TAG_QUESTIONS))
+        adapter = (self.folder / ADAPTER).resolve()  # where files lack, peft would ask the hub for a relative name
         try:
-            model: Any = PeftModel.from_pretrained(base, str(self.folder / ADAPTER))
+            model: Any = PeftModel.from_pretrained(base, str(adapter))
         except Exception as error:  # peft raises what torch, safetensors, json and its own code happen to raise
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"the adapter cannot be loaded ({type(error).__name__}: {reason})",
-                            path=self.folder / ADAPTER, remedy=_AGAIN) from error  # fmt: skip
+                            path=adapter, remedy=_AGAIN) from error  # fmt: skip
         if self.config.tag_embeddings != "modules_to_save":  # there the output layer has a table of its own
             model = model.merge_and_unload()
         return model, Encoder(tokenizer, TAG_QUESTIONS, self.config.prompt_format)
