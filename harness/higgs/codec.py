@@ -147,7 +147,7 @@ class _NativeCodec:
         self.model = load_strictly(native_codec_class(), folder).to(device).eval()
         from transformers import DacFeatureExtractor
 
-        self.extractor = DacFeatureExtractor.from_pretrained(folder)
+        self.extractor = DacFeatureExtractor.from_pretrained(folder, local_files_only=True)
         self.codebooks = int(self.model.config.num_quantizers)
         self.codebook_size = int(self.model.config.codebook_size)
 
