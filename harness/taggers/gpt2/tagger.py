@@ -88,7 +88,10 @@ class Gpt2Tagger:
         from peft import PeftModel
 
         base, tokenizer = load_base(self.config.base_model, new_tokens(TAG_QUESTIONS))
-        adapter = (self.folder / ADAPTER).resolve()  # where files lack, peft would ask the hub for a relative name
+        adapter = self.folder / ADAPTER
+        for file in ("adapter_config.json", "adapter_model.safetensors"):  # peft would ask the hub for one that lacks
+            if not (adapter / file).is_file():
+                raise DataError(f"the adapter has no {file}", path=adapter, remedy=_AGAIN)
         try:
             model: Any = PeftModel.from_pretrained(base, str(adapter))
         except Exception as error:  # peft raises what torch, safetensors, json and its own code happen to raise
