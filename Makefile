@@ -70,7 +70,7 @@ lock: ## resolve pyproject.toml anew and rewrite requirements/*.lock
 	@$(PYTHON) requirements/install.py --lock
 
 environments: env ## rewrite environment.yml and its boson twin from pyproject.toml
-	@$(BIN)/python -m harness.environments
+	@$(BIN)/python requirements/conda_files.py
 
 clean: ## remove what was generated (the environments stay)
 	@rm -rf _build

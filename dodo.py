@@ -17,12 +17,12 @@ from pathlib import Path
 
 from doit.tools import config_changed
 
-from harness.chapters.hosting import repository_url
-from harness.chapters.sources import code_dependencies, module_dependencies
 from harness.engines.worker import killed_with_parent
-from harness.manifest import EQUIVALENT
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
-from harness.report.web.site_extras import site_url
+from harness.provenance import EQUIVALENT
+from harness.publish.hosting import repository_url
+from harness.publish.site_extras import site_url
+from harness.publish.sources import code_dependencies, module_dependencies
 
 PROFILE = os.environ.get("PROFILE", "ci")
 EXECUTED = BUILD / "executed"
@@ -45,7 +45,7 @@ HOSTED = {"repository": repository_url(), "site": site_url()}  # which links lea
 BUILD.mkdir(exist_ok=True)
 DOIT_CONFIG = {
     "dep_file": str(BUILD / ".doit.json"),
-    "backend": "kept",  # harness/chapters/state.py
+    "backend": "kept",  # harness/publish/doit_state.py
     "default_tasks": ["site"],
     "verbosity": 2,
 }
@@ -136,7 +136,7 @@ def task_faults():
     code = map(str, module_dependencies("harness.engines.openai_speech"))
     return {
         "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults/test_faults.py"])],
-        "file_dep": [*code, str(ROOT / "harness" / "serve" / "faulty.py"), str(ROOT / "tests" / "faults" / "test_faults.py"),
+        "file_dep": [*code, str(ROOT / "harness" / "chapters" / "ch09_higgs_api" / "faulty_server.py"), str(ROOT / "tests" / "faults" / "test_faults.py"),
                      *map(str, LOCKS)],
         "targets": [str(FAULTS)],
     }  # fmt: skip
@@ -149,7 +149,7 @@ def task_numbers():
         "file_dep": [
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
             str(QUICKSTART / "manifest.json"),
-            str(ROOT / "harness" / "report" / "web" / "numbers.py"),
+            str(ROOT / "harness" / "publish" / "numbers.py"),
         ],
         "targets": [str(BUILD / "numbers.json")],
     }
@@ -184,8 +184,8 @@ def task_site():
             str(BUILD / "numbers.json"),
             str(FAULTS),
             *(
-                str(ROOT / "harness" / "report" / "web" / name)
-                for name in ("site.py", "site_extras.py", "glossary_links.py")
+                str(ROOT / "harness" / "publish" / name)
+                for name in ("sphinx_extension.py", "site_extras.py", "glossary_links.py")
             ),
             *files(BOOK),
             str(ROOT / "CONTRIBUTING.md"),

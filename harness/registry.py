@@ -1,15 +1,18 @@
-"""Things with a name that a command can ask for: taggers and engines."""
+"""Implementations that a command asks for by name: taggers and engines, built in, installed or your own."""
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Generic, TypeVar
 
 from harness.errors import HarnessError
@@ -158,3 +161,33 @@ class Registry(Generic[T]):
             taken = []
         return HarnessError(f"the {self.kind} {name!r} does not take these options: {error}",
                             remedy=f"its options: {', '.join(taken) or 'see its documentation'}")  # fmt: skip
+
+
+def own_source(name: str) -> Path | None:
+    """The file behind a name of the form ``package.module:Class``; None for other names, and where there is none."""
+    module, colon, _ = name.partition(":")
+    try:
+        found = importlib.util.find_spec(module) if colon else None
+    except Exception:  # finding a module runs its packages; `make` will say what is wrong with them
+        return None
+    return Path(found.origin) if found and found.origin and Path(found.origin).is_file() else None
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn whatever another's code raises into a `HarnessError` that names the line.
+
+    Parameters
+    ----------
+    what : str
+        Whose code it is, for instance ``the tagger 'mine:Tagger'``.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:  # another's code may raise anything
+        frame = extract_tb(error.__traceback__)[-1]
+        raise HarnessError(
+            f"{what} failed: {type(error).__name__}: {error}", remedy=f"in {frame.filename}, line {frame.lineno}"
+        ) from error

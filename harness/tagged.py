@@ -59,6 +59,7 @@ TAGS: tuple[Tag, ...] = tuple(Tag)
 PAUSES = frozenset({Tag.PAUSE_SHORT, Tag.PAUSE_LONG})
 WORD_TAGS = frozenset({Tag.EMPH, Tag.PITCH_HIGH, Tag.PITCH_LOW})
 CONTOURS = frozenset({Tag.PITCH_RISING, Tag.PITCH_FALLING})
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2: Char
 _BY_SPELLING = {tag.value: tag for tag in TAGS}
 
 # Anything of this shape is meant as a tag: <emph>, </emph>, <Pause-Short>, <pause/>. A run of backslashes is tried from its first one
@@ -229,3 +230,11 @@ def _error(text: str, offset: int, message: str, remedy: str) -> TagError:
     line = text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return TagError(message, line=line, column=column, remedy=remedy)
+
+
+def printable(text: str) -> str:
+    """Drop the characters that XML 1.0 does not allow.
+
+    espeak would obey some of them: U+0001 starts an embedded command, U+0000 ends the text.
+    """
+    return _NOT_XML.sub("", text)

@@ -11,6 +11,8 @@ from hypothesis import settings
 from harness.higgs.stacks import BOSON
 from harness.higgs.tiny import make_tiny_checkpoint
 
+pytest_plugins = ["higgs_fixtures"]
+
 # A case that takes long on a busy machine is no fault; the tests' own time limit ends what hangs.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

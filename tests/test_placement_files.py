@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from harness import placement_files
+from harness import placement
 from harness.errors import DataError
-from harness.placement import score_placement
-from harness.placement_files import score_files
+from harness.placement import score_files, score_placement
 from harness.tagged import TaggedText
 
 GOLD = ["We <emph> mean it", "so <pause_short> it is", "<pitch_low> no", "oh <emph> well", "a b <pause_long> c"]
@@ -28,7 +27,7 @@ def gold(tmp_path):
 @pytest.mark.parametrize("block", [1, 2, 5_000])
 @pytest.mark.parametrize("order", [None, [4, 3, 2, 1, 0], [1, 2, 3, 4, 0], [0, 2, 1, 4, 3]])
 def test_the_figures_are_those_of_the_texts_in_any_order(tmp_path, gold, monkeypatch, block, order):
-    monkeypatch.setattr(placement_files, "_BLOCK", block)
+    monkeypatch.setattr(placement, "_BLOCK", block)
     texts = ([TaggedText.parse(text) for text in texts] for texts in (GOLD, GUESS))
     expected = score_placement(*texts, n_resamples=200, seed=3).as_json()
     assert score_files(gold, write(tmp_path / "p.jsonl", GUESS, order), n_resamples=200, seed=3).as_json() == expected

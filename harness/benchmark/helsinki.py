@@ -17,7 +17,7 @@ from harness.stats import number
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.slot_model import Gpt2SlotModel
 from harness.taggers.lm.base_model import base_revision
-from harness.taggers.lm.features import FeatureModel
+from harness.taggers.lm.frozen import FeatureModel
 from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
 from harness.taggers.logistic import LogisticModel
 from harness.taggers.lookup import LookupModel

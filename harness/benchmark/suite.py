@@ -19,8 +19,8 @@ from harness.benchmark.helsinki import threads
 from harness.benchmark.units import KINDS, measure
 from harness.datasets import sha256
 from harness.errors import HarnessError, NotAvailable
-from harness.manifest import bare_sources, python_files, same_code
 from harness.paths import BUILD, DATA
+from harness.provenance import bare_sources, python_files, same_code
 from harness.records import digest
 from harness.store import read_json, write_json
 from harness.taggers.lm.base_model import has_smollm2
@@ -194,7 +194,7 @@ def load(path: Path = RESULT) -> list[dict]:
 
 
 def stale(rows: Sequence[dict], declared: Path | None = None) -> list[dict]:
-    """Rows that were measured with other code than today's, or than what `harness.manifest.same_code` knows as equal."""
+    """Rows that were measured with other code than today's, or than what `harness.provenance.same_code` knows as equal."""
     same = same_code(code_digest(), declared)
     return [row for row in rows if row.get("provenance", {}).get("code") not in same]
 

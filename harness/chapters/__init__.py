@@ -1,5 +1,1 @@
-"""Notebooks as programs: their parameters, their runs, and the pages made of them."""
-
-from harness.chapters.run import ChapterRun, begin
-
-__all__ = ["ChapterRun", "begin"]
+"""What one page alone needs: a folder for each chapter, named after its notebook."""

@@ -24,8 +24,8 @@ def run(
 
     Parameters are given as for papermill: `harness chapter run 07 -p tagger rules -p folds 3`.
     """
-    from harness.chapters.execute import execute, parse_arguments
     from harness.paths import relative
+    from harness.publish.execute import execute, parse_arguments
 
     arguments = parse_arguments(context.args)
     path, seconds = execute(chapter, arguments, output, profile=profile, progress=sys.stderr.isatty())
@@ -35,8 +35,8 @@ def run(
 @app.command("box")
 def box(chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_tag_placement.")]) -> None:
     """Show a chapter's parameters: name, type, default, allowed values, meaning."""
-    from harness.chapters.parameters import declared, notebook_path
     from harness.cli.output import print_table
+    from harness.publish.parameters import declared, notebook_path
 
     rows = [[p.name, p.type, repr(p.default), p.allowed, p.meaning] for p in declared(notebook_path(chapter)).values()]
     print_table(f"Parameters of {notebook_path(chapter).name}", ["name", "type", "default", "allowed", "meaning"], rows)
@@ -45,7 +45,7 @@ def box(chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_ta
 @app.command("numbers")
 def numbers(profile: Annotated[str, typer.Option(help="Whose runs: ci or full.")] = "ci") -> None:
     """Gather the figures that pages quote from the results of all chapters."""
-    from harness.report.web.numbers import collect
+    from harness.publish.numbers import collect
 
     typer.echo(f"{sum(len(values) for values in collect(profile).values())} numbers gathered")
 
@@ -53,7 +53,7 @@ def numbers(profile: Annotated[str, typer.Option(help="Whose runs: ci or full.")
 @app.command("stage")
 def stage() -> None:
     """Bring _build/stage up to date: book sources, and executed notebooks with their parameter boxes."""
-    from harness.chapters.stage import stage as stage_tree
+    from harness.publish.stage import stage as stage_tree
 
     typer.echo(f"{len(stage_tree())} staged files changed")
 
@@ -61,6 +61,6 @@ def stage() -> None:
 @app.command("site")
 def site() -> None:
     """Build the site from the staged tree; a warning is an error."""
-    from harness.chapters.site import build
+    from harness.publish.build import build
 
     typer.echo(build())

@@ -21,7 +21,7 @@ def tiny(
 
     Example: `harness higgs tiny play`, then `harness higgs train play/train-native.yaml`.
     """
-    from harness.experiment.playground import make_playground
+    from harness.experiment.higgs_playground import make_playground
     from harness.paths import relative
 
     with progress_bar("Parts") as update:

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
 from harness.errors import DataError
-from harness.report.kit.text import f1_of, interval, rate_of
+from harness.publish.text import f1_of, interval, rate_of
 
 app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or what listeners heard.")
 
@@ -27,7 +27,7 @@ def placement(
 
     Sentences are the clusters of the bootstrap, or their `group` where GOLD has that field on every line.
     """
-    from harness.placement_files import score_files
+    from harness.placement import score_files
 
     figures = score_files(gold, predicted, n_resamples=resamples, seed=seed).as_json()
     if as_json:
@@ -95,8 +95,8 @@ def audio(
 
     A clip whose audio cannot be used counts as `unmeasurable`; the others are still scored, and the exit code is 2.
     """
-    from harness.prosody.files import score_manifest
-    from harness.prosody.summary import reasons
+    from harness.prosody.clip_scores import score_manifest
+    from harness.prosody.rates import reasons
     from harness.store import write_atomic
 
     if out and (out.resolve() == manifest.resolve() or not out.parent.is_dir() or out.is_dir()):

@@ -53,9 +53,9 @@ def say(
     """
     from harness.audio import write_wav
     from harness.engines import SpeechRequest, make_engine
+    from harness.engines.base import check_engine, speak
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
-    from harness.own import check_engine, speak
     from harness.reading import key_value
     from harness.tagged import TaggedText
 

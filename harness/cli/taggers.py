@@ -50,9 +50,9 @@ def tag(
     `harness score placement data/examples/heldout.jsonl mine.jsonl`.
     """
     from harness.errors import DataError, HarnessError
-    from harness.own import tag_all
     from harness.tagged import TaggedText, retag
     from harness.taggers import make_tagger
+    from harness.taggers.base import tag_all
 
     options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
     given = {name: value for name, value in options.items() if value}

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-from harness.tagged import CONTOURS, PAUSES, TAGS, WORD_TAGS, Tag, TaggedText
+from harness.tagged import CONTOURS, PAUSES, TAGS, WORD_TAGS, Tag, TaggedText, printable
 
 # The SSML doses, pinned: what each tag becomes, before and after the word it acts on. One dose per tag and slot,
 # however often the tag is repeated there. SSML 1.1 (W3C Recommendation, 2010), section 3.2, defines the elements.
@@ -50,7 +50,6 @@ _NESTING = (*sorted(PAUSES, reverse=True), *sorted(CONTOURS), Tag.PITCH_HIGH, Ta
 # last slot it stands between the break and the silence with which </speak> ends (332 ms, tagged or not).
 _ADDITIVE = '<break strength="none"/>'
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2: Char
 _CUT = re.compile(r"""(?s)([("'“‘\[{]*)(.*?)([,;:.!?…—"'”’)\]}]*)""")
 
 
@@ -107,14 +106,6 @@ class Dialect:
             for slot, tag in text.tags
             if tag not in self.expressible or (slot == last and tag in nothing_follows and self.by_word)
         ]
-
-
-def printable(text: str) -> str:
-    """Drop the characters that XML 1.0 does not allow.
-
-    espeak would obey some of them: U+0001 starts an embedded command, U+0000 ends the text.
-    """
-    return _NOT_XML.sub("", text)
 
 
 @dataclass
@@ -219,3 +210,40 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("ignore", frozenset(), _plain),
     )
 }
+_CLOSING = r"[\"'”’)\]]*$"
+_END = re.compile(r"[.!?…]" + _CLOSING)
+_CLAUSE = re.compile(r"[,;:—]" + _CLOSING)
+_ABBREVIATION = re.compile(r"(?i)\(?(?:[a-z]|mr|mrs|ms|dr|st|prof|e\.g|i\.e|vs|no|etc)\.$")
+
+
+def ends_sentence(word: str) -> bool:
+    """Whether a sentence ends with this word; a full stop behind an initial or a common abbreviation ends none.
+
+    >>> [word for word in ("Dr.", "Smith", "said:", '"Go!"') if ends_sentence(word)]
+    ['"Go!"']
+    """
+    return _END.search(word) is not None and _ABBREVIATION.match(word) is None
+
+
+def ends_clause(word: str) -> bool:
+    """Whether clause punctuation stands behind this word."""
+    return _CLAUSE.search(word) is not None
+
+
+def part(text: TaggedText, start: int, end: int) -> TaggedText:
+    """Words `start` to `end` (exclusive), and the tags on their slots; a tag on the slot of a cut goes to the later part."""
+    last = end == len(text.words)
+    tags = [(slot - start, tag) for slot, tag in text.tags if start <= slot < end or (last and slot == end)]
+    return TaggedText(text.words[start:end], tags)
+
+
+EXPLANATION = (
+    "The text holds tags in angle brackets. They say how to speak; never speak a tag itself. "
+    "<emph>: emphasise the next word. "
+    "<pause_short>: be silent for about 0.5 s. "
+    "<pause_long>: be silent for about 1.5 s. "
+    "<pitch_high>: speak the next word at a higher pitch. "
+    "<pitch_low>: speak the next word at a lower pitch. "
+    "<pitch_rising>: let the pitch rise at the end of this phrase. "
+    "<pitch_falling>: let the pitch fall at the end of this phrase."
+)

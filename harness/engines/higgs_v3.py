@@ -16,9 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.engines.dialects import DIALECTS, Dialect, Layout, _Page, printable
-from harness.engines.sentences import ends_sentence
-from harness.tagged import PAUSES, TAGS, WORD_TAGS, Tag, TaggedText
+from harness.engines.dialects import DIALECTS, Dialect, Layout, _Page, ends_sentence
+from harness.tagged import PAUSES, TAGS, WORD_TAGS, Tag, TaggedText, printable
 
 CONTROL_TAGS: dict[Tag, str] = {
     Tag.PAUSE_SHORT: "<|prosody:pause|>",

@@ -16,7 +16,7 @@ from harness.experiment.folder import IDENTITY, MANIFEST, PREDICTIONS, is_comple
 from harness.experiment.results import sentence_of
 from harness.experiment.spec import Experiment
 from harness.paths import DATA, relative
-from harness.prosody.summary import MEASURED, holm, named
+from harness.prosody.rates import MEASURED, holm, named
 from harness.reading import first_problem
 from harness.records import Arm, Outcome, Prediction, RunManifest, Verdict
 from harness.stats import ClusterBootstrap, Interval, Statistic, number, ratio

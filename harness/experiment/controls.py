@@ -17,7 +17,7 @@ from harness.experiment.results import Results, sentence_of
 from harness.prosody.contrast import contrastive
 from harness.prosody.detectors import DETECTORS, PITCH_CLEAR_SEMITONES, Cue
 from harness.prosody.null import FLOORS, Thresholds, false_positives
-from harness.prosody.summary import MEASURED, UNKNOWN, hit_rate, named
+from harness.prosody.rates import MEASURED, UNKNOWN, hit_rate, named
 from harness.records import Arm, CrossTalk, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS, Tag

@@ -9,9 +9,9 @@ from typing import Any
 from harness.datasets import sha256
 from harness.errors import DataError
 from harness.experiment.spec import Experiment, data_checksums
-from harness.manifest import code_digest
-from harness.own import own_source
+from harness.provenance import code_digest
 from harness.records import Clip, Contrast, CrossTalk, Dose, NullSample, Outcome, Record
+from harness.registry import own_source
 from harness.store import LOCK, read_json, refuse_link, write_json
 
 IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"

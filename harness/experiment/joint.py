@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.placement import carry_over
-from harness.prosody.summary import COUNTED, MEASURED
+from harness.prosody.rates import COUNTED, MEASURED
 from harness.records import Arm, Outcome, Verdict
 from harness.stats import ClusterBootstrap, Interval, number, ratio
 from harness.tagged import TAGS, Tag, TaggedText

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness import __version__
 from harness.engines.worker import watch_parent
 from harness.errors import HarnessError, NotAvailable
-from harness.manifest import code_digest
+from harness.provenance import code_digest
 
 if TYPE_CHECKING:
     from distributed import Client

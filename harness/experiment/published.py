@@ -13,8 +13,8 @@ from harness.datasets import sha256
 from harness.errors import DataError
 from harness.experiment.folder import MANIFEST, SUMMARY, is_complete
 from harness.experiment.sentences import SETS_FILE
-from harness.manifest import bare_sources, python_files, same_code
 from harness.paths import DATA
+from harness.provenance import bare_sources, python_files, same_code
 from harness.records import RunManifest, digest
 from harness.store import read_json, write_json
 

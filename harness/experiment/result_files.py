@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.errors import DataError
 from harness.experiment.joint import READINGS
 from harness.experiment.published import RESULT, SCHEMA, measuring_code
-from harness.manifest import same_code
 from harness.paths import DATA
+from harness.provenance import same_code
 from harness.reading import first_problem
 from harness.store import read_json
 from harness.tagged import Tag

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.engines import make_engine
+from harness.engines.base import check_engine
 from harness.errors import DataError
 from harness.experiment.folder import (
     AUDIO,
@@ -36,14 +37,13 @@ from harness.experiment.sentences import Item
 from harness.experiment.spec import GOLD, Experiment, data_checksums
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
-from harness.manifest import git_state, machine, package_versions
-from harness.own import check_engine, tag_all
 from harness.prosody.null import Thresholds, fit, judge_again
+from harness.provenance import git_state, machine, package_versions
 from harness.records import Prediction, Record, RunManifest
 from harness.store import Store, locked, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
-from harness.taggers.base import TAGGERS
+from harness.taggers.base import TAGGERS, tag_all
 
 NO_ROOM = "the audio file cannot be written"  # what `harness.audio.write_wav` says
 

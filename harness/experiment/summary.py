@@ -11,7 +11,7 @@ from harness.experiment.results import Results
 from harness.experiment.spec import GOLD, EngineSpec
 from harness.placement import score_placement
 from harness.prosody.contrast import contrastive
-from harness.prosody.summary import null_rows, per_tag
+from harness.prosody.rates import null_rows, per_tag
 from harness.records import Outcome
 
 

@@ -16,14 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from harness.audio import Audio, read_audio
+from harness.audio import Audio, read_audio, resample
 from harness.errors import DataError, HarnessError
 from harness.higgs import torchaudio_cpu
 from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
 from harness.higgs.stacks import BOSON, here
 from harness.paths import is_file
-from harness.sound import resample
 from harness.store import read_json
 
 RATE = 24000  # Hz, of both formats

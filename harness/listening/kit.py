@@ -11,13 +11,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.audio import read_audio
+from harness.audio import data_uri, read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
 from harness.reading import first_problem
 from harness.records import Arm, Clip, Outcome, digest
-from harness.sound import data_uri
 from harness.store import read_json, read_jsonl, refuse_link, write_atomic, write_json
 
 CLIPS, OUTCOMES = "clips.jsonl", "outcomes.jsonl"

@@ -139,7 +139,7 @@ def from_ipa(ipa: str) -> Pronunciation:
 
 @cache
 def _espeak_ipa(text: str) -> str:
-    from harness.engines.espeak import phonemes
+    from harness.phonemes import phonemes
 
     return phonemes(text)
 

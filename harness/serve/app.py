@@ -24,8 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harness.audio import Audio
 from harness.errors import HarnessError
 from harness.serve.connections import in_chunks
+from harness.serve.encoding import FORMATS, encode
 from harness.serve.errors import ApiError, AsciiJSON, from_harness, on_api_error, on_crash, on_http_error
-from harness.serve.formats import FORMATS, encode
 from harness.serve.hosts import stranger
 from harness.serve.orders import ChatBody, Order, SpeechBody, order_chat, order_speech, read_body, sentences
 from harness.serve.pool import Pool

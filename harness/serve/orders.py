@@ -11,11 +11,10 @@ import anyio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from harness.engines.dialects import DIALECTS
-from harness.engines.sentences import ends_sentence, part
+from harness.engines.dialects import DIALECTS, ends_sentence, part
 from harness.errors import HarnessError, TagError
+from harness.serve.encoding import FORMATS, rate_of
 from harness.serve.errors import ApiError
-from harness.serve.formats import FORMATS, rate_of
 from harness.serve.pool import Pool
 from harness.tagged import TaggedText
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from harness.registry import Registry
+from harness.errors import HarnessError
+from harness.registry import Registry, explained
 from harness.tagged import TaggedText
 
 
@@ -39,7 +40,7 @@ TAGGERS: Registry[Tagger] = Registry(
         "rules": "harness.taggers.rules:RulesTagger",
         "majority": "harness.taggers.majority:MajorityTagger",
         "logistic": "harness.taggers.logistic:LogisticTagger",
-        "lm_features": "harness.taggers.lm.features:FeatureTagger",
+        "lm_features": "harness.taggers.lm.frozen:FeatureTagger",
         "lm_slots": "harness.taggers.lm.slot_head:SlotHeadTagger",
         "gpt2": "harness.taggers.gpt2.tagger:Gpt2Tagger",
     },
@@ -47,3 +48,26 @@ TAGGERS: Registry[Tagger] = Registry(
 register_tagger = TAGGERS.register
 make_tagger = TAGGERS.make
 tagger_names = TAGGERS.names
+
+
+def tag_all(tagger: Tagger, texts: Sequence[TaggedText], name: str) -> list[TaggedText]:
+    """Ask a tagger, and look at what it gives: a `TaggedText` for each text.
+
+    Raises
+    ------
+    HarnessError
+        If it fails, or gives something else, or more or fewer.
+    """
+    what = f"the tagger {name!r}"
+    with explained(what):
+        tagged = list(tagger.tag(texts))
+    odd = [type(one).__name__ for one in tagged if not isinstance(one, TaggedText)]
+    if odd:
+        raise HarnessError(
+            f"{what} gave a {odd[0]}", remedy="give a TaggedText for each text; TaggedText.parse reads one"
+        )
+    if len(tagged) != len(texts):
+        raise HarnessError(
+            f"{what} gave {len(tagged)} texts for {len(texts)}", remedy="give one for each, in their order"
+        )
+    return tagged

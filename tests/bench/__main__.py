@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from harness.chapters.benchmarks import HERE, PUBLISHED, SCHEMA
-from harness.manifest import git_state, machine, package_versions
+from harness.provenance import git_state, machine, package_versions
+from harness.publish.bench_page import HERE, PUBLISHED, SCHEMA
 from harness.store import read_json, write_json
 from tests.bench import book, engines, placement, runs, scoring, tagging
 from tests.bench.table import Row

@@ -14,18 +14,18 @@ import httpx
 import psutil
 
 from harness.audio import Audio
+from harness.chapters.ch09_higgs_api.background import Background
 from harness.engines import SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
 from harness.experiment.sentences import load_items
 from harness.higgs.convert import convert
 from harness.higgs.stacks import BOSON, NATIVE, call, python_of
 from harness.paths import ROOT
-from harness.serve.background import Background
 from harness.tagged import Tag, TaggedText
 from tests.bench.table import Row, beside, seconds
 
-MEASURE = "harness.engines.higgs_audio.measure"
-TINY = "harness.engines.higgs_audio.tiny:tiny_folders_as_text"
+MEASURE = "harness.chapters.ch08_higgs_engine.measure"
+TINY = "harness.engines.higgs.tiny:tiny_folders_as_text"
 TEXTS = (
     "We guarantee thirty percent savings, and nobody else does.",
     "You asked for proof, so here are the numbers.",

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from harness.chapters.benchmarks import duration
 from harness.paths import ROOT
+from harness.publish.bench_page import duration
 
 # Runs a command as its only child, and prints how long it took and its largest resident set.
 _MEASURE = """

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import manifest
+from harness import provenance as manifest
 from harness.benchmark import suite
 from harness.benchmark.suite import SCHEMA, Unit, gather, load, run, units
 from harness.benchmark.units import KINDS

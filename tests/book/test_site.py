@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from harness.paths import BOOK, BUILD, NOTEBOOKS, ROOT
-from harness.report.claims.verdicts import claims
-from harness.report.web.numbers import load
-from harness.report.web.site_extras import site_url
+from harness.publish.numbers import load
+from harness.publish.site_extras import site_url
+from harness.publish.verdicts import claims
 
 HTML = BUILD / "html"
 SCREENSHOTS = BUILD / "screenshots"

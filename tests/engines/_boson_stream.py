@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.engines import SpeechRequest
-from harness.engines.higgs_audio.boson import BosonInProcess, _without_codec
+from harness.engines.higgs.boson import BosonInProcess, _without_codec
 from harness.errors import HarnessError
 from harness.tagged import TaggedText
 

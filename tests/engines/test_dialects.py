@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.engines.dialects import DIALECTS, DOSES, printable
-from harness.tagged import CONTOURS, TAGS, WORD_TAGS, Tag, TaggedText
+from harness.engines.dialects import DIALECTS, DOSES
+from harness.tagged import CONTOURS, TAGS, WORD_TAGS, Tag, TaggedText, printable
 
 ssml, ignore = DIALECTS["ssml"], DIALECTS["ignore"]
 STRONG = '<emphasis level="strong">'

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.dialects import DIALECTS
-from harness.engines.espeak import EspeakEngine, _word_times, phonemes
+from harness.engines.espeak import EspeakEngine, _word_times
 from harness.errors import HarnessError
+from harness.phonemes import phonemes
 from harness.tagged import Tag, TaggedText
 
 VOICES = ["en-us", "en-gb", "en-us+f3"]

@@ -12,7 +12,7 @@ from helpers import harness
 
 from harness.audio import Audio, write_wav
 from harness.engines import SpeechRequest, make_engine
-from harness.engines.higgs_audio.tiny import tiny_folders
+from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.convert import convert
 from harness.higgs.stacks import BOSON, NATIVE, call
@@ -20,7 +20,7 @@ from harness.paths import ROOT
 from harness.tagged import TaggedText
 
 pytest.importorskip("torch")
-MEASURE = "harness.engines.higgs_audio.measure"
+MEASURE = "harness.chapters.ch08_higgs_engine.measure"
 TEXTS = ("We <emph> guarantee 30% savings", "Never again.", "Is it <pitch_rising> true?", "Go")
 
 
@@ -60,7 +60,7 @@ def test_both_give_the_same_codes_for_the_same_weights(boson_python, tmp_path):
     others: whatever lies in the last eight columns may differ. Speech that does not end is equal throughout.
     """
     boson = call(BOSON, f"{MEASURE}:codes", texts=TEXTS, temperature=0, seed=1)
-    model, _ = call(BOSON, "harness.engines.higgs_audio.tiny:tiny_folders_as_text", stack=BOSON, seed=1)
+    model, _ = call(BOSON, "harness.engines.higgs.tiny:tiny_folders_as_text", stack=BOSON, seed=1)
     convert(model, tmp_path / "converted")
     codec = tiny_folders(NATIVE, 0)[1]
     options = {"checkpoint": str(tmp_path / "converted"), "codec": str(codec), "temperature": 0}
@@ -224,7 +224,10 @@ def test_its_seeds_and_voices(boson_found):
 
 
 def test_its_failures_are_explained(boson_python):
-    rows = {row["situation"]: row for row in call(BOSON, "harness.engines.higgs_audio.failures:failures", patience=1.0)}
+    rows = {
+        row["situation"]: row
+        for row in call(BOSON, "harness.chapters.ch08_higgs_engine.failures:failures", patience=1.0)
+    }
     bare = {name: row["serve engine"].split(":")[0] for name, row in rows.items()}
     assert bare == {
         "fewer than ten new tokens": "RuntimeError", "the model writes instead of speaking": "IndexError",

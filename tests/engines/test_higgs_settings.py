@@ -3,7 +3,7 @@
 import pytest
 
 from harness.engines import SpeechRequest, make_engine
-from harness.engines.higgs_audio.settings import HiggsSettings
+from harness.engines.higgs.settings import HiggsSettings
 from harness.errors import HarnessError
 from harness.tagged import TaggedText
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from harness.engines.higgs_audio.stream import SAMPLES_PER_FRAME, Columns, pieces, turn
+from harness.engines.higgs.stream import SAMPLES_PER_FRAME, Columns, pieces, turn
 from harness.errors import HarnessError
 from harness.higgs.delay import delay
 

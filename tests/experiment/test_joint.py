@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.chapters.ch07_tag_placement.interpretations import placement_readings
 from harness.experiment.joint import READINGS, count, differences, end_to_end, measurable_tags
 from harness.placement import score_placement
 from harness.records import Arm, Outcome, Verdict
-from harness.report.tagger.readings import placement_readings
 from harness.tagged import Tag, TaggedText
 
 GOLD = [

@@ -5,7 +5,7 @@ import yaml
 
 from harness.datasets import load_examples
 from harness.errors import HarnessError
-from harness.experiment.playground import MANIFEST, make_playground, record
+from harness.experiment.higgs_playground import MANIFEST, make_playground, record
 from harness.higgs.checkpoints import check_type
 from harness.higgs.samples import read_manifest
 from harness.higgs.stacks import BOSON, NATIVE

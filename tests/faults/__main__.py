@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from harness.cli.output import print_table
-from harness.manifest import machine
 from harness.paths import BUILD, RESULTS
+from harness.provenance import machine
 from harness.store import read_json, write_json
 from tests.faults.book_kills import Checkout, kill_book
 from tests.faults.conditions import try_conditions

@@ -10,14 +10,14 @@ import pytest
 from doit.dependency import JSONCodec
 from processes import Command, interrupted
 
-from harness.chapters import site
-from harness.chapters.site import SiteFailed
-from harness.chapters.state import KeptJson
 from harness.paths import ROOT
+from harness.publish import build as site
+from harness.publish.build import SiteFailed
+from harness.publish.doit_state import KeptJson
 
 DODO = """
 from pathlib import Path
-from harness.chapters import sources
+from harness.publish import sources
 import dodo
 DOIT_CONFIG = dodo.DOIT_CONFIG | {"dep_file": "state.json", "default_tasks": ["second"]}
 def task_first():
@@ -34,7 +34,9 @@ def build(tmp_path):
     program = DODO.replace("'begun'", repr(str(tmp_path / "begun")))
     (tmp_path / "dodo_of_test.py").write_text(program)
     (tmp_path / "source").write_text("source")
-    (tmp_path / "pyproject.toml").write_text('[tool.doit.plugins.backend]\nkept = "harness.chapters.state:KeptJson"\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.doit.plugins.backend]\nkept = "harness.publish.doit_state:KeptJson"\n'
+    )
     return [sys.executable, "-m", "doit", "-f", "dodo_of_test.py"], {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}}
 
 

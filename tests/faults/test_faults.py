@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.chapters.ch09_higgs_api import faulty_server as faulty
 from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.openai_speech import client
 from harness.errors import HarnessError
 from harness.experiment import run, validate
 from harness.paths import RESULTS
 from harness.records import Clip
-from harness.serve import faulty
 from harness.store import read_jsonl, write_json
 from harness.tagged import TaggedText
 

@@ -18,7 +18,8 @@ import yaml
 from processes import HARNESS, Command, interrupted
 
 from harness.errors import DataError, HarnessError
-from harness.experiment import parallel, playground, run, validate
+from harness.experiment import higgs_playground as playground
+from harness.experiment import parallel, run, validate
 from harness.experiment.parallel import in_parallel
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import launch

@@ -15,8 +15,8 @@ from pathlib import Path
 from attack import CASES_VARIABLE, REPORTS_VARIABLE
 
 from harness.cli.output import print_table
-from harness.manifest import git_state, machine
 from harness.paths import RESULTS, ROOT
+from harness.provenance import git_state, machine
 from harness.store import write_json
 
 REPORT = RESULTS / "fuzz.json"

@@ -5,12 +5,12 @@ import json
 from attack import HOSTILE, attack, mutated, texts
 from hypothesis import strategies as st
 
-from harness.chapters.execute import parse_arguments
 from harness.errors import DataError, HarnessError
 from harness.experiment.spec import load_experiment
 from harness.higgs.train_config import read_config
 from harness.listening.answers import _read as read_answers
-from harness.prosody.manifests import AudioItem, read_manifest
+from harness.prosody.clip_list import AudioItem, read_manifest
+from harness.publish.execute import parse_arguments
 from harness.reading import key_value, read_json
 from harness.records import TextRecord
 from harness.store import Store, read_jsonl

@@ -6,10 +6,10 @@ from attack import HOSTILE, attack, texts, words
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from harness.engines.dialects import DIALECTS, printable
+from harness.engines.dialects import DIALECTS
 from harness.engines.higgs_v3 import CONTROL_TAGS
 from harness.errors import TagError
-from harness.tagged import TAGS, TaggedText, escape, retag
+from harness.tagged import TAGS, TaggedText, escape, printable, retag
 
 pieces = st.lists(
     st.sampled_from([*HOSTILE, *(tag.value for tag in TAGS), " ", "a", "\\\\", "<Emph>", "<emph/>", "< emph>"]),

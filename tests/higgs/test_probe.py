@@ -238,7 +238,7 @@ def test_tiny_weights_need_boson(tmp_path):
 
 IMPORTS = (
     "import harness.tagged, harness.records, harness.store, harness.stats, harness.datasets, harness.placement, "
-    "harness.higgs.probe, harness.higgs.tiny, harness.report.claims.verdicts, sys; "
+    "harness.higgs.probe, harness.higgs.tiny, harness.publish.verdicts, sys; "
 )
 
 

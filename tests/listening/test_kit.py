@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.audio import Audio, write_wav
+from harness.audio import Audio, data_uri, write_wav
 from harness.errors import DataError
 from harness.listening.kit import KEY, PAGE, page, read_key, read_run, write_kit
 from harness.listening.trials import Kind, ask_pair, candidates, choose
 from harness.records import Arm, Clip, Outcome, Verdict, digest
-from harness.sound import data_uri
 from harness.tagged import Tag, TaggedText
 
 TEXTS = [

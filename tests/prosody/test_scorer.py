@@ -9,8 +9,8 @@ from harness.prosody.align import AlignmentError
 from harness.prosody.detectors import Cue
 from harness.prosody.null import Thresholds
 from harness.prosody.placebo import placebo_slot
+from harness.prosody.rates import hit_rate, per_tag
 from harness.prosody.scorer import UNPAIRED_FLOORS, analyse, cross_talk, score_clip
-from harness.prosody.summary import hit_rate, per_tag
 from harness.records import Arm, Outcome, Verdict
 from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 

@@ -10,13 +10,13 @@ import time
 
 import pytest
 
+from harness.chapters.ch09_higgs_api import faulty_server as faulty
+from harness.chapters.ch09_higgs_api.reach import reachable
 from harness.engines.base import SpeechRequest
 from harness.engines.openai_speech import OpenAISpeechEngine
 from harness.engines.openai_speech.decode import BadAudio, decode, from_chat
 from harness.engines.openai_speech.exchange import Exchange
-from harness.engines.openai_speech.reach import reachable
 from harness.errors import HarnessError
-from harness.serve import faulty
 from harness.tagged import TaggedText
 
 SECONDS = 0.5

@@ -9,17 +9,17 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.audio import Audio
-from harness.chapters.markup import literal
+from harness.chapters.ch07_tag_placement.diffs import worst_sentences
+from harness.chapters.ch11_end_to_end import tables as joint
 from harness.errors import DataError
 from harness.experiment import result_files
 from harness.experiment.result_files import load_controls, validate_result
 from harness.listening.kit import page
 from harness.paths import ROOT
-from harness.report.claims.verdicts import Verdict
-from harness.report.kit.audio import player
-from harness.report.kit.diffs import worst_sentences
-from harness.report.kit.tables import realisation_table, table
-from harness.report.prosody import end_to_end_tables as joint
+from harness.publish.markup import literal
+from harness.publish.player import player
+from harness.publish.tables import realisation_table, table
+from harness.publish.verdicts import Verdict
 from harness.store import read_json
 from harness.tagged import TaggedText
 

@@ -9,11 +9,12 @@ import psutil
 import pytest
 from server_process import HERE
 
+from harness.chapters.ch09_higgs_api.background import Background
 from harness.engines.base import SpeechRequest, make_engine
 from harness.errors import HarnessError
-from harness.serve.background import Background
 from harness.tagged import TaggedText
 
+IMPORT = "from harness.chapters.ch09_higgs_api.background import Background"
 SLOW = "slow_engine:Slow"
 
 
@@ -69,9 +70,7 @@ def test_a_server_that_takes_too_long_is_ended():
 
 
 def test_it_ends_with_the_program_that_started_it(slow_engine):
-    program = (
-        f"from harness.serve.background import Background; s = Background({SLOW!r}); print(s.process.pid, flush=True)"
-    )
+    program = f"{IMPORT}; s = Background({SLOW!r}); print(s.process.pid, flush=True)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=dict(os.environ)
     )
@@ -81,7 +80,7 @@ def test_it_ends_with_the_program_that_started_it(slow_engine):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_a_program_that_is_killed(slow_engine, number):
-    program = f"from harness.serve.background import Background; s = Background({SLOW!r}); print(s.process.pid, flush=True); input()"
+    program = f"{IMPORT}; s = Background({SLOW!r}); print(s.process.pid, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from harness.chapters.ch09_higgs_api.background import Background
 from harness.paths import ROOT
-from harness.serve.background import Background
 
 KEY = "sk-page-0123456789abcdef-not-a-key"
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.audio import Audio
+from harness.audio import MPEG_RATES, Audio, resample
 from harness.errors import HarnessError
-from harness.serve.formats import DEFAULT_RATE, FORMATS, encode
-from harness.sound import MPEG_RATES, resample
+from harness.serve.encoding import DEFAULT_RATE, FORMATS, encode
 
 
 def tone(rate, seconds=1.0, hertz=220):

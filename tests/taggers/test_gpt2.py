@@ -13,7 +13,7 @@ from harness.tagged import TAGS, TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
-from harness.taggers.gpt2.reading import by_length, reading_loss, slot_scores
+from harness.taggers.gpt2.slot_logits import by_length, reading_loss, slot_scores
 from harness.taggers.gpt2.training import ensure_trained, summary, train
 from harness.taggers.lm.base_model import load_base, token_ids
 from harness.taggers.slots import NOTHING, TAG_QUESTIONS, columns, from_tags

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from harness.benchmark.suite import RESULT, load
+from harness.chapters.ch07_tag_placement.tables import corpus_systems
 from harness.datasets import bare_word, corpus_split, load_helsinki, locate, sha256, word_ngrams
-from harness.report.tagger.benchmark_tables import corpus_systems
 from harness.taggers.gpt2 import pretrain
 from harness.taggers.gpt2.encoding import Encoder
 from harness.taggers.gpt2.pretrain import COPYING_HEADS, PretrainConfig, copy_cross_entropy, start_copying

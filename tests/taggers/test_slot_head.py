@@ -7,7 +7,7 @@ from harness.datasets import load_examples
 from harness.errors import DataError
 from harness.tagged import TaggedText
 from harness.taggers.lm.base_model import load_base
-from harness.taggers.lm.features import FeatureModel
+from harness.taggers.lm.frozen import FeatureModel
 from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
 from harness.taggers.lm.word_states import STATES, layout, pad_layouts
 from harness.taggers.lm.words import WordEncoder

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
-from harness.engines.dialects import DIALECTS
+from harness.engines.dialects import DIALECTS, EXPLANATION
 from harness.engines.openai_speech.cache import SpeechCache
 from harness.engines.openai_speech.client import BOSON_KEY, SpeechClient
 from harness.engines.openai_speech.decode import FORMATS, decode, from_chat
@@ -23,7 +23,6 @@ from harness.engines.openai_speech.exchange import Exchange
 from harness.engines.openai_speech.limits import Limits, Spent
 from harness.engines.openai_speech.split import split
 from harness.engines.options import check_choice, check_text, is_number
-from harness.engines.prompts import EXPLANATION
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.paths import BUILD, is_file
 from harness.registry import Requirements

@@ -12,6 +12,8 @@ from harness.errors import HarnessError
 
 LONGEST_TIME = 10**7  # seconds, or requests: four months
 
+SERVICE = "boson.ai"  # the domain of the hosted Higgs API
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -78,3 +80,9 @@ def checked_url(base_url: str) -> tuple[str, bool, bool]:
     with suppress(ValueError):
         loopback = loopback or ip_address(host).is_loopback
     return f"{host}:{port}" if port else host, loopback, parts.scheme == "https"
+
+
+def of_service(address: str) -> bool:
+    """Whether an address is one of the service that the claims are about."""
+    host = urlsplit(address).hostname or ""
+    return host == SERVICE or host.endswith(f".{SERVICE}")

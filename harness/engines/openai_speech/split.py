@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 
-from harness.engines.sentences import ends_clause, ends_sentence, part
+from harness.engines.dialects import ends_clause, ends_sentence, part
 from harness.errors import HarnessError
 from harness.tagged import TaggedText
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.taggers.gpt2.config import TrainingConfig
-from harness.taggers.gpt2.reading import slot_scores
+from harness.taggers.gpt2.slot_logits import slot_scores
 from harness.taggers.gpt2.training import bf16, fit
 from harness.taggers.lm.base_model import context_length
 from harness.taggers.slots import Questions, Scores, SlotText

@@ -14,7 +14,7 @@ from harness.tagged import TAGS, Tag, TaggedText
 from harness.taggers.base import register_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import Encoder, new_tokens
-from harness.taggers.gpt2.reading import slot_scores
+from harness.taggers.gpt2.slot_logits import slot_scores
 from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, summary
 from harness.taggers.gpt2.writing import BUDGET_EXTRA, BUDGET_FACTOR, write
 from harness.taggers.lm.base_model import context_length, load_base

@@ -24,7 +24,7 @@ from harness.records import Example, digest
 from harness.store import read_json, write_json
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
-from harness.taggers.gpt2.reading import logits_at, reading_loss, slot_scores
+from harness.taggers.gpt2.slot_logits import logits_at, reading_loss, slot_scores
 from harness.taggers.lm.base_model import base_revision, context_length, load_base, token_ids
 from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 

@@ -18,7 +18,7 @@ from harness.errors import DataError, HarnessError
 from harness.records import Example
 from harness.taggers.base import register_tagger
 from harness.taggers.fitted import SlotTagger
-from harness.taggers.gpt2.reading import by_length
+from harness.taggers.gpt2.slot_logits import by_length
 from harness.taggers.lm.base_model import context_length, load_base
 from harness.taggers.lm.word_states import STATES, gather, layout, pad_layouts
 from harness.taggers.lm.words import WordEncoder

@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.chapters.ch09_higgs_api import faulty_server as faulty
+from harness.chapters.ch09_higgs_api.faults import TRIALS, try_faults
+from harness.chapters.ch09_higgs_api.reach import reachable
+from harness.chapters.ch09_higgs_api.timing import first_sounds
 from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.openai_speech import client
 from harness.engines.openai_speech.exchange import Exchange
-from harness.engines.openai_speech.reach import reachable
-from harness.engines.openai_speech.timing import first_sounds
 from harness.errors import HarnessError
-from harness.serve import faulty
-from harness.serve.trials import TRIALS, try_faults
 from harness.tagged import TaggedText
 
 KEY = "sk-exchange-0123456789abcdef"

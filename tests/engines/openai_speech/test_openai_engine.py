@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from harness.chapters.ch09_higgs_api import faulty_server as faulty
 from harness.engines.apart import EngineApart
 from harness.engines.base import SpeechRequest, check_request, make_engine
 from harness.engines.dialects import DIALECTS
@@ -17,7 +18,6 @@ from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PR
 from harness.engines.openai_speech.limits import Spent
 from harness.engines.openai_speech.refusals import retry_after
 from harness.errors import HarnessError, NotAvailable
-from harness.serve import faulty
 from harness.tagged import TAGS, TaggedText
 
 

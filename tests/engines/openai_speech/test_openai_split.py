@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.engines.dialects import DIALECTS
+from harness.engines.dialects import DIALECTS, part
 from harness.engines.openai_speech.split import split
-from harness.engines.sentences import part
 from harness.errors import HarnessError
 from harness.tagged import TAGS, TaggedText
 

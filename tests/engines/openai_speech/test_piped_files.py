@@ -5,9 +5,9 @@ import io
 import pytest
 import soundfile
 
+from harness.chapters.ch09_higgs_api import faulty_server as faulty
 from harness.engines.openai_speech.decode import CutAudio, OtherAudio, decode
 from harness.engines.openai_speech.mp3 import _frame, counted_seconds, says_its_length
-from harness.serve import faulty
 
 SAID = faulty.tone(2.0)
 

@@ -1,0 +1,138 @@
+"""Figures of chapter 03: three cures, and what LoRA on which modules does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.chapters.ch03_peft.study import Curve
+from harness.chapters.ch03_peft.targets import FROZEN, TRAINED
+from harness.publish.looks import BLUE, INK, SKY, VERMILLION
+from harness.publish.style import SMALL, WIDTH, Figure, use_style
+
+# Lines and markers differ too, so that nothing is said by colour alone.
+_LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
+_HEADS = {FROZEN: (BLUE, "o"), TRAINED: (VERMILLION, "s")}
+
+
+def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
+    """Loss of the audio by step, on one scale; `entries` is how many ids a codebook has, begin and end included."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
+    for curve, (colour, line, width) in zip(curves, _LINES, strict=False):
+        axis.plot(range(len(curve.audio)), curve.audio, line, color=colour, linewidth=width, label=curve.cure, zorder=2)
+    guessing = float(np.log(entries))
+    axis.axhline(guessing, color=INK, linewidth=1, linestyle=":")
+    axis.annotate(f"guessing, ln {entries}", (len(curves[0].audio) - 1, guessing), xytext=(0, 3), textcoords="offset points",
+                  ha="right", va="bottom", fontsize=SMALL, color=INK)  # fmt: skip
+    axis.set(title="One batch, three cures", xlabel="step", ylabel="audio loss, nats a code", ylim=(0, guessing * 1.12))
+    axis.legend()
+    said = "; ".join(f"{curve.cure} from {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}" for curve in curves)
+    same = _coincide(curves)
+    more = f" {' and '.join(same)} lie on each other." if same else ""
+    ends = ", ".join(f"`{curve.cure}` {curve.audio[-1]:.2f}" for curve in curves)
+    return Figure(
+        figure,
+        f"Audio loss in nats a code over {len(curves[0].audio)} steps: {said}.{more}",
+        f"Dotted: guessing evenly among {entries:,} ids, {guessing:.2f}. After {len(curves[0].audio)} steps the loss is: {ends}.{more}",
+    )
+
+
+def _coincide(curves: Sequence[Curve]) -> list[str]:
+    """Cures whose audio losses equal those of another at every step."""
+    return [one.cure for one in curves if any(one is not other and one.audio == other.audio for other in curves)]
+
+
+def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
+    """Audio loss with the head frozen, with the head trained, and the change of text, for each set of targets.
+
+    Parameters
+    ----------
+    rows : sequence
+        From `harness.chapters.ch03_peft.targets.compare_targets`; a dot each.
+    limit : float
+        The lowest loss that the frozen head allows.
+    """
+    import matplotlib.pyplot as plt
+
+    use_style()
+    names = list(dict.fromkeys(row["targets"] for row in rows))
+    figure, panels = plt.subplots(
+        1, 3, figsize=(WIDTH, 0.5 * len(names) + 1.8), sharey=True, layout="constrained", gridspec_kw={"wspace": 0.06}
+    )
+    start = float(np.mean([row["first"] for row in rows]))
+    for axis, head in zip(panels, (FROZEN, TRAINED), strict=False):
+        _dots(axis, rows, names, "last", (head,))
+        axis.set(title=head, xlabel="audio loss\n(nats a code)")
+    panels[0].axvline(start, color=INK, linestyle=":", linewidth=1)
+    panels[0].axvline(limit, color=INK, linestyle="--", linewidth=1)
+    middle = len(names) - 0.55
+    for place, text, side in ((start, "start ", "right"), (limit, " head's limit", "left")):
+        panels[0].text(place, middle, text, ha=side, va="center", fontsize=SMALL, color=INK)
+    margin = 0.12 * (start - limit)
+    panels[0].set_xlim(limit - margin, start + margin)
+    panels[1].set_xlim(0, 1.1 * max(row["last"] for row in rows if row["head"] == TRAINED))
+    _dots(panels[2], rows, names, "text_alone", (FROZEN, TRAINED))
+    panels[2].set(title="text without audio", xlabel="largest change\nof a logit")
+    for place, name in enumerate(names):
+        if not any(row["text_alone"] for row in rows if row["targets"] == name):
+            panels[2].annotate(
+                "exactly 0", (0, place), xytext=(9, 0), textcoords="offset points", va="center", fontsize=SMALL
+            )
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.3, -0.5)
+    handles, labels = panels[2].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL + 0.5)
+    return Figure(figure, _words(rows, names, limit), _caption(rows, names, limit))
+
+
+def _dots(axis: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str], field: str, heads: Sequence[str]) -> None:
+    for head in heads:
+        colour, marker = _HEADS[head]
+        mine = [row for row in rows if row["head"] == head]
+        shift = 0.0 if len(heads) == 1 else (-0.13 if head == FROZEN else 0.13)
+        places = [names.index(row["targets"]) + shift for row in mine]
+        axis.plot([row[field] for row in mine], places, marker, color=colour, markersize=6, alpha=0.75, label=head,
+                  markeredgecolor="white", clip_on=False, zorder=3)  # fmt: skip
+    axis.tick_params(axis="y", length=0)
+
+
+def mean_of(rows: Sequence[Mapping[str, Any]], field: str, targets: str, head: str = FROZEN) -> float | None:
+    """The mean over seeds of one field for one set of targets and one head; None if it was not trained."""
+    found = [row[field] for row in rows if row["targets"] == targets and row["head"] == head]
+    return float(np.mean(found)) if found else None
+
+
+def _caption(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: float) -> str:
+    untouched = [name for name in names if not any(row["text_alone"] for row in rows if row["targets"] == name)]
+    frozen = [row["last"] for row in rows if row["head"] == FROZEN]
+    lowest = (
+        f"The lowest loss with the head frozen is {min(frozen):.2f}, where {limit:.2f} is possible. " if frozen else ""
+    )
+    return (
+        f"A dot is one training, each panel has a scale of its own. {lowest}Text without audio is exactly as before for "
+        f"{len(untouched)} of {len(names)} sets of targets{': ' + ', '.join(f'`{name}`' for name in untouched) if untouched else ''}."
+    )
+
+
+def _words(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: float) -> str:
+    parts = []
+    for name in names:
+        loss = [
+            f"{value:.2f} {head}"
+            for head in (FROZEN, TRAINED)
+            if (value := mean_of(rows, "last", name, head)) is not None
+        ]
+        moved = max(row["text_alone"] for row in rows if row["targets"] == name)
+        parts.append(
+            f"{name}: loss {', '.join(loss)}; text changes by {f'up to {moved:.2f}' if moved else 'exactly 0'}"
+        )
+    said = ". ".join(parts)
+    return (
+        f"Three panels of dots, each with a scale of its own: audio loss after training with the head frozen, with the head trained, "
+        f"and the largest change of a text logit. {said}. The frozen head's limit is {limit:.2f}."
+    )

@@ -1,0 +1,183 @@
+"""What a training did, beyond a falling loss: does the model say what it was taught, does it stop, is it what was saved?
+
+A loss can fall while the labels are wrong: users have reported a loss of 0.003 and silence (boson-ai/higgs-audio issues 30
+and 94). None of this is a quality figure. It asks whether a training works, on weights that may be random.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.higgs.batches import encode, make_collator
+from harness.higgs.checkpoints import load_model, load_tokenizer
+from harness.higgs.delay import STREAM_BOS
+from harness.higgs.generate import generate
+from harness.higgs.lora import without_peft
+from harness.higgs.samples import Sample, prompt, read_cases
+from harness.higgs.stacks import BOSON, call
+from harness.higgs.train_config import TrainConfig
+from harness.higgs.training import train
+
+MARGIN = 25  # frames (1 s) after the sample's own length at which generation is cut off
+
+
+def check(config: TrainConfig) -> dict[str, Any]:
+    """`train_and_check` in the environment of the configuration's stack."""
+    return call(
+        config.stack,
+        "harness.chapters.ch04_training_higgs.evidence:train_and_check",
+        fields=config.model_dump(mode="json"),
+    )
+
+
+def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
+    """Train, and gather evidence; from plain values, for `harness.higgs.stacks.call`.
+
+    Returns
+    -------
+    dict
+        ``summary`` of the run; ``before`` and ``after``, what `spoken_back` says; ``reload_difference`` and
+        ``merge_difference``, the largest absolute differences of logits between the model in memory and the adapter loaded
+        anew, and between the adapter and weights into which it was merged and that were saved and loaded; and
+        ``text_change``, the same between before and after on a prompt without audio.
+    """
+    config = TrainConfig.model_validate(fields)
+    untrained = load_model(config.model, config.stack, revision=config.revision).eval()
+    done = train(config)
+    trained = done.model.eval()
+    text = "\n".join(sample.text for sample in done.samples)
+    batch = make_collator(config.stack, done.tokenizer, untrained.config)(done.samples[:2])
+    evidence = {
+        "summary": done.summary,
+        "before": [spoken_back(untrained, done.tokenizer, sample, config.stack) for sample in done.samples],
+        "after": [spoken_back(trained, done.tokenizer, sample, config.stack) for sample in done.samples],
+        "text_change": _difference(_text_logits(untrained, done.tokenizer, text, config.stack),
+                                   _text_logits(trained, done.tokenizer, text, config.stack)),
+    }  # fmt: skip
+    if config.method == "lora":
+        evidence |= _adapter_survives(config, done.summary["weights"], trained, batch)
+    return evidence
+
+
+def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[str, Any]:
+    """Generate greedily from a sample's text, and compare with its codes.
+
+    Returns
+    -------
+    dict
+        ``id``, ``frames`` of the sample, ``generated`` frames, ``equal``, the share of the sample's codes that came back
+        in their place, ``map``, which ones, of shape (codebooks, frames), and ``stopped``, whether the model ended the
+        stream itself.
+    """
+    frames = sample.codes.shape[1]
+    got = generate(model, tokenizer, sample.text, stack, max_frames=frames + MARGIN)
+    padded = np.full_like(sample.codes, -1)
+    common = min(frames, got.codes.shape[1])
+    padded[:, :common] = got.codes[:, :common]
+    equal = padded == sample.codes
+    return {"id": sample.id, "frames": frames, "generated": got.codes.shape[1], "equal": float(equal.mean()),
+            "map": equal.tolist(), "stopped": got.stopped}  # fmt: skip
+
+
+def _adapter_survives(config: TrainConfig, folder: str, trained: Any, batch: dict[str, Any]) -> dict[str, float]:
+    from peft import PeftModel
+
+    def anew() -> Any:
+        return PeftModel.from_pretrained(
+            load_model(config.model, config.stack, revision=config.revision), folder
+        ).eval()
+
+    in_memory, adapter = _logits(trained, batch), anew()
+    loaded = _logits(adapter, batch)
+    with tempfile.TemporaryDirectory() as place:
+        merged = adapter.merge_and_unload()
+        merged.save_pretrained(place, safe_serialization=True)
+        merged_anew = _logits(load_model(place, config.stack).eval(), batch)
+    return {"reload_difference": _difference(in_memory, loaded), "merge_difference": _difference(loaded, merged_anew)}
+
+
+def _logits(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
+    import torch
+
+    with torch.no_grad():
+        out = model(**batch)
+    return [out["logits"].float().numpy(), out["audio_logits"].float().numpy()]
+
+
+def _text_logits(model: Any, tokenizer: Any, text: str, stack: str) -> list[np.ndarray]:
+    """Logits of the text head on a prompt without audio."""
+    import torch
+
+    ids = torch.tensor([encode(tokenizer, prompt(text))])
+    inner = without_peft(model)
+    with torch.no_grad():
+        if stack == BOSON:
+            logits = inner(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        else:
+            logits = inner.text_lm_head(
+                inner.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            )
+    return [logits.float().numpy()]
+
+
+def _difference(one: list[np.ndarray], other: list[np.ndarray]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+
+
+def compare_stacks(boson: str, boson_adapter: str, native: str, native_adapter: str, cases: str) -> dict[str, Any]:
+    """Whether a converted checkpoint and adapter say the same; runs in the native stack, calls the boson one.
+
+    Returns
+    -------
+    dict
+        For ``checkpoint`` and ``adapter``: ``logits``, the largest absolute difference of audio logits, ``loss``, that of
+        the losses, ``codes``, the share of greedy codes that agree, and ``frames``, over how many. Frames count up to the
+        first end-of-stream: after it the two stacks wind up differently (`harness.higgs.generate`).
+    """
+    with tempfile.TemporaryDirectory() as place:
+        files = {name: str(Path(place, f"{name}.npz")) for name in ("boson", "native")}
+        call(BOSON, "harness.chapters.ch04_training_higgs.evidence:dump", stack=BOSON, model=boson, adapter=boson_adapter, cases=cases,
+             out=files["boson"])  # fmt: skip
+        dump("native", native, native_adapter, cases, files["native"])
+        one, other = (dict(np.load(files[name])) for name in ("boson", "native"))
+    return {
+        kind: {
+            "logits": float(np.abs(one[f"{kind}_logits"] - other[f"{kind}_logits"]).max()),
+            "loss": float(np.abs(one[f"{kind}_loss"] - other[f"{kind}_loss"]).max()),
+            **_agreement(one[f"{kind}_codes"], other[f"{kind}_codes"]),
+        }
+        for kind in ("checkpoint", "adapter")
+    }
+
+
+def _agreement(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    """Of codes of shape (samples, codebooks, frames), -1 where there is none."""
+    ended = ((one >= STREAM_BOS) | (one < 0) | (other >= STREAM_BOS) | (other < 0)).any(axis=1)
+    counted = np.cumsum(ended, axis=1) == 0  # (samples, frames)
+    equal = (one == other).transpose(0, 2, 1)[counted]
+    return {"codes": float(equal.mean()), "frames": int(counted.sum())}
+
+
+def dump(stack: str, model: str, adapter: str, cases: str, out: str) -> None:
+    """Write logits, loss and greedy codes of a model and of its adapter on the samples of an npz file `cases`."""
+    import torch
+    from peft import PeftModel
+
+    samples = read_cases(cases)
+    base, tokenizer = load_model(model, stack).eval(), load_tokenizer(model)
+    batch = make_collator(stack, tokenizer, base.config)(samples)
+    found: dict[str, Any] = {}
+    for kind in ("checkpoint", "adapter"):
+        one = base if kind == "checkpoint" else PeftModel.from_pretrained(base, adapter).eval()
+        with torch.no_grad():
+            result = one(**batch)
+        found[f"{kind}_logits"], found[f"{kind}_loss"] = result["audio_logits"].numpy(), result["loss"].numpy()
+        frames = max(sample.codes.shape[1] for sample in samples)
+        spoken = [generate(one, tokenizer, sample.text, stack, max_frames=frames).codes for sample in samples]
+        padded = [np.pad(codes, ((0, 0), (0, frames - codes.shape[1])), constant_values=-1) for codes in spoken]
+        found[f"{kind}_codes"] = np.stack(padded)
+    np.savez(out, **found)

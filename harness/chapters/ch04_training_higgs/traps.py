@@ -1,0 +1,201 @@
+"""The traps of training Higgs, sprung on purpose. Chapter 04 shows them; the collators and the trainer avoid them."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.higgs import torchaudio_cpu
+from harness.higgs.batches import BosonCollator, NativeCollator, encode
+from harness.higgs.checkpoints import load_model, load_tokenizer
+from harness.higgs.labels import IGNORED
+from harness.higgs.samples import SYSTEM, Sample, prompt, read_cases
+
+_STEPS, _RATE = 200, 1e-2  # enough to overfit two samples
+
+
+def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
+    """boson_multimodal's collator used twice on the same samples, bare and under Trainer. Boson stack.
+
+    Returns
+    -------
+    dict
+        ``labels``, the number of audio labels on first and second use; ``losses`` on them, None for NaN; and ``logged``,
+        what a stock Trainer logs for such a loss: it replaces NaN, so the log looks like success.
+    """
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    loaded, tokenizer = load_model(model, "boson"), load_tokenizer(model)
+    collator = BosonCollator(tokenizer, loaded.config)
+    kept = [collator.chatml(sample) for sample in read_cases(cases)]
+    labels, losses = [], []
+    for _ in range(2):
+        batch = collator.original(kept)
+        labels.append(int((batch.label_audio_ids != IGNORED).sum()))
+        with torch.no_grad():
+            loss = _boson_loss(loaded, batch).item()
+        losses.append(loss if math.isfinite(loss) else None)
+
+    class Stock(Trainer):
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            return _boson_loss(model, inputs["batch"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(output_dir=folder, max_steps=steps, per_device_train_batch_size=len(kept), logging_steps=1,
+                                      report_to=[], disable_tqdm=True, remove_unused_columns=False, use_cpu=True,
+                                      save_strategy="no")  # fmt: skip
+        fresh = [collator.chatml(sample) for sample in read_cases(cases)]
+        trainer = Stock(model=loaded, args=arguments, train_dataset=fresh,
+                        data_collator=lambda rows: {"batch": collator.original(rows)})  # fmt: skip
+        trainer.train()
+        logged = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    return {"labels": labels, "losses": losses, "logged": logged}
+
+
+def _boson_loss(model: Any, batch: Any) -> Any:
+    """Mean cross-entropy of the audio, as one writes it first: NaN if there is not one label."""
+    from torch.nn.functional import cross_entropy
+
+    out = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, audio_out_ids=batch.audio_out_ids,
+                audio_out_ids_start=batch.audio_out_ids_start)  # fmt: skip
+    return cross_entropy(out.audio_logits[:-1].flatten(0, 1), batch.label_audio_ids.T[1:].flatten())
+
+
+def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[str, Any]:
+    """Labels of transformers' processor against ours: what differs, and whether a model trained on them stops. Native stack.
+
+    Returns
+    -------
+    dict
+        For ``processor`` and ``ours``: ``prompt``, ``delay`` and ``end``, how many labels of each kind there are; after
+        the same training on them, ``equal``, the share of codes that greedy generation gives back, and ``stopped``, of
+        how many samples it ended the stream itself; ``samples`` and the ``frames`` generated.
+    """
+    torchaudio_cpu.prepare()  # before transformers is imported: the processor compares classes by name
+
+    tokenizer = load_tokenizer(model)
+    samples = read_cases(cases)
+    found: dict[str, Any] = {"samples": len(samples)}
+    for name in ("processor", "ours"):
+        learner = load_model(model, "native")
+        collator = NativeCollator(tokenizer, learner.config)
+        batch = collator(samples)
+        if name == "processor":
+            batch |= _processor_labels(tokenizer, codec, manifest, samples, batch)
+        found[name] = {
+            **_label_counts(batch, collator, samples),
+            **_train_and_speak(learner, tokenizer, batch, samples),
+        }
+    return found
+
+
+def _processor_labels(
+    tokenizer: Any, codec: str, manifest: str, samples: Sequence[Sample], ours: Any
+) -> dict[str, Any]:
+    from transformers import DacFeatureExtractor
+    from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
+
+    from harness.audio import read_audio
+    from harness.higgs.codec import RATE, at_rate, load_codec
+    from harness.higgs.samples import read_manifest
+
+    loaded: Any = load_codec(codec)
+    processor = HiggsAudioV2Processor(DacFeatureExtractor.from_pretrained(codec), tokenizer, loaded.model,
+                                      chat_template=tokenizer.chat_template)  # fmt: skip
+    recordings = {record.id: path for record, path in read_manifest(Path(manifest))}
+    texts = [
+        tokenizer.apply_chat_template(
+            [{"role": role, "content": [part]} for role, part in (
+                ("system", {"type": "text", "text": SYSTEM}), ("user", {"type": "text", "text": sample.text}),
+                ("assistant", {"type": "audio"}))],
+            tokenize=False,
+        )
+        for sample in samples
+    ]  # fmt: skip
+    audio = [at_rate(read_audio(recordings[sample.id])) for sample in samples]
+    # A bare `padding=True` would reach the audio too: padded with silence, it has other codes.
+    made = processor(
+        text=texts,
+        audio=audio,
+        output_labels=True,
+        audio_kwargs={"sampling_rate": RATE, "padding": False, "return_tensors": "pt"},
+        text_kwargs={"padding": True, "padding_side": "right", "return_tensors": "pt"},
+    )
+    same = (made["input_ids"] == ours["input_ids"]).all() and (made["audio_input_ids"] == ours["audio_input_ids"]).all()
+    if not same:
+        raise AssertionError("the processor's input differs from ours: labels cannot be compared")
+    return {"labels": made["labels"], "audio_labels": made["audio_labels"][made["audio_input_ids_mask"]]}
+
+
+def _label_counts(batch: Any, collator: NativeCollator, samples: Sequence[Sample]) -> dict[str, int]:
+    config = collator.config
+    asked = [len(encode(collator.tokenizer, prompt(sample.text))) for sample in samples]
+    labels = batch["labels"]
+    return {
+        "prompt": sum(int((row[:length] != IGNORED).sum()) for row, length in zip(labels, asked, strict=True)),
+        "delay": int((labels == config.audio_delay_token_id).sum()),
+        "end": int((batch["audio_labels"] == config.audio_stream_eos_id).sum()),
+        "codes": int(
+            ((batch["audio_labels"] != IGNORED) & (batch["audio_labels"] != config.audio_stream_eos_id)).sum()
+        ),
+    }
+
+
+def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[Sample]) -> dict[str, Any]:
+    import torch
+
+    from harness.chapters.ch04_training_higgs.evidence import spoken_back
+    from harness.higgs.lora import add_lora
+
+    torch.manual_seed(0)
+    learner = add_lora(model)
+    optimiser = torch.optim.AdamW([one for one in learner.parameters() if one.requires_grad], lr=_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    for _ in range(_STEPS):
+        loss = learner(**batch)["loss"]
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+    spoken = [spoken_back(learner, tokenizer, sample, "native") for sample in samples]
+    return {"loss": loss.item(), "equal": float(np.mean([one["equal"] for one in spoken])),
+            "stopped": sum(one["stopped"] for one in spoken),
+            "frames": [one["frames"] for one in spoken], "generated": [one["generated"] for one in spoken]}  # fmt: skip
+
+
+def items_trap(model: str, cases: str) -> dict[str, float]:
+    """The native class's own audio loss, as it is and as Trainer makes it call: divided by the number of *text* labels.
+
+    Returns
+    -------
+    dict
+        ``own``: its loss, a sum over codebooks of means; ``mean``: the mean over codebooks; ``under_trainer``: with
+        ``num_items_in_batch`` of the text labels; ``text_items`` and ``audio_items_a_codebook``.
+    """
+    import torch
+    from transformers import HiggsAudioV2ForConditionalGeneration
+
+    from harness.higgs.checkpoints import load_strictly, resolve
+
+    original = load_strictly(HiggsAudioV2ForConditionalGeneration, resolve(model))
+    samples = read_cases(cases)
+    batch = NativeCollator(load_tokenizer(model), original.config)(samples)
+    labels, packed = batch.pop("labels"), batch.pop("audio_labels")
+    padded = torch.full_like(batch["audio_input_ids"], IGNORED)
+    padded[batch["audio_input_ids_mask"]] = packed
+    items = int((labels != IGNORED).sum())
+    with torch.no_grad():
+        own = original(**batch, audio_labels=padded).loss.item()
+        scaled = original(**batch, audio_labels=padded, num_items_in_batch=items).loss.item()
+    codebooks = original.config.num_codebooks
+    return {"own": own, "mean": own / codebooks, "under_trainer": scaled, "text_items": items,
+            "audio_items_a_codebook": int((packed != IGNORED).sum()) // codebooks}  # fmt: skip

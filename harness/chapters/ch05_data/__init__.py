@@ -1,0 +1,1 @@
+"""Chapter 05: the data and the tags."""

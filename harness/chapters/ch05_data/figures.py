@@ -1,0 +1,153 @@
+"""Figures of the data: what the examples hold, how two annotation passes agree, and what a leak is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.publish.looks import BLUE, GREEN, GREY, INK, VERMILLION, Look, ink, look
+from harness.publish.marks import dot
+from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.text import interval
+from harness.stats import Interval
+
+_SETS = (Look(BLUE, "o"), Look(VERMILLION, "s"), Look(GREEN, "D"))
+_FOLDS = {"random": Look(VERMILLION, "o"), "grouped": Look(BLUE, "s")}
+
+
+def tag_rates(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
+    """Tags in 100 words, tag by tag, for each set of examples."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    tags = list(next(iter(sets.values())))
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.6))
+    for number, (name, drawn) in enumerate(zip(sets, _SETS, strict=False)):
+        for place, tag in enumerate(reversed(tags)):
+            found, y = sets[name][tag], place + 0.22 - 0.22 * number
+            dot(axis, (found.value, found.low, found.high), y, drawn, label=name if place == 0 else None)
+    axis.set_yticks(range(len(tags)), [tag.strip("<>") for tag in reversed(tags)])
+    axis.set(xlim=(0, None), xlabel="tags in 100 words, 95 % interval over groups")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=SMALL + 0.5)
+    first = next(iter(sets))
+    most = max(sets[first].items(), key=lambda item: item[1].value)
+    listed = "; ".join(
+        f"{name}: " + ", ".join(f"{tag} {_shown(found, 1)}" for tag, found in rates.items()) for name, rates in sets.items()
+    )  # fmt: skip
+    return Figure(
+        figure,
+        f"Tags in 100 words for each tag and set. {listed}.",
+        f"How often each tag is used. `{most[0]}` is the most frequent in {first}: {_shown(most[1], 1)} in 100 words.",
+    )
+
+
+def tag_positions(positions: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Where in the sentence each tag stands, one mark a tag."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
+    generator = np.random.default_rng(0)  # only spreads marks that would hide each other
+    for place, values in enumerate(list(positions.values())[::-1]):
+        axis.plot(
+            values, place + generator.uniform(-0.25, 0.25, len(values)), "o", color=BLUE, alpha=0.45, markersize=5
+        )
+        if values:
+            axis.plot([np.median(values)] * 2, [place - 0.38, place + 0.38], color=INK, linewidth=2)
+    names = [f"{tag.strip('<>')} (n = {len(values)})" for tag, values in list(positions.items())[::-1]]
+    axis.set_yticks(range(len(positions)), names)
+    axis.set(xlim=(-0.02, 1.02), xlabel="slot / words: 0 is the start, 1 the end; line: median")
+    axis.set_title(title)
+    medians = {tag: float(np.median(values)) for tag, values in positions.items() if values}
+    early, late = min(medians, key=lambda tag: medians[tag]), max(medians, key=lambda tag: medians[tag])
+    listed = ", ".join(f"{tag} {median:.2f}" for tag, median in medians.items())
+    return Figure(
+        figure,
+        f"{title}: a mark for every tag, by its place in the sentence. Medians: {listed}.",
+        f"{title}. By median `{early}` stands earliest ({medians[early]:.2f}) and `{late}` latest ({medians[late]:.2f}), so the place "
+        "alone gives something away.",
+    )
+
+
+def kappa_dots(kappas: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Cohen's kappa of both annotation passes, tag by tag."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
+    for place, row in enumerate(list(kappas.values())[::-1]):
+        found = row["kappa"]
+        if np.isfinite(found.value):
+            dot(axis, (found.value, found.low, found.high), place, look("second pass"), size=8)
+            axis.annotate(
+                f"{found.value:.2f}",
+                (found.value, place),
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha="center",
+                fontsize=SMALL + 0.5,
+            )
+    axis.axvline(0, color=GREY, linewidth=1)
+    axis.set_yticks(range(len(kappas)), [tag.strip("<>") for tag in list(kappas)[::-1]])
+    axis.set(
+        xlim=(-0.05, 1.05), ylim=(-0.5, len(kappas) - 0.2), xlabel="Cohen's kappa; 0 is chance, 1 is full agreement"
+    )
+    known = {tag: row["kappa"] for tag, row in kappas.items() if np.isfinite(row["kappa"].value)}
+    lowest = min(known.items(), key=lambda item: item[1].value)
+    listed = ", ".join(f"{tag} {_shown(found)}" for tag, found in known.items())
+    return Figure(
+        figure,
+        f"Cohen's kappa of the two annotation passes for each tag: {listed}.",
+        f"Agreement of the two passes beyond chance, 95 % intervals over scenarios. Lowest for `{lowest[0]}`: {_shown(lowest[1])}.",
+    )
+
+
+def leak_by_overlap(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """F1 with random and with grouped folds as windows overlap more and more, a panel a tagger.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        From `harness.chapters.ch05_data.leakage.leak`, each with ``shared``: the share of a window that stands in the next one too.
+    """
+    import matplotlib.pyplot as plt
+
+    use_style()
+    taggers = list(dict.fromkeys(row["tagger"] for row in rows))
+    figure, axes = plt.subplots(1, len(taggers), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
+    for axis, tagger in zip(axes[0], taggers, strict=True):
+        mine = sorted((row for row in rows if row["tagger"] == tagger), key=lambda row: row["shared"])
+        for kind, (shade, sign, line) in _FOLDS.items():
+            values, lows, highs = zip(*(row[kind] for row in mine), strict=True)
+            shares = [row["shared"] for row in mine]
+            axis.fill_between(shares, lows, highs, color=shade, alpha=0.2, linewidth=0)
+            axis.plot(shares, values, line, marker=sign, color=shade)
+            axis.annotate(
+                kind,
+                (shares[-1], values[-1]),
+                xytext=(0, 7),
+                textcoords="offset points",
+                ha="right",
+                color=ink(shade),
+                fontsize=SMALL + 0.5,
+            )
+        axis.set(title=tagger, ylim=(0, 1))
+        axis.xaxis.set_major_formatter("{x:.0%}")
+    figure.supxlabel("words of a window that the next one repeats", fontsize=11)
+    axes[0][0].set_ylabel("micro F1")
+    worst = max(rows, key=lambda row: row["difference"][0])
+    listed = "; ".join(
+        f"{row['tagger']} at {row['shared']:.0%}: random {interval(*row['random'])}, grouped {interval(*row['grouped'])}" for row in rows
+    )  # fmt: skip
+    return Figure(
+        figure,
+        f"Micro F1 by overlap of the windows, one panel a tagger. {listed}.",
+        f"The same texts, the same taggers. At {worst['shared']:.0%} overlap random folds give {worst['tagger']} "
+        f"{interval(*worst['random'])}, grouped folds {interval(*worst['grouped'])}. Without overlap there is little to gain.",
+    )
+
+
+def _shown(found: Interval, digits: int = 2) -> str:
+    return interval(found.value, found.low, found.high, digits)

@@ -1,0 +1,195 @@
+"""Figures of the placement benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.benchmark.rows import ablation_name, select, system_name
+from harness.chapters.ch07_tag_placement.tables import published
+from harness.publish.looks import GREY, INK, ink, look, looks
+from harness.publish.marks import dot
+from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.text import f1_of, interval, rate_of
+from harness.tagged import TAGS, TaggedText
+
+_UNCHANGED = ablation_name({})
+_PUBLISHED_DRAWN = 5  # the sixth, one class for all words, is far below
+
+
+def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float] | None = None) -> Figure:
+    """3-way accuracy by number of training sentences, with intervals; published systems and reader agreement as lines."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    curves: dict[str, list[Mapping[str, Any]]] = {}
+    for row in select(rows, "helsinki", seed=0):
+        curves.setdefault(system_name(row["parameters"]), []).append(row["figures"])
+    figure, axis = plt.subplots(figsize=(WIDTH, 5))
+    said = []
+    for number, (name, drawn) in enumerate(looks(curves).items()):
+        points = sorted(curves[name], key=lambda f: f["sentences"])
+        x = [f["sentences"] for f in points]
+        aside = 1.05 ** (number - (len(curves) - 1) / 2)  # or marks with the same number of sentences hide each other
+        y = np.array([100 * f["accuracy_3way"] for f in points])
+        bounds = 100 * np.array([f["intervals"]["accuracy_3way"] for f in points])
+        axis.errorbar([aside * n for n in x], y, yerr=[y - bounds[:, 0], bounds[:, 1] - y], color=drawn.colour, label=name,
+                      marker=drawn.marker, linestyle=drawn.line, markersize=6, linewidth=1.5, capsize=3)  # fmt: skip
+        said.append(f"{name}: " + ", ".join(f"{v:.1f} at {n:,}" for n, v in zip(x, y, strict=True)))
+    for one in published()["systems"][:_PUBLISHED_DRAWN]:
+        axis.axhline(one["accuracy_3way"], color=GREY, linewidth=0.9, linestyle=":")
+    best = published()["systems"][0]
+    start = min(f["sentences"] for points in curves.values() for f in points)
+    axis.annotate(f"published: {best['system']}", (start, best["accuracy_3way"]), xytext=(0, 3),
+                  textcoords="offset points", fontsize=SMALL, color=INK)  # fmt: skip
+    if agreement:
+        axis.axhspan(100 * agreement[1], 100 * agreement[2], color="#cccccc", alpha=0.5, linewidth=0)
+        axis.annotate("two readers of the same text", (start, 100 * agreement[0]), va="center", fontsize=SMALL, color=INK)  # fmt: skip
+    axis.set(xscale="log", xlabel="training sentences (dev split)", ylabel="3-way accuracy, %; 95 % interval",
+             title="Prominence on the corpus' test split")  # fmt: skip
+    ticks = sorted({f["sentences"] for points in curves.values() for f in points})
+    axis.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    axis.minorticks_off()
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=SMALL + 0.5)
+    leader, most = max(
+        ((name, max(points, key=lambda f: f["sentences"])) for name, points in curves.items()),
+        key=lambda item: item[1]["accuracy_3way"],
+    )
+    low, high = (100 * bound for bound in most["intervals"]["accuracy_3way"])
+    caption = (
+        f"With most data `{leader}` reaches {interval(100 * most['accuracy_3way'], low, high, 1)} % ({most['sentences']:,} sentences, "
+        f"seed 0); the best published system has {best['accuracy_3way']:.1f} %. Dotted: published systems."
+    )
+    return Figure(figure, "Line chart of 3-way accuracy by number of training sentences. " + "; ".join(said), caption)
+
+
+def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Micro-F1 of the GPT-2 tagger with one setting changed at a time, at threshold 0 and with tuned thresholds."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    measured = select(rows, "ablation")
+    measured = sorted(measured, key=lambda row: -(row["figures"]["tuned"]["f1"] or 0))
+    names = [ablation_name(row["parameters"]["settings"]) for row in measured]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(names) + 1.4))
+    for offset, key, label, name in ((0.17, "tuned", "tuned", "tagged"), (-0.17, "argmax", "threshold 0", "plain")):
+        for place, row in enumerate(measured):
+            score = row["figures"][key]
+            y = len(names) - 1 - place + offset
+            dot(axis, rate_of(score, "f1"), y, name)
+            if not place:
+                axis.annotate(label, (score["f1_high"], y), xytext=(7, 0), textcoords="offset points", va="center",
+                              fontsize=SMALL, color=ink(look(name).colour))  # fmt: skip
+    axis.set_yticks(range(len(names)), list(reversed(names)))
+    axis.set(xlabel="micro F1, five grouped folds, 95 % interval by scenario", title="One setting changed at a time")
+    highs = [row["figures"][key]["f1_high"] for row in measured for key in ("argmax", "tuned")]
+    axis.set_xlim(0, 1.25 * max(highs, default=0.8))
+    alt = "Dot chart of micro-F1 for each setting. " + "; ".join(
+        f"{name}: {f1_of(row['figures']['argmax'])} at threshold 0, {f1_of(row['figures']['tuned'])} tuned"
+        for name, row in zip(names, measured, strict=True)
+    )
+    caption = f"{len(measured)} settings were measured."
+    if _UNCHANGED in names:
+        usual = measured[names.index(_UNCHANGED)]["figures"]["tuned"]["f1"]
+        axis.axvline(usual, color=GREY, linestyle="--", linewidth=1, zorder=0)
+    if measured:
+        best, worst = measured[0], measured[-1]
+        meet = (worst["figures"]["tuned"]["f1_high"] or 0) >= (best["figures"]["tuned"]["f1_low"] or 0)
+        caption = (
+            f"Best on top, with tuned thresholds: `{names[0]}` {f1_of(best['figures']['tuned'])}. Lowest: `{names[-1]}` "
+            f"{f1_of(worst['figures']['tuned'])}; the two intervals {'overlap' if meet else 'do not overlap'}."
+            f"{_compared(measured, names)} The 98 examples, five folds, one seed."
+        )
+    return Figure(figure, alt, caption)
+
+
+def _compared(measured: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Which settings lie apart from the unchanged one by their intervals."""
+    if _UNCHANGED not in names:
+        return ""
+    scores = {name: row["figures"]["tuned"] for name, row in zip(names, measured, strict=True)}
+    usual = scores[_UNCHANGED]
+    lower = [f"`{name}`" for name, score in scores.items() if (score["f1_high"] or 0) < (usual["f1_low"] or 0)]
+    higher = [f"`{name}`" for name, score in scores.items() if (score["f1_low"] or 0) > (usual["f1_high"] or 1)]
+    apart = "; ".join(f"{word}: {', '.join(found)}" for word, found in (("above", higher), ("below", lower)) if found)
+    return f" Dashed: `{_UNCHANGED}`, tuned. Apart from it by their intervals, {apart or 'none'}; the others cannot be told from it."
+
+
+def decoding_speed(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Sentences a second of each way of decoding, by batch size, on a logarithmic axis."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    sizes = list(rows[0]["sentences_per_second"])
+    rows = sorted(rows, key=lambda row: -row["sentences_per_second"][sizes[-1]])
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.38 * len(rows) * len(sizes) + 1.2))
+    height = 0.8 / len(sizes)
+    for number, size in enumerate(sizes):
+        values = [row["sentences_per_second"][size] for row in rows]
+        places = [len(rows) - 1 - k - number * height + 0.2 for k in range(len(rows))]
+        # An edge and hatching: which batch it is can be told without the shade.
+        axis.barh(places, values, height=height * 0.9, color=look("gpt2").colour, alpha=1 - 0.5 * number / max(len(sizes) - 1, 1),
+                  hatch="//" if number else None, edgecolor="white")  # fmt: skip
+        for value, place in zip(values, places, strict=True):
+            axis.annotate(f"{value:,.1f}, batch {size}", (value, place), xytext=(5, 0), va="center",
+                          textcoords="offset points", fontsize=SMALL)  # fmt: skip
+    axis.set_yticks([len(rows) - 1 - k for k in range(len(rows))], [row["decoding"] for row in rows])
+    top = max(max(row["sentences_per_second"].values()) for row in rows)
+    axis.set(xscale="log", xlabel="sentences a second (one processor)", xlim=(0.5, top * 8),
+             title="Speed of the ways of decoding")  # fmt: skip
+    axis.grid(visible=False, axis="y")
+    alt = "Bar chart of sentences a second: " + "; ".join(
+        f"{row['decoding']} " + ", ".join(f"{v:.1f} at batch {s}" for s, v in row["sentences_per_second"].items())
+        for row in rows
+    )
+    fast, slow = rows[0], rows[-1]
+    caption = (
+        f"A logarithmic scale. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} sentences a "
+        f"second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. Measured once, so there is no interval."
+    )
+    return Figure(figure, alt, caption)
+
+
+def tag_confusion(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> Figure:
+    """Which tag was placed where which was wanted, over all slots that hold either; rows sum to 1.
+
+    A slot with several tags counts once for each pair of its question (pause, other); a changed text is left out.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from sklearn.metrics import confusion_matrix
+
+    from harness.taggers.slots import NOTHING, TAG_QUESTIONS, from_tags
+
+    use_style()
+    wanted, placed = [], []
+    for one, other in zip(gold, predicted, strict=True):
+        if one.words != other.words:
+            continue
+        for k, question in enumerate(TAG_QUESTIONS):
+            for a, b in zip(from_tags(one).labels[:, k], from_tags(other).labels[:, k], strict=True):
+                if a or b:
+                    wanted.append(question.answers[a])
+                    placed.append(question.answers[b])
+    labels = [*(tag.value for tag in TAGS), NOTHING]
+    counts = confusion_matrix(wanted, placed, labels=labels)
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [label.strip("<>") for label in labels]
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.8))
+    sns.heatmap(rows, annot=counts, fmt="d", cmap="cividis", vmin=0, vmax=1, xticklabels=names, yticklabels=names,
+                cbar_kws={"label": "share of the row"}, annot_kws={"fontsize": 10}, linewidths=0.5, ax=axis)  # fmt: skip
+    axis.set(xlabel="placed", ylabel="in the reference", title="Confusion of tags, slots counted")
+    plt.setp(axis.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+    axis.tick_params(axis="y", rotation=0)
+    alt = "Confusion matrix of tags. " + "; ".join(
+        f"{name}: {counts[k, k]} of {counts[k].sum()} right, {counts[k, -1]} missed"
+        for k, name in enumerate(names[:-1])
+    )
+    wanted_tags, right, missed = (int(part.sum()) for part in (counts[:-1], np.diag(counts)[:-1], counts[:-1, -1]))
+    caption = (
+        f"Of {wanted_tags} tags in the reference {right} were placed on their slot; on {missed} of their slots nothing was placed. "
+        f"{int(counts[-1, :-1].sum())} tags stand where the reference has none: the lowest row."
+    )
+    return Figure(figure, alt, caption)

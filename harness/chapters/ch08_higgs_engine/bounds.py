@@ -1,0 +1,68 @@
+"""How fast Higgs Audio v2 can be at most: one column of codes takes one reading of the weights that it passes.
+
+When one text is spoken at a time, each matrix is used for one vector: its numbers are read from memory, used once, and the
+arithmetic waits for them. So memory bandwidth, divided by the bytes of the weights that an audio token passes, is a bound
+on columns a second (the memory roof of Williams and others 2009, "Roofline", doi:10.1145/1498765.1498785). Keys, values, the
+codec and all overhead come on top: a bound is not a forecast.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.engines.higgs.settings import FRAMES_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something to run on.
+
+    Parameters
+    ----------
+    name : str
+    memory : float
+        In GB.
+    bandwidth : float
+        Of that memory in GB/s, as its maker states it.
+    """
+
+    name: str
+    memory: float
+    bandwidth: float
+
+
+# NVIDIA's data sheets, quoted from memory.
+GPUS = (
+    Device("T4", 16, 320),
+    Device("L4", 24, 300),
+    Device("RTX 4080 Super", 16, 736),
+    Device("RTX 4090", 24, 1008),
+    Device("A100 80 GB SXM", 80, 2039),
+    Device("H100 SXM", 80, 3350),
+)
+# What a user wrote on 2025-07-23 in issue 17 of boson-ai/higgs-audio: one speaker, voice cloned, on an RTX 4080 Super.
+REPORTED = {"RTX 4080 Super": 29 / 7.87}  # seconds of audio a second
+
+
+def columns_per_second(device: Device, parameters: int, bytes_each: int) -> float:
+    """The bound on columns a second, for `parameters` that an audio token is multiplied with."""
+    return device.bandwidth * 1e9 / (parameters * bytes_each)
+
+
+def times_real_time(device: Device, parameters: int, bytes_each: int) -> float:
+    """The bound as seconds of audio a second."""
+    return columns_per_second(device, parameters, bytes_each) / FRAMES_PER_SECOND
+
+
+def this_machine(megabytes: int = 512, repeats: int = 5) -> Device:
+    """This processor as a device: how fast one thread reads numbers that are too many for its caches."""
+    numbers = np.ones(megabytes * 2**18, np.float32)
+    taken = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        numbers.max()
+        taken.append(time.perf_counter() - begun)
+    return Device("this processor, one thread", 0, numbers.nbytes / min(taken) / 1e9)

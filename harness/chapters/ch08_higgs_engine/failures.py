@@ -1,0 +1,139 @@
+"""How `HiggsAudioServeEngine` fails on its own, and what `BosonInProcess` makes of the same situations. Runs in .venv-boson."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from harness.engines.base import SpeechRequest
+from harness.engines.higgs.boson import BosonInProcess
+from harness.engines.higgs.loading import CACHE_LENGTHS
+from harness.engines.higgs.tiny import tiny_folders
+from harness.errors import HarnessError
+from harness.higgs.stacks import BOSON
+from harness.tagged import TaggedText
+
+SENTENCE = "We <emph> guarantee 30% savings"
+_MESSAGE = 160  # characters
+
+
+def failures(patience: float = 3.0, seed: int = 0) -> list[dict[str, str]]:
+    """Provoke each failure, with random weights.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds to wait for a stream before it is said to hang.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    list of dict
+        ``situation``; ``serve engine``: what its own ``generate`` did; ``here``: what this project's engine did.
+    """
+    ours = BosonInProcess(seed=seed)
+    bare = ours.engine
+    short, long = SpeechRequest(TaggedText.parse(SENTENCE)), _long_text(bare.tokenizer)
+    asked = ours.arguments(short)
+    beyond = {**asked, "chat_ml_sample": _sample(ours, long)}
+    silenced = threading.excepthook
+    threading.excepthook = lambda _: None  # the thread that dies below is meant to
+    try:
+        rows = [
+            (
+                "fewer than ten new tokens",
+                lambda: bare.generate(**{**asked, "max_new_tokens": 9}),
+                lambda: BosonInProcess(max_seconds=0.01),
+            ),
+            (
+                "the model writes instead of speaking",
+                lambda: bare.generate(**{**asked, "max_new_tokens": 40, "force_audio_gen": False}),
+                lambda: ours.speak(short),
+            ),
+            (
+                "a text beyond the cache",
+                lambda: bare.generate(**beyond),
+                lambda: ours.speak(SpeechRequest(TaggedText.parse(long))),
+            ),
+            (
+                "the same, as a stream",
+                lambda: _drained(bare, beyond, patience),
+                lambda: list(ours.stream(SpeechRequest(TaggedText.parse(long)))),
+            ),
+            ("a codec file without its weights", lambda: _hollow(bare=True), lambda: _hollow(bare=False)),
+        ]
+        return [
+            {"situation": situation, "serve engine": _outcome(theirs), "here": _outcome(own)}
+            for situation, theirs, own in rows
+        ]
+    finally:
+        threading.excepthook = silenced
+
+
+def _outcome(action: Callable[[], Any]) -> str:
+    try:
+        result = action()
+    except HarnessError as error:
+        return str(error)[: 2 * _MESSAGE]
+    except TimeoutError:
+        return "hangs: nothing more comes, and no error"
+    except Exception as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_MESSAGE]
+    return result if isinstance(result, str) else "speaks"
+
+
+def _long_text(tokenizer: Any) -> str:
+    """Longer than the largest cache."""
+    unit = "word "
+    return unit * (CACHE_LENGTHS[-1] // len(tokenizer.encode(unit, add_special_tokens=False)) + 10)
+
+
+def _sample(ours: BosonInProcess, text: str) -> Any:
+    from boson_multimodal.data_types import ChatMLSample
+
+    return ChatMLSample(messages=ours.messages(text))
+
+
+def _drained(engine: Any, arguments: dict[str, Any], patience: float) -> str:
+    """Read a stream of the serve engine to its end, waiting `patience` seconds for each piece."""
+
+    async def read() -> str:
+        stream = engine.generate_delta_stream(**arguments)
+        while True:
+            try:
+                await asyncio.wait_for(anext(stream), patience)
+            except StopAsyncIteration:
+                return "ends"
+
+    with ThreadPoolExecutor(1) as pool:  # a notebook has an event loop of its own
+        return pool.submit(lambda: asyncio.run(read())).result()
+
+
+def _hollow(*, bare: bool) -> str:
+    """Load a codec whose file holds no weights at all."""
+    import shutil
+
+    import torch
+    from boson_multimodal.audio_processing.higgs_audio_tokenizer import load_higgs_audio_tokenizer
+
+    from harness.higgs.codec import load_codec, semantic_model
+
+    with TemporaryDirectory() as kept:
+        folder = Path(kept) / "codec"
+        shutil.copytree(tiny_folders(BOSON, 0)[1], folder)
+        torch.save({}, folder / "model.pth")
+        if bare:
+            with semantic_model(folder):
+                load_higgs_audio_tokenizer(str(folder), device="cpu")
+            return "loads, without a word: all of it is random"
+        try:
+            load_codec(folder)
+        except HarnessError as error:
+            raise HarnessError(error.message, remedy=error.remedy) from error  # the path is a temporary one
+        return "loads"

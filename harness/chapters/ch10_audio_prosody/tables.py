@@ -1,0 +1,204 @@
+"""Tables of the audio score and its controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.prosody.detectors import DETECTORS
+from harness.prosody.features import ClipFeatures
+from harness.prosody.rates import unlike_chance
+from harness.prosody.scorer import UNPAIRED_FLOORS
+from harness.publish.html import Html
+from harness.publish.tables import table
+from harness.publish.text import interval, rate_of
+from harness.records import WordTime
+from harness.tagged import TAGS, Tag
+
+# What the project set itself: hits at least, false positives (null and placebo) at most.
+BARS: dict[Tag, tuple[float, float, float]] = {
+    Tag.EMPH: (0.90, 0.03, 0.05),
+    Tag.PAUSE_SHORT: (0.97, 0.02, 0.02),
+    Tag.PAUSE_LONG: (0.97, 0.02, 0.02),
+    Tag.PITCH_HIGH: (0.95, 0.03, 0.05),
+    Tag.PITCH_LOW: (0.95, 0.03, 0.05),
+    Tag.PITCH_RISING: (0.75, 0.03, 0.05),
+    Tag.PITCH_FALLING: (0.75, 0.03, 0.05),
+}
+MAX_UNMEASURABLE = 0.03  # more than this, and a rate says nothing
+_FROM = {"null": "its own null", "floor": "floor (null is lower)", "too few": "floor (too few differences)",
+         "not applicable": "floor (repeats itself: no null)"}  # fmt: skip
+
+
+def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFeatures) -> Html:
+    """What was measured of every word of a plain and a tagged clip."""
+
+    def both(name: str, index: int, digits: int) -> str:
+        values = [getattr(clip, name)[index] for clip in (plain, tagged)]
+        return " → ".join("–" if not np.isfinite(value) else f"{value:.{digits}f}" for value in values)
+
+    return table(
+        [
+            {
+                "word": word.word,
+                "silence before (s)": both("pause", index, 2),
+                "length (s)": " → ".join(f"{np.exp(clip.log_duration[index]):.2f}" for clip in (plain, tagged)),
+                "level (dB)": both("intensity", index, 1),
+                "F0 (st re 100 Hz)": both("f0", index, 1),
+                "F0 at its end": both("final_f0", index, 1),
+                "voiced": both("voiced_fraction", index, 2),
+            }
+            for index, word in enumerate(words)
+        ],
+        "Features of each word, plain → tagged; a dash: too little voicing",
+    )
+
+
+def detector_table() -> Html:
+    """What each detector measures, its floor and where that comes from."""
+    return table(
+        [
+            {
+                "tag": tag.value,
+                "measured": DETECTORS[tag].what,
+                "direction": "falls" if DETECTORS[tag].sign < 0 else "rises",
+                "floor": f"{DETECTORS[tag].floor:g} {DETECTORS[tag].unit}",
+                "source of the floor": DETECTORS[tag].source,
+                "without a plain twin": f"{UNPAIRED_FLOORS[tag]:g} {DETECTORS[tag].unit}",
+            }
+            for tag in TAGS
+        ],
+        "The detectors",
+    )
+
+
+def null_table(null: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
+    """An engine's thresholds, and how often its own plain clips exceed them."""
+    return table(
+        [
+            {
+                "tag": tag,
+                "floor": f"{row['floor']:g} {row['unit']}",
+                "threshold": f"{row['threshold']:.2f} {row['unit']}",
+                "decided by": _FROM[row["threshold_from"]],
+                "fires on plain clips": shown_rate(row, "null"),
+                "differences": row["null_n"],
+            }
+            for tag, row in null.items()
+        ],
+        f"{engine} against itself",
+    )
+
+
+def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
+    """The calibration table: hits, false positives, and the bars."""
+    return table(
+        [
+            {
+                "tag": tag,
+                "result": "; ".join(shortfalls(tag, row)) or "met",
+                "hit": shown_rate(row, "hit"),
+                "placebo": shown_rate(row, "placebo"),
+                "null": shown_rate(row, "null"),
+                "asked": asked(Tag(tag)),
+                "tags stripped": shown_rate(row, "stripped"),
+                "its placebo": shown_rate(row, "stripped_placebo"),
+                "n": row["n"],
+                "differences": row["null_n"],
+                "unmeasurable": _share(row["unmeasurable"]),
+            }
+            for tag, row in controls.items()
+        ],
+        "Controls, 95 % intervals by sentence",
+    )  # fmt: skip
+
+
+def asked(tag: Tag) -> str:
+    """The bars of a tag in words."""
+    hit, null, placebo = BARS[tag]
+    return f"hit ≥ {hit:.2f}, null ≤ {null:.2f}, placebo ≤ {placebo:.2f}"
+
+
+def shortfalls(tag: str, row: Mapping[str, Any]) -> list[str]:
+    """Which bars a tag's point estimates miss, in words; empty if none."""
+    hit, null, placebo = BARS[Tag(tag)]
+    missed = []
+    if row["hit"] is None or row["hit"] < hit:
+        missed.append(f"hit below {hit:.2f}")
+    elif row["hit_at_null"] is not None and row["hit_at_null"] < hit:
+        missed.append(f"hit below {hit:.2f} at the threshold of the null")
+    for name, limit in (("null", null), ("placebo", placebo), ("stripped_placebo", placebo)):
+        if row[name] is not None and row[name] > limit:
+            missed.append(f"{name.replace('_', ' ')} above {limit:.2f}")
+    if (row["unmeasurable"] or 0) > MAX_UNMEASURABLE:
+        missed.append(f"more than {MAX_UNMEASURABLE:.0%} unmeasurable")
+    return missed
+
+
+def contrast_table(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Html:
+    """Which word was tagged? Accuracy where tags are obeyed, and where they are stripped."""
+    unlike = unlike_chance(negative)
+    rows = []
+    for tag in positive:
+        told, stripped = positive[tag], negative.get(tag)
+        rows.append(
+            {
+                "tag": tag,
+                "told the tags": interval(told["accuracy"], told["low"], told["high"]),
+                "and above the floor": _share(told["audible"]),
+                "n": told["n"],
+                "tags stripped": interval(stripped["accuracy"], stripped["low"], stripped["high"]) if stripped else "–",
+                "above the floor": _share(stripped["audible"]) if stripped else "–",
+                "n stripped": stripped["n"] if stripped else 0,
+                "chance": f"{told['chance']:.2f}",
+                "stripped differs from chance": "yes" if tag in unlike else "no",
+            }
+        )
+    return table(rows, "Which of three words was tagged?")
+
+
+def leak_table(leak: Mapping[str, Any]) -> Html:
+    """Tags that were read aloud: how many were found."""
+    rows = [{"tag": tag, "found": _share(share)} for tag, share in leak["by_tag"].items()]
+    rows.append({"tag": f"all {leak['n']}", "found": shown_rate(leak, "found")})
+    false = shown_rate(leak, "false_alarm")
+    rows.append({"tag": f"false alarms in {leak['false_alarm_n']}", "found": false})
+    return table(rows, "Tags read aloud")
+
+
+def unpaired_table(rates: Mapping[str, Mapping[str, Any]]) -> Html:
+    """What is left of the score without plain twins."""
+    return table(
+        [
+            {
+                "tag": tag,
+                "hit, paired": interval(row["paired"], None, None),
+                "hit, unpaired": interval(row["hit"], row["low"], row["high"]),
+                "fires on plain clips, unpaired": interval(*rate_of(row, "false")),
+                "n": row["n"],
+            }
+            for tag, row in rates.items()
+        ],
+        "Without a plain twin (exploratory, except for pauses)",
+    )
+
+
+def shown_rate(row: Mapping[str, Any], name: str) -> str:
+    """A rate of a result row with its interval: ``name``, ``name_low``, ``name_high``."""
+    return interval(*rate_of(row, name), digits=3)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def dose_falls(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """Dose curves that do not rise throughout, in words: by how much they fall between neighbouring doses."""
+    return [
+        f"{edit} by {voice} falls by {-np.diff(curve['hit']).min():.2f} at one step ({curve['n']} clips a dose)"
+        for voice, curves in dose.items()
+        for edit, curve in curves.items()
+        if not curve["monotone"]
+    ]

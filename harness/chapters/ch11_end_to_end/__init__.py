@@ -1,0 +1,1 @@
+"""Chapter 11: tagger and engine end to end."""

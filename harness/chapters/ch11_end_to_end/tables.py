@@ -1,0 +1,201 @@
+"""Tables of tagger and engine together, from the summaries of runs made here and elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.engines.higgs.settings import TINY
+from harness.engines.openai_speech.engine import BOSON_URL
+from harness.engines.openai_speech.limits import of_service
+from harness.experiment.joint import READINGS
+from harness.experiment.result_files import FOLDER, ResultFile
+from harness.experiment.spec import EngineSpec
+from harness.paths import relative
+from harness.publish.html import Html
+from harness.publish.tables import table
+from harness.publish.text import interval, verdict_on_difference
+
+EXPERIMENT = "harness run data/experiments/end_to_end.yaml"
+# What this project could not run, why, and how one who can does it. A result file with such an engine replaces its row.
+NOT_RUN = {
+    "openai_speech": (
+        "no network and no key",
+        f"{EXPERIMENT} --engine openai_speech --option model=higgs-tts-3 --option dialect=higgs_v3 --option min_interval=1 "
+        "--result data/results/boson-api.json",
+    ),
+    "higgs_native": (
+        "no weights (12 GB) and no GPU",
+        f"{EXPERIMENT} --engine higgs_native --option checkpoint=FOLDER --option codec=FOLDER --result data/results/higgs-native.json",
+    ),
+    "higgs_boson": (
+        "no weights (12 GB) and no GPU",
+        f"{EXPERIMENT} --engine higgs_boson --option checkpoint=FOLDER --option codec=FOLDER --result data/results/higgs-boson.json",
+    ),
+}  # fmt: skip
+
+
+def shown(triple: Sequence[float | None]) -> str:
+    """A value with its interval, as `harness.experiment.joint` keeps them."""
+    value, low, high = triple
+    return interval(value, low, high)
+
+
+def joint_table(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
+    """Placement, realisation and both, for each tagger by one engine; best F1 of both first."""
+    ranked = sorted(end_to_end.items(), key=lambda item: -(item[1]["f1"] or 0))
+    return table(
+        [
+            {
+                "tags from": name,
+                "tags scored": row["spoken"],
+                "placed: recall": {"gold": "1, by definition", "none": "0, by definition"}.get(
+                    name, shown(row["readings"]["recall"])
+                ),
+                "heard: hit rate": shown(row["readings"]["hit rate"]),
+                "both: recall": shown(row["readings"]["joint recall"]),
+                "both: precision": shown(row["readings"]["joint precision"]),
+                "both: F1": shown(row["readings"]["joint f1"]),
+            }
+            for name, row in ranked
+        ],
+        f"Tags from each source, spoken by {engine}; 95 % intervals by scenario",
+    )
+
+
+def difference_table(differences: Mapping[str, Mapping[str, Sequence[float]]], tagger: str) -> Html:
+    """How many more of the reference's tags one hears with `tagger` than with each other source."""
+    return table(
+        [
+            {
+                "against": other,
+                "reference tags placed and heard": verdict_on_difference(
+                    value, low, high, better=f"{tagger} more", worse=f"{tagger} fewer"
+                ),
+            }
+            for other, (value, low, high) in differences[tagger].items()
+        ],
+        f"With {tagger}, minus with each other source; paired 95 % intervals",
+    )
+
+
+def readings_table(columns: Mapping[str, Mapping[str, Sequence[float | None]]], family: str, caption: str) -> Html:
+    """Every reading of one family, a row each.
+
+    Parameters
+    ----------
+    columns : mapping
+        What is shown -> ``readings`` of `harness.experiment.joint.end_to_end`.
+    family : str
+        ``placement``, ``realisation`` or ``overall``.
+    caption : str
+    """
+    rows = [
+        {"reading": reading.words, **{name: shown(values[key]) for name, values in columns.items()}}
+        for key, reading in READINGS.items()
+        if reading.family == family
+    ]
+    return table(rows, caption)
+
+
+def per_tag_table(per_tag: Mapping[str, Mapping[str, Any]], caption: str) -> Html:
+    """Placement, realisation and both of each tag."""
+    return table(
+        [
+            {
+                "tag": tag,
+                "in the reference": row["n"],
+                "placed": shown(row["placement"]),
+                "heard, of those spoken": shown(row["realisation"]),
+                "placed and heard": shown(row["both"]),
+            }
+            for tag, row in per_tag.items()
+        ],
+        caption,
+    )
+
+
+def of_higgs(result: ResultFile) -> dict[str, str]:
+    """The engines of a result that are Higgs itself: title in the result -> name, a key of `NOT_RUN`.
+
+    Another server than Boson's may stand behind `openai_speech`, and without a checkpoint the Higgs engines speak noise.
+    """
+    found = {}
+    for fields in result.provenance.parameters.get("engines", []):
+        spec = EngineSpec.model_validate(fields)
+        asked = of_service(str(spec.options.get("base_url", BOSON_URL)))
+        weights = spec.options.get("checkpoint", TINY) != TINY
+        if asked if spec.name == "openai_speech" else spec.name in NOT_RUN and weights:
+            found[spec.title] = spec.name
+    return found
+
+
+def grid_table(here: Mapping[str, Any], elsewhere: Mapping[str, ResultFile], taggers: Sequence[str]) -> Html:
+    """Tagger by engine: F1 of tags both right and heard, of this run, of result files, and what has not run.
+
+    Parameters
+    ----------
+    here : mapping
+        ``engines`` of this run's summary.
+    elsewhere : mapping
+        From `harness.experiment.result_files.load_results`; those that spoke other sentences are left out.
+    taggers : sequence of str
+        The columns.
+    """
+    rows = [_grid_row(engine, figures["end_to_end"], taggers, "this page") for engine, figures in here.items()]
+    seen: set[str] = set()
+    for name, result in elsewhere.items():
+        if result.spoken == "heldout":
+            seen |= set(of_higgs(result).values())
+            where = f"{relative(FOLDER / f'{name}.json')}, {result.provenance.date}"
+            for engine, found in result.engines.items():
+                joint = {tagger: one.model_dump() for tagger, one in found.end_to_end.items()}
+                rows.append(_grid_row(engine, joint, taggers, where))
+    for engine, (reason, command) in NOT_RUN.items():
+        if engine not in seen:
+            row = {"engine": engine, **dict.fromkeys(taggers, "–"), "measured": f"not run here: {reason}; {command}"}
+            rows.append(row)
+    return table(rows, "F1 of tags both right and heard: tags from (columns), spoken by (rows); 95 % intervals")
+
+
+def _grid_row(
+    engine: str, joint: Mapping[str, Mapping[str, Any]], taggers: Sequence[str], where: str
+) -> dict[str, str]:
+    cells = {tagger: shown(joint[tagger]["readings"]["joint f1"]) if tagger in joint else "–" for tagger in taggers}
+    return {"engine": engine, **cells, "measured": where}
+
+
+def elsewhere_table(results: Mapping[str, ResultFile]) -> Html:
+    """Result files from elsewhere, each with its provenance."""
+    if not results:
+        return Html(
+            "<p>No result file from elsewhere lies in <code>data/results/</code>. One that is put there appears here, "
+            "with machine, revision and date, at the next build.</p>"
+        )
+    return table(
+        [
+            {
+                "file": relative(FOLDER / f"{name}.json"),
+                "engines": "; ".join(f"{k}: {v}" for k, v in one.provenance.revisions.items())
+                or ", ".join(one.engines),
+                "sentences": f"{one.sentences} ({one.spoken})",
+                "hit rate": "; ".join(f"{engine} {_hit_rate(one, engine)}" for engine in one.engines),
+                "date": one.provenance.date,
+                "machine": one.provenance.machine,
+                "revision": one.provenance.git_revision[:12] or "unknown",
+                "scored by": "today's code" if one.same_code else "other code than today's",
+            }
+            for name, one in results.items()
+        ],
+        "Results from elsewhere",
+    )
+
+
+def _hit_rate(result: ResultFile, engine: str) -> str:
+    """The hit rate on the reference's tags if the run has them, else hits among all that were counted."""
+    figures = result.engines[engine]
+    joint = figures.end_to_end.get("gold")
+    if joint is not None:
+        return shown(joint.readings["hit rate"])
+    counted = sum(row.n for row in figures.per_tag.values())
+    return f"{sum(row.hit for row in figures.per_tag.values())} of {counted}"

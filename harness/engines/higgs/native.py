@@ -1,0 +1,214 @@
+"""Higgs Audio v2 as transformers 5 has it: its model, processor and codec, with batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.audio import Audio, read_audio
+from harness.engines.base import Speech, SpeechRequest, check_request
+from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, in_words
+from harness.engines.higgs.settings import TINY
+from harness.engines.higgs.stream import Columns, clean, join, pieces, turn
+from harness.engines.higgs.tiny import tiny_folders
+from harness.errors import HarnessError
+from harness.higgs.batches import ANSWER_BEGIN
+from harness.higgs.checkpoints import load_model, load_tokenizer
+from harness.higgs.codec import RATE, at_rate, check_fits, load_codec
+from harness.higgs.generate import Generated, finish
+from harness.higgs.samples import prompt
+from harness.higgs.stacks import NATIVE
+from harness.registry import Requirements
+
+_LOCK = threading.Lock()  # the random numbers of torch are the process's, so all native engines take turns
+
+
+class HiggsNativeEngine(HiggsEngine):
+    """Higgs Audio v2 in transformers 5.
+
+    Options are those of `HiggsSettings`. Without a checkpoint it has random weights, and speaks noise.
+    """
+
+    name = "higgs_native"
+    requirements: ClassVar[Requirements] = Requirements(packages=("torch", "transformers"), weights=WEIGHTS, gpu=GPU)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("transformers", options)
+
+    def speak(self, request: SpeechRequest) -> Speech:
+        """Render one request; see `speak_batch`."""
+        return self.speak_batch([request])[0]
+
+    def speak_batch(self, requests: Sequence[SpeechRequest]) -> list[Speech]:
+        """Render requests together. If chance takes part, it is the first request's seed that counts for all.
+
+        Raises
+        ------
+        HarnessError
+            For a text without words, another voice than the engine's, or speech that ends before it begins.
+        """
+        return [Speech(self._decoded(one.codes)) for one in self.generate(requests)]
+
+    def generate(self, requests: Sequence[SpeechRequest]) -> list[Generated]:
+        """Codes of requests, without decoding them."""
+        import torch
+
+        limits = [self.settings.frames(request.text) for request in requests]
+        inputs, skipped = self._inputs(requests), 0
+        if "audio_input_ids" in inputs:
+            skipped = inputs["audio_input_ids"].shape[1]
+        with turn(_LOCK, BUSY_SECONDS), _seeded(requests[0].seed, self._model.device), torch.no_grad():
+            try:
+                rows = self._model.generate(**inputs, **self._how(max(limits))).cpu().numpy()
+            except Exception as error:  # of many kinds, the GPU's among them
+                raise in_words("transformers", error) from error
+        return [self._cut(row[skipped:].T, limit) for row, limit in zip(rows, limits, strict=True)]
+
+    def stream(
+        self, request: SpeechRequest, *, piece_frames: int = 25, timeout: float = STREAM_TIMEOUT
+    ) -> Iterator[Audio]:
+        """Render one request piece by piece, while the model still speaks.
+
+        It draws from torch's random numbers meanwhile: who draws from them too, between two pieces, changes the speech.
+
+        Parameters
+        ----------
+        request : SpeechRequest
+        piece_frames : int
+            Frames of 40 ms in a piece.
+        timeout : float
+            Seconds for one frame; the error then says so.
+
+        Raises
+        ------
+        HarnessError
+            As `speak`, or if the model fails or is too slow.
+        """
+        import torch
+
+        inputs, limit = self._inputs([request]), self.settings.frames(request.text)
+        columns, config = Columns(timeout), self._model.config
+
+        steps = count()
+
+        def look(_: Any, __: Any, given: dict[str, Any]) -> None:
+            """Each step but the first is given the column that the one before has made; transformers' streamers are not."""
+            if next(steps):
+                columns.put(given["audio_input_ids"][0, -1].cpu())
+
+        def work() -> None:
+            from transformers import StoppingCriteria, StoppingCriteriaList
+
+            class Leave(StoppingCriteria):
+                def __call__(self, ids: Any, scores: Any, **_: Any) -> Any:
+                    return torch.full((len(ids),), columns.stopped.is_set(), device=ids.device, dtype=torch.bool)
+
+            with turn(_LOCK, BUSY_SECONDS), _seeded(request.seed, self._model.device), torch.no_grad():
+                handle = self._model.register_forward_pre_hook(look, with_kwargs=True)
+                try:
+                    leave = StoppingCriteriaList([Leave()])
+                    made = self._model.generate(**inputs, **self._how(limit), stopping_criteria=leave)
+                    columns.put(made[0, -1].cpu())  # the last one is never given to a step
+                finally:
+                    handle.remove()
+
+        thread = columns.run(work)
+        try:
+            yield from pieces(columns, self.codec, config.audio_stream_eos_id, limit, piece_frames)
+        finally:
+            columns.stopped.set()
+            join(thread, timeout)
+
+    @cached_property
+    def _folders(self) -> tuple[Path, Path]:
+        if self.settings.checkpoint == TINY:
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()  # it loads in an instant
+            return tiny_folders(NATIVE, self.settings.seed)
+        return self.settings.folders()
+
+    @cached_property
+    def _model(self) -> Any:
+        device, dtype = self.settings.on()
+        return load_model(self._folders[0], NATIVE, dtype=dtype, text_head=False).to(device).eval()
+
+    @cached_property
+    def codec(self) -> Any:
+        """Its codec, which fits the model."""
+        codec = load_codec(self._folders[1], device=self.settings.on()[0])
+        check_fits(codec, self._model.config.num_codebooks, self._model.config.codebook_size - 2, self._folders[1])
+        return codec
+
+    @cached_property
+    def _processor(self) -> Any:
+        from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
+
+        codec, folder = self.codec, self._folders[0]
+        return HiggsAudioV2Processor(codec.extractor, load_tokenizer(folder), codec.model)
+
+    @cached_property
+    def _reference(self) -> NDArray[np.float32] | None:
+        given = self.settings.reference_audio
+        return None if given is None else at_rate(read_audio(given))
+
+    def _inputs(self, requests: Sequence[SpeechRequest]) -> Any:
+        """The processor's batch: texts padded on the left, the reference's codes once for each."""
+        if not requests:
+            raise HarnessError("there is nothing to say: no requests", remedy="give at least one")
+        texts = []
+        for request in requests:
+            check_request(request, self)
+            texts.append(self._conversation(self.settings.rendered(request)))
+        audio = None if self._reference is None else [self._reference] * len(texts)
+        return self._processor(
+            text=texts, audio=audio, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
+        ).to(self._model.device)
+
+    def _conversation(self, text: str) -> str:
+        """What the model reads, up to where it speaks. The recording to be cloned is an earlier answer of its own."""
+        if self._reference is None:
+            return prompt(text, self.settings.system) + ANSWER_BEGIN
+        assert self.settings.reference_text is not None
+        before = prompt(self.settings.reference_text, self.settings.system)
+        user = prompt(text, "").partition("<|eot_id|>")[2]  # without begin of text and system
+        return f"{before}{ANSWER_BEGIN}<|AUDIO_OUT|><|audio_eos|><|eot_id|>{user}{ANSWER_BEGIN}"
+
+    def _how(self, frames: int) -> dict[str, Any]:
+        """Arguments of ``generate``; steps are columns: begin, end and the delay come on top of the frames."""
+        config, settings = self._model.config, self.settings
+        chance = {"do_sample": False} if settings.deterministic else {
+            "do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": settings.top_k or 0,
+        }  # fmt: skip
+        return {"max_new_tokens": frames + config.num_codebooks + 1, "use_cache": True, "pad_token_id": config.pad_token_id,
+                "eos_token_id": config.eos_token_id, **chance}  # fmt: skip
+
+    def _cut(self, columns: NDArray[np.int64], frames: int) -> Generated:
+        """One row of a batch, up to its own end, or its own limit."""
+        at_most = frames + columns.shape[0] + 1
+        ends = np.flatnonzero((columns == self._model.config.audio_stream_eos_id).all(axis=0))
+        last = int(ends[0]) + 1 if len(ends) else columns.shape[1]
+        return finish(columns[:, : min(last, at_most)], self._model.config.audio_stream_eos_id, at_most)
+
+    def _decoded(self, codes: NDArray[np.int64]) -> Audio:
+        if codes.shape[1] == 0:
+            raise HarnessError("the model ended its speech before it began", remedy="try another seed or text")
+        return Audio(self.codec.decode(clean(codes, self.codec.codebook_size)).astype(np.float32), RATE)
+
+
+@contextmanager
+def _seeded(seed: int, device: Any) -> Iterator[None]:
+    """Chance is this seed's, and afterwards as it was before, unless another thread draws meanwhile."""
+    import torch
+
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

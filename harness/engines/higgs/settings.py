@@ -1,0 +1,195 @@
+"""What both Higgs engines can be told, and what follows from it: limits, prompts, the voice to clone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.engines.base import SpeechRequest
+from harness.engines.dialects import DIALECTS, EXPLANATION
+from harness.engines.options import check_choice, check_number, check_text
+from harness.errors import DataError, HarnessError
+from harness.higgs.checkpoints import resolve
+from harness.higgs.samples import SYSTEM
+from harness.paths import is_file
+from harness.tagged import TaggedText
+
+TINY = "tiny"
+NOISE = "the weights are random: this is noise, not speech"
+DIALECT_CHOICES = ("prompted", "ignore")
+FRAMES_PER_SECOND = 25  # of the codec
+MAX_SEED = 2**63  # torch takes no larger one
+_PIECE = 2**16  # bytes
+_TEXTS = ("checkpoint", "codec", "revision", "codec_revision", "device", "reference_audio", "reference_text")  # options
+# Generous, since they only end what would never end: at 150 words a minute a word takes 0.4 s.
+SECONDS_AT_LEAST, SECONDS_PER_WORD, SECONDS_PER_TAG = 2.0, 1.0, 2.0
+
+
+@dataclass(frozen=True)
+class HiggsSettings:
+    """Options of `HiggsNativeEngine` and `HiggsBosonEngine`.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Folder of the model, or a hub name with `revision`; "tiny" for random weights, which speak noise.
+    codec : str, optional
+        Folder of the codec ("audio tokenizer") in the same format, or a hub name with `codec_revision`.
+    revision, codec_revision : str, optional
+        Commits of hub names, all 40 digits: branches of these repositories have changed their format.
+    dialect : {"prompted", "ignore"}
+        Whether the tags stay in the text, with a system prompt that explains them, or are left out.
+    device : str
+        "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one.
+    dtype : {"auto", "float32", "bfloat16", "float16"}
+        "auto" is float32 on a CPU, bfloat16 on a GPU.
+    temperature, top_k, top_p : float, int or None, float
+        Of the sampling; temperature 0 takes the likeliest code each time. The defaults are those of the quick start in the
+        README of boson-ai/higgs-audio.
+    max_seconds : float, optional
+        Speech that has not ended by then is cut off. By default 2 s, and 1 s a word, and 2 s a tag.
+    reference_audio, reference_text : str, optional
+        A recording whose voice to take, and what is said in it. You need the right to clone it.
+    seed : int
+        Of random weights, with the checkpoint "tiny".
+
+    Raises
+    ------
+    HarnessError
+        For a value that makes no sense, or a codec or reference that is missing.
+    """
+
+    checkpoint: str = TINY
+    codec: str | None = None
+    revision: str | None = None
+    codec_revision: str | None = None
+    dialect: str = "prompted"
+    device: str = "auto"
+    dtype: str = "auto"
+    temperature: float = 0.3
+    top_k: int | None = 50
+    top_p: float = 0.95
+    max_seconds: float | None = None
+    reference_audio: str | None = None
+    reference_text: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in _TEXTS:
+            check_text(name, getattr(self, name))
+        for name in ("temperature", "top_p", "top_k", "max_seconds", "seed"):
+            if getattr(self, name) is not None or name not in ("top_k", "max_seconds"):
+                check_number(name, getattr(self, name), whole=name in ("top_k", "seed"))
+        check_choice("dialect", self.dialect, DIALECT_CHOICES)
+        check_choice("dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
+        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
+            raise HarnessError(
+                f"the option device cannot be {self.device!r}", remedy="choose auto, cpu, cuda or cuda:1"
+            )
+        if not 0 <= self.seed < MAX_SEED:
+            raise HarnessError(
+                f"the option seed cannot be {self.seed}", remedy=f"give a number from 0 to {MAX_SEED - 1}"
+            )
+        if self.temperature < 0 or not 0 < self.top_p <= 1 or (self.top_k is not None and self.top_k < 1):
+            raise HarnessError("this cannot be sampled from",
+                               remedy="give temperature from 0, top_p above 0 up to 1, top_k from 1 or null")  # fmt: skip
+        if self.max_seconds is not None and self.max_seconds < 1 / FRAMES_PER_SECOND:
+            raise HarnessError(f"no speech lasts at most {self.max_seconds} s", remedy="give max_seconds from 0.04")
+        if (self.checkpoint == TINY) != (self.codec is None):
+            missing = "codec" if self.codec is None else "checkpoint"
+            raise HarnessError(f"the model and its codec belong together, and there is no {missing}",
+                               remedy="give the options checkpoint and codec, or neither for random weights")  # fmt: skip
+        if bool(self.reference_audio) != bool(self.reference_text):
+            raise HarnessError(
+                "a reference is a recording and its words", remedy="give reference_audio and reference_text"
+            )
+        if self.reference_audio and not is_file(Path(self.reference_audio)):
+            raise DataError("the reference recording is missing, or not a file", path=self.reference_audio)
+        if self.reference_text and "<|" in self.reference_text:
+            raise HarnessError("the reference text holds '<|', with which control tokens begin", remedy="take it out")
+        if self.checkpoint != TINY:
+            self.folders()  # a folder that is not there is found before anything is loaded
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether equal texts give equal speech, whatever the seed."""
+        return self.temperature == 0
+
+    @property
+    def voice(self) -> str:
+        """The one voice: the model's own choice, or the reference's."""
+        if self.reference_audio is None:
+            return "default"
+        return f"reference-{hashlib.sha256(Path(self.reference_audio).read_bytes()).hexdigest()[:12]}"
+
+    @property
+    def system(self) -> str:
+        """The system prompt."""
+        return f"{SYSTEM}\n\n{EXPLANATION}" if self.dialect == "prompted" else SYSTEM
+
+    @property
+    def weights(self) -> str:
+        """What speaks, for a file of results."""
+        if self.checkpoint == TINY:
+            return f"random tiny weights, seed {self.seed}"
+        assert self.codec is not None
+        return f"{_source(self.checkpoint, self.revision)}, codec {_source(self.codec, self.codec_revision)}"
+
+    def folders(self) -> tuple[Path, Path]:
+        """Local folders of model and codec; a hub name is downloaded."""
+        assert self.codec is not None
+        return resolve(self.checkpoint, self.revision), resolve(self.codec, self.codec_revision)
+
+    def frames(self, text: TaggedText) -> int:
+        """Frames of 40 ms after which speech is cut off."""
+        seconds = self.max_seconds or (
+            SECONDS_AT_LEAST + SECONDS_PER_WORD * len(text.words) + SECONDS_PER_TAG * len(text.tags)
+        )
+        return max(1, round(seconds * FRAMES_PER_SECOND))
+
+    def rendered(self, request: SpeechRequest) -> str:
+        """What the model reads.
+
+        Raises
+        ------
+        HarnessError
+            If the text holds ``<|``, which would be read as a control token.
+        """
+        text = DIALECTS[self.dialect].render(request.text)
+        if "<|" in text:
+            raise HarnessError("the text holds '<|', with which control tokens begin", remedy="take it out")
+        return text
+
+    def on(self) -> tuple[str, str]:
+        """Device and dtype.
+
+        Raises
+        ------
+        HarnessError
+            If a GPU is asked for and there is none.
+        """
+        import torch
+
+        there = torch.cuda.is_available()
+        device = ("cuda" if there else "cpu") if self.device == "auto" else self.device
+        if device.startswith("cuda") and not there:
+            raise HarnessError("there is no GPU that torch can use", remedy="leave the option device out, or say cpu")
+        return device, ("bfloat16" if device != "cpu" else "float32") if self.dtype == "auto" else self.dtype
+
+
+def _source(source: str, revision: str | None) -> str:
+    """A hub name and its commit; or the name of a folder, and a digest of its configuration and of samples of its weights."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return f"{source}@{revision}"
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".safetensors", ".pth") or path.name == "config.json":
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size} ".encode())
+            with path.open("rb") as file:  # all of a small file, and 256 places of a large one
+                for place in range(0, size, max(_PIECE, size // 256)):
+                    file.seek(place)
+                    digest.update(file.read(_PIECE))
+    return f"{folder.name} {digest.hexdigest()[:12]}"

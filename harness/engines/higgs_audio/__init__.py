@@ -1,6 +1,0 @@
-"""Higgs Audio v2 as an engine, in either stack."""
-
-from harness.engines.higgs_audio.boson import BosonInProcess, HiggsBosonEngine
-from harness.engines.higgs_audio.native import HiggsNativeEngine
-
-__all__ = ["BosonInProcess", "HiggsBosonEngine", "HiggsNativeEngine"]

@@ -1,0 +1,114 @@
+"""The espeak-ng library: pronunciations of English text in IPA, and the voices that the espeak engine speaks with.
+
+It runs inside this process, through ctypes, from the library and data in the package ``espeakng-loader`` (espeak-ng: GPL-3).
+
+espeak keeps state from one call to the next that no function resets (flutter phase, noise generators, gain): speaking A, B, A
+gives a different second A, even with `espeak_Terminate` and `espeak_Initialize` in between. So every call loads the library
+afresh and unloads it afterwards, which costs 1.5 ms.
+"""
+
+from __future__ import annotations
+
+import _ctypes
+import ctypes
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from harness.errors import HarnessError, NotAvailable
+from harness.tagged import printable
+
+# From espeak-ng/speak_lib.h, version 1.52.0.
+CHARS_UTF8 = 1
+_SYNCHRONOUS, _DONT_EXIT, _IPA = 2, 0x8000, 0x02
+
+_LOCK = threading.Lock()  # the library is one per process
+_unload = getattr(_ctypes, "FreeLibrary" if os.name == "nt" else "dlclose")
+
+
+@lru_cache(maxsize=65536)
+def phonemes(text: str, voice: str = "en-us") -> str:
+    """Pronunciation in IPA as espeak would say it, words separated by a space: "θˈɜːɾi pɚsˈɛnt" for "30%"."""
+    clauses = []
+    with espeak_library(voice_file(voice)) as (library, _):
+        buffer = ctypes.create_string_buffer(printable(text).encode())
+        rest = ctypes.c_void_p(ctypes.addressof(buffer))
+        while rest.value:
+            clauses.append(library.espeak_TextToPhonemes(ctypes.byref(rest), CHARS_UTF8, _IPA).decode())
+    return " ".join(" ".join(clauses).split())
+
+
+@contextmanager
+def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
+    """The library, freshly loaded, with `voice` chosen; and its sample rate in Hz. Unloaded at the end."""
+    path, data = espeak_paths()
+    with _LOCK:
+        _refuse_shared(path)
+        library = ctypes.CDLL(path)
+        library.espeak_TextToPhonemes.restype = library.espeak_Info.restype = ctypes.c_char_p
+        try:
+            rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
+            library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # seeded with the time; caleb and Reed use C's own:
+            ctypes.CDLL("ucrtbase" if os.name == "nt" else None).srand(1)
+            if rate <= 0 or library.espeak_SetVoiceByName(voice.encode()):
+                raise HarnessError(f"espeak cannot read its voice {voice!r} in {data}",
+                                   remedy="install the environment again, in a folder with a shorter path")  # fmt: skip
+            yield library, rate
+        finally:
+            library.espeak_Terminate()
+            _unload(library._handle)
+
+
+def _refuse_shared(path: str) -> None:
+    """Unloading does nothing while somebody else holds the library open; output would not repeat."""
+    try:
+        held = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+    except (OSError, AttributeError):  # not loaded; Windows cannot tell
+        return
+    _unload(held._handle)
+    raise HarnessError("another package in this process has espeak's library open, so its output would not repeat",
+                       remedy="use the espeak engine in a process of its own")  # fmt: skip
+
+
+def espeak_paths() -> tuple[str, str]:
+    """Paths of the library and of its data folder."""
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        raise NotAvailable("espeak needs the package espeakng-loader", remedy="pip install espeakng-loader") from error
+    return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+
+
+@lru_cache
+def espeak_version() -> str:
+    with espeak_library(voice_file("en-us")) as (library, _):
+        return library.espeak_Info(None).decode()
+
+
+@lru_cache
+def voice_bases() -> dict[str, str]:
+    """Language code and voice file of the English voices: {"en-gb": "en", "en-us": "en-US", ...}."""
+    found = {}
+    for path in sorted((Path(espeak_paths()[1]) / "lang" / "gmw").glob("en*")):
+        code = next(line.split()[1] for line in path.read_text("utf-8").splitlines() if line.startswith("language"))
+        found[code.lower()] = path.name
+    found.pop("en-shaw", None)  # reads the Shavian alphabet only
+    return found
+
+
+@lru_cache
+def voice_variants() -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in (Path(espeak_paths()[1]) / "voices" / "!v").iterdir()))
+
+
+def voice_file(voice: str) -> str:
+    """What espeak calls a voice. It takes an unknown variant without complaint, so both parts are checked here."""
+    base, plus, variant = voice.partition("+")
+    if base in voice_bases() and (not plus or variant in voice_variants()):
+        return f"{voice_bases()[base]}{plus}{variant}"
+    raise HarnessError(f"espeak has no voice {voice!r}",
+                       remedy=f"choose one of {', '.join(voice_bases())}, alone or with a variant as in en-us+f3; "
+                              f"the variants are {', '.join(voice_variants())}")  # fmt: skip

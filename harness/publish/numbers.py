@@ -1,0 +1,59 @@
+"""Numbers in prose: figures that runs published, gathered under short names.
+
+A chapter calls ``run.numbers(f1="0.42", ...)``; a page writes ``{{ ch07.f1 }}``. A name that no run published stops the
+build, so prose can neither go stale nor be typed by hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+from harness.experiment.folder import is_complete
+from harness.paths import BUILD, NOTEBOOKS, RESULTS
+from harness.publish.parameters import check_values, declared, profile_values
+from harness.publish.run import NUMBERS, results_folder
+from harness.publish.text import interval, rate_of
+from harness.store import read_json, write_json
+
+COLLECTED = BUILD / "numbers.json"
+QUICKSTART = RESULTS / "quickstart"
+
+
+def collect(profile: str = "ci") -> dict[str, Any]:
+    """Gather the numbers of every chapter's run under `profile` and write them for the site.
+
+    Raises
+    ------
+    DataError
+        If a chapter has not been run with the profile's parameters.
+    """
+    gathered: dict[str, Any] = {}
+    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
+        parameters = check_values(declared(notebook), profile_values(profile), notebook.stem)
+        path = results_folder(notebook.stem, parameters) / NUMBERS
+        if not path.is_file():
+            raise DataError(
+                "the chapter has published no numbers", path=path, remedy=f"make chapter N={notebook.stem[:2]}"
+            )
+        gathered[f"ch{notebook.stem[:2]}"] = read_json(path)
+    if is_complete(QUICKSTART):
+        gathered["quickstart"] = _run_numbers(read_json(QUICKSTART / "summary.json"))
+    write_json(COLLECTED, gathered)
+    return gathered
+
+
+def _run_numbers(summary: dict[str, Any]) -> dict[str, Any]:
+    """Figures of a run's summary, for prose."""
+    [(engine, figures)] = summary["engines"].items()
+    numbers: dict[str, Any] = {"sentences": summary["sentences"], "engine": engine}
+    for tagger, both in figures["end_to_end"].items():
+        for rate in ("recall", "precision"):
+            numbers[f"{tagger}_{rate}"] = interval(*rate_of(both, rate))
+    return numbers
+
+
+def load(path: Path = COLLECTED) -> dict[str, Any]:
+    """The gathered numbers, for the site's substitutions."""
+    return read_json(path)

@@ -1,0 +1,74 @@
+"""What a notebook calls first: its parameters are checked, and it gets a results folder of its own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.paths import RESULTS
+from harness.publish.parameters import check_values, declared, notebook_path
+from harness.records import digest
+from harness.store import write_json
+
+NUMBERS = "numbers.json"
+
+
+@dataclass(frozen=True)
+class ChapterRun:
+    """One execution of a chapter with one set of parameters."""
+
+    chapter: str
+    parameters: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The results folder: each set of parameters has its own."""
+        return results_folder(self.chapter, self.parameters)
+
+    def save(self, name: str, value: Mapping[str, Any]) -> Path:
+        """Write a JSON result into the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / name, dict(value))
+        return self.folder / name
+
+    def numbers(self, **values: Any) -> None:
+        """Publish figures for the book: page text refers to them as ``{{ chNN.name }}``."""
+        self.save(NUMBERS, values)
+
+
+def results_folder(chapter: str, parameters: Mapping[str, Any]) -> Path:
+    """Where a chapter run with these parameters keeps its results."""
+    key = digest(*(f"{name}={value!r}" for name, value in sorted(parameters.items())), length=8)
+    return RESULTS / f"{chapter}-{key}"
+
+
+def begin(chapter: str, namespace: Mapping[str, Any]) -> ChapterRun:
+    """Start a chapter: check the values in the notebook's namespace against its `parameters` cell.
+
+    Call it in the cell after the parameters, as ``run = begin("07_tag_placement", globals())``. Papermill only
+    prints a notice when it injects a parameter that a notebook does not know; here it is an error, before anything runs.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name or a value that does not fit.
+    """
+    # tqdm looks for ipywidgets, which this project leaves out: its notebook bars would fetch scripts from another host.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    path = notebook_path(chapter)
+    return ChapterRun(path.stem, check_values(declared(path), _injected(namespace), chapter))
+
+
+def _injected(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Names in the notebook's namespace that hold plain values: what the parameter cells have set so far."""
+    shell = namespace["get_ipython"]() if "get_ipython" in namespace else None
+    hidden = set(shell.user_ns_hidden) if shell is not None else set()
+    plain = (str, int, float, bool, list, dict, tuple, type(None))
+    return {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in hidden and isinstance(value, plain)
+    }

@@ -1,0 +1,182 @@
+"""The staged tree: what Jupyter Book reads. Book sources as they are, executed notebooks with a box on top, generated tables."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
+from harness.publish import bench_page as benchmarks
+from harness.publish import imports_picture as floors
+from harness.publish.hosting import repository_url, run_elsewhere
+from harness.publish.markup import literal
+from harness.publish.parameters import Parameter, declared
+from harness.store import read_json
+
+STAGE = BUILD / "stage"
+EXECUTED = BUILD / "executed"
+FAULTS = RESULTS / "faults.json"  # tests/faults writes it
+LOCAL = "127.0.0.1: "  # every message of them begins with the server
+FAULT_PAGE = Path("reference", "faults.md")
+FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("reference", "architecture_imports.md")
+CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
+SECURITY, SECURITY_PAGE = ROOT / "SECURITY.md", Path("reference", "security.md")
+FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
+BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference", "benchmarks_tables.md")
+
+
+def stage() -> list[Path]:
+    """Bring ``_build/stage`` up to date; files that did not change keep their time, so Sphinx skips them.
+
+    Returns
+    -------
+    list of Path
+        Files written or removed.
+
+    Raises
+    ------
+    DataError
+        If the page of faults or of benchmarks has no results to show.
+    """
+    wanted: dict[Path, bytes] = {
+        path.relative_to(BOOK): path.read_bytes()
+        for path in sorted(BOOK.rglob("*"))
+        if path.is_file() and not any(part.startswith((".", "__")) for part in path.relative_to(BOOK).parts)
+    }
+    for executed in sorted(EXECUTED.glob("*.ipynb")):
+        source = NOTEBOOKS / executed.name
+        if source.is_file():
+            page = with_box(read_json(executed), declared(source), executed.stem)
+            wanted[Path("notebooks", executed.name)] = _dump(page)
+    if FAULT_PAGE in wanted:
+        wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
+    if BENCH_PAGE in wanted:
+        wanted[BENCH_TABLES] = benchmarks.tables().encode()
+    if FLOOR_PAGE in wanted:
+        wanted[FLOOR_PICTURE] = floors.page().encode()
+        wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
+        wanted[SECURITY_PAGE] = SECURITY.read_bytes()
+    return _sync(wanted)
+
+
+def _sync(wanted: dict[Path, bytes]) -> list[Path]:
+    changed = []
+    present = {path.relative_to(STAGE) for path in STAGE.rglob("*") if path.is_file()} if STAGE.is_dir() else set()
+    for stale in present - wanted.keys():
+        (STAGE / stale).unlink()
+        changed.append(STAGE / stale)
+    for name, content in wanted.items():
+        target = STAGE / name
+        if not target.is_file() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            changed.append(target)
+    return changed
+
+
+def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter: str) -> dict[str, Any]:
+    """A copy of an executed notebook as a page: parameter box after the title, parameter cells folded away."""
+    page = copy.deepcopy(notebook)
+    values = notebook["metadata"].get("papermill", {}).get("parameters", {})
+    cells = page["cells"]
+    for cell in cells:
+        tags = cell["metadata"].setdefault("tags", [])
+        if "injected-parameters" in tags or "parameters" in tags:
+            tags.append("remove-cell")
+        cell["metadata"].pop("papermill", None)  # times and counts: they would change the page at every run
+        cell["metadata"].pop("execution", None)
+    page["metadata"].pop("papermill", None)
+    box = {
+        "cell_type": "markdown",
+        "id": "parameter-box",
+        "metadata": {},
+        "source": parameter_box(
+            parameters, values, chapter, notebook["metadata"].get("kernelspec", {}).get("name", "python3")
+        ),
+    }
+    cells.insert(1, box)
+    return page
+
+
+def parameter_box(
+    parameters: dict[str, Parameter], values: dict[str, Any], chapter: str, kernel: str = "python3"
+) -> str:
+    """The box "Rerun this page": each parameter with its meaning, the line to paste, and where else the page runs."""
+    rows = [
+        f"| `{p.name}` | {p.type} | {_cell(p.meaning)} | `{p.default!r}` | {_cell(p.allowed)} | `{values.get(p.name, p.default)!r}` |"
+        for p in parameters.values()
+    ]
+    other = next((line for p in parameters.values() if p.name != "profile" and (line := _another_value(p))), "")
+    return "\n".join(
+        [
+            ":::{admonition} Rerun this page with other parameters",
+            ":class: note dropdown parameter-box",
+            "",
+            "| name | type | meaning | default | allowed | here |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+            "```bash",
+            f".venv/bin/papermill notebooks/{chapter}.ipynb out.ipynb{other}",
+            f'make chapter N={chapter[:2]} ARGS="{other.strip()}"   # the same, into a results folder of its own',
+            "```",
+            *run_elsewhere(chapter, kernel, repository_url()),
+            ":::",
+        ]
+    )
+
+
+def fault_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of faults, and a sentence that counts them, as Markdown in which nothing but the table itself is markup."""
+    lines = [
+        f"| {literal(row['fault'])} | {literal(row['server'])} | {row['requests']} | {row['waited']:g} | "
+        f"{literal(row['message'].removeprefix(LOCAL) or 'speech, after ' + _requests(row['requests']))} |"
+        for row in rows
+    ]
+    failed = sum(bool(row["message"]) for row in rows)
+    return "\n".join(
+        [
+            f"{len(rows)} faults were tried: {len(rows) - failed} ended in speech, {failed} in one explained failure.",
+            "",
+            "| fault | what the server did | requests | waits, s | what came of it |",
+            "| --- | --- | --- | --- | --- |",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _faults(path: Path) -> list[dict[str, Any]]:
+    """Rows of the fault tests' results."""
+    remedy = "run: .venv/bin/doit faults"
+    if not path.is_file():
+        raise DataError("the fault tests have left no results", path=path, remedy=remedy)
+    rows = read_json(path).get("rows")
+    if not rows or not all(row.keys() >= {"fault", "server", "requests", "waited", "message"} for row in rows):
+        raise DataError("these are no results of the fault tests", path=path, remedy=remedy)
+    return rows
+
+
+def _requests(count: int) -> str:
+    return f"{count} request{'s' if count > 1 else ''}"
+
+
+def _another_value(parameter: Parameter) -> str:
+    """A papermill option that changes `parameter`; empty if its declaration names no other value."""
+    others: tuple[Any, ...] = parameter.choices or tuple(v for v in (parameter.low, parameter.high) if v is not None)
+    value = next((other for other in others if str(other) != str(parameter.default)), None)
+    if value is None:
+        return ""
+    return f" -p {parameter.name} {int(value) if parameter.type == 'int' else value}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _dump(notebook: dict[str, Any]) -> bytes:
+    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

@@ -1,1 +1,0 @@
-"""Results to tables, figures, and the numbers in the book's prose."""

@@ -1,1 +1,0 @@
-"""Figures of the chapters on Higgs: loading, architecture, PEFT, training, the engine, the API."""

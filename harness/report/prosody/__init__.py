@@ -1,1 +1,0 @@
-"""Figures and tables of the chapters on audio, and of tagger and engine together."""

@@ -1,0 +1,107 @@
+"""Frozen language-model features and logistic regression: what the base knows without being trained for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from harness.records import Example
+from harness.taggers.base import register_tagger
+from harness.taggers.fitted import SlotTagger
+from harness.taggers.gpt2.slot_logits import by_length
+from harness.taggers.lm.base_model import context_length, load_base
+from harness.taggers.lm.word_states import STATES, gather, layout, pad_layouts
+from harness.taggers.lm.words import WordEncoder
+from harness.taggers.logistic import fit_questions, predict_questions
+from harness.taggers.slots import TAG_QUESTIONS, Questions, Scores, SlotText
+
+DEPTHS = (0.27, 0.67)  # layers that are read, as shares of the depth: 8 and 20 of SmolLM2's 30
+COPIES = 2
+TOKENS_A_PASS = 4096
+
+
+class FeatureModel:
+    """Hidden states of a frozen base at each slot, standardised, and one logistic regression a question.
+
+    The base reads the text twice and is read off in the second copy, where it knows the whole text.
+
+    Parameters
+    ----------
+    questions : tuple of Question
+    base_model : str
+        See `harness.taggers.lm.base_model.resolve`.
+    """
+
+    def __init__(self, questions: Questions, base_model: str = "embedded") -> None:
+        self.questions = questions
+        self.base_model = base_model
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, WordEncoder]:
+        model, tokenizer = load_base(self.base_model, dtype="bfloat16")
+        return model.base_model, WordEncoder(tokenizer)
+
+    def fit(self, train: Sequence[SlotText], dev: Sequence[SlotText] = ()) -> None:
+        """Read the features, fit the regressions; see `harness.taggers.slots.SlotModel.fit`."""
+        rows = np.concatenate(self.features([text.words for text in train]))
+        self._mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._scale = 1 / np.maximum(rows.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
+        rows -= self._mean
+        rows *= self._scale
+        self._models = fit_questions(rows, np.concatenate([text.labels for text in train]), self.questions)
+
+    def slot_scores(self, texts: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `harness.taggers.slots.SlotModel.slot_scores`."""
+        return [
+            predict_questions(self._models, (rows - self._mean) * self._scale, self.questions)
+            for rows in self.features(texts)
+        ]
+
+    def features(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Features of all slots of each text, shape (slots, layers * STATES * width)."""
+        import torch
+
+        trunk, encoder = self._loaded
+        budget = context_length(trunk) - 2
+        pieces, home = [], []
+        for row, words in enumerate(texts):
+            for start, end in encoder.windows(words, budget, COPIES):
+                pieces.append(layout(encoder, words[start:end], COPIES))
+                home.append((row, end == len(words)))
+        found: dict[int, np.ndarray] = {}
+        trunk.eval()
+        with torch.inference_mode():
+            for rows in by_length([len(piece.ids) for piece in pieces], TOKENS_A_PASS):
+                batch = pad_layouts([pieces[row] for row in rows], encoder.end)
+                states = trunk(input_ids=batch["input_ids"], attention_mask=batch["known"].long(),
+                               output_hidden_states=True, use_cache=False).hidden_states  # fmt: skip
+                read = [states[round(depth * (len(states) - 1))] for depth in DEPTHS]
+                features = torch.cat([gather(layer, batch["index"]) for layer in read], dim=-1).float().numpy()
+                for k, row in enumerate(rows):
+                    found[row] = features[k, : len(pieces[row].index)]
+        out: list[list[np.ndarray]] = [[] for _ in texts]
+        for at, (row, last) in enumerate(home):
+            out[row].append(found[at] if last else found[at][:-1])  # the seam belongs to the piece behind it
+        return [np.concatenate(parts) for parts in out]
+
+
+@register_tagger("lm_features")
+class FeatureTagger(SlotTagger):
+    """Logistic regression on the states of a base model that stays as it was (`FeatureModel`).
+
+    Parameters
+    ----------
+    base_model : str
+    examples : sequence of Example, optional
+    seed : int
+        Of the folds on which thresholds are tuned.
+    """
+
+    def __init__(self, base_model: str = "embedded", examples: Sequence[Example] | None = None, seed: int = 0) -> None:
+        super().__init__("lm_features", lambda: FeatureModel(TAG_QUESTIONS, base_model), examples, seed)
+
+
+assert STATES == 4, "the width of the features is documented"

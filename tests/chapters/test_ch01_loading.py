@@ -1,0 +1,123 @@
+"""What chapter 01 shows: the matrix, the table of outcomes, and the verdicts that follow from outcomes."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.chapters.ch01_loading.figures import cell_lines, loading_matrix
+from harness.chapters.ch01_loading.verdict import SAID, judge_loading
+from harness.higgs.outcome import LoadOutcome
+from harness.higgs.probe import LOADERS, SETTINGS, StackReport
+from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
+from harness.publish.tables import outcome_table
+
+UNKNOWN = {"exception": "ValueError", "message": f"The checkpoint you are trying to load has {SAID}. <b>"}
+OTHER = {"exception": "ValueError", "message": "Unrecognized configuration class <class 'X'>"}
+
+
+def reports():
+    """All cells fail with an unknown type."""
+    return {
+        stack: StackReport(
+            {"transformers": "5.9" if stack == "transformers 5" else "4.46.3"},
+            {label: [LoadOutcome(loader, **UNKNOWN) for loader in LOADERS] for label in (ORIGINAL_TYPE, NATIVE_TYPE)},
+        )
+        for stack in SETTINGS
+    }
+
+
+def change(given, stack, label, loader, **fields):
+    outcomes = given[stack].outcomes[label]
+    at = [one.loader for one in outcomes].index(loader)
+    outcomes[at] = replace(LoadOutcome(loader), **fields)
+
+
+@pytest.fixture
+def as_today():
+    given = reports()
+    change(given, "4.46.3 bare", ORIGINAL_TYPE, "boson", loaded="HiggsAudioModel")
+    change(given, "4.46.3 boson imported", ORIGINAL_TYPE, "AutoModel", loaded="HiggsAudioModel")
+    change(given, "4.46.3 boson imported", ORIGINAL_TYPE, "AutoModelForCausalLM", **OTHER)
+    change(given, "transformers 5", NATIVE_TYPE, "AutoConfig", loaded="HiggsAudioV2Config")
+    change(given, "transformers 5", NATIVE_TYPE, "native", loaded="HiggsAudioV2")
+    change(given, "transformers 5", NATIVE_TYPE, "AutoModelForCausalLM", **OTHER)
+    return given
+
+
+def verdicts(given, model_type=ORIGINAL_TYPE):
+    return {one.claim_id: one for one in judge_loading(given, model_type, "a folder")}
+
+
+def words(given, model_type=ORIGINAL_TYPE):
+    return [one.verdict for one in verdicts(given, model_type).values()]
+
+
+def test_the_verdicts_of_today(as_today):
+    found = verdicts(as_today)
+    assert words(as_today) == ["reproduced, but", "reproduced, but", "depends on the checkpoint's format"]
+    assert found["L1"].evidence["checkpoint"] == "a folder"
+    assert "ValueError: no class registered" in found["L2"].reading
+    assert found["L3"].evidence[f"`{ORIGINAL_TYPE}` loads without it"] == "never"
+    assert "native in transformers 5" in found["L3"].evidence[f"`{NATIVE_TYPE}` loads without it"]
+
+
+def test_other_outcomes_give_other_verdicts(as_today):
+    assert words(as_today, "llama")[0] == "depends on the revision"
+    change(as_today, "transformers 5", ORIGINAL_TYPE, "AutoConfig", loaded="NewConfig")
+    change(as_today, "4.46.3 bare", ORIGINAL_TYPE, "AutoModelForCausalLM", **OTHER)
+    change(as_today, "transformers 5", ORIGINAL_TYPE, "native", loaded="HiggsAudioV2")
+    assert words(as_today) == ["refuted", "refuted", "refuted"]
+
+
+def test_a_load_with_random_weights_refutes_nothing(as_today):
+    change(as_today, "transformers 5", ORIGINAL_TYPE, "native", loaded="HiggsAudioV2", missing=1)
+    assert words(as_today)[2] == "depends on the checkpoint's format"
+    change(as_today, "transformers 5", NATIVE_TYPE, "native", loaded="HiggsAudioV2", missing=1)
+    assert words(as_today)[2] == "reproduced"
+
+
+def test_without_the_newer_format_the_claims_stand_as_they_are():
+    given = reports()
+    assert words(given) == ["reproduced", "reproduced", "not run here"]
+    change(given, "4.46.3 bare", ORIGINAL_TYPE, "boson", loaded="HiggsAudioModel")
+    assert words(given) == ["reproduced", "reproduced", "reproduced"]
+
+
+def test_a_cell_says_what_came_back_and_what_is_wrong_with_it():
+    assert cell_lines(LoadOutcome("x", "HiggsAudioModel")) == ["loads", "HiggsAudioModel"]
+    assert cell_lines(LoadOutcome("x", "HiggsAudioV2ForConditionalGeneration", missing=2)) == [
+        "loads",
+        "HiggsAudioV2For",
+        "Conditional",
+        "Generation",
+        "(random weights)",
+    ]
+    assert cell_lines(LoadOutcome("x", **OTHER)) == ["ValueError", "(no class", "registered)"]
+    assert cell_lines(LoadOutcome("x", exception="OddError", message="?")) == ["OddError"]
+
+
+def test_the_matrix_says_in_words_what_loads(as_today):
+    change(as_today, "transformers 5", ORIGINAL_TYPE, "native", loaded="HiggsAudioV2", missing=1)
+    figure = loading_matrix(as_today)
+    assert figure.png.startswith(b"\x89PNG")
+    for said in (
+        "higgs_audio in 4.46.3 bare: boson (HiggsAudioModel);",
+        "higgs_audio in transformers 5: native (HiggsAudioV2, random weights)",
+        "higgs_audio_v2 in 4.46.3 class registered: none",
+        "All others fail",
+    ):
+        assert said in figure.alt
+
+
+def test_the_table_gives_messages_and_notes_and_escapes_them(as_today):
+    noted = LoadOutcome("native", "HiggsAudioV2", missing=1, notes=("1 weight not in the checkpoint",))
+    html = outcome_table({"here": [LoadOutcome("AutoModel", where="a/b.py:7", **UNKNOWN), noted]}, by="folder").html
+    assert "<b>" not in html and SAID in html
+    for said in (
+        ">folder<",
+        ">b.py:7<",
+        ">unknown model type<",
+        ">random weights<",
+        ">1 weight not in the checkpoint<",
+    ):
+        assert said in html

@@ -1,0 +1,96 @@
+from functools import partial
+
+import helpers
+import numpy as np
+import pytest
+
+from harness.chapters.ch02_architecture import routing
+from harness.chapters.ch02_architecture.routing import AUDIO, PARTS, SEQUENCE, TEXT, route, what_moved
+from harness.errors import HarnessError
+from harness.higgs.stacks import BOSON, NATIVE
+
+in_stack = partial(helpers.in_stack, routing)
+KINDS = [kind for kind, length in SEQUENCE for _ in range(length)]
+
+
+@pytest.mark.parametrize("stack", [BOSON, NATIVE])
+@pytest.mark.parametrize(("part", "kind", "other"), [("text FFN", TEXT, AUDIO), ("audio FFN", AUDIO, TEXT)])
+def test_an_ffn_moves_its_kind_and_attention_carries_it(stack, part, kind, other):
+    routed = in_stack(stack, "route", part=part)
+    assert routed["kinds"] == KINDS and routed["stack"] == stack
+    assert np.array(routed["change"]).shape == (5, len(KINDS))
+    said = what_moved(routed)
+    assert said[kind] and said[f"no {other}"]
+    assert said["nothing before"] and said["others later"] and said["only behind"]
+    # the first recording hears the prompt's change, the prompt never hears the recording's
+    prompt = np.array(routed["change"])[-1, :5] > 0
+    assert prompt.all() if kind == TEXT else not prompt.any()
+
+
+@pytest.mark.parametrize("stack", [BOSON, NATIVE])
+def test_attention_moves_both_kinds(stack):
+    said = what_moved(in_stack(stack, "route", part="attention", layer=2, layers=3))
+    assert said[TEXT] and said[AUDIO] and said["nothing before"]
+
+
+def test_without_attention_nothing_crosses():
+    said = what_moved(in_stack(NATIVE, "route", part="text FFN", mute_attention=True))
+    assert said[TEXT] and said["no audio"] and not said["others later"]
+
+
+@pytest.mark.parametrize("stack", [BOSON, NATIVE])
+def test_padding_does_not_shift_the_positions(stack):
+    for length in (2,) if stack == BOSON else (1, 2, 6):  # 15 positions, which boson pads to 16
+        routed = in_stack(stack, "route", part="audio FFN", sequence=[[TEXT, length], [AUDIO, 12], [TEXT, 1]])
+        assert routed["kinds"] == [TEXT] * length + [AUDIO] * 12 + [TEXT]
+        said = what_moved(routed)
+        assert said[AUDIO] and said["no text"] and said["only behind"]
+
+
+@pytest.mark.parametrize("stack", [BOSON, NATIVE])
+def test_on_text_alone_it_is_llama(stack):
+    assert in_stack(stack, "difference_to_llama") < 1e-6
+
+
+def test_the_code_says_where_it_comes_from():
+    boson, native = in_stack(BOSON, "dual_ffn_code"), in_stack(NATIVE, "dual_ffn_code")
+    assert native["in_transformers"] and native["class"].startswith("transformers.models.higgs_audio_v2.")
+    assert not boson["in_transformers"] and boson["class"].startswith("boson_multimodal.")
+    for code in (boson, native):
+        assert "audio_mlp" in code["source"] and "self_attn" in code["source"]
+        assert code["licence"].startswith("Apache License")
+    assert boson["declared"] == ["MIT License"] and boson["header"] == ""  # its metadata and its licence file disagree
+    assert "Apache License" in native["header"]
+
+
+def test_the_evidence_is_the_three_together():
+    found = in_stack(NATIVE, "evidence", parts=["audio FFN"], layer=0, layers=2, seed=3)
+    assert found["code"]["in_transformers"] and found["to_llama"] < 1e-6
+    [routed] = found["routed"]
+    assert routed == in_stack(NATIVE, "route", part="audio FFN", layer=0, layers=2, seed=3)
+
+
+def test_what_moved_sees_each_failure():
+    kinds = [TEXT, AUDIO, TEXT]
+    quiet = {"layer": 0, "kinds": kinds, "change": [[0, 0, 0], [1, 0, 1], [1, 1, 1]]}
+    assert what_moved(quiet) == {
+        "nothing before": True, "text": True, "audio": False, "no text": False, "no audio": True,
+        "others later": True, "only behind": True,
+    }  # fmt: skip
+    assert not what_moved({**quiet, "change": [[0, 1e-9, 0], [1, 0, 1], [1, 1, 1]]})["nothing before"]
+    assert not what_moved({**quiet, "change": [[0, 0, 0], [1, 1e-9, 1], [1, 1, 1]]})["no audio"]
+    assert not what_moved({**quiet, "change": [[0, 0, 0], [0, 0, 1], [0, 0, 1]]})["text"]
+    assert not what_moved({**quiet, "change": [[0, 0, 0], [0, 0, 1], [0, 1, 1]]})["only behind"]
+    assert not what_moved({**quiet, "change": [[0, 0, 0], [1, 0, 1], [1, 0, 1]]})["others later"]
+
+
+def test_bad_arguments():
+    pytest.importorskip("torch")
+    for part, options, said in (
+        ("head", {}, "cannot be changed"),
+        ("attention", {"layer": 4}, "cannot be changed"),
+        ("attention", {"sequence": [[AUDIO, 9]]}, "is no sequence"),
+    ):
+        with pytest.raises(HarnessError, match=said):
+            route(part, **options)
+    assert list(PARTS) == ["text FFN", "audio FFN", "attention"]

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from harness.chapters.ch04_training_higgs.figures import codes_back, label_grid, loss_curves, spoken_rows
+from harness.chapters.ch04_training_higgs.verdict import judge_training, works
+from harness.higgs.batches import audio_labels
+from harness.higgs.delay import STREAM_EOS
+from harness.higgs.labels import IGNORED
+
+EFFORT = [
+    {"need": "a loss over text and codebooks", "modules": ["labels"], "lines": 80},
+    {"need": "rest", "lines": 920},
+]
+
+
+def evidence(**changes):
+    said = {"id": "a", "frames": 10, "generated": 10, "equal": 1.0, "stopped": True}
+    found = {
+        "before": [{**said, "equal": 0.0, "stopped": False}],
+        "after": [said],
+        "reload_difference": 0.0,
+        "merge_difference": 1e-6,
+        "summary": {"seconds": 3.0},
+    }
+    return {**found, **changes}
+
+
+def test_a_training_that_works():
+    assert works(evidence())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"after": [{"equal": 0.99, "stopped": True}]},
+        {"after": [{"equal": 1.0, "stopped": False}]},
+        {"before": [{"equal": 1.0, "stopped": True}]},  # it could say it before: nothing was learned
+        {"reload_difference": 1e-3},
+        {"merge_difference": 1e-3},
+    ],
+)
+def test_what_does_not_count_as_working(changes):
+    assert not works(evidence(**changes))
+
+
+def test_verdicts_follow_the_evidence():
+    first, second = judge_training({"boson": evidence(), "native": evidence()}, EFFORT, "tiny", "run it")
+    assert (first.verdict, second.verdict) == ("reproduced, but", "depends on what standard means")
+    assert "1,000 lines" in first.reading and "80 of them" in first.reading and "`run it`" in first.reading
+    assert "both stacks" in second.reading
+    bad = evidence(reload_difference=1.0)
+    assert "boson" in judge_training({"boson": evidence(), "native": bad}, EFFORT, "tiny", "run it")[1].reading
+    for verdict in judge_training({"boson": bad, "native": bad}, EFFORT, "tiny", "run it"):
+        assert verdict.verdict == "reproduced"  # nothing worked: then the note was right
+
+
+def test_figures_say_what_they_show():
+    codes = np.arange(8 * 40).reshape(8, 40) % 1024
+    grid = label_grid(audio_labels(codes, STREAM_EOS), STREAM_EOS, IGNORED)
+    assert "320 codes" in grid.alt and "8 ends of stream" in grid.alt
+    rows = [{"step": k, "loss": 3 / k, "text": 1 / k, "audio": 2 / k} for k in (1, 2, 3)]
+    curves = loss_curves({"boson": rows, "native": rows}, 1024)
+    assert "boson: audio 2.00 to 0.667" in curves.alt
+    before, after = np.zeros((8, 20), bool), np.ones((8, 20), bool)
+    assert "0.0% are as taught before training and 100.0% after" in codes_back(before, after).alt
+    for figure in (grid, curves, codes_back(before, after)):
+        assert figure.png.startswith(b"\x89PNG")
+
+
+def test_rows_of_what_was_said():
+    [row] = spoken_rows(evidence()["before"], evidence()["after"])
+    assert row["before"] == "0.0% in 10 frames, no stop" and row["after"] == "100.0% in 10 frames, stops"

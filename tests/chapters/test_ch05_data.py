@@ -1,0 +1,234 @@
+"""Chapter 05: windows, leaks, the guide's rules, agreement beyond chance."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from harness.chapters.ch05_data.annotation import (
+    AT_MOST,
+    composition,
+    guide_rows,
+    guide_violations,
+    kappas,
+    positions,
+    rates,
+    shared_runs,
+)
+from harness.chapters.ch05_data.figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
+from harness.chapters.ch05_data.findings import closing_words, gpt2_words, leak_words, memory_words
+from harness.chapters.ch05_data.leakage import MemoryTagger, leak, overlap, regroup, windows
+from harness.chapters.ch05_data.pairs import pairs, tags_together
+from harness.datasets import load_examples, load_second_pass
+from harness.paths import DATA
+from harness.records import Example
+from harness.tagged import TAGS, Tag, TaggedText
+
+
+def example(text, group="g", name="x"):
+    return Example(id=name, text=text, group=group, split="train")
+
+
+TALK = [example("One two <emph> three", name="a"), example("<pitch_low> four five six <pitch_rising> seven", name="b")]
+
+
+def test_windows_keep_every_tag_on_its_word():
+    assert [w.text for w in windows(TALK, 3, 3)] == ["One two <emph> three", "<pitch_low> four five six"]
+    assert [w.text for w in windows(TALK, 4, 2)] == [
+        "One two <emph> three <pitch_low> four",
+        "<emph> three <pitch_low> four five six",
+    ]
+
+
+def test_windows_that_do_not_overlap_hold_every_tag_once():
+    train = load_examples("train")
+    cut = windows(train, 1, 1)
+    assert sum(len(w.tagged.tags) for w in cut) == sum(
+        sum(slot < len(e.tagged.words) for slot, _ in e.tagged.tags) for e in train
+    )
+    assert len({w.id for w in cut}) == len(cut) == sum(len(e.tagged.words) for e in train)
+
+
+def test_groups_are_never_joined():
+    cut = windows([example("one two", "g"), example("three four", "h")], 2, 1)
+    assert [(w.group, w.text) for w in cut] == [("g", "one two"), ("h", "three four")]
+
+
+def test_memory_copies_what_it_has_seen_and_nothing_else():
+    memory = MemoryTagger([example("We say <emph> this today and go")])
+    seen, new = memory.tag([TaggedText.from_plain("We say this today"), TaggedText.from_plain("They want this today")])
+    assert seen.format() == "We say <emph> this today" and not new.tags
+
+
+@pytest.fixture(scope="module")
+def talks():
+    return [*load_examples("train"), *load_examples("heldout")]
+
+
+def test_random_folds_reward_memory_where_windows_overlap_and_only_there(talks):
+    found = {
+        stride: leak(windows(talks, 10, stride), {"memory": MemoryTagger}, n_resamples=200)[0] for stride in (10, 5)
+    }
+    assert found[10]["random"][0] == found[10]["grouped"][0] == found[5]["grouped"][0] == 0
+    assert found[5]["difference"][1] > 0.4
+
+
+def test_regrouping_joins_what_shares_fewer_words():
+    pair = [example("a b c d e f", "1"), example("x c d e f y", "2"), example("p q r", "3")]
+    assert len({e.group for e in regroup(pair, 6)}) == 3 and len({e.group for e in regroup(pair, 4)}) == 2
+    assert overlap([example("a b c d e f"), example("z a b c d e f"), example("p q r")])["sharing"] == pytest.approx(
+        2 / 3
+    )
+
+
+RULES = {
+    "one to four tags": "a b c d e f",
+    "at most one tag for every three words": "a <emph> b",
+    "at most so many of a kind": "<pitch_low> a b c <pitch_low> d e f",
+    "one contour an example": "a b <pitch_rising> c d e <pitch_falling> f",
+    "high and emphatic never on one word": "<emph> <pitch_high> a b c d e f",
+    "two tags on a slot: a pause, then a word tag": "a b c <emph> <pause_short> d e f g",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_of_the_guide_is_checked_by_itself(rule):
+    broken = guide_violations([TaggedText.parse(RULES[rule])])
+    assert broken[rule] == 1
+    if rule != "high and emphatic never on one word":  # which also breaks the order on a slot
+        assert sum(broken.values()) == 1
+
+
+def test_the_guide_has_a_row_for_every_tag():
+    rows = guide_rows((DATA / "examples" / "annotation-guide.md").read_text(encoding="utf-8"))
+    assert [row["tag"] for row in rows] == [tag.value for tag in TAGS]
+    assert all(row["at most"].startswith(str(AT_MOST[tag])) for row, tag in zip(rows, TAGS, strict=True))
+
+
+def test_our_examples_keep_the_guide(talks):
+    assert sum(guide_violations([e.tagged for e in talks]).values()) == 0
+
+
+def test_kappa_is_that_of_scikit_learn():
+    first = [e.tagged for e in load_examples("heldout")]
+    second = [e.tagged for e in load_second_pass()]
+    groups = [e.group for e in load_examples("heldout")]
+    found = kappas(first, second, groups)
+    for tag in TAGS:
+        marks = [
+            np.concatenate([[slot in t.slots(tag) for slot in range(len(t.words) + 1)] for t in side])
+            for side in (first, second)
+        ]
+        assert found[tag.value]["kappa"].value == pytest.approx(cohen_kappa_score(*marks))
+        assert found[tag.value]["kappa"].low <= found[tag.value]["kappa"].value <= found[tag.value]["kappa"].high
+
+
+def test_composition_counts():
+    row = composition(TALK)
+    assert (row["words"], row["tags"], row["groups"]) == (7, 3, 1) and row["tags in 100 words"] == pytest.approx(
+        300 / 7
+    )
+    assert rates(TALK)["<emph>"].value == pytest.approx(100 / 7)
+    assert shared_runs([example("a b c d e f g")], [example("b c d e f g h")]) == 1
+    assert positions([TaggedText.parse("a <emph> b")])["<emph>"] == [0.5]
+
+
+def test_figures_say_what_they_show(talks):
+    figure = tag_rates({"ours": rates(talks)})
+    assert "<emph>" in figure.caption and "pause_long" in figure.alt
+    figure = tag_positions(positions([e.tagged for e in talks]), "T")
+    assert "`<pitch_high>` stands earliest" in figure.caption
+    second = load_second_pass()
+    figure = kappa_dots(
+        kappas([e.tagged for e in load_examples("heldout")], [e.tagged for e in second], [e.group for e in second])
+    )
+    assert f"`{Tag.PITCH_HIGH.value}`" in figure.caption
+    rows = [{"tagger": "memory", "shared": s, "random": [v, v - 0.1, v + 0.1], "grouped": [0.1, 0.0, 0.2], "difference": [v - 0.1, 0, 1]}
+            for s, v in ((0.0, 0.1), (0.5, 0.8))]  # fmt: skip
+    assert "At 50% overlap random folds give memory 0.80 [0.70, 0.90]" in leak_by_overlap(rows).caption
+
+
+APART = [example("<emph> a b c", "g", "1"), example("<emph> a b <pause_long> c", "g", "2"),
+         example("a <pause_long> b c", "h", "3"), example("a b c", "h", "4")]  # fmt: skip
+
+
+def test_pairs_count_examples_beside_what_chance_would_give():
+    found = {(pair.first, pair.second): pair for pair in pairs(APART, 200)}
+    assert len(found) == len(TAGS) * (len(TAGS) - 1) // 2
+    pair = found["<emph>", "<pause_long>"]
+    assert (pair.both, pair.expected, pair.lift.value) == (1, 1.0, 1.0)  # 2 of 4 hold each tag, 1 of 4 both
+    assert np.isnan(found["<emph>", "<pitch_low>"].lift.value)
+
+
+def test_pairs_count_an_example_once_however_often_it_uses_a_tag():
+    [pair] = [p for p in pairs([example("<emph> a <emph> b <pause_long> c"), *APART[3:]], 50) if p.both]
+    assert (pair.first, pair.second, pair.both, pair.expected) == ("<emph>", "<pause_long>", 1, 0.5)
+
+
+def test_no_two_contours_stand_in_one_of_our_examples(talks):
+    found = {(pair.first, pair.second): pair for pair in pairs(talks, 100)}
+    assert found["<pitch_rising>", "<pitch_falling>"].both == 0
+    assert found["<pitch_rising>", "<pitch_falling>"].expected > 4
+
+
+def test_the_figure_of_pairs_names_the_furthest_on_both_sides(talks):
+    figure = tags_together(pairs(talks, 100), len(talks))
+    assert f"of {len(talks)};" in figure.caption
+    above, below = figure.caption.split("Furthest above: ")[1].split("Furthest below: ")
+    assert above.startswith("`<pause_long>` with `<pitch_falling>`, 14 where chance gives ")
+    assert below.startswith("`<pause_short>` with `<pause_long>`, 3 where chance gives ")
+
+
+def grouped_memory(value, low, high):
+    return [{"tagger": "memory", "grouped": [value, low, high]}]
+
+
+def test_memory_is_called_a_detector_only_where_it_detects():
+    assert "0.27 [0.18, 0.37]. It should have nothing" in memory_words(grouped_memory(0.27, 0.18, 0.37))
+    assert "nothing to remember: 0.00 [0.00, 0.08]" in memory_words(grouped_memory(0.0, 0.0, 0.08))
+    assert "were not measured here" in memory_words([])
+
+
+OPEN, SHUT = {"memory": [0.27, 0.18, 0.37]}, {"memory": [0.01, 0.0, 0.09]}
+
+
+def test_a_leak_is_called_closed_only_where_the_interval_reaches_nothing():
+    assert "Grouping by 4 does: 0.01 [0.00, 0.09]" in closing_words({6: OPEN, 5: OPEN, 4: SHUT, 3: SHUT})
+    assert "Nor does any other" in closing_words({6: OPEN, 5: OPEN})
+    shut = closing_words({5: SHUT, 6: SHUT})
+    assert "Grouping by 6 words leaves nothing" in shut and "does not close" not in shut
+
+
+def test_gpt2_is_quoted_with_both_folds_or_not_at_all():
+    rows = [
+        {"parameters": {"grouped": grouped}, "figures": {"micro": {"f1": f1, "f1_low": f1, "f1_high": f1}}}
+        for grouped, f1 in ((True, 0.13), (False, 0.33))
+    ]
+    text = gpt2_words(rows, {6: OPEN})
+    assert "0.33 [0.33, 0.33] with random folds, 0.13 [0.13, 0.13] with folds" in text and "rather too high" in text
+    assert "table above" not in gpt2_words(rows, {}) and "table above" not in gpt2_words(rows, {6: SHUT})
+    for some in (rows[:1], [rows[0], {"parameters": {"grouped": False}, "error": "stopped"}], []):
+        assert "not run here" in gpt2_words(some, {6: OPEN})
+
+
+@pytest.mark.parametrize("seed", [1, 8])
+def test_the_perfect_score_is_the_best_one_even_with_short_windows_and_two_folds(talks, seed):
+    """Exercise 5.2 asserts this under any parameters of the page."""
+    found = {
+        stride: leak(windows(talks, 6, stride), {"memory": MemoryTagger}, folds=2, seed=seed, n_resamples=100)[0]
+        for stride in (3, 2, 1)
+    }
+    scores = [found[stride]["random"][0] for stride in (3, 2, 1)]
+    assert scores == sorted(scores) and scores[2] > scores[1] > found[1]["grouped"][0]
+
+
+def test_the_leak_is_described_by_its_intervals():
+    rows = [
+        {"tagger": "memory", "shared": 0.0, "grouped": [0.0, 0.0, 0.1], "difference": [0.0, 0.0, 0.0]},
+        {"tagger": "memory", "shared": 0.7, "grouped": [0.05, 0.0, 0.1], "difference": [0.8, 0.7, 0.9]},
+        {"tagger": "rules", "shared": 0.0, "grouped": [0.5, 0.4, 0.6], "difference": [0.1, 0.05, 0.2]},
+        {"tagger": "rules", "shared": 0.7, "grouped": [0.48, 0.4, 0.6], "difference": [0.1, -0.05, 0.2]},
+    ]
+    text = leak_words(rows)
+    assert "At 0% overlap the two kinds of folds differ for rules." in text
+    assert "At 70% random folds are higher for memory." in text and "at most 0.05 (memory)" in text
+    assert "no difference that the data can show" in leak_words(rows[:2])

@@ -1,0 +1,86 @@
+"""Tables and figures of chapter 10, from the committed control run."""
+
+import numpy as np
+import pytest
+
+from harness.audio import Audio
+from harness.chapters.ch10_audio_prosody import figures as figures
+from harness.chapters.ch10_audio_prosody import tables as tables
+from harness.engines import SpeechRequest, make_engine
+from harness.experiment.published import RESULT
+from harness.prosody.align import align
+from harness.prosody.features import measure
+from harness.prosody.null import fit
+from harness.prosody.rates import null_rows, unlike_chance
+from harness.records import NullSample
+from harness.store import read_json
+from harness.tagged import TAGS, TaggedText
+
+TEXT = TaggedText.from_plain("We asked every customer about the delivery")
+
+
+@pytest.fixture(scope="module")
+def controls():
+    return read_json(RESULT)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return make_engine("espeak").speak(SpeechRequest(TEXT)).audio
+
+
+def test_every_figure_says_in_words_what_it_shows(controls, clip):
+    samples = [NullSample(engine="e", sentence=f"s{n}", cue=cue, values=[0.1 * n, -0.2]) for n in range(5)
+               for cue in ("pause", "pitch_level", "pitch_end", "emphasis")]  # fmt: skip
+    quieter = Audio(clip.samples * np.float32(0.5), clip.sample_rate)
+    for figure, words in (
+        (figures.control_rates(controls["controls"], "T"), "<emph> told"),
+        (figures.dose_curves(controls["dose"]), "half at"),
+        (figures.confusion_map(controls["confusion"], "T"), "heard as"),
+        (figures.contrast_bars(controls["contrastive"]["positive"], controls["contrastive"]["negative"]), "Accuracy"),
+        (figures.null_histograms(samples, null_rows(samples, fit(samples)), "e"), "emph threshold 3.00"),
+        (figures.readings_of_one_sentence(TEXT, [clip, quieter], "T"), "2 readings"),
+    ):
+        assert words in figure.alt and figure.png.startswith(b"\x89PNG")
+
+
+def test_tables_hold_every_tag(controls, clip):
+    words = align(clip, TEXT.words)
+    features = measure(clip, words)
+    assert tables.feature_table(words, features, features).html.count("<tr>") == len(TEXT.words) + 1
+    positive, negative = controls["contrastive"]["positive"], controls["contrastive"]["negative"]
+    shown = [tables.detector_table(), tables.control_table(controls["controls"]), tables.leak_table(controls["leak"]),
+             tables.contrast_table(positive, negative)]  # fmt: skip
+    for table in shown:
+        assert all(f"&lt;{tag.bare}&gt;" in table.html for tag in TAGS)
+
+
+def row(**changed):
+    return {"hit": 0.99, "null": 0.01, "placebo": 0.0, "stripped_placebo": 0.0, "unmeasurable": 0.0,
+            "hit_at_null": 0.98, **changed}  # fmt: skip
+
+
+def test_a_bar_that_is_missed_is_named():
+    assert tables.shortfalls("<emph>", row()) == []
+    assert tables.shortfalls("<emph>", row(hit=0.89)) == ["hit below 0.90"]
+    assert tables.shortfalls("<pitch_rising>", row(hit_at_null=0.01)) == ["hit below 0.75 at the threshold of the null"]
+    assert tables.shortfalls("<pause_long>", row(null=0.021)) == ["null above 0.02"]
+    assert tables.shortfalls("<pitch_high>", row(stripped_placebo=0.06)) == ["stripped placebo above 0.05"]
+    assert tables.shortfalls("<pitch_low>", row(unmeasurable=0.04)) == ["more than 3% unmeasurable"]
+
+
+def test_a_dose_curve_that_falls_is_named():
+    rising = {"hit": [0.0, 0.5, 1.0], "n": 36, "monotone": True}
+    falling = {"hit": [0.0, 1.0, 0.97], "n": 36, "monotone": False}
+    [words] = tables.dose_falls({"joe": {"gain": rising, "pitch": falling}})
+    assert words.startswith("pitch by joe falls by 0.03")
+
+
+def test_chance_is_left_only_by_what_differs_after_correction():
+    def accuracy(value, half_width):
+        return {"accuracy": value, "low": value - half_width, "high": value + half_width, "chance": 1 / 3}
+
+    table = {f"<{n}>": accuracy(0.34, 0.06) for n in range(6)}
+    assert unlike_chance({**table, "<far>": accuracy(0.6, 0.06)}) == ["<far>"]
+    assert unlike_chance({**table, "<near>": accuracy(0.40, 0.06)}) == [], "p = .03 alone, not one of seven"
+    assert unlike_chance({"<none>": accuracy(0.4, 0.06) | {"accuracy": None}}) == []

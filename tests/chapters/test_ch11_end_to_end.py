@@ -1,0 +1,171 @@
+"""Tables, figures and verdicts of chapter 11, on figures made by hand."""
+
+import pytest
+
+from harness.chapters.ch11_end_to_end.figures import by_tag, fates, reading_dots
+from harness.chapters.ch11_end_to_end.tables import (
+    NOT_RUN,
+    difference_table,
+    elsewhere_table,
+    grid_table,
+    joint_table,
+    readings_table,
+)
+from harness.chapters.ch11_end_to_end.verdict import arithmetic, claimed, judge_overall, judge_realised, sayable, within
+from harness.experiment.joint import READINGS
+from harness.experiment.result_files import ResultFile
+from harness.tagged import TaggedText
+
+GOLD = [
+    TaggedText.parse("We <emph> guarantee <pause_short> 30% savings"),
+    TaggedText.parse("Is it <pitch_rising> true?"),
+]
+
+
+def readings(**values):
+    """All readings at 0.1, but for those given, each with an interval of ±0.05."""
+    found = {name.replace("_", " "): value for name, value in values.items()}
+    return {name: [v := found.get(name, 0.1), v - 0.05, v + 0.05] for name in READINGS}
+
+
+def row(**values):
+    shares = readings(**values)
+    return {"spoken": 7, "reference": 9, "f1": shares["joint f1"][0], "readings": shares,
+            "per_tag": {"<emph>": {"n": 4, "placement": [0.5, 0.4, 0.6], "realisation": [None] * 3, "both": [0.2, 0.1, 0.3]}}}  # fmt: skip
+
+
+JOINT = {"gold": row(joint_f1=0.9, hit_rate=0.95), "gpt2": row(joint_f1=0.3), "rules": row(joint_f1=0.5)}
+
+
+def result(name="openai_speech", spoken="heldout", options=None, **values):
+    shares = {key: tuple(value) for key, value in readings(**values).items()}
+    parameters = {"sentences": spoken, "engines": [{"name": name, "label": "their api", "options": options or {}}]}
+    return ResultFile.model_validate({
+        "schema": "harness.result/1", "code": "c", "run": "r", "sentences": 5,
+        "provenance": {"created": "2026-12-01T00:00", "machine": "a <GPU>", "packages": {}, "revisions": {"their api": "v3"}, "counts": {},
+                       "parameters": parameters, "git_revision": "abcdef0123456789"},
+        "engines": {"their api": {"per_tag": {"<emph>": {"n": 4, "hit": 2, "not_expressible": 0, "hit_rate": 0.5, "low": 0.3, "high": 0.7}},
+                                  "end_to_end": {"gold": {"reference": 9, "spoken": 7, "readings": shares}}}},
+    })  # fmt: skip
+
+
+def test_the_joint_table_is_sorted_by_the_f1_of_both():
+    html = joint_table(JOINT, "espeak").html
+    assert html.index(">gold<") < html.index(">rules<") < html.index(">gpt2<")
+    assert "0.30 [0.25, 0.35]" in html
+
+
+def test_differences_claim_no_more_than_their_interval():
+    html = difference_table({"gpt2": {"rules": [0.05, -0.01, 0.1], "none": [0.4, 0.3, 0.5]}}, "gpt2").html
+    assert "no difference that the data can show (+0.05" in html and "gpt2 more (+0.40" in html
+
+
+@pytest.mark.parametrize(("family", "count"), [("placement", 8), ("realisation", 7), ("overall", 10)])
+def test_a_table_and_a_figure_show_every_reading_of_a_family(family, count):
+    columns = {"gpt2": JOINT["gpt2"]["readings"], "rules": JOINT["rules"]["readings"]}
+    assert readings_table(columns, family, "c").html.count("<tr>") == count + 1
+    figure = reading_dots(columns, family, (0.05, 0.12), "T")
+    assert f"{count} readings" in figure.caption and figure.alt.count("gpt2 0.") == count
+
+
+def test_what_did_not_run_has_its_command_until_a_file_brings_it():
+    here = {"espeak": {"end_to_end": JOINT}}
+    without = grid_table(here, {}, list(JOINT)).html
+    assert all(f"not run here: {reason}" in without and command in without for reason, command in NOT_RUN.values())
+    with_file = grid_table(here, {"boson-api": result(joint_f1=0.4)}, list(JOINT)).html
+    assert NOT_RUN["openai_speech"][1] not in with_file and NOT_RUN["higgs_native"][1] in with_file
+    assert "data/results/boson-api.json, 2026-12-01" in with_file and "0.40 [0.35, 0.45]" in with_file
+
+
+def test_a_file_on_other_sentences_does_not_stand_beside_the_page():
+    html = grid_table({}, {"boson-api": result(spoken="standard")}, ["gold"]).html
+    assert "their api" not in html and NOT_RUN["openai_speech"][1] in html
+    shown = elsewhere_table({"boson-api": result(spoken="standard")}).html
+    assert (
+        "a &lt;GPU&gt;" in shown
+        and "abcdef012345" in shown
+        and "other code than today" in shown
+        and "2026-12-01" in shown
+    )
+
+
+def test_no_files_from_elsewhere_is_said():
+    assert "No result file" in elsewhere_table({}).html
+
+
+def test_figures_say_what_they_show():
+    figure = fates(JOINT, "espeak")
+    assert "gold 0.10 [0.05, 0.15]" in figure.alt and "%" in figure.caption
+    figure = by_tag(JOINT["gpt2"]["per_tag"], "T")
+    assert "<emph> placed 0.50 [0.40, 0.60], heard –" in figure.alt and "4 times" in figure.caption
+
+
+def test_the_notes_own_figures_give_sixty_percent_as_a_mean_only():
+    low, high = claimed("E1")
+    ways = arithmetic()
+    assert ways["product"] == pytest.approx((0.255, 0.425)) and ways["mean"] == pytest.approx((0.575, 0.675))
+    assert [way for way, (a, b) in ways.items() if a <= high and b >= low] == ["mean"]
+
+
+def test_a_dialect_bounds_what_can_be_heard():
+    assert sayable(GOLD) == pytest.approx(1 / 3) and sayable(GOLD, "ssml") == 1.0
+
+
+def test_a_reading_that_touches_a_range_does_not_lie_in_it():
+    mean = ["mean of recall and hit rate"]
+    assert within(readings(mean=0.6), "overall", (0.6, 0.7)) == (mean, [])
+    assert within(readings(mean=0.58), "overall", (0.6, 0.7)) == ([], mean)
+    assert within(readings(mean=0.5), "overall", (0.6, 0.7)) == ([], [])
+    assert within({"mean": [None, None, None]}, "overall", (0, 1)) == ([], [])
+
+
+def test_without_a_file_the_realisation_of_the_api_is_not_judged():
+    leak = {"found": 0.9, "found_low": 0.8, "found_high": 1.0}
+    verdict = judge_realised(readings(hit_rate=0.95), readings(hit_rate=0.0), GOLD, {}, leak)
+    assert verdict.evidence["tags read aloud that the score finds, control run"] == "0.90 [0.80, 1.00]"
+    assert verdict.verdict == "not run here" and NOT_RUN["openai_speech"][1] in verdict.reading
+    assert verdict.evidence["reference tags that today's documented control tags can say (no bound for 2025)"] == "33%"
+
+
+ALL_IN = {name: 0.4 for name, reading in READINGS.items() if reading.family == "realisation"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [({}, "refuted"), ({"hit rate": 0.4}, "depends on the reading"), (ALL_IN, "reproduced")]
+)
+def test_a_file_of_the_api_settles_it(values, expected):
+    verdict = judge_realised(readings(), None, GOLD, {"boson-api": result(**values)})
+    assert verdict.verdict == expected and "hit rate of their api, 2026-12-01" in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "settles"),
+    [
+        ("my.voice:Engine", {}, False),
+        ("openai_speech", {"base_url": "http://127.0.0.1:8000/v1"}, False),  # any voice may stand behind it
+        ("openai_speech", {"base_url": "https://notboson.ai/v1"}, False),
+        ("openai_speech", {"base_url": "https://api.boson.ai/v1"}, True),
+        ("higgs_native", {}, False),  # random weights
+        ("higgs_native", {"checkpoint": "tiny"}, False),
+        ("higgs_native", {"checkpoint": "weights"}, True),
+    ],
+)
+def test_only_higgs_itself_settles_the_claim_and_fills_its_row(name, options, settles):
+    files = {"mine": result(name=name, options=options)}
+    assert (judge_realised(readings(), None, GOLD, files).verdict != "not run here") == settles
+    html = grid_table({}, files, ["gold"]).html
+    assert (sum(command in html for _, command in NOT_RUN.values()) == len(NOT_RUN) - settles) and "their api" in html
+
+
+def test_the_overall_verdict_names_the_readings_and_who_else_reaches_them():
+    mine = readings(mean=0.66, product=0.72)
+    columns = {"gpt2, espeak": mine, "rules, espeak": readings(mean=0.72), "random, espeak": readings()}
+    verdict = judge_overall(columns, "gpt2", {})
+    assert verdict.verdict == "depends on the reading" and "1 of 10 readings lies in it" in verdict.reading
+    assert "The intervals of 1 more touch it." in verdict.reading
+    assert (
+        "touched, by: rules, espeak (mean of recall and hit rate)." in verdict.reading
+        and "not run here" in verdict.reading
+    )
+    assert verdict.evidence["the note's own figures, product"] == "25.5% to 42.5%"
+    assert judge_overall({"gpt2": readings()}, "gpt2", {}).verdict == "refuted"

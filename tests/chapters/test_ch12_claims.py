@@ -1,0 +1,137 @@
+"""The ledger: no claim without a row, no row without evidence and a cell to look at; and the advice that stands on the others."""
+
+import re
+
+import pytest
+
+from harness.chapters.ch12_claims import ledger as module
+from harness.chapters.ch12_claims.ledger import (
+    counted,
+    judge_advice,
+    ledger,
+    ledger_cards,
+    ledger_table,
+    load_verdicts,
+    verdict_strip,
+)
+from harness.errors import DataError
+from harness.publish.verdicts import Verdict, claims, section_anchor
+
+WORDS = ("reproduced", "reproduced, but", "refuted", "not run here", "depends on the reading")
+
+
+def everything(**changes):
+    """A verdict on every claim, from its last chapter."""
+    found = {}
+    for k, (name, claim) in enumerate(claims().items()):
+        evidence = {"machine": "m", "rate": f"0.{k}"}
+        verdict = Verdict(name, WORDS[k % 5], "As `seen`.", evidence, "What is it?")
+        found[name] = [(f"{claim.chapters[-1]}_chapter", verdict)]
+    return found | changes
+
+
+def test_every_claim_has_a_row_a_card_and_a_way_to_its_cells():
+    entries = ledger(everything())
+    assert [entry.claim.id for entry in entries] == list(claims())
+    table, cards = ledger_table(entries).html, ledger_cards(entries).html
+    for name, claim in claims().items():
+        assert f'href="#ledger-{name}"' in table and f'id="ledger-{name}"' in cards
+        assert f'href="{claim.chapters[-1]}_chapter.html#verdict-{name}"' in table
+        assert f'href="{claim.chapters[-1]}_chapter.html#{section_anchor("What is it?")}"' in cards
+    assert cards.count("What would change it.") == len(claims())
+
+
+def test_every_claim_says_what_would_change_its_verdict():
+    assert all(len(claim.would_change) > 30 for claim in claims().values())
+    assert {name for name, claim in claims().items() if claim.figures} == {"G2", "H3", "E1"}
+
+
+def test_a_claim_without_a_verdict_stops_the_build():
+    with pytest.raises(DataError, match="claim H3 has no verdict"):
+        ledger(everything(H3=[]))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "section", "said"), [({}, "Where?", "no evidence"), ({"a": 1}, "", "names no section")]
+)
+def test_a_verdict_without_evidence_or_cells_stops_the_build(evidence, section, said):
+    with pytest.raises(DataError, match=f"the verdict on L1 .* {said}"):
+        ledger(everything(L1=[("01_loading", Verdict("L1", "refuted", "No.", evidence, section))]))
+
+
+def test_a_verdict_on_no_claim_stops_the_build():
+    with pytest.raises(DataError, match="X9"):
+        ledger(everything(X9=[("01_loading", Verdict("L1", "refuted", "No.", {"a": 1}, "Where?"))]))
+
+
+def test_text_of_verdicts_is_escaped():
+    nasty = Verdict("L1", "refuted", "<script>1</script>", {"<b>": "<i>2</i>"}, "<u>Where?")
+    entries = ledger(everything(L1=[("01_loading", nasty)]))
+    for html in (ledger_table(entries).html, ledger_cards(entries).html):
+        assert not re.search("<(script|b|i|u)>", html)
+
+
+def test_the_figure_is_no_setting_and_not_endless():
+    long = Verdict("L1", "refuted", "No.", {"checkpoint": "v2", "found": "9" * 300}, "Where?")
+    entry = ledger(everything(L1=[("01_loading", long)]))[0]
+    assert entry.figure.startswith("found: 9") and len(entry.figure) < 120
+    assert ledger(everything())[1].figure == "rate: 0.1"
+
+
+def test_the_last_chapter_settles_a_claim_and_both_are_shown():
+    two = [
+        ("03_peft", Verdict("P2", "refuted", "No.", {"a": 1}, "A?")),
+        ("04_train", Verdict("P2", "reproduced", "Yes.", {"a": 2}, "B?")),
+    ]
+    entries = ledger(everything(P2=two))
+    entry = next(e for e in entries if e.claim.id == "P2")
+    assert entry.settled.verdict == "reproduced"
+    assert "03_peft.html#a" in ledger_cards(entries).html and "04_train.html#b" in ledger_cards(entries).html
+
+
+def test_the_strip_counts_and_names_every_claim():
+    entries = ledger(everything())
+    figure = verdict_strip(entries)
+    assert all(re.search(rf"\b{name}\b", figure.alt) for name in claims())
+    assert counted(entries) in figure.caption and "reproduced, but (4)" in counted(entries)
+
+
+def test_verdicts_are_read_from_the_results_of_the_profile(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        module, "results_folder", lambda chapter, parameters: tmp_path / f"{chapter}-{parameters['profile']}"
+    )
+    for chapter, text in (("01_loading", '{"L1": {"claim": "c", "claim_id": "L1", "verdict": "refuted", "reading": "No.", '
+                                         '"evidence": {"a": 1}, "section": "A?"}}'), ("02_architecture", None)):  # fmt: skip
+        folder = tmp_path / f"{chapter}-ci"
+        folder.mkdir()
+        (folder / "numbers.json").write_text("{}")
+        if text:
+            (folder / "verdicts.json").write_text(text)
+    found = load_verdicts(["02", "01"])
+    assert list(found) == ["L1"] and found["L1"][0][0] == "01_loading"
+    with pytest.raises(DataError, match="chapter 03 has not been run") as caught:
+        load_verdicts(["03"])
+    assert "make chapter N=03" in caught.value.remedy
+
+
+def judged(words, **changes):
+    return {
+        name: [("c", Verdict(name, changes.get(name, words), "r", {"a": 1}))] for name in ("P2", "T1", "T2", "H3", "H4")
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "low", "high", "expected"),
+    [
+        ("reproduced", 0.1, 0.2, "reproduced"),
+        ("reproduced", -0.1, 0.2, "depends on which half is meant"),
+        ("refuted", -0.3, -0.1, "refuted"),
+        ("not run here", 0.1, 0.2, "depends on which half is meant"),
+    ],
+)
+def test_the_advice_stands_on_the_other_claims(words, low, high, expected):
+    verdict = judge_advice(judged(words), {"value": (low + high) / 2, "low": low, "high": high}, "a base")
+    assert verdict.verdict == expected
+    assert verdict.evidence["H3, the API's realisation"] == words
+    assert ("worse than rules" in verdict.reading) == (high < 0)
+    assert ("the API was not asked" in verdict.reading) == (words == "not run here")

@@ -1,0 +1,72 @@
+"""The looks of the figures, and which value of a table is marked."""
+
+import re
+from itertools import combinations
+
+import pytest
+
+from harness.publish import looks
+from harness.publish.best import MARK, NOBODY, ahead, said
+from harness.publish.looks import FAMILIES, INK, PALETTE, TEXT_CONTRAST, contrast, ink, look, on
+from harness.publish.style import DPI, WIDTH, Figure, use_style
+from harness.publish.tables import placement_table, table
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_two_of_a_family_never_look_the_same(family):
+    for one, other in combinations(FAMILIES[family].values(), 2):
+        assert (one.colour, one.marker) != (other.colour, other.marker)
+
+
+def test_marks_are_seen_and_words_are_read_on_white():
+    for shade in PALETTE:
+        assert contrast(shade) >= 3 and contrast(ink(shade)) >= TEXT_CONTRAST
+        assert contrast(on(shade), shade) >= 3
+    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
+
+
+def test_a_name_keeps_its_look_with_what_stands_behind_it():
+    for name, known in (("espeak:en-us", "espeak"), ("gpt2, espeak", "gpt2"), ("lm_slots on SmolLM2-135M", "lm_slots")):
+        assert look(name) == look(known)
+    assert look("my_tagger") == look("my_tagger") != look("your_tagger")
+
+
+def test_a_figure_tells_apart_what_a_name_does_not():
+    drawn = looks.looks(["espeak:en-us", "espeak:en-gb", "piper"])
+    assert len({one[:2] for one in drawn.values()}) == 3 and drawn["piper"] == look("piper")
+
+
+def test_nobody_is_best_where_intervals_meet():
+    clear = {"a": (0.9, 0.8, 1.0), "b": (0.5, 0.4, 0.6)}
+    assert ahead(clear) == "a"
+    assert ahead(clear | {"b": (0.7, 0.5, 0.8)}) is None
+    assert ahead({"a": (0.9, 0.8, 1.0)}) is None, "one alone is not ahead of anybody"
+    assert ahead(clear | {"gold": (1.0, 1.0, 1.0)}) == "a", "an annotation has no place among taggers"
+    assert ahead({"a": (0.9, None, None), "b": (0.5, 0.4, 0.6)}) is None, "no interval, no mark"
+    assert ahead(clear | {"c": (0.95, None, None)}) is None, "and what has none bars the others"
+
+
+def test_a_mark_is_explained_in_the_caption():
+    rows = [{"tagger": "a", "F1": "0.90"}, {"tagger": "b", "F1": "0.50"}]
+    html = table(rows, "T", {"F1": "a"}).html
+    assert re.search(rf'class="best">0.90 <span class="best-mark">{MARK}<', html) and html.count(MARK) > 1
+    assert NOBODY in table(rows, "T", {"F1": None}).html and NOBODY in said({"x": "a", "y": None})
+
+
+def test_the_placement_table_marks_only_what_its_intervals_show():
+    def report(low, middle, high):
+        score = {"f1": middle, "f1_low": low, "f1_high": high, "precision": middle, "recall": middle}
+        return {"micro": score, "macro": score, "tolerant": score, "exact_match": 0.1, "text_preserved": 1.0}
+
+    apart = {"rules": report(0.1, 0.2, 0.3), "gpt2": report(0.4, 0.5, 0.6), "second pass": report(0.8, 0.9, 1.0)}
+    assert placement_table(apart).html.count("best-mark") == 2
+    assert "best-mark" not in placement_table(apart | {"gpt2": report(0.25, 0.5, 0.6)}).html
+
+
+def test_a_figure_is_as_wide_as_the_column():
+    import matplotlib.pyplot as plt
+
+    use_style()
+    figure, axis = plt.subplots(figsize=(WIDTH, 2))
+    axis.set_title("words", color=INK)
+    assert int.from_bytes(Figure(figure, "alt", "caption").png[16:20], "big") == round(WIDTH * DPI) <= 774

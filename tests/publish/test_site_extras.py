@@ -1,0 +1,149 @@
+"""What makes pages a site: links that open the right source, previews, a sitemap, a page for what is not there."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+
+from harness.paths import ROOT
+from harness.publish import site_extras
+
+PAGES = ("index.html", "howto/rerun.html", "notebooks/07_tag_placement.html", "404.html")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A small book, built as one whose home is known."""
+    folder = tmp_path_factory.mktemp("site")
+    stage = folder / "stage"
+    (stage / "notebooks").mkdir(parents=True)
+    (stage / "howto").mkdir()
+    (stage / "index.md").write_text(
+        "# A & B\n\nThis is the first paragraph of the landing page, which says what the book is about.\n"
+    )
+    (stage / "howto" / "rerun.md").write_text("# How\n\nShort.\n")
+    (stage / "references.bib").write_text("")
+    cell = nbformat.v4.new_markdown_cell("# Seven")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[cell], metadata=kernel), stage / "notebooks" / "07_tag_placement.ipynb"
+    )
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: index\nchapters:\n- file: howto/rerun\n- file: notebooks/07_tag_placement\n"
+    )
+    (stage / "_static").mkdir()
+    for path in (ROOT / "book" / "_static").iterdir():
+        (stage / "_static" / path.name).write_bytes(path.read_bytes())
+    environment = {
+        **os.environ,
+        "GITHUB_REPOSITORY": "Some/book",
+        "GITHUB_SERVER_URL": "https://github.com",
+        site_extras.SITE_VARIABLE: "",
+    }
+    program = Path(sys.executable).parent / "jupyter-book"
+    done = subprocess.run(
+        [program, "build", stage, "--config", ROOT / "_config.yml", "--toc", folder / "_toc.yml", "--path-output", folder, "-W", "-n"],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    html = folder / "_build" / "html"
+    return html, {page: (html / page).read_text(encoding="utf-8") for page in PAGES}
+
+
+def links(html):
+    return re.findall(r'href="([^"]+)"', html.replace("&amp;", "&"))
+
+
+def test_edit_buttons_open_the_source(built):
+    _, html = built
+    assert "https://github.com/Some/book/edit/main/book/howto/rerun.md" in links(html["howto/rerun.html"])
+    assert "https://github.com/Some/book/edit/main/notebooks/07_tag_placement.ipynb" in links(
+        html["notebooks/07_tag_placement.html"]
+    )
+
+
+def test_launch_buttons_open_the_notebook(built):
+    _, html = built
+    found = links(html["notebooks/07_tag_placement.html"])
+    assert "https://colab.research.google.com/github/Some/book/blob/main/notebooks/07_tag_placement.ipynb" in found
+    [binder] = [link for link in found if "mybinder.org" in link]
+    assert "/v2/gh/Some/book/main" in binder and "notebooks/07_tag_placement.ipynb" in binder
+    assert not any("mybinder" in link for link in links(html["howto/rerun.html"]))
+
+
+def test_pages_have_a_preview_and_an_address(built):
+    folder, html = built
+    page = html["index.html"]
+    assert '<meta property="og:title" content="A &amp; B">' in page
+    assert 'og:description" content="This is the first paragraph' in page
+    assert '<meta property="og:image" content="https://some.github.io/book/_static/card.png">' in page
+    assert "https://some.github.io/book/howto/rerun.html" in links(html["howto/rerun.html"])  # canonical
+    assert struct.unpack(">II", (folder / "_static" / "card.png").read_bytes()[16:24]) == site_extras.CARD_SIZE
+    assert any("favicon.svg" in link for link in links(page))
+
+
+def test_the_sitemap_lists_pages_and_not_the_page_for_what_is_missing(built):
+    folder, _ = built
+    found = [e.text for e in ElementTree.parse(folder / "sitemap.xml").iter() if e.tag.endswith("loc")]
+    assert set(found) == {f"https://some.github.io/book/{page}" for page in PAGES if page != "404.html"}
+    assert "sitemap.xml" in (folder / "robots.txt").read_text()
+
+
+def test_the_missing_page_works_at_any_depth_and_loads_nothing(built):
+    _, html = built
+    assert {"/book/index.html", "/book/search.html", "/book/notebooks/07_tag_placement.html"} <= set(
+        links(html["404.html"])
+    )
+    assert not re.search(r"<(script|link|img|base)\b", html["404.html"])
+    assert 'href="index.html"' in site_extras.not_found("", {})
+
+
+@pytest.mark.parametrize(
+    ("site", "repository", "url"),
+    [("https://x.org/b", "", "https://x.org/b/"), ("", "A/b", "https://a.github.io/b/"), ("", "", "")],
+)
+def test_the_address_of_the_site(monkeypatch, site, repository, url):
+    monkeypatch.setenv(site_extras.SITE_VARIABLE, site)
+    monkeypatch.setenv("GITHUB_REPOSITORY", repository)
+    assert site_extras.site_url() == url
+
+
+def test_an_unknown_address_leaves_no_sitemap(tmp_path):
+    (tmp_path / "index.html").write_text("")
+    site_extras.write_sitemap(tmp_path, "https://x.org/")
+    assert (tmp_path / "sitemap.xml").is_file()
+    site_extras.write_sitemap(tmp_path, "")
+    assert not (tmp_path / "sitemap.xml").exists() and not (tmp_path / "robots.txt").exists()
+
+
+def test_a_preview_escapes_and_ends_at_a_word():
+    tags = site_extras.meta_tags("p", "<em>T</em>", f'<p class="x">{"word &lt;b&gt; " * 60}</p>', "")
+    assert '"og:title" content="T"' in tags and "&lt;b&gt;" in tags and "…" in tags and "og:image" not in tags
+    assert site_extras.first_paragraph("<p>Short.</p>") == ""
+
+
+def test_the_guide_for_contributors_is_edited_where_it_lies():
+    buttons = [
+        {
+            "label": "group",
+            "buttons": [{"label": "source-edit-button", "url": "https://x/edit/main/reference/contributing.md"}],
+        }
+    ]
+    site_extras.mend_edit_links("reference/contributing", buttons)
+    assert buttons[0]["buttons"][0]["url"] == "https://x/edit/main/CONTRIBUTING.md"
+
+
+def test_the_landing_page_has_its_title_once_and_the_page_404_lists_all(built):
+    pages = built[1]
+    title = re.search(r"<title>(.*?)</title>", pages["index.html"])[1]
+    assert title.startswith(site_extras.SUBTITLE) and title.count("Can you hear") <= 1
+    assert not re.search(r'class="title logo__title">\s*</p>', pages["index.html"]), "the logo's link needs a name"
+    missing = pages["404.html"]
+    for page, title in (("howto/rerun", "How"), ("notebooks/07_tag_placement", "Seven"), ("search", "Search the book")):
+        assert re.search(rf'<a href="[^"]*{page}\.html">{title}</a>', missing)

@@ -1,0 +1,103 @@
+"""What anybody's own tagger or engine may do wrong, and what is said then."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from harness.audio import Audio
+from harness.cli import app
+from harness.engines import SpeechRequest
+from harness.engines.base import Speech, check_engine, speak
+from harness.errors import HarnessError
+from harness.registry import own_source
+from harness.tagged import TaggedText
+from harness.taggers.base import tag_all
+
+TEXTS = [TaggedText.parse("We guarantee it"), TaggedText.parse("So it is")]
+REQUEST = SpeechRequest(TEXTS[0])
+
+
+def test_a_tagger_that_fails_is_named_with_its_line():
+    def broken(texts):
+        return {}["vocab"]
+
+    with pytest.raises(
+        HarnessError, match=r"the tagger 'mine' failed: KeyError: 'vocab' \(in .*test_own.py, line \d+\)"
+    ):
+        tag_all(SimpleNamespace(tag=broken), TEXTS, "mine")
+    with pytest.raises(HarnessError, match="failed: AttributeError"):
+        tag_all(object(), TEXTS, "mine")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [(["<emph> so", "it"], "gave a str"), (TEXTS[:1], "gave 1 texts for 2"), ([None, None], "gave a NoneType")],
+)
+def test_a_tagger_that_gives_something_else_is_told_what_to_give(given, message):
+    with pytest.raises(HarnessError, match=message):
+        tag_all(SimpleNamespace(tag=lambda texts: given), TEXTS, "mine")
+
+
+def test_what_a_tagger_says_itself_is_passed_on():
+    def refuse(texts):
+        raise HarnessError("no weights", remedy="get them")
+
+    with pytest.raises(HarnessError, match=r"^no weights \(get them\)$"):
+        tag_all(SimpleNamespace(tag=refuse), TEXTS, "mine")
+
+
+TONE = np.full(800, 0.1, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.full(800, np.nan, dtype=np.float32), "NaN"),
+        (TONE[:0], "gave no samples"),
+        (np.stack([TONE, TONE], axis=1), "one channel"),
+        (TONE * 200_000, "up to 20000 .*divide 16-bit ones by 32768"),
+    ],
+)
+def test_audio_that_cannot_be_written_is_refused(samples, message):
+    audio = object.__new__(Audio)
+    audio.__dict__.update(samples=samples, sample_rate=16000)
+    with pytest.raises(HarnessError, match=message):
+        speak(SimpleNamespace(speak=lambda request: Speech(audio)), REQUEST, "mine")
+
+
+def test_an_engine_that_gives_no_speech_is_told_so():
+    with pytest.raises(HarnessError, match="gave a NoneType"):
+        speak(SimpleNamespace(speak=lambda request: None), REQUEST, "mine")
+    with pytest.raises(HarnessError, match="gave a list, not an Audio"):
+        speak(SimpleNamespace(speak=lambda request: Speech([0.0])), REQUEST, "mine")
+
+
+def test_an_engine_is_looked_at_before_it_speaks():
+    with pytest.raises(HarnessError, match=r"lacks dialect, .*an engine has: name, dialect"):
+        check_engine(SimpleNamespace(name="x"), "mine")
+    full = dict.fromkeys(("name", "deterministic", "revision", "default_voice", "voices", "speak"), "")
+    with pytest.raises(HarnessError, match=r"the dialect 'smml' .*ssml, prompted"):
+        check_engine(SimpleNamespace(**full, dialect="smml"), "mine")
+
+
+def test_the_file_behind_an_own_class(tmp_path, monkeypatch):
+    (tmp_path / "mine_broken").mkdir()
+    (tmp_path / "mine_broken" / "__init__.py").write_text("raise RuntimeError('no weights')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert own_source("mine_broken.tagger:Tagger") is None
+    assert own_source("harness.taggers.rules:RulesTagger").name == "rules.py"
+    assert own_source("rules") is own_source("nowhere.at_all:Tagger") is None
+
+
+def test_examples_are_tagged_under_their_ids(tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text(
+        '{"id": "a-1", "text": "Is it <emph> so?"}\n{"id": null, "text": "Is it?"}\n{ a brace\n', encoding="utf-8"
+    )
+    result = CliRunner().invoke(app, ["tag", str(source), "--tagger", "rules", "--json"])
+    first, second, third = map(json.loads, result.output.splitlines())
+    assert first["id"] == "a-1" and "<emph>" not in first["text"] and "Is it" in first["text"]
+    assert (second["id"], third["id"]) == ("2", "3") and "{ a brace" in third["text"]
