@@ -136,8 +136,8 @@ def task_faults():
     code = map(str, module_dependencies("harness.engines.openai_speech"))
     return {
         "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults/test_faults.py"])],
-        "file_dep": [*code, str(ROOT / "harness" / "chapters" / "ch09_higgs_api" / "faulty_server.py"), str(ROOT / "tests" / "faults" / "test_faults.py"),
-                     *map(str, LOCKS)],
+        "file_dep": [*code, str(ROOT / "harness" / "chapters" / "ch09_higgs_api" / "faulty_server.py"),
+                     str(ROOT / "tests" / "faults" / "test_faults.py"), *map(str, LOCKS)],
         "targets": [str(FAULTS)],
     }  # fmt: skip
 
