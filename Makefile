@@ -1,8 +1,8 @@
 # make book   both environments, every notebook, the results, the site   (a second call takes seconds)
 # make test   lint, unit, property, notebook and browser checks
-# Nothing but Python 3.11 (or 3.12) with venv is needed; everything generated goes to .venv, .venv-boson and _build.
+# Nothing but Python 3.11, 3.12 or 3.13 with venv is needed; everything generated goes to .venv, .venv-boson and _build.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 N ?= 07
 ARGS ?=

@@ -5,7 +5,7 @@
     python3 requirements/install.py --only main  # one of them
     python3 requirements/install.py --lock       # resolve pyproject.toml anew and rewrite the locks
 
-It needs Python 3.11 or 3.12 and nothing else. An environment is touched only when its lock, pyproject.toml
+It needs Python 3.11, 3.12 or 3.13 and nothing else. An environment is touched only when its lock, pyproject.toml
 or the Python version changed: a second call takes a fraction of a second. Logs: _build/logs/.
 """
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 LOGS = ROOT / "_build" / "logs"
 STAMP = ".installed"
-SUPPORTED = ((3, 11), (3, 12))
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
 
 # name: (folder, extras of pyproject.toml, disk needed in GB: measured 2.4 and 2.0, with room for pip's temporary files)
 ENVIRONMENTS = {"main": (".venv", "models,audio,voices,api,cluster,book,dev", 4), "boson": (".venv-boson", "boson", 4)}
@@ -63,9 +63,9 @@ def main() -> int:
 
 def check_machine() -> None:
     if sys.version_info[:2] not in SUPPORTED:
-        wanted = " or ".join(".".join(map(str, version)) for version in SUPPORTED)
+        wanted = ", ".join(".".join(map(str, version)) for version in SUPPORTED)
         raise Problem(
-            f"this is Python {sys.version.split()[0]}, the project needs {wanted}; "
+            f"this is Python {sys.version.split()[0]}, the project needs one of {wanted}; "
             "install one and call `make book PYTHON=/path/to/python3.11`"
         )
     try:
@@ -140,6 +140,8 @@ def lock(name: str) -> None:
                                 check=True, capture_output=True, text=True).stdout  # fmt: skip
     # torch's local label (+cpu) is the build of this machine: the lock names the version only.
     pins = sorted(re.sub(r"^(torch==[0-9.]+)\+\w+$", r"\1", line) for line in frozen.splitlines())
+    # What only other versions of Python need has a marker, which `pip freeze` here does not show: kept, to be updated by hand.
+    pins += [line for line in (LOCKS / f"{name}.lock").read_text().splitlines() if ";" in line]
     header = f"# Written by `make lock` from pyproject.toml (extras: {extras}). Do not edit.\n"
     (LOCKS / f"{name}.lock").write_text(header + "\n".join(pins) + "\n")
     print(f"Wrote requirements/{name}.lock: {len(pins)} packages")

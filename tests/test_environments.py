@@ -20,8 +20,10 @@ LOCKS = {"main": ("models", "audio", "book", "dev"), "boson": ("boson",)}
 
 def pins(path):
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._!]+", line) for line in lines), "each line is one exact pin"
-    return {line.split("==")[0].lower().replace("_", "-").replace(".", "-"): line.split("==")[1] for line in lines}
+    pin = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9._!]+)( ; python_version (==|>=) \"3\.\d+\")?")
+    assert all(pin.fullmatch(line) for line in lines), "each line is one exact pin"
+    found = [pin.fullmatch(line) for line in lines]
+    return {one[1].lower().replace("_", "-").replace(".", "-"): one[2] for one in found}
 
 
 def test_conda_files_say_the_same_as_pyproject():
@@ -79,7 +81,7 @@ def test_a_failed_installation_is_one_line(installer, tmp_path, monkeypatch, log
 
 def test_the_wrong_python_and_a_full_disk_are_named(installer, monkeypatch, tmp_path):
     monkeypatch.setattr(installer.sys, "version_info", (3, 9, 1))
-    with pytest.raises(installer.Problem, match=r"needs 3\.11 or 3\.12"):
+    with pytest.raises(installer.Problem, match=r"needs one of 3\.11, 3\.12, 3\.13"):
         installer.check_machine()
     monkeypatch.setattr(installer.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
     monkeypatch.setattr(installer, "ENVIRONMENTS", {"main": (str(tmp_path / "venv"), "", 4)})
