@@ -24,7 +24,7 @@ def test_a_finished_run_is_compared_and_its_clips_are_listened_to(tmp_path):
     shutil.copytree(OLD / "run", tmp_path / "run")
     done = harness("compare", tmp_path / "run", tmp_path / "run", "--json", text=True)
     assert done.returncode == 0, done.stderr
-    [compared] = json.loads(done.stdout)["comparisons"]
+    compared = json.loads(done.stdout)["comparisons"][0]
     emphasis = compared["per_tag"]["<emph>"]
     assert (emphasis["n"], emphasis["baseline"], emphasis["other"], emphasis["value_difference"]) == (1, 1, 1, 0)
     listened = harness("listen", tmp_path / "run", "--out", tmp_path / "test", text=True)
