@@ -8,28 +8,29 @@ import typer
 
 
 def serve(
-    engine: Annotated[str, typer.Option(help="Which engine: see `harness doctor`.")] = "espeak",
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the engine, KEY=VALUE; may be repeated.")
-    ] = None,
+    engine: Annotated[str, typer.Option(help="Engine to serve: see `harness doctor`.")] = "espeak",
+    option: Annotated[list[str] | None, typer.Option(help="Engine option, KEY=VALUE; may be repeated.")] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; any other than this machine's needs a key.")
+        str, typer.Option(help="Address to listen on; any address that other machines can reach requires a key.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that speak; each loads the engine.")] = 1,
-    max_concurrent: Annotated[int, typer.Option(min=1, help="Requests that are worked on at once.")] = 4,
-    max_queued: Annotated[int, typer.Option(min=0, help="Requests that wait; more are refused with 429.")] = 16,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Number of engine processes; each loads the engine.")] = 1,
+    max_concurrent: Annotated[int, typer.Option(min=1, help="Number of requests that run at once.")] = 4,
+    max_queued: Annotated[
+        int, typer.Option(min=0, help="Number of requests that wait; more are refused with 429.")
+    ] = 16,
     timeout: Annotated[float, typer.Option(help="Seconds for one request; then it fails with 504.")] = 60.0,
     key_env: Annotated[
-        str, typer.Option(help="Environment variable with the key that clients must send; none if it is not set.")
+        str,
+        typer.Option(
+            help="Environment variable with the key that clients must send; if it is not set, none is needed."
+        ),
     ] = "HARNESS_SERVE_KEY",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A name that requests may give this server beside localhost; may be repeated. With a key any may."
-        ),
+        typer.Option(help="Additional host name of this server; may be repeated. Not checked if a key is set."),
     ] = None,
-    log: Annotated[bool, typer.Option("--log", help="Log requests on standard error, never their text.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Log requests on standard error, without their text.")] = False,
 ) -> None:
     """Serve an engine over HTTP, in the wire format of OpenAI's speech API, until Ctrl-C.
 

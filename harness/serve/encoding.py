@@ -1,4 +1,4 @@
-"""Audio as bytes: WAV, MP3, FLAC, Ogg Opus, or bare samples."""
+"""Audio as bytes: WAV, MP3, FLAC, Ogg Opus, or raw samples."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ from dataclasses import dataclass
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from harness.audio import MPEG_RATES, Audio, resample
 from harness.errors import HarnessError
 
-DEFAULT_RATE = 24000  # of OpenAI's and Boson's audio: a client may count on it, for pcm says no rate itself
+DEFAULT_RATE = 24000  # rate of OpenAI's and Boson's audio, which clients assume for pcm, since it has no header
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
 _BLOCK = 65536  # frames written at once: libsndfile's Ogg encoders keep a block on the stack
 
 
 @dataclass(frozen=True)
 class Format:
-    """One way to write audio.
+    """One audio format.
 
     Parameters
     ----------
     media_type : str
     container, subtype : str
-        As libsndfile calls them; empty for bare samples.
+        Names of libsndfile; empty for raw samples.
     rates : tuple of int
-        Those it can have, in Hz; empty for any.
+        Sampling rates in Hz that a client can choose from.
     """
 
     media_type: str
     container: str = ""
     subtype: str = ""
-    rates: tuple[int, ...] = ()
+    rates: tuple[int, ...] = MPEG_RATES
 
 
 FORMATS = {
-    "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III", MPEG_RATES),
+    "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III"),
     "wav": Format("audio/wav", "WAV", "PCM_16"),
     "flac": Format("audio/flac", "FLAC", "PCM_16"),
     "opus": Format("audio/ogg; codecs=opus", "OGG", "OPUS", _OPUS_RATES),
@@ -46,49 +45,42 @@ FORMATS = {
 
 
 def rate_of(name: str, asked: int | None) -> int:
-    """The rate to write: the one asked for, else 24 kHz.
+    """Return the sampling rate to write: the one asked for, or 24 kHz.
 
     Raises
     ------
     HarnessError
-        If the format cannot have the rate asked for.
+        If the format does not support the rate asked for.
     """
     if asked is None:
         return DEFAULT_RATE
-    rates = FORMATS[name].rates or MPEG_RATES
-    if asked not in rates:
-        raise HarnessError(f"{name} is not written at {asked} Hz",
-                           remedy=f"choose {', '.join(map(str, rates))}, or leave sample_rate out")  # fmt: skip
+    if asked not in FORMATS[name].rates:
+        raise HarnessError(f"{name} does not support a sample rate of {asked} Hz",
+                           remedy=f"choose {', '.join(map(str, FORMATS[name].rates))}, or leave sample_rate out")  # fmt: skip
     return asked
 
 
-def encode(audio: Audio, name: str, asked_rate: int | None = None) -> tuple[bytes, int]:
-    """Write a clip.
+def encode(audio: Audio, name: str, rate: int = DEFAULT_RATE) -> bytes:
+    """Return a clip as a file, or as 16-bit signed little-endian samples for "pcm".
 
     Parameters
     ----------
     audio : Audio
     name : str
         One of `FORMATS`.
-    asked_rate : int, optional
-        In Hz; see `rate_of`.
-
-    Returns
-    -------
-    tuple of (bytes, int)
-        The bytes, and their rate in Hz.
+    rate : int
+        Sampling rate in Hz; see `rate_of`.
 
     Raises
     ------
     HarnessError
-        If the audio is empty, holds NaN, or cannot be written like that.
+        If the audio is empty, contains NaN, or cannot be written in this format.
     """
     if not len(audio.samples) or not np.isfinite(audio.samples).all():
-        raise HarnessError("the engine made no audio, or audio that holds NaN", remedy="try another text")
-    rate = rate_of(name, asked_rate)
+        raise HarnessError("the engine made no audio, or audio that contains NaN", remedy="try another text")
     samples = np.clip(resample(audio.samples, audio.sample_rate, rate), -1, 1)
     if name == "pcm":
-        return _pcm(samples), rate
+        return np.round(samples * 32767).astype("<i2").tobytes()
     form, out = FORMATS[name], io.BytesIO()
     try:
         with soundfile.SoundFile(out, "w", rate, 1, form.subtype, format=form.container) as file:
@@ -96,9 +88,4 @@ def encode(audio: Audio, name: str, asked_rate: int | None = None) -> tuple[byte
                 file.write(samples[start : start + _BLOCK])
     except soundfile.LibsndfileError as error:
         raise HarnessError(f"the engine made audio that cannot be written as {name}: {error.error_string}") from error
-    return out.getvalue(), rate
-
-
-def _pcm(samples: NDArray[np.float32]) -> bytes:
-    """16-bit signed little-endian."""
-    return np.round(samples * 32767).astype("<i2").tobytes()
+    return out.getvalue()

@@ -1,14 +1,13 @@
-"""Engines in child processes, and who may use them when."""
+"""Engines in child processes, and the queue of requests for them."""
 
 from __future__ import annotations
 
 import asyncio
+import queue
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
-
-import anyio
-import anyio.to_thread
 
 from harness.audio import Audio
 from harness.engines.apart import EngineApart
@@ -17,7 +16,7 @@ from harness.errors import HarnessError
 from harness.serve.errors import ApiError, from_harness, timed_out
 from harness.tagged import TaggedText
 
-RETRY_SECONDS = 1  # what a client is told to wait when all places are taken
+RETRY_SECONDS = 1  # `Retry-After` of a refused request
 
 
 class Pool:
@@ -28,13 +27,13 @@ class Pool:
     name : str
         Registered name of the engine, or "package.module:Class".
     options : mapping, optional
-        Of the engine.
+        Engine options.
     workers : int
-        Processes.
+        Number of processes.
     timeout : float
-        Seconds from the arrival of a request to the end of its speech. An engine that takes longer is started again.
+        Seconds from the arrival of a request to the end of its speech. An engine that takes longer is restarted.
     max_concurrent, max_queued : int
-        Requests that are worked on at once, and that wait for that. More are refused.
+        Number of requests that run at once, and that wait. Further requests are refused.
     """
 
     def __init__(
@@ -49,22 +48,21 @@ class Pool:
     ) -> None:
         self.engines = [EngineApart(name, options, timeout=timeout) for _ in range(workers)]
         self.asked_name, self.timeout = name, timeout
-        self._most, self._taken = max_concurrent + max_queued, 0
-        self._places = asyncio.Semaphore(max_concurrent)
-        self._threads = anyio.CapacityLimiter(workers)
-        self._free: asyncio.Queue[EngineApart] = asyncio.Queue()
+        self._limit, self._accepted = max_concurrent + max_queued, 0
+        self._running = asyncio.Semaphore(max_concurrent)
+        self._threads = ThreadPoolExecutor(workers)  # one for each engine, so a thread always finds a free engine
+        self._free: queue.SimpleQueue[EngineApart] = queue.SimpleQueue()
         self._busy: set[EngineApart] = set()
-        self._jobs: set[asyncio.Task[Speech]] = set()
         for engine in self.engines:
-            self._free.put_nowait(engine)
+            self._free.put(engine)
 
     def start(self) -> None:
-        """Start all engines, so that an engine that cannot run says so now.
+        """Start all engines, so that an engine that cannot run reports it now.
 
         Raises
         ------
         HarnessError
-            If one does not start.
+            If an engine does not start.
         """
         for engine in self.engines:
             engine.voices()
@@ -75,7 +73,7 @@ class Pool:
     async def speak(
         self, texts: Sequence[TaggedText], voice: str | None, seed: int, deliver: Callable[[Audio], None], *, param: str
     ) -> None:
-        """Speak texts one after the other, in one place of the queue.
+        """Speak texts one after the other, as one request.
 
         Parameters
         ----------
@@ -83,26 +81,29 @@ class Pool:
         voice : str, optional
         seed : int
         deliver : callable
-            Takes the audio of each text as soon as it is there.
+            Called with the audio of each text as soon as it is spoken.
         param : str
-            The field of the request that holds the text, for errors.
+            Request field that holds the text, for errors.
 
         Raises
         ------
         ApiError
-            If all places are taken, the engine fails, or the time is over.
+            If too many requests wait, the engine fails, or the time is over.
         """
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.timeout), self._place():
                 for text in texts:
-                    deliver((await self._speak(SpeechRequest(text, voice, seed))).audio)
+                    request = SpeechRequest(text, voice, seed)
+                    # If this is cancelled, an engine that has begun finishes, and only then becomes free.
+                    deliver((await loop.run_in_executor(self._threads, self._speak, request)).audio)
         except TimeoutError:
             raise timed_out(self.timeout) from None
         except HarnessError as error:
             raise from_harness(error, param=param, seconds=self.timeout) from None
 
     def kill(self) -> None:
-        """End the processes of engines that are speaking, now."""
+        """Kill the processes of all engines that are speaking."""
         for engine in list(self._busy):
             if child := engine._child:  # `close` would wait for the answer
                 child.kill()
@@ -115,33 +116,21 @@ class Pool:
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
-        if self._taken >= self._most:
+        if self._accepted >= self._limit:
             raise ApiError(429, "the server is busy: too many requests at once (try again later)",
                            code="rate_limit_exceeded", headers={"Retry-After": str(RETRY_SECONDS)})  # fmt: skip
-        self._taken += 1
+        self._accepted += 1
         try:
-            async with self._places:
+            async with self._running:
                 yield
         finally:
-            self._taken -= 1
+            self._accepted -= 1
 
-    async def _speak(self, request: SpeechRequest) -> Speech:
-        """One request. Who waits may leave; an engine that has begun goes on to its own time limit, and is free then."""
-        engine = await self._free.get()
-        job = asyncio.create_task(self._work(engine, request))
-        self._jobs.add(job)
-        job.add_done_callback(self._done)
-        return await asyncio.shield(job)
-
-    async def _work(self, engine: EngineApart, request: SpeechRequest) -> Speech:
+    def _speak(self, request: SpeechRequest) -> Speech:
+        engine = self._free.get()
         self._busy.add(engine)
         try:
-            return await anyio.to_thread.run_sync(engine.speak, request, limiter=self._threads, abandon_on_cancel=True)
+            return engine.speak(request)
         finally:
             self._busy.discard(engine)
-            self._free.put_nowait(engine)
-
-    def _done(self, job: asyncio.Task[Speech]) -> None:
-        self._jobs.discard(job)
-        if not job.cancelled():
-            job.exception()  # asyncio prints the traceback of an error that nobody has looked at
+            self._free.put(engine)

@@ -1,10 +1,7 @@
-import asyncio
 import base64
 import io
 import json
-import shutil
 import socket
-import subprocess
 import time
 
 import httpx
@@ -13,11 +10,9 @@ import openai
 import pytest
 import soundfile
 from server_process import refused
-from starlette.requests import ClientDisconnect
 
 from harness.engines.base import SpeechRequest, make_engine
-from harness.serve.app import _Spoken
-from harness.serve.orders import MAX_BODY, sentences
+from harness.serve.bodies import MAX_BODY, sentences
 from harness.tagged import Tag, TaggedText
 
 TEXT = "We <emph> guarantee 30% savings, <pause_long> don't we?"
@@ -169,20 +164,6 @@ def test_errors_reach_the_client(client):
     assert (raised.value.code, raised.value.param) == ("invalid_tag", "input")
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_curl(espeak, tmp_path):
-    out = tmp_path / "x.wav"
-    body = json.dumps({"model": "espeak", "input": TEXT, "response_format": "wav"})
-    command = ["curl", "-sS", "--noproxy", "*", "-w", "%{http_code} %{content_type}", "-o", out]
-    command += [f"{espeak.url}/audio/speech", "-H", "Content-Type: application/json", "-d", body]
-    assert subprocess.run(command, capture_output=True, text=True, timeout=20).stdout == "200 audio/wav"
-    assert soundfile.info(out).duration > 1
-    huge = tmp_path / "huge.json"
-    huge.write_text(json.dumps({"model": "espeak", "input": "a" * 3 * MAX_BODY}))
-    command[-1] = f"@{huge}"
-    assert subprocess.run(command, capture_output=True, text=True, timeout=20).stdout == "413 application/json"
-
-
 # Ours beyond OpenAI's
 
 
@@ -253,7 +234,7 @@ def test_sentences_keep_words_and_tags():
         ({"response_format": "aac"}, 400, "unsupported_format", "response_format"),
         ({"response_format": "../wav"}, 400, "unsupported_format", "response_format"),
         ({"speed": 1.5}, 400, "unsupported_value", "speed"),
-        ({"speed": True}, 400, "float_type", "speed"),
+        ({"speed": "fast"}, 400, "unsupported_value", "speed"),
         ({"stream": True}, 400, "unsupported_value", "stream"),
         ({"stream_format": "sse"}, 400, "unsupported_value", "stream_format"),
         ({"seed": -1}, 400, "greater_than_equal", "seed"),
@@ -328,13 +309,10 @@ def test_chat_errors(slow, fields, status, code, param):
         (b"null", "application/json", 400, "invalid_json"),
         (b"\xff\xfe\xfd", "application/json", 400, "invalid_json"),
         (b"[" * 200_000, "application/json", 400, "invalid_json"),
-        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "application/json", 400, "invalid_json"),
-        (b'{"model": ' + b"9" * 10_000 + b"}", "application/json", 400, "invalid_json"),
         (b"{}", "application/json; charset=utf-8", 400, "missing"),
         (b"{}", "text/plain", 415, "unsupported_media_type"),
         (b"{}", "", 415, "unsupported_media_type"),
         (b" " * (MAX_BODY + 1), "application/json", 413, "request_too_large"),
-        (b" " * 20 * MAX_BODY, "application/json", 413, "request_too_large"),
     ],
 )
 def test_odd_bodies(slow, path, body, kind, status, code):
@@ -342,10 +320,12 @@ def test_odd_bodies(slow, path, body, kind, status, code):
     refused(answer, status, code, answer.json()["error"]["param"])
 
 
-def test_huge_body_of_unknown_length(slow):
-    parts = (b" " * 65536 for _ in range(100))
-    answer = slow.http.post("/v1/audio/speech", content=parts, headers={"Content-Type": "application/json"})
-    refused(answer, 411, None, within="Content-Length")
+def test_body_in_chunks(slow):
+    def post(*parts):
+        return slow.http.post("/v1/audio/speech", content=iter(parts), headers={"Content-Type": "application/json"})
+
+    assert post(b'{"model": "slow", ', b'"input": "one two"}').status_code == 200
+    refused(post(*[b" " * 65536] * 100), 413, "request_too_large")
     assert slow.speech().status_code == 200
 
 
@@ -394,20 +374,3 @@ def test_client_that_leaves(slow):
     with slow.http.stream("POST", "/v1/audio/speech", json=stream) as answer:
         next(answer.iter_raw(100))
     assert slow.speech().status_code == 200
-
-
-def test_speaking_ends_with_an_answer_that_nobody_has_begun_to_read():
-    async def pieces():
-        yield b"never sent"
-
-    async def gone(message):
-        raise OSError("the client has left")
-
-    async def answer():
-        speaking = asyncio.create_task(asyncio.sleep(60))
-        with pytest.raises((OSError, ClientDisconnect, ExceptionGroup)):
-            await _Spoken(speaking, pieces())({"type": "http", "asgi": {"spec_version": "2.4"}}, gone, gone)
-        await asyncio.sleep(0)
-        return speaking.cancelled()
-
-    assert asyncio.run(answer())

@@ -13,7 +13,7 @@ import pytest
 from server_process import HERE, MAIN, refused
 
 from harness.errors import HarnessError
-from harness.serve.server import GRACE_SECONDS, serve, take_key
+from harness.serve.server import serve, take_key
 
 KEY = "sk-a-secret-of-the-tests"
 
@@ -55,8 +55,6 @@ def test_key(start):
         right = {"Authorization": f"Bearer {KEY}"}
         assert server.http.get("/v1/models", headers=right).status_code == 200
         refused(server.http.get("/nowhere/hush", headers=right), 404, "not_found")
-        two = [("Authorization", f"Bearer {KEY}"), ("Authorization", "Bearer x")]
-        refused(server.http.get("/v1/models", headers=two), 401, "invalid_api_key")
         with openai.OpenAI(base_url=server.url, api_key=KEY, max_retries=0) as client:
             assert client.audio.speech.create(model="slow", voice="low", input="hush", response_format="wav").content
             with pytest.raises(openai.BadRequestError) as raised:
@@ -83,7 +81,7 @@ def test_key_beyond_ascii(start):
 @pytest.mark.parametrize("value", [" ", "two words", "line\nbreak", "\t"])
 def test_key_that_cannot_be_sent(monkeypatch, value):
     monkeypatch.setenv("SOME_KEY", value)
-    with pytest.raises(HarnessError, match="SOME_KEY holds no key"):
+    with pytest.raises(HarnessError, match="SOME_KEY must hold a key without white space"):
         take_key("SOME_KEY")
 
 
@@ -114,13 +112,26 @@ def test_waiting_counts_and_who_waits_harms_no_engine(start):
 
 
 def test_workers_speak_at_once(start):
-    with start("--workers", 2, "--option", "seconds=0.8") as server, ThreadPoolExecutor(2) as threads:
+    with start("--workers", 2, "--option", "seconds=2") as server, ThreadPoolExecutor(2) as threads:
+        server.speech()  # imports what resamples
         begin = time.monotonic()
         assert [answer.status_code for answer in threads.map(lambda _: server.speech(), range(2))] == [200, 200]
-        assert time.monotonic() - begin < 1.5 and len(server.children()) == 2
+        assert time.monotonic() - begin < 3.9 and len(server.children()) == 2
 
 
-def test_who_leaves_the_queue_makes_room(start):
+def test_leaving_a_stream_makes_room(start):
+    with start("--max-concurrent", 1, "--max-queued", 0, "--option", "seconds=0.5") as server:
+        stream = {"model": "slow", "input": "Three words here. " * 30, "response_format": "pcm", "stream": True}
+        with server.http.stream("POST", "/v1/audio/speech", json=stream) as answer:
+            next(answer.iter_raw(100))
+            refused(server.speech(), 429, "rate_limit_exceeded")
+        deadline = time.monotonic() + 8  # the whole text takes 15 s
+        while server.speech().status_code == 429 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert server.speech().status_code == 200
+
+
+def test_leaving_the_queue_makes_room(start):
     with start("--max-concurrent", 1, "--max-queued", 1, "--option", "seconds=1") as server:
         thread, answers = in_background(server, "first")
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -131,10 +142,6 @@ def test_who_leaves_the_queue_makes_room(start):
         assert server.speech().status_code == 200
         thread.join()
         assert answers[0].status_code == 200
-
-
-def test_patience():
-    assert GRACE_SECONDS == 10
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -211,11 +218,10 @@ def test_engine_that_cannot_be_served(arguments, message):
         ({"host": "::"}, "no key is set"),
         ({"host": "192.0.2.1"}, "no key is set"),
         ({"host": "not a host"}, "cannot listen on 'not a host'"),
-        ({"host": "127.0.0.1", "port": 70000}, "cannot listen on"),
-        ({"timeout": float("nan")}, "cannot work with these limits"),
-        ({"timeout": 0}, "cannot work with these limits"),
-        ({"workers": 0}, "cannot work with these limits"),
-        ({"max_queued": -1}, "cannot work with these limits"),
+        ({"port": 70000}, "port must be from 0 to 65535, got 70000"),
+        ({"timeout": float("nan")}, "timeout must be greater than 0 seconds, got nan"),
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"max_queued": -1}, "max_queued must be at least 0, got -1"),
     ],
 )
 def test_what_cannot_be_served(monkeypatch, fields, message):
@@ -228,7 +234,7 @@ def test_other_host_with_a_key(start):
     with start("--host", "0.0.0.0", HARNESS_SERVE_KEY=KEY) as server:
         assert server.speech().status_code == 401
         err = server.end()[2]
-        assert "warning: 0.0.0.0 can be reached from other machines" in err and KEY not in err
+        assert "warning: other machines can reach 0.0.0.0" in err and KEY not in err
 
 
 def test_memory_does_not_grow(slow):

@@ -1,4 +1,4 @@
-"""What becomes of a request when a server misbehaves: a few faults, tried live against `harness.chapters.ch09_higgs_api.faulty_server`."""
+"""How a client copes with a server that misbehaves: a few faults, tried live against the server of `faulty_server`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.tagged import TaggedText
 
 TEXT = "We guarantee it"
-ALWAYS = 9  # more often than a client tries
+ALWAYS = 9  # more often than the client tries
 TRIALS: tuple[tuple[str, tuple[faulty.Fault, ...]], ...] = (
     ("429, Retry-After: 1, once", (faulty.status(429, "slow down", headers=[("Retry-After", "1")]),)),
     ("500, twice", (faulty.status(500, "out of memory"),) * 2),
@@ -26,13 +26,13 @@ TRIALS: tuple[tuple[str, tuple[faulty.Fault, ...]], ...] = (
 
 
 def try_faults() -> list[dict[str, Any]]:
-    """Ask the misbehaving server, fault by fault.
+    """Send a request to the misbehaving server for each fault.
 
     Returns
     -------
     list of dict
-        ``server``: what it did; ``requests`` it got; ``seconds`` until the end; ``heard``: whether there was audio in the end;
-        ``outcome``: so many seconds of audio, or the error.
+        One row per fault. ``server``: what the server did; ``requests``: number of requests it got; ``seconds``: time until the
+        client gave a result; ``heard``: whether that was audio; ``outcome``: length of the audio, or the error message.
     """
     rows = []
     for name, faults in TRIALS:

@@ -1,6 +1,6 @@
-"""A speech server on this machine that misbehaves as it is told, to see what a client makes of it.
+"""A speech server on this machine that misbehaves on request, to show how a client copes.
 
-Every request gets the next fault of the server's list, and a good answer when the list is used up:
+Each request gets the next fault of the server's list. When the list is empty, the server answers correctly:
 
 >>> with Server(status(503), reset) as server:  # doctest: +SKIP
 ...     make_engine("openai_speech", base_url=server.url).speak(request)
@@ -25,18 +25,18 @@ from numpy.typing import NDArray
 
 RATE = 24000  # Hz
 HTML = b"<!DOCTYPE html><html><body>Gateway says hello</body></html>"
-_HANG_SECONDS = 20.0  # longer than any client here waits
+_HANG_SECONDS = 20.0  # longer than any client in the tests waits
 
 Samples = NDArray[np.float32]
 
 
 def tone(seconds: float = 0.5, rate: int = RATE, hertz: float = 200) -> Samples:
-    """A sine at a third of full scale."""
+    """Return a sine at a third of full scale."""
     return (0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
 
 
 def encoded(samples: Samples, rate: int = RATE, kind: str = "wav", subtype: str | None = None) -> bytes:
-    """A file of samples ("wav", "mp3", "flac", "opus"), or s16le for "pcm"."""
+    """Return samples as a file ("wav", "mp3", "flac", "opus"), or as 16-bit little-endian integers for "pcm"."""
     if kind == "pcm":
         return (samples * 32767).astype("<i2").tobytes()
     container, coding = {
@@ -51,34 +51,34 @@ def encoded(samples: Samples, rate: int = RATE, kind: str = "wav", subtype: str 
 
 
 class Request:
-    """What the server was asked: ``path``, ``headers`` by lower-case name, ``fields`` of the JSON, ``at`` in seconds."""
+    """A request that the server got: ``path``, ``headers`` by lower-case name, ``fields`` of the JSON body, time ``at`` in seconds."""
 
     def __init__(self, path: str, headers: dict[str, str], fields: dict[str, Any]) -> None:
         self.path, self.headers, self.fields, self.at = path, headers, fields, time.monotonic()
 
     @property
     def text(self) -> str:
-        """What is to be said."""
+        """Text to speak."""
         return self.fields["input"] if "input" in self.fields else self.fields["messages"][-1]["content"]
 
     @property
     def kind(self) -> str:
-        """The format asked for."""
+        """Requested audio format."""
         asked = self.fields.get("response_format") or self.fields.get("audio", {}).get("format", "wav")
         return asked.replace("pcm16", "pcm")
 
 
 class Server:
-    """Use it as a context manager, or call `start` and `stop`.
+    """A server that answers with faults. Use it as a context manager, or call `start` and `stop`.
 
     Parameters
     ----------
     *faults : Fault or None
-        Used up from the front; None is a good answer.
+        Faults for the first requests, in order; None for a correct answer.
     speak : callable
-        Makes the samples of a good answer from the text.
+        Function from a text to the samples of a correct answer.
     rate : int
-        Of these samples, in Hz.
+        Sampling rate of these samples in Hz.
     """
 
     def __init__(
@@ -111,12 +111,12 @@ class Server:
         self.url = f"http://{self.host}/v1"
 
     def start(self) -> Server:
-        """Begin to answer."""
+        """Start answering requests."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering, and close the port."""
         self.stopping.set()
         self._http.shutdown()
         self._http.server_close()
@@ -128,43 +128,43 @@ class Server:
         self.stop()
 
 
-Fault = Callable[[Server, Any, Request], None]  # of the server, the handler of the connection, and the request
+Fault = Callable[[Server, Any, Request], None]  # takes the server, the handler of the connection, and the request
 
 
 def good(server: Server, handler: Any, request: Request) -> None:
-    """No fault."""
+    """Answer correctly."""
     _audio_answer(handler, request, encoded(server.speak(request.text), server.rate, request.kind))
 
 
 def status(number: int, message: str = "as told", headers: Sequence[tuple[str, str]] = (), **fields: Any) -> Fault:
-    """An error in OpenAI's shape, with this status; `fields` go into the error."""
+    """Return a fault: an error in OpenAI's shape with this status. `fields` become fields of the error."""
     body = json.dumps({"error": {"message": message, **fields}}).encode()
     return lambda server, handler, request: _send(handler, number, body, headers=headers)
 
 
 def content(body: bytes, kind: str = "audio/wav") -> Fault:
-    """These bytes with status 200."""
+    """Return a fault: these bytes with status 200."""
     return lambda server, handler, request: _send(handler, 200, body, kind)
 
 
 def samples(values: Samples, rate: int = RATE, subtype: str | None = None) -> Fault:
-    """A good answer but for its samples."""
+    """Return a fault: a well-formed WAV answer with these samples."""
     return lambda server, handler, request: _audio_answer(handler, request, encoded(values, rate, "wav", subtype))
 
 
 def chat(data: str | None) -> Fault:
-    """A chat completion with this as its audio."""
+    """Return a fault: a chat completion with this string as its audio."""
     return lambda server, handler, request: _chat_answer(handler, data)
 
 
 def hang(server: Server, handler: Any, request: Request) -> None:
-    """No answer."""
+    """Do not answer."""
     server.stopping.wait(_HANG_SECONDS)
     handler.close_connection = True
 
 
 def drip(server: Server, handler: Any, request: Request) -> None:
-    """A byte now and then: no single read takes long."""
+    """Send one byte every 50 ms, so that no single read times out."""
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
@@ -180,7 +180,7 @@ def drip(server: Server, handler: Any, request: Request) -> None:
 
 
 def reset(server: Server, handler: Any, request: Request) -> None:
-    """The connection is reset."""
+    """Reset the connection."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.close_connection = True
@@ -189,7 +189,7 @@ def reset(server: Server, handler: Any, request: Request) -> None:
 
 
 def truncated(server: Server, handler: Any, request: Request) -> None:
-    """Half of the bytes that were promised."""
+    """Send half of the bytes that Content-Length promises."""
     whole = encoded(server.speak(request.text), server.rate)
     _send(handler, 200, whole[: len(whole) // 2], "audio/wav", promised=len(whole))
     handler.close_connection = True
@@ -197,7 +197,7 @@ def truncated(server: Server, handler: Any, request: Request) -> None:
 
 
 def echo_key(code: int) -> Fault:
-    """Repeats the key that it was sent, in the message and far enough for a cut to go through it."""
+    """Return a fault: an error that repeats the key of the request, at the start and where a long message may be cut."""
 
     def answer(server: Server, handler: Any, request: Request) -> None:
         sent = request.headers["authorization"]
@@ -225,7 +225,7 @@ def _send(
 
 
 def _audio_answer(handler: Any, request: Request, body: bytes) -> None:
-    """Audio as the request wants it: the body, or base64 inside a chat completion."""
+    """Send audio as the request expects it: as the body, or as base64 in a chat completion."""
     if request.path.endswith("/chat/completions"):
         _chat_answer(handler, base64.b64encode(body).decode())
     else:

@@ -7,20 +7,21 @@ import time
 import httpx
 import psutil
 import pytest
-from server_process import HERE
 
 from harness.chapters.ch09_higgs_api.background import Background
 from harness.engines.base import SpeechRequest, make_engine
 from harness.errors import HarnessError
+from harness.paths import ROOT
 from harness.tagged import TaggedText
 
+SERVE = ROOT / "tests" / "serve"  # the folder of slow_engine
 IMPORT = "from harness.chapters.ch09_higgs_api.background import Background"
 SLOW = "slow_engine:Slow"
 
 
 @pytest.fixture
 def slow_engine(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", str(SERVE))
 
 
 def test_a_server_in_the_background_speaks_until_it_is_stopped(slow_engine, monkeypatch):
