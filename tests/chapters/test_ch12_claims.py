@@ -7,13 +7,13 @@ import pytest
 from harness.chapters.ch12_claims import ledger as module
 from harness.chapters.ch12_claims.ledger import (
     counted,
-    judge_advice,
     ledger,
     ledger_cards,
     ledger_table,
     load_verdicts,
     verdict_strip,
 )
+from harness.chapters.ch12_claims.verdict import judge_advice
 from harness.errors import DataError
 from harness.publish.verdicts import Verdict, claims, section_anchor
 
