@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.chapters.ch01_loading.figures import cell_lines, loading_matrix
-from harness.chapters.ch01_loading.verdict import SAID, judge_loading
+from harness.chapters.ch01_loading.verdict import SAID, judge_message, judge_model_type, judge_package
 from harness.higgs.outcome import LoadOutcome
 from harness.higgs.probe import LOADERS, SETTINGS, StackReport
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
@@ -45,7 +45,8 @@ def as_today():
 
 
 def verdicts(given, model_type=ORIGINAL_TYPE):
-    return {one.claim_id: one for one in judge_loading(given, model_type, "a folder")}
+    judged = [judge_model_type(given, model_type, "a folder"), judge_message(given), judge_package(given)]
+    return {one.claim_id: one for one in judged}
 
 
 def words(given, model_type=ORIGINAL_TYPE):
@@ -76,11 +77,13 @@ def test_a_load_with_random_weights_refutes_nothing(as_today):
     assert words(as_today)[2] == "reproduced"
 
 
-def test_without_the_newer_format_the_claims_stand_as_they_are():
+def test_without_the_newer_format_the_claims_are_reproduced():
     given = reports()
     assert words(given) == ["reproduced", "reproduced", "not run here"]
     change(given, "4.46.3 bare", ORIGINAL_TYPE, "boson", loaded="HiggsAudioModel")
     assert words(given) == ["reproduced", "reproduced", "reproduced"]
+    change(given, "transformers 5", NATIVE_TYPE, "AutoModelForCausalLM", loaded="HiggsAudioV2")
+    assert "loads a checkpoint of today's format" in verdicts(given)["L2"].reading
 
 
 def test_a_cell_says_what_came_back_and_what_is_wrong_with_it():

@@ -40,16 +40,18 @@ def test_another_size_is_refuted():
     counts[ORIGINAL]["groups"]["audio FFN"] //= 2
     verdict = judge_size(counts)
     assert verdict.verdict == "refuted" and "audio" in verdict.reading
+    assert judge_size({**COUNTS, LLAMA: {"total": 3_606_752_256}}).verdict == "reproduced"
 
 
 def test_pathways():
     routed, llama = [TEXT_FFN, AUDIO_FFN, ATTENTION], {"boson": 0.0, "native": 1e-7}
     verdict = judge_pathways(routed, llama, CODE)
     assert verdict.verdict == "reproduced, but"
-    assert (
-        "share one attention" in verdict.reading
-        and "transformers 5.23.0 has DualFFN (4.46.3 has not)" in verdict.reading
-    )
+    assert "share one attention" in verdict.reading and "transformers 5.23.0 contains DualFFN" in verdict.reading
+    attention_only = judge_pathways(routed, llama, CODE[:1])
+    assert attention_only.verdict == "reproduced, but" and "contains DualFFN" not in attention_only.reading
+    class_only = judge_pathways(routed[:2], llama, CODE)
+    assert class_only.verdict == "reproduced, but" and "attention" not in class_only.reading
     assert judge_pathways(routed[:2], llama, CODE[:1]).verdict == "reproduced"
 
 

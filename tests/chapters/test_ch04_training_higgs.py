@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.chapters.ch04_training_higgs.figures import codes_back, label_grid, loss_curves, spoken_rows
-from harness.chapters.ch04_training_higgs.verdict import judge_training, works
+from harness.chapters.ch04_training_higgs.verdict import judge_effort, judge_trainer, works
 from harness.higgs.batches import audio_labels
 from harness.higgs.delay import STREAM_EOS
 from harness.higgs.labels import IGNORED
@@ -44,14 +44,18 @@ def test_what_does_not_count_as_working(changes):
 
 
 def test_verdicts_follow_the_evidence():
-    first, second = judge_training({"boson": evidence(), "native": evidence()}, EFFORT, "tiny", "run it")
+    def judge(**runs):
+        return judge_effort(runs, EFFORT, "tiny", "run it"), judge_trainer(runs, "tiny")
+
+    first, second = judge(boson=evidence(), native=evidence())
     assert (first.verdict, second.verdict) == ("reproduced, but", "depends on what standard means")
     assert "1,000 lines" in first.reading and "80 of them" in first.reading and "`run it`" in first.reading
-    assert "both stacks" in second.reading
+    assert "boson and native" in second.reading and "does not even need the package" in first.reading
     bad = evidence(reload_difference=1.0)
-    assert "boson" in judge_training({"boson": evidence(), "native": bad}, EFFORT, "tiny", "run it")[1].reading
-    for verdict in judge_training({"boson": bad, "native": bad}, EFFORT, "tiny", "run it"):
-        assert verdict.verdict == "reproduced"  # nothing worked: then the note was right
+    first, second = judge(boson=evidence(), native=bad)
+    assert "native" not in second.reading and "the package" not in first.reading
+    for verdict in judge(boson=bad, native=bad):
+        assert verdict.verdict == "reproduced"  # nothing worked, so the note was right
 
 
 def test_figures_say_what_they_show():

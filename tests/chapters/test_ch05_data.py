@@ -15,7 +15,6 @@ from harness.chapters.ch05_data.annotation import (
     shared_runs,
 )
 from harness.chapters.ch05_data.figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
-from harness.chapters.ch05_data.findings import closing_words, gpt2_words, leak_words, memory_words
 from harness.chapters.ch05_data.leakage import MemoryTagger, leak, overlap, regroup, windows
 from harness.chapters.ch05_data.pairs import pairs, tags_together
 from harness.datasets import load_examples, load_second_pass
@@ -178,38 +177,6 @@ def test_the_figure_of_pairs_names_the_furthest_on_both_sides(talks):
     assert below.startswith("`<pause_short>` with `<pause_long>`, 3 where chance gives ")
 
 
-def grouped_memory(value, low, high):
-    return [{"tagger": "memory", "grouped": [value, low, high]}]
-
-
-def test_memory_is_called_a_detector_only_where_it_detects():
-    assert "0.27 [0.18, 0.37]. It should have nothing" in memory_words(grouped_memory(0.27, 0.18, 0.37))
-    assert "nothing to remember: 0.00 [0.00, 0.08]" in memory_words(grouped_memory(0.0, 0.0, 0.08))
-    assert "were not measured here" in memory_words([])
-
-
-OPEN, SHUT = {"memory": [0.27, 0.18, 0.37]}, {"memory": [0.01, 0.0, 0.09]}
-
-
-def test_a_leak_is_called_closed_only_where_the_interval_reaches_nothing():
-    assert "Grouping by 4 does: 0.01 [0.00, 0.09]" in closing_words({6: OPEN, 5: OPEN, 4: SHUT, 3: SHUT})
-    assert "Nor does any other" in closing_words({6: OPEN, 5: OPEN})
-    shut = closing_words({5: SHUT, 6: SHUT})
-    assert "Grouping by 6 words leaves nothing" in shut and "does not close" not in shut
-
-
-def test_gpt2_is_quoted_with_both_folds_or_not_at_all():
-    rows = [
-        {"parameters": {"grouped": grouped}, "figures": {"micro": {"f1": f1, "f1_low": f1, "f1_high": f1}}}
-        for grouped, f1 in ((True, 0.13), (False, 0.33))
-    ]
-    text = gpt2_words(rows, {6: OPEN})
-    assert "0.33 [0.33, 0.33] with random folds, 0.13 [0.13, 0.13] with folds" in text and "rather too high" in text
-    assert "table above" not in gpt2_words(rows, {}) and "table above" not in gpt2_words(rows, {6: SHUT})
-    for some in (rows[:1], [rows[0], {"parameters": {"grouped": False}, "error": "stopped"}], []):
-        assert "not run here" in gpt2_words(some, {6: OPEN})
-
-
 @pytest.mark.parametrize("seed", [1, 8])
 def test_the_perfect_score_is_the_best_one_even_with_short_windows_and_two_folds(talks, seed):
     """Exercise 5.2 asserts this under any parameters of the page."""
@@ -219,16 +186,3 @@ def test_the_perfect_score_is_the_best_one_even_with_short_windows_and_two_folds
     }
     scores = [found[stride]["random"][0] for stride in (3, 2, 1)]
     assert scores == sorted(scores) and scores[2] > scores[1] > found[1]["grouped"][0]
-
-
-def test_the_leak_is_described_by_its_intervals():
-    rows = [
-        {"tagger": "memory", "shared": 0.0, "grouped": [0.0, 0.0, 0.1], "difference": [0.0, 0.0, 0.0]},
-        {"tagger": "memory", "shared": 0.7, "grouped": [0.05, 0.0, 0.1], "difference": [0.8, 0.7, 0.9]},
-        {"tagger": "rules", "shared": 0.0, "grouped": [0.5, 0.4, 0.6], "difference": [0.1, 0.05, 0.2]},
-        {"tagger": "rules", "shared": 0.7, "grouped": [0.48, 0.4, 0.6], "difference": [0.1, -0.05, 0.2]},
-    ]
-    text = leak_words(rows)
-    assert "At 0% overlap the two kinds of folds differ for rules." in text
-    assert "At 70% random folds are higher for memory." in text and "at most 0.05 (memory)" in text
-    assert "no difference that the data can show" in leak_words(rows[:2])

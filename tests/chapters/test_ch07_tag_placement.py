@@ -16,12 +16,7 @@ from harness.chapters.ch07_tag_placement.tables import (
     heldout_table,
     published,
 )
-from harness.chapters.ch07_tag_placement.verdict import (
-    agreement_words,
-    judge_placement,
-    judge_speed,
-    speed_words,
-)
+from harness.chapters.ch07_tag_placement.verdict import judge_placement, judge_speed
 from harness.tagged import TaggedText
 
 NAMES = ("accuracy_2way", "accuracy_3way", "emph_f1", "emph_f1_argmax", "pause_f1")
@@ -143,6 +138,8 @@ def test_g1_needs_a_dev_loss_that_falls():
     assert found.verdict == "reproduced, but" and "not run here" in found.reading
     assert found.evidence["micro-F1 in five folds, tag rows frozen"] == "0.10 [0.00, 0.20]"
     assert judge_standard_training(summary(2.0, 3.0), []).verdict == "refuted"
+    real = {**summary(3.0, 2.0), "config": {"base_model": "gpt2"}}
+    assert "not run here" not in judge_standard_training(real, []).reading
 
 
 def test_g2_depends_on_the_reading():
@@ -154,10 +151,13 @@ def test_g2_depends_on_the_reading():
         return judge_placement(readings, useless, heldout, rows, "gpt2", base)
 
     found = judge({"exact": 0.1, "slots that agree": 0.9})
-    assert found.verdict.startswith("depends on") and "Under 'slots that agree' so does none." in found.reading
+    assert found.verdict.startswith("depends on") and "reach it too, under 1 of these" in found.reading
+    useful = judge({"exact": 0.9, "slots that agree": 0.1})
+    assert useful.verdict == "depends on the reading" and "reach it too" not in useful.reading
     assert found.evidence["held-out micro-F1, gpt2 on SmolLM2-135M"].startswith("0.40")
-    assert judge({"exact": 0.1}).verdict == "refuted" and "not run here" in judge({"exact": 0.1}).reading
-    assert "not run here" not in judge({"exact": 0.1}, base="gpt2").reading
+    assert (
+        judge({"exact": 0.1}).verdict == "refuted" and "base model here is gpt2-mini" in judge({"exact": 0.1}).reading
+    )
     assert judge({"exact": 0.1}, scores(0.8)).verdict == "reproduced, but"
     assert "not run here" in judge({"exact": 0.1}, rows=()).evidence["the note's own 98 windows"]
 
@@ -167,16 +167,6 @@ def test_g3_names_what_is_slow():
     assert verdict.verdict == "reproduced, but" and "generate" in verdict.reading
     assert judge_speed(DECODINGS[:1], ROWS, "a machine", "gpt2").verdict == "reproduced"
     assert judge_speed(DECODINGS[:1], ROWS, "a machine", "embedded").verdict == "reproduced, but", "another base"
-
-
-def test_speed_in_words():
-    assert "50.0 times at batch 1 and 20.0 times at batch 32" in speed_words(DECODINGS)
-
-
-def test_agreement_in_words():
-    figures = {"pairs": [{"words": 100}], **{n: [0.5, 0.4, 0.6] for n in ("accuracy_2way", "accuracy_3way", "emph_f1")}}
-    assert "0.50 [0.40, 0.60]" in agreement_words(figures)
-    assert "No two readers" in agreement_words({"pairs": []})
 
 
 def test_the_committed_results_were_made_with_this_code():

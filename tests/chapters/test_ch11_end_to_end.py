@@ -161,11 +161,16 @@ def test_the_overall_verdict_names_the_readings_and_who_else_reaches_them():
     mine = readings(mean=0.66, product=0.72)
     columns = {"gpt2, espeak": mine, "rules, espeak": readings(mean=0.72), "random, espeak": readings()}
     verdict = judge_overall(columns, "gpt2", {})
-    assert verdict.verdict == "depends on the reading" and "1 of 10 readings lies in it" in verdict.reading
-    assert "The intervals of 1 more touch it." in verdict.reading
     assert (
-        "touched, by: rules, espeak (mean of recall and hit rate)." in verdict.reading
-        and "not run here" in verdict.reading
+        verdict.verdict == "depends on the reading"
+        and "under these of 10 readings: mean of recall and hit rate." in verdict.reading
     )
+    assert verdict.evidence["gpt2, espeak: readings whose interval only touches the range"] == "1"
+    assert verdict.evidence["rules, espeak: reaches or touches it as well"] == "mean of recall and hit rate"
+    assert "not run here" in verdict.reading
+    files = {"boson-api": result()}
+    assert "not run here" not in judge_overall(columns, "gpt2", files).reading
     assert verdict.evidence["the note's own figures, product"] == "25.5% to 42.5%"
-    assert judge_overall({"gpt2": readings()}, "gpt2", {}).verdict == "refuted"
+    for elsewhere in ({}, files):
+        verdict = judge_overall({"gpt2": readings()}, "gpt2", elsewhere)
+        assert verdict.verdict == "refuted" and ("not run here" in verdict.reading) == (not elsewhere)

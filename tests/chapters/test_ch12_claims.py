@@ -1,4 +1,4 @@
-"""The ledger: no claim without a row, no row without evidence and a cell to look at; and the advice that stands on the others."""
+"""The ledger: no claim without a row, no row without evidence and cells; and the verdict on the advice of the note."""
 
 import re
 
@@ -7,13 +7,13 @@ import pytest
 from harness.chapters.ch12_claims import ledger as module
 from harness.chapters.ch12_claims.ledger import (
     counted,
-    judge_advice,
     ledger,
     ledger_cards,
     ledger_table,
     load_verdicts,
     verdict_strip,
 )
+from harness.chapters.ch12_claims.verdict import judge_advice
 from harness.errors import DataError
 from harness.publish.verdicts import Verdict, claims, section_anchor
 
@@ -114,24 +114,34 @@ def test_verdicts_are_read_from_the_results_of_the_profile(tmp_path, monkeypatch
     assert "make chapter N=03" in caught.value.remedy
 
 
-def judged(words, **changes):
-    return {
-        name: [("c", Verdict(name, changes.get(name, words), "r", {"a": 1}))] for name in ("P2", "T1", "T2", "H3", "H4")
-    }
+BETTER = {"value": 0.15, "low": 0.1, "high": 0.2}
+SAME = {"value": 0.0, "low": -0.1, "high": 0.1}
+WORSE = {"value": -0.2, "low": -0.3, "high": -0.1}
+API_HOLDS = {"H3": "reproduced", "H4": "reproduced"}
 
 
 @pytest.mark.parametrize(
-    ("words", "low", "high", "expected"),
+    ("verdict", "changes", "against_rules", "expected", "said"),
     [
-        ("reproduced", 0.1, 0.2, "reproduced"),
-        ("reproduced", -0.1, 0.2, "depends on which half is meant"),
-        ("refuted", -0.3, -0.1, "refuted"),
-        ("not run here", 0.1, 0.2, "depends on which half is meant"),
+        ("reproduced", {}, BETTER, "reproduced", "with rules: it is better (+0.15"),
+        ("reproduced", {}, SAME, "depends on which half is meant", "no difference that the data can show"),
+        ("refuted", API_HOLDS, BETTER, "depends on which half is meant", "did not hold"),
+        ("refuted", {}, WORSE, "refuted", "it is worse (-0.20"),
+        ("refuted", API_HOLDS, SAME, "refuted", "H3 is: reproduced"),
+        ("not run here", {}, BETTER, "depends on which half is meant", "the API was not asked"),
     ],
 )
-def test_the_advice_stands_on_the_other_claims(words, low, high, expected):
-    verdict = judge_advice(judged(words), {"value": (low + high) / 2, "low": low, "high": high}, "a base")
-    assert verdict.verdict == expected
-    assert verdict.evidence["H3, the API's realisation"] == words
-    assert ("worse than rules" in verdict.reading) == (high < 0)
-    assert ("the API was not asked" in verdict.reading) == (words == "not run here")
+def test_the_advice_rests_on_the_other_claims(verdict, changes, against_rules, expected, said):
+    claims_judged = {name: changes.get(name, verdict) for name in ("P2", "T1", "T2", "H3", "H4")}
+    found = {name: [("c", Verdict(name, words, "r", {"a": 1}))] for name, words in claims_judged.items()}
+    advice = judge_advice(found, against_rules, "a base")
+    assert advice.verdict == expected and said in advice.reading
+    assert advice.evidence["H3, the API's realisation"] == claims_judged["H3"]
+
+
+def test_the_advice_quotes_the_figures_on_the_notes_own_windows():
+    found = everything(
+        G2=[("07", Verdict("G2", "refuted", "r", {"98 windows, grouped folds": "0.13", "random folds": "1"}))]
+    )
+    evidence = judge_advice(found, SAME, "a base").evidence
+    assert evidence["98 windows, grouped folds"] == "0.13" and "random folds" not in evidence

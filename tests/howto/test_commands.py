@@ -71,7 +71,30 @@ def test_every_command_exists(page):
                 assert (ROOT / word).is_file(), f"{word} is not there"
 
 
+def prose_of(page):
+    """Text of a page; of a notebook, that of its markdown cells and of the cells that display Markdown."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+    return "\n\n".join(source for kind, source in cells if kind == "markdown" or "Markdown(" in source)
+
+
+def missing_paths(text):
+    """Paths of the project between backticks that do not exist; ``NN_name``, ``*`` and braces stand for any name."""
+    named = re.findall(r"(?<!`)`((?:harness|data|notebooks|book|tests|requirements)/[^`\s]*)`", text)
+    patterns = {name: re.sub(r"NN_\w+|\{[^}]*\}", "*", name).split(":")[0].rstrip("/") for name in named}
+    return [name for name, pattern in patterns.items() if not any(ROOT.glob(pattern))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_in_prose_exists(page):
+    assert missing_paths(prose_of(page)) == []
+
+
 def test_the_check_finds_what_is_wrong():
+    wrong = "harness/report/*_claims.py"
+    assert missing_paths(f"See `data/claims.yaml`, `{wrong}` and `harness/chapters/chNN_name/verdict.py:7`.") == [wrong]
     with pytest.raises(AssertionError, match="no command"):
         check_harness(["seay", "hello"])
     with pytest.raises(AssertionError, match="no option"):

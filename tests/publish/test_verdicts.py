@@ -1,10 +1,23 @@
+import ast
 from html.parser import HTMLParser
 
 import pytest
 
 from harness.errors import DataError, HarnessError
+from harness.paths import ROOT
 from harness.publish import verdicts
-from harness.publish.verdicts import VERDICTS, Claim, Verdict, as_json, claims, place, verdict_boxes
+from harness.publish.verdicts import (
+    VERDICTS,
+    Claim,
+    Finding,
+    Found,
+    Verdict,
+    as_json,
+    claims,
+    place,
+    predicate,
+    verdict_boxes,
+)
 
 LEDGER = "L1 L2 L3 A1 A3 A2 P1 P2 T1 T2 G1 G2 G3 H1 H2 H4 H3 E1 E2".split()
 
@@ -42,20 +55,85 @@ def test_all_claims_of_the_ledger_are_there():
     assert found["P2"].chapters == ("03", "04") and "85 %" in found["G2"].claim
 
 
+ROW = '- {id: L1, claim: c, chapters: ["01"], would_change: w, findings: {yes: %s, no: {verdict: refuted, says: No.}}}'
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("- id: L1\n", r"claims\.yaml: not a list of claims"),
-        ("- [1, 2]\n", r"claims\.yaml: not a list of claims"),
-        ("a: [", r"claims\.yaml:1: not YAML"),
-        ("7", r"claims\.yaml: not a list of claims"),
+        ("a: [", "claims.yaml:1: not YAML"),
+        ("7", "expected a list of claims"),
+        ("- [1, 2]", "claim number 1: "),
+        ("- id: L1", "claim L1: the field 'findings' is missing"),
+        ("- {id: L1, findings: {yes: {verdict: refuted, says: No.}}}", "claim L1: at least two findings"),
+        (ROW % "{verdict: refuted}", "claim L1: the field 'says' is missing"),
+        (ROW % "{verdict: maybe, says: So.}", "claim L1: 'maybe' is not a verdict"),
+        (ROW % '{verdict: refuted, says: "{0} rows"}', "claim L1: '0' is not the name of a figure"),
+        (ROW % '{verdict: refuted, says: "{rate"}', "claim L1: expected '}'"),
     ],
 )
-def test_a_broken_list_of_claims_is_an_error_that_names_the_file(content, said, tmp_path, monkeypatch):
+def test_a_broken_list_of_claims_is_an_error_that_names_file_and_claim(content, said, tmp_path, monkeypatch):
     (tmp_path / "claims.yaml").write_text(content)
     monkeypatch.setattr(verdicts, "CLAIMS", tmp_path / "claims.yaml")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError) as caught:
         claims.__wrapped__()
+    assert said in str(caught.value) and "claims.yaml" in str(caught.value)
+
+
+@pytest.fixture
+def one_claim(monkeypatch):
+    """The only claim is T9: seen at some rate, or not."""
+    findings = {"seen": Finding("reproduced", "Seen in {rate:.0%}."), "unseen": Finding("refuted", "Never seen.")}
+    monkeypatch.setattr(verdicts, "claims", lambda: {"T9": Claim("T9", "It is seen.", ("01",), "Nothing.", findings)})
+
+
+def test_a_predicate_chooses_a_finding_and_supplies_its_figures(one_claim):
+    @predicate("T9")
+    def judge(rate):
+        """Judge T9."""
+        return Found("seen" if rate else "unseen", {"rate": rate}, {"rate": rate})
+
+    assert judge(0.25) == Verdict("T9", "reproduced", "Seen in 25%.", {"rate": 0.25})
+    assert judge(0) == Verdict("T9", "refuted", "Never seen.", {"rate": 0})
+    assert judge.__doc__ == "Judge T9."
+
+
+def test_a_predicate_that_does_not_fit_its_findings_stops_the_build(one_claim):
+    @predicate("T9")
+    def judge(case):
+        return Found({"a": "seen", "b": "unseen"}.get(case, case), {})
+
+    with pytest.raises(HarnessError, match="claim T9, seen: the figure 'rate' is missing"):
+        judge("a")
+    with pytest.raises(HarnessError, match="claim T9 has no finding 'other'"):
+        judge("other")
+    with pytest.raises(HarnessError, match="claim T9: judge never returns 'unseen'"):
+
+        @predicate("T9")
+        def judge(rate):
+            return Found("seen", {}, {"rate": rate})
+
+
+def cases_of(function):
+    """The case names that the source of a predicate returns."""
+    calls = [
+        node for node in ast.walk(function) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Found"
+    ]
+    named = [part for call in calls for part in ([call.args[0].body, call.args[0].orelse]
+             if isinstance(call.args[0], ast.IfExp) else [call.args[0]])]  # fmt: skip
+    return [part.value for part in named]
+
+
+def test_every_claim_has_one_predicate_that_can_return_each_of_its_findings_and_no_other():
+    found = {}
+    for path in (ROOT / "harness" / "chapters").glob("*/verdict.py"):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for mark in getattr(function, "decorator_list", []):
+                if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "predicate":
+                    claim_id = mark.args[0].value
+                    assert claim_id not in found, f"two predicates judge {claim_id}"
+                    found[claim_id] = set(cases_of(function))
+    assert found == {name: set(claim.findings) for name, claim in claims().items()}
 
 
 @pytest.mark.parametrize("verdict", [*VERDICTS, "depends on the revision"])
@@ -78,15 +156,15 @@ def test_verdicts_look_different_by_more_than_colour():
 
 def test_other_verdicts_and_empty_readings_are_refused():
     for wrong in ("Reproduced", "true", "", "depends on", "depends on ", "reproduced, but not"):
-        with pytest.raises(HarnessError, match=r"is not a verdict .one of: reproduced, "):
+        with pytest.raises(HarnessError, match=r"is not a verdict .expected one of: reproduced, "):
             Verdict("L1", wrong, "r")
-    with pytest.raises(HarnessError, match="needs its reading"):
+    with pytest.raises(HarnessError, match="needs a reading"):
         Verdict("L1", "refuted", " ")
 
 
 def test_hostile_text_never_becomes_html(monkeypatch):
     name, hostile = '"><script>', '<script>alert("1")</script>`<b>`'
-    monkeypatch.setattr(verdicts, "claims", lambda: {name: Claim(name, hostile, (), hostile)})
+    monkeypatch.setattr(verdicts, "claims", lambda: {name: Claim(name, hostile, (), hostile, {})})
     box = read(Verdict(name, "depends on <i>", hostile, {hostile: hostile}, hostile).box().html)
     assert not {"script", "b", "i"} & set(box.tags)
 

@@ -1,106 +1,96 @@
-"""The verdicts on the claims about loading (L1, L2, L3), from executed outcomes and nothing else."""
+"""Predicates for the claims about loading (L1, L2, L3); ``data/claims.yaml`` has the sentences.
+
+All take the reports of `harness.higgs.probe.matrix`, with one checkpoint labelled `ORIGINAL_TYPE` and one `NATIVE_TYPE`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from harness.higgs.probe import BOSON_LOADER, SETTINGS, LoadOutcome, StackReport
-from harness.higgs.stacks import BOSON, NATIVE
+from harness.higgs.stacks import NATIVE
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
-from harness.publish.verdicts import Verdict
+from harness.publish.verdicts import Found, predicate
 
 BARE, NEWER = "4.46.3 bare", "transformers 5"
 SAID = "model type `higgs_audio` but Transformers does not recognize this architecture"  # the note's words, claim L2
 _CAUSAL = "AutoModelForCausalLM"
 
 
-def judge_loading(reports: Mapping[str, StackReport], model_type: str, checkpoint: str) -> list[Verdict]:
-    """The verdicts on L1, L2 and L3.
+@predicate("L1")
+def judge_model_type(reports: Mapping[str, StackReport], model_type: str, checkpoint: str) -> Found:
+    """Judge L1: the model type, and whether transformers knows it.
 
     Parameters
     ----------
     reports : mapping
-        From `harness.higgs.probe.matrix`, with one checkpoint labelled `ORIGINAL_TYPE` and one `NATIVE_TYPE`.
+        Stack -> report.
     model_type : str
-        What config.json of the former says.
+        Value in config.json of the original checkpoint.
     checkpoint : str
-        What the former is, in words: evidence from a tiny copy is weaker than from the true one.
+        Description of that checkpoint: evidence from a tiny copy is weaker than evidence from the real one.
     """
-    return [_model_type(reports, model_type, checkpoint), _message(reports), _package(reports)]
-
-
-def _model_type(reports: Mapping[str, StackReport], model_type: str, checkpoint: str) -> Verdict:
-    tried = {stack: _one(reports, stack, ORIGINAL_TYPE, "AutoConfig") for stack in (BARE, NEWER)}
-    unknown = [stack for stack, one in tried.items() if not one.loaded]
-    newer = _one(reports, NEWER, NATIVE_TYPE, "AutoConfig")
+    tried = {_release(reports, stack): _outcome(reports, stack, ORIGINAL_TYPE, "AutoConfig") for stack in (BARE, NEWER)}
+    known = [release for release, outcome in tried.items() if outcome.loaded]
+    newer = _outcome(reports, NEWER, NATIVE_TYPE, "AutoConfig")
     evidence = {
         "checkpoint": checkpoint,
         "`model_type` in its config.json": f"`{model_type}`",
-        **{f"transformers {_release(reports, stack)}": _result(one) for stack, one in tried.items()},
+        **{f"transformers {release}": _result(outcome) for release, outcome in tried.items()},
         f"transformers {_release(reports, NEWER)} on `{NATIVE_TYPE}`": _result(newer),
     }
+    figures = {"model_type": model_type, "releases": ", ".join(known), "today": NATIVE_TYPE}
     if model_type != ORIGINAL_TYPE:
-        return Verdict("L1", "depends on the revision", f"This checkpoint says `{model_type}`.", evidence)
-    if len(unknown) < len(tried):
-        known = ", ".join(_release(reports, stack) for stack in tried if stack not in unknown)
-        return Verdict("L1", "refuted", f"transformers {known} knows the type.", evidence)
-    reading = f"The type is `{model_type}`, and no transformers tried here knows it."
-    if not newer.loaded:
-        return Verdict("L1", "reproduced", reading, evidence)
-    reading += (
-        f" But it is the type of the 2025 revision: today's format, `{NATIVE_TYPE}`, the newer release does know."
-    )
-    return Verdict("L1", "reproduced, but", reading, evidence)
+        return Found("other_revision", evidence, figures)
+    if known:
+        return Found("known", evidence, figures)
+    return Found("unknown_but_today_known" if newer.loaded else "unknown", evidence, figures)
 
 
-def _message(reports: Mapping[str, StackReport]) -> Verdict:
-    tried = {stack: _one(reports, stack, ORIGINAL_TYPE, _CAUSAL) for stack in reports}
-    same = [stack for stack, one in tried.items() if SAID in one.message]
-    today = _one(reports, NEWER, NATIVE_TYPE, _CAUSAL)
-    evidence = {f"`{ORIGINAL_TYPE}`, {stack}": _result(one) for stack, one in tried.items()}
+@predicate("L2")
+def judge_message(reports: Mapping[str, StackReport]) -> Found:
+    """Judge L2: the error message of the Auto class."""
+    tried = {stack: _outcome(reports, stack, ORIGINAL_TYPE, _CAUSAL) for stack in reports}
+    today = _outcome(reports, NEWER, NATIVE_TYPE, _CAUSAL)
+    evidence = {f"`{ORIGINAL_TYPE}`, {stack}": _result(outcome) for stack, outcome in tried.items()}
     evidence[f"`{NATIVE_TYPE}`, {NEWER}"] = _result(today)
+    same = [stack for stack, outcome in tried.items() if SAID in outcome.message]
+    figures = {"bare": BARE, "outcome": _result(tried[BARE]), "stacks": " and in ".join(same), "today": _result(today)}
     if BARE not in same:
-        reading = f"{BARE} does not say so here: {_result(tried[BARE])}."
-        return Verdict("L2", "refuted", reading, evidence)
-    reading = f"Word for word, in {' and in '.join(same)}."
+        return Found("other_outcome", evidence, figures)
     if SAID in today.message:
-        return Verdict("L2", "reproduced", reading, evidence)
-    outcome = "loads" if today.loaded else "fails with another message"
-    reading += f" But on a checkpoint of today's format the same line {outcome} in {NEWER}: {_result(today)}."
-    return Verdict("L2", "reproduced, but", reading, evidence)
+        return Found("same_everywhere", evidence, figures)
+    return Found("same_but_today_loads" if today.loaded else "same_but_today_differs", evidence, figures)
 
 
-def _package(reports: Mapping[str, StackReport]) -> Verdict:
-    without: list[str] = []
-    with_package: list[str] = []
-    for stack, report in reports.items():
-        for one in report.outcomes[ORIGINAL_TYPE]:
-            if one.ok and one.loader != "AutoConfig":
-                imported = bool(SETTINGS[stack].before) or one.loader == BOSON_LOADER
-                (with_package if imported else without).append(f"{one.loader} in {stack}")
-    native = [f"{one.loader} in {stack}" for stack, report in reports.items() if SETTINGS[stack].stack == NATIVE
-              for one in report.outcomes[NATIVE_TYPE] if one.ok and one.loader != "AutoConfig"]  # fmt: skip
+@predicate("L3")
+def judge_package(reports: Mapping[str, StackReport]) -> Found:
+    """Judge L3: whether loading needs the package."""
+    loads = [(label, stack, outcome.loader) for stack, report in reports.items() for label in (ORIGINAL_TYPE, NATIVE_TYPE)
+             for outcome in report.outcomes[label] if outcome.ok and outcome.loader != "AutoConfig"]  # fmt: skip
+    original = [(stack, loader) for label, stack, loader in loads if label == ORIGINAL_TYPE]
+    imported = [(stack, loader) for stack, loader in original if SETTINGS[stack].before or loader == BOSON_LOADER]
+    without = [load for load in original if load not in imported]
+    native = [
+        (stack, loader) for label, stack, loader in loads if label == NATIVE_TYPE and SETTINGS[stack].stack == NATIVE
+    ]
     evidence = {
-        f"`{ORIGINAL_TYPE}` loads with the package": "; ".join(with_package) or "never",
-        f"`{ORIGINAL_TYPE}` loads without it": "; ".join(without) or "never",
-        f"`{NATIVE_TYPE}` loads without it": "; ".join(native) or "never",
+        f"`{ORIGINAL_TYPE}` loads with the package": _listed(imported),
+        f"`{ORIGINAL_TYPE}` loads without it": _listed(without),
+        f"`{NATIVE_TYPE}` loads without it": _listed(native),
     }
     if without:
-        return Verdict(
-            "L3", "refuted", f"The original format loads without the package: {'; '.join(without)}.", evidence
-        )
-    if not with_package:
-        return Verdict(
-            "L3", "not run here", f"Nothing loaded the original format, not even in the {BOSON} stack.", evidence
-        )
-    reading = "The original format loads only with the package."
-    if not native:
-        return Verdict("L3", "reproduced", reading, evidence)
-    reading += f" The format of today's repository, `{NATIVE_TYPE}`, loads with {NEWER} alone."
-    return Verdict("L3", "depends on the checkpoint's format", reading, evidence)
+        return Found("loads_without", evidence, {"loaders": _listed(without)})
+    if not imported:
+        return Found("nothing_loads", evidence)
+    return Found("format_decides" if native else "package_needed", evidence, {"today": NATIVE_TYPE, "newer": NEWER})
 
 
-def _one(reports: Mapping[str, StackReport], stack: str, label: str, loader: str) -> LoadOutcome:
+def _listed(loads: list[tuple[str, str]]) -> str:
+    return "; ".join(f"{loader} in {stack}" for stack, loader in loads) or "never"
+
+
+def _outcome(reports: Mapping[str, StackReport], stack: str, label: str, loader: str) -> LoadOutcome:
     return next(one for one in reports[stack].outcomes[label] if one.loader == loader)
 
 
@@ -108,7 +98,7 @@ def _release(reports: Mapping[str, StackReport], stack: str) -> str:
     return str(reports[stack].versions["transformers"])
 
 
-def _result(one: LoadOutcome) -> str:
-    if one.loaded:
-        return f"loads `{one.loaded}`" + ("" if one.ok else f" with {one.status}")
-    return f"{one.exception}: {one.reason}" if one.reason else one.exception
+def _result(outcome: LoadOutcome) -> str:
+    if outcome.loaded:
+        return f"loads `{outcome.loaded}`" + ("" if outcome.ok else f" with {outcome.status}")
+    return f"{outcome.exception}: {outcome.reason}" if outcome.reason else outcome.exception

@@ -1,4 +1,4 @@
-"""The verdicts on the claims about the architecture (A1, A2, A3), from executed counts and runs."""
+"""Predicates for the claims about the architecture (A1, A2, A3); ``data/claims.yaml`` has the sentences."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 
 from harness.chapters.ch02_architecture.routing import AUDIO, TEXT, what_moved
 from harness.higgs.accounting import BFLOAT16_BYTES, CHECKPOINT_BYTES, LLAMA, NATIVE_DEFAULT, ORIGINAL, sides
-from harness.publish.verdicts import Verdict
+from harness.publish.verdicts import Found, predicate
 
 CLAIMED = {"language model": 3.6, "audio": 2.2, "total": 5.8}  # billions, claim A1
-# What cannot be checked without the network: the licence of the weights. Looked up in the copy at neiom-systems/higgs-audio,
-# models/tokenizer/LICENSE: "Boson Higgs Audio 2 Community License Agreement", of 20 June 2025.
+# The licence of the weights cannot be checked offline. Source: the copy at neiom-systems/higgs-audio,
+# models/tokenizer/LICENSE: "Boson Higgs Audio 2 Community License Agreement", 20 June 2025.
 WEIGHTS_LICENCE = "Boson Higgs Audio 2 Community License"
 _SAME_LOGITS = 1e-6  # relative; float32 rounding
 
 
 def billions(parameters: int, digits: int = 2) -> str:
-    """A number of parameters for people: ``5.77 B``."""
+    """Return a number of parameters in billions: ``5.77 B``."""
     return f"{parameters / 1e9:.{digits}f} B"
 
 
-def judge_size(counts: Mapping[str, Any]) -> Verdict:
-    """The verdict on A1; `counts` are those of both stacks, from `harness.higgs.accounting.parameters`."""
+@predicate("A1")
+def judge_size(counts: Mapping[str, Any]) -> Found:
+    """Judge A1 from the counts of both stacks; see `harness.higgs.accounting.parameters`."""
     original, llama = counts[ORIGINAL], counts[LLAMA]["total"]
     language, audio = sides(original["groups"])
     found = {"language model": language, "audio": audio, "total": original["total"]}
@@ -34,21 +35,17 @@ def judge_size(counts: Mapping[str, Any]) -> Verdict:
     }
     wrong = [name for name, size in found.items() if round(size / 1e9, 1) != CLAIMED[name]]
     if wrong:
-        return Verdict("A1", "refuted", f"Counted otherwise: {', '.join(wrong)}.", evidence)
-    extra = language - llama
-    if not extra:
-        return Verdict("A1", "reproduced", "The three figures are the counted ones.", evidence)
-    reading = (
-        f"The three figures are the counted ones. But Llama-3.2-3B has {billions(llama)}: the language model inside Higgs has "
-        f"a text head of its own, {billions(extra)} that Llama shares with its embedding."
-    )
-    return Verdict("A1", "reproduced, but", reading, evidence)
+        return Found("other_counts", evidence, {"parts": ", ".join(wrong)})
+    if language == llama:
+        return Found("counts_match", evidence)
+    return Found("counts_match_but_head", evidence, {"llama": billions(llama), "text_head": billions(language - llama)})
 
 
+@predicate("A2")
 def judge_pathways(
     routed: Sequence[Mapping[str, Any]], llama: Mapping[str, float], code: Sequence[Mapping[str, Any]]
-) -> Verdict:
-    """The verdict on A2.
+) -> Found:
+    """Judge A2: separate FFNs, a standard Llama for text, and DualFFN in transformers.
 
     Parameters
     ----------
@@ -59,43 +56,35 @@ def judge_pathways(
     code : sequence
         `harness.chapters.ch02_architecture.routing.dual_ffn_code` of both stacks.
     """
-    said = [(one["part"], what_moved(one)) for one in routed]
-    ffns = [
-        (moved, (TEXT, AUDIO) if part.startswith(TEXT) else (AUDIO, TEXT))
-        for part, moved in said
-        if part.endswith("FFN")
-    ]
-    separate = bool(ffns) and all(moved[kind] and moved[f"no {other}"] for moved, (kind, other) in ffns)
-    attention = [moved for part, moved in said if part == "attention"]
-    shared = bool(attention) and all(moved[TEXT] and moved[AUDIO] for moved in attention)
+    moved = [(one["part"], what_moved(one)) for one in routed]
+    ffns = [(here, (TEXT, AUDIO) if part.startswith(TEXT) else (AUDIO, TEXT))
+            for part, here in moved if part.endswith("FFN")]  # fmt: skip
+    separate = bool(ffns) and all(here[kind] and here[f"no {other}"] for here, (kind, other) in ffns)
+    attention = [here for part, here in moved if part == "attention"]
+    shared = bool(attention) and all(here[TEXT] and here[AUDIO] for here in attention)
     same = all(difference <= _SAME_LOGITS for difference in llama.values())
-    natives = [f"transformers {one['transformers']}" for one in code if one["in_transformers"]]
-    without = [one["transformers"] for one in code if not one["in_transformers"]]
+    releases = [one["transformers"] for one in code if one["in_transformers"]]
     evidence = {
-        "text alone, against Llama": "; ".join(
-            f"{stack}: largest difference {size:.1g}" for stack, size in llama.items()
-        ),
+        "text alone, against Llama": "; ".join(f"{stack}: largest difference {size:.1g}" for stack, size in llama.items()),
         "a changed FFN moves": "positions of its kind alone" if separate else "positions of both kinds",
         "changed attention moves": "positions of both kinds" if shared else "not all positions",
         "DualFFN in transformers": "; ".join(
             f"{one['transformers']}: {'`' + one['class'] + '`' if one['in_transformers'] else 'no'}" for one in code
         ),
-    }
+    }  # fmt: skip
+    figures = {"releases": ", ".join(releases)}
     if not (same and separate):
-        return Verdict("A2", "refuted", "The pathways are not what the claim says: see the figures.", evidence)
-    buts = []
+        return Found("other_pathways", evidence)
+    if shared and releases:
+        return Found("separate_but_both", evidence, figures)
     if shared:
-        buts.append("both pathways share one attention, so text behind audio hears it")
-    if natives:
-        buts.append(f"{', '.join(natives)} has DualFFN" + (f" ({', '.join(without)} has not)" if without else ""))
-    reading = "On text alone the network computes what Llama computes, and each kind of position has its own FFN."
-    if not buts:
-        return Verdict("A2", "reproduced", reading, evidence)
-    return Verdict("A2", "reproduced, but", f"{reading} But {', and '.join(buts)}.", evidence)
+        return Found("separate_but_shared_attention", evidence)
+    return Found("separate_but_in_transformers" if releases else "separate", evidence, figures)
 
 
-def judge_licence(code: Sequence[Mapping[str, Any]]) -> Verdict:
-    """The verdict on A3, from `harness.chapters.ch02_architecture.routing.dual_ffn_code` of both stacks."""
+@predicate("A3")
+def judge_licence(code: Sequence[Mapping[str, Any]]) -> Found:
+    """Judge A3 from `harness.chapters.ch02_architecture.routing.dual_ffn_code` of both stacks."""
     evidence = {
         f"{one['package']} {one['version']}": f"licence file: {one['licence'] or 'none'}; metadata: "
         f"{', '.join(one['declared']) or 'nothing'}; source file: {one['header'] or 'says nothing'}"
@@ -103,10 +92,4 @@ def judge_licence(code: Sequence[Mapping[str, Any]]) -> Verdict:
     }
     evidence["the weights (looked up, not run here)"] = f"{WEIGHTS_LICENCE}, built on Meta's for Llama 3"
     closed = [one["package"] for one in code if not one["licence"].startswith("Apache License")]
-    if closed:
-        return Verdict("A3", "depends on the package", f"No open licence found in {', '.join(closed)}.", evidence)
-    reading = (
-        "The code of DualFFN is published twice under the Apache License 2.0. The weights have a licence of their own, which "
-        "lets one use and change them under conditions, and calls them Boson's proprietary modification of Llama 3."
-    )
-    return Verdict("A3", "depends on whether code or weights are meant", reading, evidence)
+    return Found("no_open_licence" if closed else "code_open", evidence, {"packages": ", ".join(closed)})

@@ -46,6 +46,9 @@ class Failure:
     message: str
     steps: tuple[Step, ...]
 
+    def __str__(self) -> str:
+        return f"{self.exception}: {self.message}"
+
     @property
     def keyword(self) -> str:
         """The keyword argument that was refused; empty if the message speaks of none."""

@@ -1,4 +1,4 @@
-"""The verdicts on the claims about PEFT (P1, P2), from executed outcomes and nothing else."""
+"""Predicates for the claims about PEFT (P1, P2); ``data/claims.yaml`` has the sentences."""
 
 from __future__ import annotations
 
@@ -6,53 +6,52 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.chapters.ch03_peft.failure import Failure
-from harness.chapters.ch03_peft.study import WITH_LABELS, Curve
-from harness.publish.verdicts import Verdict
+from harness.chapters.ch03_peft.study import NATIVE_CLASS, WITH_LABELS, Curve
+from harness.publish.verdicts import Found, predicate
 
 SAID = "forward() got an unexpected keyword argument 'labels'"  # the note's words, claim P1
-_LEARNED = 0.5  # a cure works if what is left of both losses is less than this share; exactly how much does not matter
+_LEARNED = (
+    0.5  # a cure works if both losses fall below this share of their first value; the exact share does not matter
+)
 
 
-def judge_failure(calls: Mapping[str, Failure | None], control: Mapping[str, Failure | None]) -> Verdict:
-    """The verdict on P1.
+@predicate("P1")
+def judge_failure(calls: Mapping[str, Failure | None], control: Mapping[str, Failure | None]) -> Found:
+    """Judge P1: the error of the wrapped model, and its cause.
 
     Parameters
     ----------
     calls : mapping
-        What was called on the plain model, wrapped as a causal language model -> its failure. `WITH_LABELS`, of which the note speaks, is
-        one of them.
+        Call of the plain model, wrapped as a causal language model -> its failure; contains `WITH_LABELS`, the call of the note.
     control : mapping
-        Other models, by name, wrapped and called in the same way.
+        The same call of other models, wrapped in the same way: model -> failure.
     """
     evidence = {
-        **{f"Higgs, {name}": told(one) for name, one in calls.items()},
-        **{f"{name}, {WITH_LABELS}": told(one) for name, one in control.items()},
+        **{f"Higgs, {name}": str(one or "works") for name, one in calls.items()},
+        **{f"{name}, {WITH_LABELS}": str(one or "works") for name, one in control.items()},
     }
     failure = calls[WITH_LABELS]
     if failure is None or SAID not in failure.message:
-        return Verdict("P1", "refuted", f"Here it does not say so: {told(failure)}.", evidence)
-    works = [name for name, one in calls.items() if one is None]
+        return Found("other_outcome", evidence, {"outcome": str(failure or "works")})
     same = [name for name, one in control.items() if one is not None and SAID in one.message]
-    reading = "Word for word. But `get_peft_model` itself does not fail, the first forward does"
-    if failure.cause:
-        evidence["added by"] = f"`{failure.cause.place}`"
-        reading += f": PEFT's class for causal language models adds the keyword at `{failure.cause.place}`"
-    reading += "."
-    if works:
-        reading += f" What still works: {', '.join(works)}."
-    if same:
-        reading += f" It is not about Higgs: {' and '.join(same)} fails in the same way."
-    return Verdict("P1", "reproduced, but", reading, evidence)
+    if failure.cause is None:
+        return Found("same_error", evidence)
+    evidence["added by"] = f"`{failure.cause.place}`"
+    return Found(
+        "same_error_also_elsewhere" if same else "same_error_traced",
+        evidence,
+        {"place": failure.cause.place, "models": " and ".join(same)},
+    )
 
 
 @dataclass(frozen=True)
 class Control:
-    """What LoRA alone can do, and what the head can do without it.
+    """What LoRA achieves without the head, and the head without LoRA.
 
     Parameters
     ----------
     start, reached, limit : float
-        Audio loss with the heads frozen: at first, after LoRA on the audio FFN, and the lowest that such a head allows.
+        Audio loss with frozen heads: before training, after LoRA on the audio FFN, and the lowest value that such a head allows.
     head_alone : float
         Audio loss after training the audio head without LoRA.
     """
@@ -64,22 +63,22 @@ class Control:
 
     @property
     def share(self) -> float:
-        """How far LoRA went of the way that the frozen head allows."""
+        """How far LoRA went, as a share of the way that the frozen head allows."""
         return (self.start - self.reached) / (self.start - self.limit)
 
 
-def judge_peft(curves: Sequence[Curve], control: Control, checkpoint: str) -> Verdict:
-    """The verdict on P2.
+@predicate("P2")
+def judge_peft(curves: Sequence[Curve], control: Control, checkpoint: str) -> Found:
+    """Judge P2: whether any way of using LoRA trains.
 
     Parameters
     ----------
     curves : sequence of Curve
-        Trainings with a cure each, LoRA and both heads.
+        Trainings with one cure each, LoRA and both heads.
     control : Control
     checkpoint : str
-        What was trained, in words.
+        Description of what was trained.
     """
-    worked = [curve.cure for curve in curves if learned(curve)]
     evidence = {"checkpoint": checkpoint} | {
         curve.cure: f"`{curve.wrapper}`, audio loss {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}, text loss {curve.text[0]:.2f} to "
         f"{curve.text[-1]:.2f} in {len(curve.audio)} steps"
@@ -89,26 +88,12 @@ def judge_peft(curves: Sequence[Curve], control: Control, checkpoint: str) -> Ve
         f"audio loss {control.start:.3f} to {control.reached:.3f}, {control.share:.1%} of the way that the random head allows"
     )
     evidence["control: the audio head alone, no LoRA"] = f"audio loss {control.start:.2f} to {control.head_alone:.2f}"
-    if not worked and any(curve.audio[-1] < curve.audio[0] for curve in curves):
-        steps = max(len(curve.audio) for curve in curves)
-        reading = f"The loss falls, but {steps} steps are too few to call it learned. Run the page with more `steps`."
-        return Verdict("P2", "not run here", reading, evidence)
+    # A loss that is NaN compares as false, so such a training has not worked.
+    worked = [
+        curve.cure for curve in curves if all(loss[-1] < _LEARNED * loss[0] for loss in (curve.audio, curve.text))
+    ]
     if not worked:
-        return Verdict("P2", "reproduced", "No cure tried here let LoRA learn.", evidence)
-    later = " The native class came with transformers 5; the note could not use it." if "native class" in worked else ""
-    reading = (
-        f"Wrapped in {len(worked)} of {len(curves)} ways it trains: {', '.join(worked)}. Most of that fall is the work of the two heads, "
-        f"which are trained whole. With the heads frozen, LoRA alone goes {control.share:.1%} of the way that a random head allows. "
-        f"One batch is learned by heart: this shows that LoRA can be used, and nothing about speech.{later}"
-    )
-    return Verdict("P2", "refuted", reading, evidence)
-
-
-def learned(curve: Curve) -> bool:
-    """Whether both losses fell below `_LEARNED` of what they were; NaN is no."""
-    return all(losses[-1] < _LEARNED * losses[0] for losses in (curve.audio, curve.text))
-
-
-def told(failure: Failure | None) -> str:
-    """A call's outcome in words."""
-    return "works" if failure is None else f"{failure.exception}: {failure.message}"
+        falls = any(curve.audio[-1] < curve.audio[0] for curve in curves)
+        return Found("too_short" if falls else "no_cure", evidence, {"steps": max(len(one.audio) for one in curves)})
+    figures = {"worked": len(worked), "tried": len(curves), "cures": ", ".join(worked), "share": control.share}
+    return Found("native_trains" if NATIVE_CLASS in worked else "trains", evidence, figures)

@@ -1,76 +1,67 @@
-"""The verdicts on the claims about training (T1, T2), from executed runs."""
+"""Predicates for the claims about training (T1, T2); ``data/claims.yaml`` has the sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.publish.verdicts import Verdict
+from harness.publish.verdicts import Found, predicate
+
+MAX_DIFFERENCE = 1e-4  # of logits, between a model in memory and the same model saved, merged and loaded again
+
+Runs = Mapping[str, Mapping[str, Any]]
 
 
-def works(evidence: Mapping[str, Any]) -> bool:
-    """Whether a training did all that was asked: what was taught comes back, it stops, and what is saved is what was trained."""
-    after = evidence["after"]
+def works(run: Mapping[str, Any]) -> bool:
+    """Return whether a training succeeded: the model reproduces the codes it was trained on, stops, and survives saving."""
+    after = run["after"]
     return (
         all(one["equal"] == 1 and one["stopped"] for one in after)
-        and any(one["equal"] < 1 for one in evidence["before"])
-        and max(evidence["reload_difference"], evidence["merge_difference"]) < MAX_DIFFERENCE
+        and any(one["equal"] < 1 for one in run["before"])
+        and max(run["reload_difference"], run["merge_difference"]) < MAX_DIFFERENCE
     )
 
 
-MAX_DIFFERENCE = 1e-4  # of logits, between a model in memory and the same model saved, merged and loaded
-
-
-def judge_training(
-    runs: Mapping[str, Mapping[str, Any]], effort: Sequence[Mapping[str, Any]], weights: str, command: str
-) -> list[Verdict]:
-    """The verdicts on T1 and T2.
+@predicate("T1")
+def judge_effort(runs: Runs, effort: Sequence[Mapping[str, Any]], weights: str, command: str) -> Found:
+    """Judge T1: whether training is feasible, and what it needs.
 
     Parameters
     ----------
     runs : mapping
-        Stack -> what `harness.chapters.ch04_training_higgs.evidence.train_and_check` returned.
+        Stack -> result of `harness.chapters.ch04_training_higgs.evidence.train_and_check`.
     effort : sequence
-        From `harness.higgs.effort.effort`.
+        Rows of `harness.higgs.effort.effort`.
     weights : str
-        What was trained, in words.
+        Description of what was trained.
     command : str
-        What runs it on real weights.
+        The command for real weights.
     """
     good = [name for name, one in runs.items() if works(one)]
     lines = sum(row["lines"] for row in effort)
     loss = next(row["lines"] for row in effort if "loss" in row["need"])
-    shown = {name: f"{_share(one)} of the codes come back, {_stops(one)} samples stop" for name, one in runs.items()}
-    seconds = {f"{name}, training": f"{one['summary']['seconds']:.0f} s" for name, one in runs.items()}
-    evidence = {"weights": weights, **shown, **seconds, "lines of code": f"{lines:,}"}
+    evidence = {
+        "weights": weights,
+        **{name: _shown(one) for name, one in runs.items()},
+        **{f"{name}, training": f"{one['summary']['seconds']:.0f} s" for name, one in runs.items()},
+        "lines of code": f"{lines:,}",
+    }
     if not good:
-        return [
-            Verdict(claim, "reproduced", "No training here did what was asked of it.", evidence)
-            for claim in ("T1", "T2")
-        ]
-    spared = "No loop was written: transformers' `Trainer` has one" + (
-        ", and with `native` not even the package is needed." if "native" in good else "."
-    )
-    reading = (
-        f"The training works, with {' and '.join(good)}, with a loss and checkpoints of its own, as the note says. It took {lines:,} "
-        f"lines of code here, {loss} of them the loss. But 'infeasible' does not follow. {spared} This was {weights}: the same "
-        f"command on real weights is not run here (`{command}`)."
-    )
-    plain = (
-        "As it comes it cannot: it counts no labels of the audio, or weighs them wrongly (the traps of this page). With a `compute_loss`, "
-        "a collator and a count of labels that fit, which are the ways in which it is meant to be extended, it trains "
-        f"{'both stacks' if len(good) == 2 else good[0]}."
-    )
-    trainer = {"weights": weights, **{name: shown[name] for name in good}}
-    return [
-        Verdict("T1", "reproduced, but", reading, evidence),
-        Verdict("T2", "depends on what standard means", plain, trainer),
-    ]
+        return Found("failed", evidence)
+    figures = {"stacks": " and ".join(good), "lines": lines, "loss": loss, "weights": weights, "command": command}
+    return Found("native_trained" if "native" in good else "trained", evidence, figures)
 
 
-def _share(one: Mapping[str, Any]) -> str:
-    return f"{sum(row['equal'] for row in one['after']) / len(one['after']):.0%}"
+@predicate("T2")
+def judge_trainer(runs: Runs, weights: str) -> Found:
+    """Judge T2: whether `Trainer` can be used; parameters as for `judge_effort`."""
+    good = [name for name, one in runs.items() if works(one)]
+    shown = good or list(runs)
+    evidence = {"weights": weights, **{name: _shown(runs[name]) for name in shown}}
+    return Found("trained" if good else "failed", evidence, {"stacks": " and ".join(good)})
 
 
-def _stops(one: Mapping[str, Any]) -> str:
-    return f"{sum(row['stopped'] for row in one['after'])} of {len(one['after'])}"
+def _shown(run: Mapping[str, Any]) -> str:
+    after = run["after"]
+    equal = sum(row["equal"] for row in after) / len(after)
+    return f"{equal:.0%} of the codes come back, {sum(row['stopped'] for row in after)} of {len(after)} samples stop"

@@ -1,4 +1,4 @@
-"""The verdict on the standard training (G1), from an executed run and result files."""
+"""Predicate for the claim about the standard training (G1); ``data/claims.yaml`` has the sentences."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Any
 
 from harness.benchmark.rows import BASES, TAGS_FROZEN, ablation_name, select
 from harness.publish.text import f1_of
-from harness.publish.verdicts import Verdict
+from harness.publish.verdicts import Found, predicate
 
 
-def judge_standard_training(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """The verdict on G1.
+@predicate("G1")
+def judge_standard_training(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Found:
+    """Judge G1: whether the standard parts train the tagger.
 
     Parameters
     ----------
     summary : mapping
-        Of the trained tagger, as `harness.taggers.gpt2.training.summary` gives it.
+        Summary of the trained tagger, from `harness.taggers.gpt2.training.summary`.
     rows : sequence
-        Of the benchmark's result file: what the tagger is worth with the embeddings of the tags frozen.
+        Rows of the benchmark's result file, for the F1 with the embeddings of the tags frozen.
     """
     history = summary["history"]
     best = min(history, key=lambda row: row["eval_loss"])
-    base = summary["config"]["base_model"]
+    base = BASES.get(summary["config"]["base_model"], summary["config"]["base_model"])
     evidence = {
-        "base": BASES.get(base, base),
+        "base": base,
         "trainable parameters": f"{summary['parameters']['trainable']:,} of {summary['parameters']['all']:,}",
         "adapter": f"{summary['adapter_bytes'] / 1000:.0f} kB",
         "dev loss": f"{history[0]['eval_loss']:.2f} after the first epoch, {best['eval_loss']:.2f} after the best",
@@ -32,15 +33,6 @@ def judge_standard_training(summary: Mapping[str, Any], rows: Sequence[Mapping[s
     for row in select(rows, "ablation"):
         if (name := ablation_name(row["parameters"]["settings"])) in (ablation_name({}), TAGS_FROZEN):
             evidence[f"micro-F1 in five folds, {name}"] = f1_of(row["figures"]["tuned"])
-    learned = best["eval_loss"] < history[0]["eval_loss"]
-    if not learned:
-        return Verdict("G1", "refuted", "The standard parts run, but the dev loss never fell.", evidence)
-    return Verdict(
-        "G1",
-        "reproduced, but",
-        "The four parts work together. But LoRA on the layers alone leaves the embeddings of the new tags as they are: they have to be "
-        "trained too (`trainable_token_indices`). And the tagger of this page has a loss of its own, because it answers questions at slots "
-        "instead of writing."
-        + ("" if base == "gpt2" else f" This was {BASES.get(base, base)}; the real `gpt2` is not run here."),
-        evidence,
-    )
+    if best["eval_loss"] >= history[0]["eval_loss"]:
+        return Found("loss_never_fell", evidence)
+    return Found("trains" if base == "gpt2" else "trains_other_base", evidence, {"base": base})

@@ -1,18 +1,18 @@
-"""The verdicts on the claims about the tagger (G2, G3), from executed runs and result files."""
+"""Predicates for the claims about the tagger (G2, G3); ``data/claims.yaml`` has the sentences."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.benchmark.rows import BASES, select, system_name
-from harness.publish.text import f1_of, interval
-from harness.publish.verdicts import Verdict, claims
+from harness.publish.text import f1_of
+from harness.publish.verdicts import Found, claims, predicate
 
-FAST = 5.0  # sentences a second that a laptop must reach: faster than anybody types
+FAST = 5.0  # sentences a second that a laptop must reach: faster than anyone types
 
 
+@predicate("G2")
 def judge_placement(
     readings: Mapping[str, float],
     useless: Mapping[str, Mapping[str, float]],
@@ -20,20 +20,21 @@ def judge_placement(
     rows: Sequence[Mapping[str, Any]],
     tagger: str,
     base: str,
-) -> Verdict:
-    """The verdict on G2.
+) -> Found:
+    """Judge G2: whether the tagger reaches the claimed share, under any reading of "placement".
 
     Parameters
     ----------
     readings : mapping
         Reading of "placement" -> share, for the tagger on the held-out sentences.
     useless : mapping
-        The same for taggers that know nothing: name -> readings. A reading under which one of them comes as far says nothing.
+        The same for taggers that know nothing: name -> readings. A reading that one of them satisfies says nothing.
     heldout : mapping
-        Placement report of the tagger on them.
+        Placement report of the tagger on those sentences.
     rows : sequence
-        Of the benchmark's result file: cross-validation of the hackathon's own examples, and larger bases.
+        Rows of the benchmark's result file: cross-validation of the note's own examples, and larger bases.
     tagger : str
+        Name of the tagger.
     base : str
         Name of its base model, as in ``base_model``.
     """
@@ -45,53 +46,48 @@ def judge_placement(
     for row in select(rows, "heldout", tagger=tagger):
         if (name := system_name(row["parameters"])) != tagger and row["parameters"]["base_model"] != base:
             evidence[f"held-out micro-F1, {name}"] = f1_of(row["figures"]["micro"])
-    theirs = [row for row in select(rows, "crossval", data="seed-examples", tagger=tagger) if "figures" in row]
-    for row in theirs:
-        split = "grouped" if row["parameters"]["grouped"] else "random"
+    notes = [row for row in select(rows, "crossval", data="seed-examples", tagger=tagger) if "figures" in row]
+    for row in notes:
+        grouped = row["parameters"]["grouped"]
+        split = "grouped" if grouped else "random"
         evidence[f"the note's own 98 windows, {split} folds"] = f1_of(row["figures"]["micro"])
         for name in ("rules", "logistic"):
-            for other in select(
-                rows, "crossval", data="seed-examples", tagger=name, grouped=row["parameters"]["grouped"]
-            ):
+            for other in select(rows, "crossval", data="seed-examples", tagger=name, grouped=grouped):
                 evidence[f"the same, {split} folds, {name}"] = f1_of(other["figures"]["micro"])
-    if not theirs:
+    if not notes:
         evidence["the note's own 98 windows"] = "not run here (`harness data fetch seed-examples`)"
     claimed, _ = claims()["G2"].figures or (1.0, 1.0)
-    best = [heldout["micro"]["f1_high"] or 0, *(row["figures"]["micro"]["f1_high"] or 0 for row in theirs)]
     above = [name for name, share in readings.items() if share >= claimed]
-    if max(best) >= claimed:
-        return Verdict("G2", "reproduced, but", "F1 comes to 85 % within its interval on one of the sets.", evidence)
-    hollow = {name: [who for who, theirs in useless.items() if theirs[name] >= claimed] for name in above}
-    empty = "".join(
-        f"Under '{name}' so {'does' if len(who) == 1 else 'do'} {' and '.join(who)}. "
-        for name, who in hollow.items()
-        if who
-    )
-    elsewhere = "" if base == "gpt2" else "The team's own model, `gpt2` with 124 million parameters, is not run here."
-    if above:
-        return Verdict(
-            "G2",
-            "depends on the reading",
-            f"F1 does not come near 85 %, on our examples or on the note's own. Of {len(readings)} readings, {len(above)} come to 85 % "
-            f"or more: {'; '.join(above)}. {empty}{elsewhere}",
-            evidence,
-        )
-    return Verdict("G2", "refuted", f"Under no reading does it come to 85 %. {elsewhere}".strip(), evidence)
+    hollow = [name for name in above if any(other[name] >= claimed for other in useless.values())]
+    figures = {
+        "claimed": claimed,
+        "readings": len(readings),
+        "above": "; ".join(above),
+        "hollow": len(hollow),
+        "base": BASES.get(base, base),
+    }
+    highest = [score["micro"]["f1_high"] or 0 for score in (heldout, *(row["figures"] for row in notes))]
+    if max(highest) >= claimed:
+        return Found("f1_reaches", evidence, figures)
+    if hollow:
+        return Found("readings_reach_hollow", evidence, figures)
+    return Found("readings_reach" if above else "no_reading_reaches", evidence, figures)
 
 
+@predicate("G3")
 def judge_speed(
     decodings: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], machine: str, base: str
-) -> Verdict:
-    """The verdict on G3.
+) -> Found:
+    """Judge G3: whether tagging is fast on this machine.
 
     Parameters
     ----------
     decodings : sequence
-        From `harness.benchmark.decoding.compare_decodings`.
+        Rows of `harness.benchmark.decoding.compare_decodings`.
     rows : sequence
-        Of the benchmark's result file.
+        Rows of the benchmark's result file.
     machine : str
-        Where it ran, in words.
+        Description of the machine.
     base : str
         Name of the base model that was decoded, as in ``base_model``.
     """
@@ -106,48 +102,7 @@ def judge_speed(
             evidence[f"{system_name(row['parameters'])}, in batches"] = f"{speed:,.0f} sentences/s"
     evidence |= {"base": BASES.get(base, base), "machine": machine}
     slow = [row["decoding"] for row in decodings if row["sentences_per_second"].get("1", FAST) < FAST]
-    verdict = "reproduced" if base == "gpt2" and not slow else "reproduced, but"
-    reading = "It runs on a processor. " + (
-        f"Reading slots is fast; {' and '.join(slow)} stay below {FAST:.0f} sentences a second." if slow
-        else f"All ways of decoding give at least {FAST:.0f} sentences a second, which is this book's idea of fast: nobody types as much."
-    )  # fmt: skip
-    small = "" if base == "gpt2" else f" But the base here is {BASES.get(base, base)}; the real `gpt2` is not run here."
-    return Verdict("G3", verdict, f"{reading}{small}", evidence)
-
-
-def speed_words(decodings: Sequence[Mapping[str, Any]]) -> str:
-    """How much faster reading is than free writing, in two sentences."""
-    speeds = {row["decoding"]: row["sentences_per_second"] for row in decodings}
-    ratios = " and ".join(
-        f"{speeds['slots'][size] / speeds['generate'][size]:.1f} times at batch {size}" for size in speeds["slots"]
-    )
-    return (
-        f"Reading is faster than writing freely: {ratios}. The gap comes from tokens that are written one after the other, "
-        "so it grows with the length of the sentence. These have about a dozen words, and writing keeps its keys and values."
-    )
-
-
-def curve_words(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Who is ahead on the corpus, by number of training sentences, in a sentence."""
-    sizes: dict[int, list[tuple[float, str]]] = defaultdict(list)
-    for row in select(rows, "helsinki", seed=0):
-        if "sentences" in row["parameters"]:
-            name = system_name(row["parameters"])
-            sizes[row["figures"]["sentences"]].append((row["figures"]["accuracy_3way"], name))
-    ahead = "; ".join(
-        f"{size:,}: {name} ({share:.1%})" for size, (share, name) in ((n, max(sizes[n])) for n in sorted(sizes))
-    )
-    return f"Highest 3-way accuracy by number of sentences, one seed each, so that differences of a point mean little: {ahead}."
-
-
-def agreement_words(figures: Mapping[str, Any]) -> str:
-    """How well two readers agree, in a sentence."""
-    pairs = figures["pairs"]
-    if not pairs:
-        return "No two readers of the corpus share a text."
-    words = sum(pair["words"] for pair in pairs)
-    shown = {name: interval(*figures[name]) for name in ("accuracy_2way", "accuracy_3way", "emph_f1")}
-    return (
-        f"Two readers of the same {words:,} words agree in {shown['accuracy_2way']} of them on whether a word is prominent, in "
-        f"{shown['accuracy_3way']} on how much, and one scored against the other has emph F1 {shown['emph_f1']}."
-    )
+    figures = {"fast": FAST, "slow": " and ".join(slow), "base": BASES.get(base, base)}
+    if slow:
+        return Found("some_slow", evidence, figures)
+    return Found("fast" if base == "gpt2" else "fast_other_base", evidence, figures)
