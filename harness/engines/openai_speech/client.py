@@ -173,13 +173,7 @@ class SpeechClient:
         return not self.key_needed or bool(os.environ.get(self.key_env or "", "").strip())
 
     def need_key(self) -> None:
-        """Raise an error if a key is needed and there is none.
-
-        Raises
-        ------
-        NotAvailable
-            If so; the message names the environment variable.
-        """
+        """Raise `NotAvailable`, which names the environment variable, if a key is needed and there is none."""
         if not self.has_key():
             raise NotAvailable(f"{self.host} needs a key, and the environment variable {self.key_env} is not set",
                                remedy=f"export {self.key_env}=..., or give base_url and key_env of another server")  # fmt: skip
@@ -200,7 +194,7 @@ class SpeechClient:
         fields : mapping
             Arguments of the openai client's ``create``.
         read : callable
-            Function from body and content type to the bytes of the audio and the audio; raises `AudioError`.
+            Function of body and content type that returns the bytes of the audio and the audio, and raises `AudioError`.
         characters : int
             Length of the text, for `spent`.
 
@@ -260,7 +254,6 @@ class SpeechClient:
 
         try:
             content, content_type = self._body(api, fields, retries)
-            audio_bytes, audio = read(content, content_type)
         except openai.APIStatusError as error:
             return self._refused(error.status_code, error.body)
         except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
@@ -270,10 +263,14 @@ class SpeechClient:
             return _Failure(f"the connection failed ({reason})", f"check base_url and the network; {_LATER}", True)
         except httpx2.HTTPError:
             return _Failure("the answer was cut off", _LATER, True)
-        except AudioError as error:
-            return _Failure(error.message, error.remedy or _ODD, not isinstance(error, OtherAudio))
         except (openai.OpenAIError, UnicodeError, ValueError, TypeError) as error:
             return _Failure(f"the request cannot be sent: {type(error).__name__}", _CHECK, False)
+        try:
+            if len(content) > MAX_BYTES:
+                raise AudioError(f"more than {MAX_BYTES // 2**20} MB came back")
+            audio_bytes, audio = read(content, content_type)
+        except AudioError as error:
+            return _Failure(error.message, error.remedy or _ODD, not isinstance(error, OtherAudio))
         return audio_bytes, content_type, audio
 
     def _body(self, api: str, fields: Mapping[str, Any], retries: int) -> tuple[bytes, str]:
@@ -290,7 +287,7 @@ class SpeechClient:
                 if seconds > self.limits.timeout:
                     raise TimeoutError
                 if size > MAX_BYTES:
-                    raise AudioError(f"more than {MAX_BYTES // 2**20} MB came back")
+                    break
             content = b"".join(parts)
             self._show(response.http_response, content, first, time.monotonic() - self._call.begun)
             kind = response.headers.get("content-type", "").lower()
