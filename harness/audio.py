@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DataError
+from harness.errors import DataError, HarnessError
 from harness.paths import is_file
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-MIN_SECONDS = 0.05  # less than the shortest word; nothing in it can be measured
+MIN_SECONDS = 0.05  # shorter than any word; nothing in it can be measured
 MAX_SECONDS = 3600  # a clip is a sentence or a passage; a small file can promise, or unfold to, days
 SILENCE_PEAK = 10 ** (-60 / 20)  # a clip whose loudest sample is below -60 dBFS holds no speech
 _BLOCK = 1 << 22  # samples of all channels that are decoded at once: 16 MB
+_NO_LENGTH = 2**63 - 1  # number of frames that libsndfile gives where a header leaves it open
+_STREAMED = 0x7FFFF000  # lengths in a WAV header from here on were written before the length was known, like 0
+_KINDS = "give a WAV, FLAC, OGG or MP3 file"
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Audio:
     Parameters
     ----------
     samples : array of float32, shape (n,)
-        Mono, full scale is 1.
+        Mono samples; full scale is 1.
     sample_rate : int
-        In Hz.
+        Rate in Hz.
     """
 
     samples: NDArray[np.float32]
@@ -45,8 +48,16 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
 
+class AudioError(HarnessError):
+    """Sound that cannot be used: not audio, silent, too short, or not finite."""
+
+
+class NotAudio(AudioError):
+    """A file or bytes that no decoder can read."""
+
+
 def read_audio(path: str | Path) -> Audio:
-    """Read any file libsndfile knows (WAV, FLAC, OGG, MP3); channels are averaged.
+    """Read a WAV, FLAC, OGG or MP3 file to its end; channels are averaged.
 
     Raises
     ------
@@ -54,64 +65,131 @@ def read_audio(path: str | Path) -> Audio:
         If the file is missing, not audio, truncated, empty, longer than `MAX_SECONDS`, holds NaN, or is silent; the message
         names it.
     """
-    import soundfile
-
     path = Path(path)
     if not is_file(path):
         raise DataError("audio file is missing, or not a file", path=path, remedy="paths are relative to the manifest")
     try:
-        with soundfile.SoundFile(str(path)) as file:
-            promised, rate = file.frames, file.samplerate
-            samples = read_mono(file, MAX_SECONDS)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:  # TypeError: x.raw
-        raise DataError(f"not readable as audio: {str(error).removeprefix(f'Error opening {str(path)!r}: ')}", path=path,
-                        remedy="give a WAV, FLAC, OGG or MP3 file") from error  # fmt: skip
-    if len(samples) > MAX_SECONDS * rate:
+        audio = decode_audio(path)
+    except AudioError as error:
+        raise DataError(error.message, path=path, remedy=error.remedy) from error
+    if audio.seconds > MAX_SECONDS:
         raise DataError(
             f"the audio is longer than {MAX_SECONDS / 3600:.0f} h", path=path, remedy="cut it into sentences"
         )
-    if len(samples) < promised or _wav_is_cut(path):
-        raise DataError("the audio file is truncated: its header promises more samples than it holds", path=path)
-    if not np.isfinite(samples).all():
-        raise DataError("the audio holds NaN or infinite samples", path=path)
-    if len(samples) < MIN_SECONDS * rate:
-        raise DataError(f"the audio is empty or shorter than {MIN_SECONDS * 1000:.0f} ms", path=path)
-    if np.abs(samples).max() < SILENCE_PEAK:
-        raise DataError("the audio is silent", path=path)
-    return Audio(samples, rate)
+    return audio
 
 
-def read_mono(file: SoundFile, seconds: float) -> NDArray[np.float32]:
-    """Decode an open file, channels averaged, block by block: memory follows what is in the file, not what its header promises.
+def decode_audio(source: Path | bytes, longest: float | None = None) -> Audio:
+    """Decode a file, or the bytes of one, to its end, whether or not its header gives its length.
+
+    libsndfile decodes everything except MP3, and FLAC without a length: of those it reads only as much as it guesses from the
+    first frame, or nothing. miniaudio reads them to the end.
 
     Parameters
     ----------
-    file : SoundFile
-    seconds : float
-        Nothing is read beyond the block in which they end.
+    source : Path or bytes
+    longest : float, optional
+        Seconds after which decoding stops, `MAX_SECONDS` by default. Longer sound is returned in part, with more than `longest`
+        seconds, so that the caller can refuse it.
 
-    Returns
-    -------
-    array of float32, shape (n,)
-        Longer than `seconds` where there is more: the caller tells by the length.
+    Raises
+    ------
+    NotAudio
+        If it cannot be read.
+    AudioError
+        If it is truncated, or as `check_audio`.
     """
-    most, parts, found = seconds * file.samplerate, [np.zeros(0, np.float32)], 0
+    import soundfile
+
+    longest = MAX_SECONDS if longest is None else longest
+    try:
+        with soundfile.SoundFile(str(source) if isinstance(source, Path) else io.BytesIO(source)) as file:
+            kind, promised, rate = file.format, file.frames, file.samplerate
+            known = kind != "MP3" and 0 < promised < _NO_LENGTH
+            samples = _read_mono(file, longest) if known else np.zeros(0, np.float32)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, MemoryError) as error:  # TypeError: x.raw
+        reason = getattr(error, "error_string", "") or str(error).removeprefix(f"Error opening {str(source)!r}: ")
+        raise NotAudio(f"not readable as audio: {reason}", remedy=_KINDS) from error
+    if not known:
+        content = source.read_bytes() if isinstance(source, Path) else source
+        if kind in ("MP3", "FLAC"):
+            samples, promised, rate = _read_by_miniaudio(content, kind, longest)
+        elif (whole := _with_length(content)) is not None:
+            return decode_audio(whole, longest)
+    if len(samples) <= longest * rate and (len(samples) < promised or _is_cut_wav(source)):
+        raise AudioError("the audio file is truncated: its header promises more samples than it holds")
+    return check_audio(Audio(samples, rate))
+
+
+def check_audio(audio: Audio) -> Audio:
+    """Return the audio if it can hold speech.
+
+    Raises
+    ------
+    AudioError
+        If it holds NaN, is shorter than `MIN_SECONDS`, or is silent.
+    """
+    if not np.isfinite(audio.samples).all():
+        raise AudioError("the audio holds NaN or infinite samples")
+    if audio.seconds < MIN_SECONDS:
+        raise AudioError(f"the audio is empty or shorter than {MIN_SECONDS * 1000:.0f} ms")
+    if np.abs(audio.samples).max() < SILENCE_PEAK:
+        raise AudioError("the audio is silent")
+    return audio
+
+
+def _read_mono(file: SoundFile, longest: float) -> NDArray[np.float32]:
+    """Decode in blocks, so that memory follows what is in the file rather than what its header promises."""
+    parts, found = [np.zeros(0, np.float32)], 0
     frames = max(1, _BLOCK // file.channels)
-    while found <= most and len(block := file.read(frames, dtype="float32", always_2d=True)):
+    while found <= longest * file.samplerate and len(block := file.read(frames, dtype="float32", always_2d=True)):
         parts.append(block.mean(axis=1))
         found += len(block)
     return np.concatenate(parts)
 
 
-def _wav_is_cut(path: Path) -> bool:
+def _read_by_miniaudio(content: bytes, kind: str, longest: float) -> tuple[NDArray[np.float32], int, int]:
+    """Return the samples of an MP3 or FLAC file, the number of samples that its header or its frames promise, and their rate."""
+    import miniaudio
+
+    info, read = {
+        "MP3": (miniaudio.mp3_get_info, miniaudio.mp3_read_f32),
+        "FLAC": (miniaudio.flac_get_info, miniaudio.flac_read_f32),
+    }[kind]
+    try:
+        promised, decoded = info(content).num_frames, read(content)
+    except miniaudio.MiniaudioError as error:
+        raise NotAudio(f"not readable as audio: {error}", remedy=_KINDS) from error
+    samples = np.frombuffer(decoded.samples, np.float32).reshape(-1, decoded.nchannels).mean(axis=1)
+    return samples[: int(longest * decoded.sample_rate) + 1], promised, decoded.sample_rate
+
+
+def _with_length(content: bytes) -> bytes | None:
+    """Return a WAV file with its length written where a streaming writer left 0; None if the 0 is right, or this is no WAV file."""
+    riff = int.from_bytes(content[4:8], "little")
+    if content[:4] != b"RIFF" or (0 < riff < _STREAMED and riff + 8 >= len(content)):
+        return None
+    place, size = 12, int.from_bytes(content[16:20], "little")
+    while content[place : place + 4] not in (b"data", b""):
+        place += 8 + size + size % 2
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+    start = place + 8
+    if size or start >= len(content):
+        return None
+    lengths = [min(len(content) - first, _STREAMED).to_bytes(4, "little") for first in (8, start)]
+    return b"".join((content[:4], lengths[0], content[8 : start - 4], lengths[1], content[start:]))
+
+
+def _is_cut_wav(source: Path | bytes) -> bool:
     """Whether a RIFF file is shorter than its header says; libsndfile reads such files without complaint."""
-    with path.open("rb") as handle:
-        head = handle.read(8)
-    if head[:4] != b"RIFF":
-        return False
+    if isinstance(source, Path):
+        with source.open("rb") as handle:
+            head, length = handle.read(8), source.stat().st_size
+    else:
+        head, length = source[:8], len(source)
     promised = int.from_bytes(head[4:8], "little")
-    streamed = promised in (0, 0xFFFFFFFF) or promised >= 0x7FFFF000  # writers that did not know the length
-    return not streamed and promised + 8 > path.stat().st_size + 1  # one byte of padding may be missing
+    # One byte of padding may be missing.
+    return head[:4] == b"RIFF" and 0 < promised < _STREAMED and promised + 8 > length + 1
 
 
 def write_wav(path: str | Path, audio: Audio) -> None:
@@ -132,18 +210,18 @@ def write_wav(path: str | Path, audio: Audio) -> None:
                         remedy="check that the folder exists and has room") from error  # fmt: skip
 
 
-MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # those of MPEG-1, 2 and 2.5 audio
+MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # the rates of MPEG-1, 2 and 2.5 audio
 _PAGE_RATE = 24000
 
 
 def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
-    """The same sound at another rate, through a polyphase filter.
+    """Return the same sound at another rate, through a polyphase filter.
 
     Parameters
     ----------
     samples : array of float32, shape (n,)
     rate, wanted : int
-        In Hz. Samples that have the rate already, or that are none, come back as they are.
+        Rates in Hz. Samples that already have the wanted rate are returned unchanged.
     """
     if rate == wanted or not len(samples):
         return samples
@@ -154,15 +232,15 @@ def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np
 
 
 def data_uri(samples: NDArray[np.float32], rate: int, compression: float | None = None) -> str:
-    """A clip as MP3 in a data URI, a tenth of the size of WAV; loudness is left alone, because it is a cue.
+    """Return a clip as MP3 in a data URI, a tenth of the size of WAV. Its loudness is kept, because loudness is a cue.
 
     Parameters
     ----------
     samples : array of float32, shape (n,)
     rate : int
-        In Hz; one that MP3 cannot have becomes 24 kHz.
+        Rate in Hz. Rates that MP3 does not have become 24 kHz.
     compression : float, optional
-        From 0 to 1; libsndfile's own otherwise.
+        Compression level from 0 to 1; the default of libsndfile if omitted.
     """
     import soundfile
 

@@ -186,7 +186,7 @@ class Store(Generic[R]):
         write_atomic(self.path, "".join(self._lines[key] + "\n" for key in sorted(self._lines)))
 
 
-def write_atomic(path: str | Path, text: str) -> None:
+def write_atomic(path: str | Path, text: str | bytes) -> None:
     """Write `text` so that a reader sees the old file or the new one, never half of it."""
     path = Path(path)
     try:
@@ -194,8 +194,8 @@ def write_atomic(path: str | Path, text: str) -> None:
     except OSError as error:
         raise _unwritten(path, error) from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            handle.write(text)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(text.encode() if isinstance(text, str) else text)
             handle.flush()
             os.fsync(handle.fileno())
         umask = os.umask(0)

@@ -1,13 +1,22 @@
+"""Audio files in and out: what is read, what is refused, and why."""
+
+import io
 import tracemalloc
 
 import numpy as np
 import pytest
 import soundfile
 
-from harness.audio import Audio, read_audio, write_wav
+from harness.audio import Audio, AudioError, decode_audio, read_audio, write_wav
 from harness.errors import DataError
 
 TONE = (0.5 * np.sin(np.linspace(0, 2000, 16000))).astype(np.float32)
+
+
+def encoded(kind, samples=TONE, rate=16000, **settings):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=kind, **settings)
+    return buffer.getvalue()
 
 
 def test_a_clip_survives_the_disk(tmp_path):
@@ -23,45 +32,32 @@ def test_other_widths_and_stereo_are_read(tmp_path, subtype, channels):
     np.testing.assert_allclose(read_audio(tmp_path / "a.wav").samples, TONE, atol=0.01)
 
 
-def make_empty(path):
-    soundfile.write(path, TONE[:0], 16000)
-
-
-def make_silent(path):
-    soundfile.write(path, TONE * 0, 16000)
-
-
-def make_truncated(path):
-    soundfile.write(path, TONE, 16000)
-    path.write_bytes(path.read_bytes()[:9000])
-
-
-def make_text(path):
-    path.write_text("this is not audio")
-
-
-def make_nan(path):
-    soundfile.write(path, np.full(16000, np.nan, dtype=np.float32), 16000, subtype="FLOAT")
+WAV = encoded("WAV", subtype="PCM_16")
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("content", "message"),
     [
-        (make_empty, "empty"),
-        (make_silent, "silent"),
-        (make_truncated, "truncated"),
-        (make_text, "not readable as audio"),
-        (make_nan, "NaN"),
-        (lambda path: None, "missing"),
-        (lambda path: path.mkdir(), "missing"),
+        (encoded("WAV", TONE[:0]), "empty"),
+        (encoded("WAV", TONE * 0), "silent"),
+        (WAV[:9000], "truncated"),
+        (b"this is not audio", "not readable as audio"),
+        (b"\xff\xfb" + bytes(200), "not readable as audio"),
+        (encoded("WAV", np.full(16000, np.nan, np.float32), subtype="FLOAT"), "NaN"),
     ],
 )
-def test_bad_files_are_named(tmp_path, make, message):
+def test_bad_files_are_named(tmp_path, content, message):
     path = tmp_path / "bad.wav"
-    make(path)
+    path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         read_audio(path)
     assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path / "nothing.wav", tmp_path):
+        with pytest.raises(DataError, match=rf"{path}: audio file is missing"):
+            read_audio(path)
 
 
 def test_samples_without_a_header_are_no_audio_file(tmp_path):
@@ -71,14 +67,67 @@ def test_samples_without_a_header_are_no_audio_file(tmp_path):
         read_audio(path)
 
 
+@pytest.mark.parametrize("riff", [0, 36, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("data", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_that_was_streamed_is_read_to_its_end(tmp_path, riff, data):
+    content = bytearray(WAV)
+    assert content[36:40] == b"data"
+    content[4:8], content[40:44] = riff.to_bytes(4, "little"), data.to_bytes(4, "little")
+    path = tmp_path / "streamed.wav"
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_audio(path).samples, decode_audio(WAV).samples)
+    np.testing.assert_array_equal(decode_audio(bytes(content)).samples, decode_audio(WAV).samples)
+
+
+def test_a_streamed_wav_may_have_other_chunks_before_its_samples():
+    note = b"LIST\x05\0\0\0data!\0"  # an odd length is padded
+    streamed = WAV[:4] + bytes(4) + WAV[8:36] + note + b"data" + bytes(4) + WAV[44:]
+    np.testing.assert_array_equal(decode_audio(streamed).samples, decode_audio(WAV).samples)
+
+
+def mp3(mode, rate, has_length):
+    """Two seconds of a 200 Hz tone; without its first frame, which holds the length, as an MP3 that was streamed."""
+    said = (0.3 * np.sin(2 * np.pi * 200 * np.arange(2 * rate) / rate)).astype(np.float32)
+    content = encoded("MP3", said, rate, bitrate_mode=mode, compression_level=0.5)
+    return content if has_length else content[content.index(b"\xff", 4 + content[4:].index(b"LAME")) :]
+
+
+@pytest.mark.parametrize("rate", [8000, 24000, 44100])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_an_mp3_is_read_to_its_end_with_and_without_a_length(tmp_path, mode, rate):
+    path = tmp_path / "said.mp3"
+    for has_length, slack in ((True, 0), (False, 0.2)):  # without, the encoder's padding of two or three frames stays
+        path.write_bytes(mp3(mode, rate, has_length))
+        clip = read_audio(path)
+        assert clip.seconds == pytest.approx(2, abs=slack) and clip.sample_rate == rate
+        spectrum = np.abs(np.fft.rfft(clip.samples))
+        assert np.argmax(spectrum) / clip.seconds == pytest.approx(200, abs=1)
+
+
+def test_a_cut_mp3_is_found_by_its_length():
+    content = mp3("VARIABLE", 24000, True)
+    with pytest.raises(AudioError, match="truncated"):
+        decode_audio(content[: len(content) // 2])
+
+
+def test_stereo_mp3_is_averaged():
+    content = encoded("MP3", np.column_stack([TONE, 0 * TONE]))
+    np.testing.assert_allclose(decode_audio(content).samples, TONE / 2, atol=0.05)
+
+
+def test_a_flac_without_a_length_is_read_to_its_end(tmp_path):
+    whole = encoded("FLAC")
+    content = bytearray(whole)
+    content[21] &= 0xF0  # 36 bits of STREAMINFO: the number of samples, 0 if it is unknown
+    content[22:26] = bytes(4)
+    np.testing.assert_array_equal(decode_audio(bytes(content)).samples, decode_audio(whole).samples)
+
+
 def test_a_header_that_promises_days_costs_no_memory(tmp_path):
     """A FLAC says in 36 bits how many samples it holds; they were all allocated before the first was read."""
+    content = bytearray(encoded("FLAC"))
+    content[21:26] = bytes([content[21] | 0x0F, 0xFF, 0xFF, 0xFF, 0xFF])
     path = tmp_path / "liar.flac"
-    soundfile.write(path, TONE, 16000)
-    content = bytearray(path.read_bytes())
-    content[21:26] = bytes(
-        [content[21] | 0x0F, 0xFF, 0xFF, 0xFF, 0xFF]
-    )  # STREAMINFO: its last 36 bits before the checksum
     path.write_bytes(content)
     with soundfile.SoundFile(path) as file:
         assert file.frames > 10**10
@@ -90,11 +139,12 @@ def test_a_header_that_promises_days_costs_no_memory(tmp_path):
     assert peak < 200e6
 
 
-def test_a_small_file_that_unfolds_to_hours_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["flac", "mp3"])
+def test_a_small_file_that_unfolds_to_hours_is_refused(tmp_path, monkeypatch, kind):
     monkeypatch.setattr("harness.audio.MAX_SECONDS", 10)
-    path = tmp_path / "long.flac"
+    path = tmp_path / f"long.{kind}"
     soundfile.write(path, np.tile(TONE, 11), 16000)
-    with pytest.raises(DataError, match=r"long\.flac: the audio is longer than"):
+    with pytest.raises(DataError, match=rf"long\.{kind}: the audio is longer than"):
         read_audio(path)
     soundfile.write(path, np.tile(TONE, 10), 16000)
     assert read_audio(path).seconds == 10

@@ -7,8 +7,8 @@ import soundfile
 from attack import attack, mutated
 from hypothesis import strategies as st
 
-from harness.audio import MAX_SECONDS, read_audio
-from harness.engines.openai_speech.decode import BadAudio, decode
+from harness.audio import MAX_SECONDS, AudioError, read_audio
+from harness.engines.openai_speech.answers import decode
 from harness.errors import DataError
 
 RATE = 24000
@@ -71,7 +71,7 @@ def test_server_audio(tally, folder, content, asked, kind):
     """A clip that can be speech of the text, or a reason."""
     try:
         clip = decode(content, asked, pcm_rate=RATE, characters=40, content_type=kind)
-    except BadAudio as error:
+    except AudioError as error:
         tally.refused(error)
         return
     assert np.isfinite(clip.samples).all() and 0 < clip.seconds <= 60

@@ -14,12 +14,12 @@ _LOOKS = {"streamed": (BLUE, "o", "-"), "whole": (VERMILLION, "s", "--")}
 
 
 def first_sound_curves(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """Time to the first and to the last byte over the length of the text, median and range.
+    """Draw the time to the first and the last byte against the length of the text, with median and range.
 
     Parameters
     ----------
     rows : sequence of mapping
-        From `harness.chapters.ch09_higgs_api.timing.first_sounds`.
+        Rows from `harness.chapters.ch09_higgs_api.timing.first_sounds`.
     """
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullLocator, StrMethodFormatter

@@ -1,4 +1,4 @@
-"""When the first sound of an answer comes, and when the last: streamed and not, for texts of several lengths."""
+"""Time to the first and the last byte of an answer, streamed and whole, for texts of several lengths."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from harness.tagged import TaggedText
 
 
 def first_sounds(texts: Sequence[str], *, repeats: int = 5, **options: Any) -> list[dict[str, Any]]:
-    """Ask for each text as a stream of pcm, and as a whole wav file, in turn.
+    """Ask for each text as a stream of pcm and as a whole wav file, in turn.
 
     Parameters
     ----------
     texts : sequence of str
         Tagged texts.
     repeats : int
-        The first round, which warms the connection up, comes on top and is not counted.
+        Number of timed rounds, after a first round that warms the connection up and is not counted.
     **options
-        Of `OpenAISpeechEngine`; nothing is taken from the cache.
+        Options of `OpenAISpeechEngine`, except those that this function sets. Nothing is taken from the cache.
 
     Returns
     -------
     list of dict
-        For each text and way: ``words``, ``way`` ("streamed" or "whole"), ``audio`` in seconds, and ``first`` and ``last``:
-        seconds to the first and the last byte, one of each a repeat.
+        For each text and way: ``words``, ``way`` ("streamed" or "whole"), ``audio`` in seconds, and the lists ``first`` and ``last``
+        with the seconds to the first and the last byte in each round.
 
     Raises
     ------

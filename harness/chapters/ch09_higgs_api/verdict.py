@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.engines.openai_speech.limits import of_service
+from harness.engines.openai_speech.engine import of_service
 from harness.publish.verdicts import Found, predicate
 
 

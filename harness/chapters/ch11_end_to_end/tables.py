@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.engines.higgs.settings import TINY
-from harness.engines.openai_speech.engine import BOSON_URL
-from harness.engines.openai_speech.limits import of_service
+from harness.engines.openai_speech.engine import BOSON_URL, of_service
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import FOLDER, ResultFile
 from harness.experiment.spec import EngineSpec

@@ -1,84 +1,179 @@
-"""Requests to a speech server: how many at a time, and how often again."""
+"""Requests to a speech server. The openai SDK retries, backs off and obeys ``Retry-After``.
+
+Around it: a limit on the number of requests and their distance, a total time for each, a second request for damaged audio, and
+errors that say what to do.
+"""
 
 from __future__ import annotations
 
 import os
-import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from importlib import import_module
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.audio import Audio
-from harness.engines.openai_speech.deadline import Deadline, http_client, is_compressed
-from harness.engines.openai_speech.decode import BadAudio, CutAudio, OtherAudio
-from harness.engines.openai_speech.exchange import NO_KEY, Exchange
-from harness.engines.openai_speech.limits import Limits, Spent, checked_url
-from harness.engines.openai_speech.refusals import CHECK, LATER, LONGEST_WAIT, ODD, Failure, refused, shorten
-from harness.engines.secrets import without_secrets
+from harness.audio import Audio, AudioError
+from harness.engines.openai_speech.answers import OtherAudio, server_message
+from harness.engines.options import check_number, check_url
+from harness.engines.secrets import STARS, without_secrets
 from harness.errors import HarnessError, NotAvailable
 
 BOSON_KEY = "BOSON_API_KEY"
-FIRST_WAIT = 0.5  # seconds before the first retry; each wait is twice the one before
+NO_KEY = "not-needed"  # placeholder where there is no key: the openai client always sends something
 MAX_BYTES = 256 * 2**20  # 50 minutes of 24 kHz samples in base64 are 190 MB
+MAX_LIMIT = 10**7  # seconds or requests: four months
 _LONGEST_MESSAGE = 300  # characters
-sleep = time.sleep  # tests do not wait
+_CHECK = "check the options against the server's documentation"
+_ODD = "try another text or voice; if that changes nothing, the server is at fault"
+_LATER = "try again later, or raise the option retries; what was spoken so far is kept"
+_REMEDIES = {
+    403: "ask the owner of the server for access to this model",
+    404: "check the options model and base_url, which mostly ends in /v1",
+    405: "check the option base_url, which mostly ends in /v1",
+    413: "give a shorter text, a smaller reference_audio, or the option long_text: split",
+    429: "wait, give the option min_interval, or lower max_concurrent",
+    **dict.fromkeys((408, 409, *range(500, 600)), _LATER),
+}
+sleep = time.sleep  # replaced in tests
 
 _sent: Counter[str] = Counter()  # requests of this process by server, for max_requests
 _lock = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How a server may be used; `OpenAISpeechEngine` describes the fields."""
+
+    timeout: float = 60.0
+    retries: int = 4
+    max_requests: int | None = None
+    max_concurrent: int = 2
+    min_interval: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("timeout", self.timeout, most=MAX_LIMIT)
+        if not self.timeout > 0:
+            raise HarnessError(f"timeout must be greater than 0 seconds, got {self.timeout!r}")
+        check_number("retries", self.retries, whole=True, least=0, most=MAX_LIMIT)
+        check_number("max_concurrent", self.max_concurrent, whole=True, least=1, most=MAX_LIMIT)
+        check_number("min_interval", self.min_interval, least=0, most=MAX_LIMIT)
+        if self.max_requests is not None:
+            check_number("max_requests", self.max_requests, whole=True, least=0, most=MAX_LIMIT)
+
+
+@dataclass
+class Spent:
+    """What was asked of a server.
+
+    Parameters
+    ----------
+    requests, retries : int
+        Number of requests sent, and how many of them were retries.
+    cache_hits : int
+        Number of answers taken from the cache instead.
+    seconds : float
+        Length of the audio received.
+    characters : int
+        Length of the text that this audio speaks.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    cache_hits: int = 0
+    seconds: float = 0.0
+    characters: int = 0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer, recorded without the key.
+
+    Parameters
+    ----------
+    method, url : str
+        First line of the request.
+    headers : mapping
+        Headers of the request, by lower-case name.
+    body : bytes
+        Body of the request.
+    status : int
+        Status of the answer.
+    answer_headers : mapping
+        Headers of the answer, by lower-case name.
+    answer : bytes
+        Body of the answer.
+    first, last : float
+        Seconds from the request to the first and the last byte of the answer's body.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+    answer_headers: Mapping[str, str]
+    answer: bytes
+    first: float
+    last: float
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a request gave no audio, and whether another request may give some."""
+
+    message: str
+    remedy: str | None
+    again: bool
+
+
+Answer = tuple[bytes, str, Audio]  # bytes of the audio, content type of the answer, audio
+
+
 class SpeechClient:
-    """The official ``openai`` client with counting, waiting and explanations around it.
+    """Ask a server for speech within limits, and explain what went wrong.
 
     Parameters
     ----------
     base_url : str
-        Address without ``/audio/speech``; https, or http on this machine (or where no key is sent).
+        Address without ``/audio/speech``: https, or http on this machine or where no key is sent.
     key_env : str or None
         Environment variable that holds the key; None or empty for a server that needs none. A server on this machine needs
         none either, and is never sent the key of Boson's API.
     limits : Limits
+        Limits of use.
 
     Raises
     ------
     HarnessError
-        If the address is none, or holds a password, or the key would be sent unencrypted.
+        If the address is invalid or holds a password, or the key would be sent unencrypted.
     """
 
     def __init__(self, base_url: str, key_env: str | None, limits: Limits) -> None:
         self.base_url, self.key_env, self.limits = base_url.rstrip("/"), key_env, limits
-        self.host, self.loopback, encrypted = checked_url(base_url)
+        self.host, self.loopback, encrypted = check_url(base_url)
         self.key_needed = bool(key_env) and not self.loopback
         if self.key_needed and not encrypted:
             raise HarnessError(f"the key would be sent to {self.host} unencrypted",
                                remedy="use https, or give key_env: null for a server that needs no key")  # fmt: skip
         self.spent = Spent()
+        self.watchers: list[Callable[[Exchange], object]] = []  # each is called with every exchange
         self._slots = threading.BoundedSemaphore(limits.max_concurrent)
-        self._next = 0.0
-        self._made: Any = None
-        self._deadline = Deadline()
-        self.watchers: list[Callable[[Exchange], object]] = []  # each is shown every exchange
+        self._next = 0.0  # earliest start of the next request
+        self._http: Any = None
+        self._call = threading.local()  # of the current `fetch`: requests sent, start of the last one
 
     def __repr__(self) -> str:
         return f"SpeechClient({self.base_url!r}, key_env={self.key_env!r})"
 
     def has_key(self) -> bool:
-        """Whether a request could be sent as far as the key is concerned."""
+        """Whether there is a key, if one is needed."""
         return not self.key_needed or bool(os.environ.get(self.key_env or "", "").strip())
 
     def need_key(self) -> None:
-        """Say what to do where a key is needed and there is none.
-
-        Raises
-        ------
-        NotAvailable
-            Naming the environment variable.
-        """
+        """Raise `NotAvailable`, which names the environment variable, if a key is needed and there is none."""
         if not self.has_key():
             raise NotAvailable(f"{self.host} needs a key, and the environment variable {self.key_env} is not set",
                                remedy=f"export {self.key_env}=..., or give base_url and key_env of another server")  # fmt: skip
@@ -88,23 +183,20 @@ class SpeechClient:
         api: str,
         fields: Mapping[str, Any],
         read: Callable[[bytes, str], tuple[bytes, Audio]],
-        *,
         characters: int = 0,
-        seed: object = 0,
-    ) -> tuple[bytes, str, Audio]:
-        """Ask until an answer can be read.
+    ) -> Answer:
+        """Ask for speech. Damaged audio is asked for once more, if `retries` allows it.
 
         Parameters
         ----------
         api : {"speech", "chat"}
+            Form of the request.
         fields : mapping
             Arguments of the openai client's ``create``.
         read : callable
-            From body and content type to the bytes of the audio and the audio; raises `BadAudio`.
+            Function of body and content type that returns the bytes of the audio and the audio, and raises `AudioError`.
         characters : int
-            Of the text, for `spent`.
-        seed : object
-            Of the jitter between tries.
+            Length of the text, for `spent`.
 
         Returns
         -------
@@ -117,28 +209,26 @@ class SpeechClient:
             If the server refuses, or does not recover within the limits.
         """
         self.need_key()
-        jitter = random.Random(str(seed))
-        allowed = {"never": 0, "once": min(1, self.limits.retries), "often": self.limits.retries}
-        failed: Counter[str] = Counter()
-        while True:
-            answer = self._ask(api, fields, read, again=failed.total() > 0)
-            if not isinstance(answer, Failure):
-                with _lock:
-                    self.spent.seconds += answer[2].seconds
-                    self.spent.characters += characters
-                return answer
-            failed[answer.again] += 1
-            tries = failed.total()
-            if failed[answer.again] > allowed[answer.again] or tries > self.limits.retries:
-                times = f" ({tries} requests)" if tries > 1 else ""
-                # The key goes before the message is cut: half a key is a secret too.
-                message = shorten(self.clean(f"{self.host}: {answer.message}"), _LONGEST_MESSAGE)
-                raise HarnessError(message + times, remedy=answer.remedy)
-            wait = FIRST_WAIT * 2 ** (tries - 1) * (1 + jitter.random())
-            sleep(min(wait if answer.wait is None else answer.wait, LONGEST_WAIT))
+        with self._slots:
+            self._call.tries = 0
+            answer = self._ask(api, fields, read, self.limits.retries)
+            left = self.limits.retries - self._call.tries  # of the retries after one more request
+            if isinstance(answer, _Failure) and answer.again and left >= 0:
+                answer = self._ask(api, fields, read, left)
+            tries = self._call.tries
+        if isinstance(answer, _Failure):
+            # The key goes before the message is cut: half a key is a secret too.
+            message = _without(self._key(), f"{self.host}: {answer.message}")
+            if len(message) > _LONGEST_MESSAGE:
+                message = message[: _LONGEST_MESSAGE - 1] + "…"
+            raise HarnessError(message + (f" ({tries} requests)" if tries > 1 else ""), remedy=answer.remedy)
+        with _lock:
+            self.spent.seconds += answer[2].seconds
+            self.spent.characters += characters
+        return answer
 
     def totals(self) -> Spent:
-        """What was spent so far, in a copy that does not change."""
+        """Return what was spent so far, in a copy that does not change."""
         with _lock:
             return replace(self.spent)
 
@@ -147,125 +237,150 @@ class SpeechClient:
         with _lock:
             self.spent.cache_hits += 1
 
-    def clean(self, text: str) -> str:
-        """The text without the key."""
-        key = self._key()
-        return without_secrets(text, {**os.environ, "SENT_KEY": "" if key == NO_KEY else key})
+    @contextmanager
+    def watched(self) -> Iterator[list[Exchange]]:
+        """Return a list to which every exchange is added meanwhile."""
+        seen: list[Exchange] = []
+        self.watchers.append(seen.append)
+        try:
+            yield seen
+        finally:
+            self.watchers.remove(seen.append)
 
-    def _ask(self, api: str, fields: Mapping[str, Any], read: Any, again: bool) -> tuple[bytes, str, Audio] | Failure:
-        """One request. Errors of the client hold the request with its key: none of them leaves this method."""
+    def _ask(self, api: str, fields: Mapping[str, Any], read: Any, retries: int) -> Answer | _Failure:
+        """Return an answer. Errors of the SDK hold the request with its key: none of them leaves this method."""
+        import httpx2
         import openai
 
-        late: tuple[type[Exception], ...] = (openai.APITimeoutError, TimeoutError, *_library("TimeoutException"))
-        lost = _library("HTTPError")
-        too_late = Failure(f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", "often")
-        sender = self._client()
-        with self._turn(again):
-            try:
-                content, content_type = self._body(sender, api, fields)
-            except openai.APIStatusError as error:
-                self._show(error.response, error.response.content, 0.0, 0.0)
-                return refused(error.status_code, error.body, error.response.headers, self._key_sent())
-            except late:
-                return too_late
-            except openai.APIConnectionError as error:
-                if isinstance(error.__cause__, TimeoutError):
-                    return too_late
-                reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
-                return Failure(f"the connection failed ({reason})", f"check base_url and the network; {LATER}", "often")
-            except lost:
-                return Failure("the answer was cut off", LATER, "often")
-            except BadAudio as error:
-                return Failure(error.message, None, "once")
-            except (openai.OpenAIError, UnicodeError, ValueError, TypeError) as error:
-                return Failure(f"the request cannot be sent: {type(error).__name__}", CHECK, "never")
         try:
+            content, content_type = self._body(api, fields, retries)
+        except openai.APIStatusError as error:
+            return self._refused(error.status_code, error.body)
+        except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
+            return _Failure(f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", True)
+        except openai.APIConnectionError as error:
+            reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
+            return _Failure(f"the connection failed ({reason})", f"check base_url and the network; {_LATER}", True)
+        except httpx2.HTTPError:
+            return _Failure("the answer was cut off", _LATER, True)
+        except (openai.OpenAIError, UnicodeError, ValueError, TypeError) as error:
+            return _Failure(f"the request cannot be sent: {type(error).__name__}", _CHECK, False)
+        try:
+            if len(content) > MAX_BYTES:
+                raise AudioError(f"more than {MAX_BYTES // 2**20} MB came back")
             audio_bytes, audio = read(content, content_type)
-        except CutAudio as error:
-            return Failure(error.message, error.remedy or LATER, "often")
-        except OtherAudio as error:
-            return Failure(error.message, error.remedy, "never")
-        except BadAudio as error:
-            return Failure(error.message, error.remedy or ODD, "once")
+        except AudioError as error:
+            return _Failure(error.message, error.remedy or _ODD, not isinstance(error, OtherAudio))
         return audio_bytes, content_type, audio
 
-    def _body(self, sender: Any, api: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
-        """All bytes of an answer, within the time: a server that drips is not waited for."""
-        begun = time.monotonic()
-        resource = sender.audio.speech if api == "speech" else sender.chat.completions
+    def _body(self, api: str, fields: Mapping[str, Any], retries: int) -> tuple[bytes, str]:
+        """Return the body of an answer and its content type; the body must end within `timeout` of its request."""
+        sdk = self._sdk(retries)
+        resource = sdk.audio.speech if api == "speech" else sdk.chat.completions
         parts: list[bytes] = []
         first, size = 0.0, 0
-        with self._deadline.within(self.limits.timeout), resource.with_streaming_response.create(**fields) as response:
-            if is_compressed(response):
-                raise BadAudio("the answer is compressed, which was not asked for")
+        with resource.with_streaming_response.create(**fields) as response:
             for part in response.iter_bytes():
-                first = first or time.monotonic() - begun
+                seconds = time.monotonic() - self._call.begun
+                first, size = first or seconds, size + len(part)
                 parts.append(part)
-                size += len(part)
+                if seconds > self.limits.timeout:
+                    raise TimeoutError
                 if size > MAX_BYTES:
-                    raise BadAudio(f"more than {MAX_BYTES // 2**20} MB came back")
+                    break
             content = b"".join(parts)
-            self._show(response.http_response, content, first, time.monotonic() - begun)
+            self._show(response.http_response, content, first, time.monotonic() - self._call.begun)
             kind = response.headers.get("content-type", "").lower()
             if "rate=" not in kind and (rate := response.headers.get("x-sample-rate", "")).isdigit():
                 kind += f"; rate={rate}"
             return content, kind
 
-    def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
-        """Show an exchange to whoever watches."""
-        if self.watchers:
-            exchange = Exchange.of(response.request, response, content, first, last)
-            if (key := self._key()) != NO_KEY:
-                exchange = exchange.without(key)
-            for watcher in tuple(self.watchers):
-                watcher(exchange)
+    def _refused(self, status: int, body: object) -> _Failure:
+        """Explain a status other than 200, after the retries of the SDK."""
+        said = server_message(body)
+        remedy = _REMEDIES.get(status, _CHECK)
+        if status == 401 and self._key() == NO_KEY:
+            remedy = (
+                "no key was sent: put this server's key into an environment variable, and name it as the option key_env"
+            )
+        elif status == 401:
+            remedy = f"put a valid key into the environment variable {self.key_env}"
+        elif status == 400 and "too_long" in f"{body} {said}":
+            remedy = "give the option long_text: split"
+        elif 300 <= status < 400:
+            remedy = "the server has moved: give its new address as base_url"
+        return _Failure(f"answered {status}{f': {said}' if said else ''}", remedy, False)
 
-    @contextmanager
-    def _turn(self, again: bool) -> Iterator[None]:
-        """Wait for a free place and the interval, and count the request.
+    def _sdk(self, retries: int) -> Any:
+        """Return an openai client that counts its requests and shares its connections with the others."""
+        import openai
+
+        with _lock:
+            if self._http is None:
+                # Redirects would send text and key to another address. A proxy cannot reach this machine.
+                hooks: dict[str, list[Callable[..., Any]]] = {
+                    "request": [self._count],
+                    "response": [self._show_refusal],
+                }
+                self._http = openai.DefaultHttpxClient(
+                    follow_redirects=False, trust_env=not self.loopback, timeout=self.limits.timeout, event_hooks=hooks
+                )
+        sdk = openai.OpenAI(
+            api_key=self._key(),
+            base_url=self.base_url,
+            timeout=self.limits.timeout,
+            max_retries=retries,
+            http_client=self._http,
+        )
+        sdk.organization = sdk.project = None  # OpenAI's, from the environment: they do not concern other servers
+        return sdk
+
+    def _count(self, _request: object) -> None:
+        """Count a request that is about to be sent, and wait for the interval.
 
         Raises
         ------
         HarnessError
             If the process has sent as many as it may.
         """
-        with self._slots:
-            with _lock:
-                limit = self.limits.max_requests
-                if limit is not None and _sent[self.base_url] >= limit:
-                    raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, as many as it may",
-                                       remedy="raise the option max_requests; what the cache holds costs none")  # fmt: skip
-                _sent[self.base_url] += 1
-                self.spent.requests += 1
-                self.spent.retries += again
-                now = time.monotonic()
-                wait = self._next - now
-                self._next = max(now, self._next) + self.limits.min_interval
-            if wait > 0:
-                sleep(wait)
-            yield
-
-    def _key_sent(self) -> str | None:
-        """The variable of the key that is sent, if one is."""
-        return self.key_env if self._key() != NO_KEY else None
-
-    def _client(self) -> Any:
         with _lock:
-            if self._made is None:
-                import openai
+            limit = self.limits.max_requests
+            if limit is not None and _sent[self.base_url] >= limit:
+                raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, as many as it may",
+                                   remedy="raise the option max_requests; what the cache holds costs none")  # fmt: skip
+            _sent[self.base_url] += 1
+            self.spent.requests += 1
+            self.spent.retries += self._call.tries > 0
+            now = time.monotonic()
+            wait = self._next - now
+            self._next = max(now, self._next) + self.limits.min_interval
+        self._call.tries += 1
+        if wait > 0:
+            sleep(wait)
+        self._call.begun = time.monotonic()
 
-                # A proxy cannot reach this machine.
-                http = http_client(self.limits.timeout, self._deadline, trust_env=not self.loopback)
-                made = openai.OpenAI(
-                    api_key=self._key(),
-                    base_url=self.base_url,
-                    timeout=self.limits.timeout,
-                    max_retries=0,
-                    http_client=http,
-                )
-                made.organization = made.project = None  # of OpenAI, from the environment: no one else's business
-                self._made = made
-            return self._made
+    def _show_refusal(self, response: Any) -> None:
+        """Show an answer that the SDK retries or turns into an error."""
+        if self.watchers and response.status_code >= 300:
+            response.read()
+            seconds = time.monotonic() - self._call.begun
+            self._show(response, response.content, seconds, seconds)
+
+    def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
+        """Show an exchange to the watchers, with stars for the key, which a server may have repeated."""
+        key, request = self._key(), response.request
+        sent, back = (
+            {str(name).lower(): _without(key, str(value)) for name, value in headers.items()}
+            for headers in (request.headers, response.headers)
+        )
+        if key != NO_KEY:
+            content = content.replace(key.encode(), STARS.encode())
+        body = bytes(request.content)
+        exchange = Exchange(
+            request.method, str(request.url), sent, body, response.status_code, back, content, first, last
+        )
+        for watcher in tuple(self.watchers):
+            watcher(exchange)
 
     def _key(self) -> str:
         if not self.key_env or (self.loopback and self.key_env == BOSON_KEY):
@@ -277,10 +392,6 @@ class SpeechClient:
         return key or NO_KEY
 
 
-def _library(name: str) -> tuple[type[Exception], ...]:
-    """An exception of the HTTP library below the client: httpx2, or httpx in older releases."""
-    found = []
-    for module in ("httpx2", "httpx"):
-        with suppress(ImportError):
-            found.append(getattr(import_module(module), name))
-    return tuple(found)
+def _without(key: str, text: str) -> str:
+    """Return the text without the key, and without the keys that environment variables hold."""
+    return without_secrets(text, {**os.environ, "SENT_KEY": "" if key == NO_KEY else key})

@@ -1,28 +1,26 @@
-"""The engine: which request a text becomes, and what of it is kept."""
+"""The engine: which request a text becomes, and what is kept of the answer."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import importlib.util
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from bisect import bisect_right
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
-from harness.engines.dialects import DIALECTS, EXPLANATION
-from harness.engines.openai_speech.cache import SpeechCache
-from harness.engines.openai_speech.client import BOSON_KEY, SpeechClient
-from harness.engines.openai_speech.decode import FORMATS, decode, from_chat
-from harness.engines.openai_speech.exchange import Exchange
-from harness.engines.openai_speech.limits import Limits, Spent
-from harness.engines.openai_speech.split import split
-from harness.engines.options import check_choice, check_text, is_number
+from harness.engines.dialects import DIALECTS, EXPLANATION, ends_clause, ends_sentence, part
+from harness.engines.openai_speech.answers import FORMATS, SpeechCache, decode, from_chat
+from harness.engines.openai_speech.client import BOSON_KEY, Exchange, Limits, SpeechClient, Spent
+from harness.engines.options import check_choice, check_number, check_text
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.paths import BUILD, is_file
 from harness.registry import Requirements
@@ -30,11 +28,12 @@ from harness.tagged import TaggedText
 
 BOSON_URL = "https://api.boson.ai/v1"
 BOSON_MODEL = "higgs-tts-3"
+BOSON_DOMAIN = "boson.ai"  # domain of the hosted Higgs API
 MAX_CHARACTERS = 5000  # docs.boson.ai, "Create speech": a longer input is a 400 input_too_long
 MAX_REFERENCE_BYTES = 10 * 2**20  # the same page
 CACHE = BUILD / "cache" / "openai_speech"
-REQUEST_VERSION = 1  # raise it when a request changes: what the cache holds then counts no more
-# The Higgs servers of the 2025 hackathon (hackathon.boson.ai) and bosonai/higgs-audio-vllm.
+REQUEST_VERSION = 1  # raise it when a request changes: older cache entries are then ignored
+# As the Higgs servers of the 2025 hackathon (hackathon.boson.ai) and bosonai/higgs-audio-vllm expect it.
 CHAT_STOP = ("<|eot_id|>", "<|end_of_text|>", "<|audio_eos|>")
 CHAT_TOP_K = 50
 CHAT_SYSTEM = "Read the user's text aloud, word for word."
@@ -43,7 +42,7 @@ PROMPTED_SYSTEM = f"{CHAT_SYSTEM} {EXPLANATION}"
 
 @register_engine("openai_speech")
 class OpenAISpeechEngine:
-    """Speaks through a server that understands OpenAI's speech requests: Boson's API, vLLM, SGLang.
+    """Speech from a server that understands OpenAI's speech requests: Boson's API, vLLM, SGLang.
 
     An experiment gives an engine 120 s a clip; retries may take longer: set its `timeout` to ``null``.
 
@@ -52,40 +51,41 @@ class OpenAISpeechEngine:
     base_url : str
         Address without ``/audio/speech``.
     model : str
-        As the server calls it.
+        Name of the model on the server.
     voice : str, optional
-        A voice of the server; the field is left out otherwise, and the server chooses its "default".
+        Name of a voice on the server. Without it the field is left out, and the server chooses its "default".
     api : {"speech", "chat"}
-        ``POST audio/speech``, or ``POST chat/completions`` with audio in base64 in the answer, as the 2025 hackathon had it. Only
-        the latter sends the seed and, for the dialect "prompted", a system prompt that explains the tags.
+        Form of the request: ``POST audio/speech``, or ``POST chat/completions`` with audio in base64 in the answer, as at the 2025
+        hackathon. Only "chat" sends the seed and, for the dialect "prompted", a system prompt that explains the tags.
     response_format : {"wav", "pcm", "mp3", "flac", "opus"}
-        What to ask for; "pcm" is s16le mono.
+        Format of the audio; "pcm" is s16le mono.
     pcm_rate : int
-        Rate of such samples, and the one that files must have, in Hz.
+        Rate of pcm samples, and the rate that files must have, in Hz.
     stream : bool
-        Ask for the audio as it is made, which servers do for api "speech" and response_format "pcm".
+        Whether to ask for the audio while it is being made. Servers do this for api "speech" and response_format "pcm".
     dialect : str
         "ignore", "prompted", or another of `harness.engines.dialects` that is not SSML.
     key_env : str, optional
-        Environment variable with the key. A server on this machine needs none, and never gets ``BOSON_API_KEY``; give
-        another variable if it checks keys. None for any other server without keys.
+        Environment variable that holds the key; None for a remote server without keys. A server on this machine needs no key, and
+        never gets ``BOSON_API_KEY``; give another variable if it checks keys.
     timeout : float
         Seconds for one request.
     retries : int
-        Further tries after an overload, a lost connection or an answer that is cut off; audio that is wrong gets one.
+        Number of further requests after an overload, a timeout or a lost connection, with the waits of the openai SDK. Damaged audio
+        is asked for once more.
     max_requests : int, optional
-        What this process may send to the server.
+        Number of requests that this process may send to the server, retries included.
     max_concurrent : int
-        Requests at a time.
+        Number of requests at a time.
     min_interval : float
         Seconds between the starts of two requests.
     cache : path-like, optional
-        Folder for what was received; None for none. Equal requests, with the same seed, are sent once,
+        Folder for received answers; None for none. Equal requests, with the same seed, are sent once,
         unless two processes ask at the same time.
     long_text : {"refuse", "split"}
-        What to do with more than 5,000 characters: split speaks pieces, cut at sentence ends, and joins them.
+        Treatment of texts of more than 5,000 characters: "split" speaks pieces, cut at sentence ends, and joins them.
     reference_audio, reference_text : str, optional
-        A recording whose voice to take, as a file of at most 10 MB, and what is said in it. You need the right to clone it.
+        Recording of the voice to use, a file of at most 10 MB, and the words said in it. You need the right to clone the voice.
     """
 
     name = "openai_speech"
@@ -124,8 +124,7 @@ class OpenAISpeechEngine:
         check_text("base_url", base_url, optional=False)
         check_text("model", model, optional=False)
         check_text("key_env", key_env)
-        if not is_number(pcm_rate, whole=True) or not pcm_rate > 0:
-            raise HarnessError(f"no audio has {pcm_rate} Hz", remedy="give a pcm_rate above 0")
+        check_number("pcm_rate", pcm_rate, whole=True, least=1)
         if stream and (api, response_format) != ("speech", "pcm"):
             raise HarnessError("only pcm is streamed, and only by the api speech",
                                remedy="give response_format: pcm, or leave stream out")  # fmt: skip
@@ -150,31 +149,25 @@ class OpenAISpeechEngine:
 
     @property
     def spent(self) -> Spent:
-        """What this engine has asked of the server so far."""
+        """Requests, cache hits and audio of this engine so far."""
         return self._client.totals()
 
-    @contextmanager
-    def watched(self) -> Iterator[list[Exchange]]:
-        """A list that every request and its answer is added to meanwhile; the key is in none of them."""
-        seen: list[Exchange] = []
-        self._client.watchers.append(seen.append)
-        try:
-            yield seen
-        finally:
-            self._client.watchers.remove(seen.append)
+    def watched(self) -> AbstractContextManager[list[Exchange]]:
+        """Return a context manager: a list to which every request and its answer is added meanwhile, without the key."""
+        return self._client.watched()
 
     def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
+        """Return the voice that this engine was made with."""
         return [self.default_voice]
 
     def speak(self, request: SpeechRequest) -> Speech:
-        """Render one request; one that was answered before is taken from the cache.
+        """Render one request, or take its audio from the cache.
 
         Raises
         ------
         HarnessError
-            For a text without words or of more than 5,000 characters, another voice than the engine's, or a server that refuses,
-            does not recover, or sends something else than speech.
+            If the text has no words or more than 5,000 characters, the voice is not the engine's, or the server refuses,
+            does not recover, or sends something other than speech.
         """
         check_request(request, self)
         render = DIALECTS[self.dialect].render
@@ -182,12 +175,12 @@ class OpenAISpeechEngine:
         if len(rendered) <= MAX_CHARACTERS:
             return Speech(self._spoken(rendered, request.seed))
         if self.long_text == "refuse":
-            raise HarnessError(f"the text has {len(rendered)} characters; {MAX_CHARACTERS} are possible",
+            raise HarnessError(f"the text has {len(rendered)} characters; at most {MAX_CHARACTERS} are possible",
                                remedy="give shorter texts, or the option long_text: split")  # fmt: skip
         return Speech(self._joined(request.text, request.seed, render))
 
     def _joined(self, text: TaggedText, seed: int, render: Callable[[TaggedText], str]) -> Audio:
-        """Pieces one after the other, with the silence that each has itself."""
+        """Speak a long text in pieces, and join them with the silence at their ends."""
         clips = [self._spoken(render(part), seed) for part in split(text, render, MAX_CHARACTERS)]
         if len(rates := {clip.sample_rate for clip in clips}) > 1:
             raise HarnessError(f"the pieces of a long text came at different rates: {sorted(rates)} Hz")
@@ -205,9 +198,7 @@ class OpenAISpeechEngine:
             inner = from_chat(content) if self.api == "chat" else content
             return inner, read(inner, "" if self.api == "chat" else content_type)
 
-        content, content_type, audio = self._client.fetch(
-            self.api, fields, unpack, characters=len(rendered), seed=f"{rendered}{seed}"
-        )
+        content, content_type, audio = self._client.fetch(self.api, fields, unpack, len(rendered))
         if self._cache:
             self._cache.put(asked, content, "" if self.api == "chat" else content_type, audio)
         return audio
@@ -222,7 +213,7 @@ class OpenAISpeechEngine:
         )
 
     def _asked(self, rendered: str, seed: int) -> dict[str, Any]:
-        """All that an answer depends on; the key is no part of it."""
+        """Return everything that an answer depends on; the key is not part of it."""
         asked: dict[str, Any] = {
             "base_url": self._client.base_url, "model": self.model, "voice": self.voice, "api": self.api,
             "format": self.response_format, "text": rendered, "seed": seed, "version": REQUEST_VERSION,
@@ -254,7 +245,7 @@ class OpenAISpeechEngine:
         messages.append({"role": "user", "content": rendered})
         fields = {"model": self.model, "messages": messages, "modalities": ["text", "audio"], "stop": list(CHAT_STOP),
                   "seed": seed, "extra_body": {"top_k": CHAT_TOP_K}}  # fmt: skip
-        if self.voice or self.response_format != "wav":  # the hackathon's server knows no such field
+        if self.voice or self.response_format != "wav":  # unknown to the hackathon's server
             kind = "pcm16" if self.response_format == "pcm" else self.response_format
             fields["audio"] = {"format": kind, **({"voice": self.voice} if self.voice else {})}
         return fields
@@ -265,13 +256,15 @@ class OpenAISpeechEngine:
 
 
 def _reference(audio: str | Path | None, text: str | None, voice: str | None) -> dict[str, str] | None:
-    """The recording in base64, its format, its digest and its words."""
+    """Return the recording in base64, its format, digest and words."""
     if audio is None and text is None:
         return None
     if audio is None or not text:
-        raise HarnessError("a reference is a recording and its words", remedy="give reference_audio and reference_text")
+        raise HarnessError(
+            "a reference needs a recording and its words", remedy="give reference_audio and reference_text"
+        )
     if voice is not None:
-        raise HarnessError("a voice and a reference exclude each other", remedy="leave one of them out")
+        raise HarnessError("the options voice and reference_audio exclude each other", remedy="leave one of them out")
     path = Path(audio)
     if not is_file(path):
         raise DataError("the reference recording is missing, or not a file", path=path)
@@ -280,3 +273,50 @@ def _reference(audio: str | Path | None, text: str | None, voice: str | None) ->
         raise DataError(f"the reference recording has {len(content)} bytes", path=path, remedy="give at most 10 MB")
     return {"data": base64.b64encode(content).decode(), "format": path.suffix.lower().lstrip(".") or "wav",
             "sha256": hashlib.sha256(content).hexdigest(), "text": text}  # fmt: skip
+
+
+def of_service(address: str) -> bool:
+    """Whether an address belongs to the service that the claims are about."""
+    host = urlsplit(address).hostname or ""
+    return host == BOSON_DOMAIN or host.endswith(f".{BOSON_DOMAIN}")
+
+
+def split(text: TaggedText, render: Callable[[TaggedText], str], limit: int) -> list[TaggedText]:
+    """Cut a text into pieces of at most `limit` characters, at sentence ends where there are any.
+
+    A sentence that is too long itself is cut at its last clause punctuation that fits, or else between words. A tag on the
+    slot of a cut goes to the later piece.
+
+    Parameters
+    ----------
+    text : TaggedText
+        Text to cut.
+    render : callable
+        Function to the text that the server reads, whose length counts.
+    limit : int
+        Number of characters that a piece may have.
+
+    Raises
+    ------
+    HarnessError
+        If a single word with its tags is too long.
+    """
+    pieces, start, count = [], 0, len(text.words)
+    while start < count:
+        places = range(start + 1, count + 1)
+        # rendered length grows with the number of words
+        fitting = bisect_right(places, limit, key=lambda end: len(render(part(text, start, end))))
+        if not fitting:
+            raise HarnessError(f"the word {text.words[start][:40]!r} alone is longer than {limit} characters")
+        end = start + fitting
+        if end < count:
+            breaks = (_last(ends, text.words, start, end) for ends in (ends_sentence, ends_clause))
+            end = next(filter(None, breaks), end)
+        pieces.append(part(text, start, end))
+        start = end
+    return pieces
+
+
+def _last(ends: Callable[[str], bool], words: tuple[str, ...], start: int, end: int) -> int | None:
+    """Return the last place to cut after a word that ends something, if there is one."""
+    return next((cut for cut in range(end, start, -1) if ends(words[cut - 1])), None)

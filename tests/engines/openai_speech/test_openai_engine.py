@@ -13,10 +13,9 @@ from harness.engines.apart import EngineApart
 from harness.engines.base import SpeechRequest, check_request, make_engine
 from harness.engines.dialects import DIALECTS
 from harness.engines.openai_speech import OpenAISpeechEngine, client
-from harness.engines.openai_speech.cache import SpeechCache
+from harness.engines.openai_speech.answers import SpeechCache
+from harness.engines.openai_speech.client import Spent
 from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
-from harness.engines.openai_speech.limits import Spent
-from harness.engines.openai_speech.refusals import retry_after
 from harness.errors import HarnessError, NotAvailable
 from harness.tagged import TAGS, TaggedText
 
@@ -115,16 +114,6 @@ def test_pcm_has_the_rate_that_it_is_said_to_have_and_a_file_beats_it():
         assert len(audio.samples) == 12000  # no header among the samples
 
 
-def test_stereo_is_averaged_and_a_streamed_header_is_read():
-    left = faulty.tone()
-    streamed = bytearray(faulty.encoded(left))
-    streamed[4:8] = streamed[40:44] = b"\xff\xff\xff\xff"
-    with faulty.Server(faulty.samples(np.stack([left, 0 * left], 1)), faulty.content(bytes(streamed))) as server:
-        speaker = engine(server, retries=0)
-        np.testing.assert_allclose(speaker.speak(ask()).audio.samples, left / 2, atol=1e-3)
-        np.testing.assert_allclose(speaker.speak(ask()).audio.samples, left, atol=1e-3)
-
-
 def test_a_second_run_spends_nothing(server, tmp_path):
     first = engine(server, cache=tmp_path)
     audio = first.speak(ask()).audio
@@ -173,6 +162,31 @@ def test_a_damaged_entry_is_fetched_again(server, tmp_path, damage):
     assert len(server.requests) == 2  # once more, and then it is whole again
 
 
+def test_an_entry_written_by_an_older_version_is_found(tmp_path):
+    """The file name, a digest of what is asked, and the note are those that version 0.1 wrote."""
+    content = (np.arange(2400) * 5).astype("<i2").tobytes()
+    asked = {"base_url": "https://example.invalid/v1", "model": "m", "voice": "v", "api": "speech", "format": "pcm",
+             "text": "A small voice", "seed": 7, "version": 1}  # fmt: skip
+    note = {"schema": "harness.speech-cache/1", "asked": asked, "content_type": "audio/pcm; rate=24000", "bytes": 4800,
+            "sha256": "b36bd5991af1218b3b2bf924d642bc083b36528a0d5e05addaf9e510031f72f9", "seconds": 0.1,
+            "sample_rate": 24000}  # fmt: skip
+    folder = tmp_path / "78"
+    folder.mkdir()
+    (folder / "788a61f9856865b09ab8163333885e73.audio").write_bytes(content)
+    (folder / "788a61f9856865b09ab8163333885e73.json").write_text(json.dumps(note))
+    options = {"key_env": None, "model": "m", "voice": "v", "response_format": "pcm", "cache": tmp_path}
+    speaker = OpenAISpeechEngine("https://example.invalid/v1", **options)
+    spoken = speaker.speak(ask(seed=7, voice="v")).audio
+    np.testing.assert_array_equal(spoken.samples * 32768, np.arange(2400) * 5)
+    assert speaker.spent == Spent(cache_hits=1)
+
+
+def test_a_cache_that_cannot_be_written_is_named(server, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HarnessError, match=r"file.*: the cache cannot be written.*another folder as the option cache"):
+        engine(server, cache=tmp_path / "file").speak(ask())
+
+
 def test_a_failed_answer_is_not_kept(tmp_path):
     with faulty.Server(faulty.content(faulty.HTML), faulty.content(b"")) as server:
         speaker = engine(server, cache=tmp_path, retries=0)
@@ -205,7 +219,7 @@ def test_the_number_of_requests_is_guarded_over_all_engines_of_a_process(server)
 
 
 def test_retries_count_against_the_guard(monkeypatch):
-    monkeypatch.setattr(client, "sleep", lambda seconds: None)
+    monkeypatch.setattr("openai._base_client.time", SimpleNamespace(sleep=lambda seconds: None, time=time.time))
     with faulty.Server(*[faulty.status(503)] * 9) as server:
         with pytest.raises(HarnessError, match="as many as it may"):
             engine(server, max_requests=3).speak(ask())
@@ -251,23 +265,10 @@ def test_requests_keep_their_distance(server, monkeypatch):
     assert waited == pytest.approx([0.15, 0.2])  # not before the first, and not where the answer took longer
 
 
-def test_waits_are_drawn_from_a_seed(monkeypatch):
-    def waits(seed):
-        found = []
-        monkeypatch.setattr(client, "sleep", found.append)
-        with faulty.Server(*[faulty.status(503)] * 3) as server:
-            engine(server).speak(ask(seed=seed))
-        return found
-
-    first = waits(1)
-    assert first == waits(1) != waits(2)
-    assert all(0.5 * 2**i <= wait <= 2**i for i, wait in enumerate(first))
-
-
 def test_a_long_text_is_refused_or_split_at_sentence_ends(server):
     sentence = "This is sentence number {} of a long and patient text. "
     text = "".join(sentence.format(i) for i in range(150)).strip()
-    with pytest.raises(HarnessError, match=f"has {len(text)} characters; 5000 are possible .*long_text: split"):
+    with pytest.raises(HarnessError, match=f"has {len(text)} characters; at most 5000 are possible .*long_text: split"):
         engine(server).speak(ask(text))
     assert server.requests == []
     audio = engine(server, long_text="split").speak(ask(text)).audio
@@ -298,12 +299,20 @@ def test_a_key_is_never_sent_unencrypted(monkeypatch):
         ({"long_text": "cut"}, "choose one of: refuse, split"),
         ({"retries": -1}, "the option retries cannot be -1"),
         ({"max_concurrent": 0}, "the option max_concurrent cannot be 0"),
-        ({"timeout": 0}, "give a timeout above 0"),
-        ({"pcm_rate": 0}, "give a pcm_rate above 0"),
+        ({"timeout": 0}, "timeout must be greater than 0 seconds, got 0"),
+        ({"pcm_rate": 0}, "the option pcm_rate cannot be 0 (give a whole number from 1)"),
         ({"reference_audio": "nowhere.wav"}, "give reference_audio and reference_text"),
         ({"reference_audio": "nowhere.wav", "reference_text": "x"}, "nowhere.wav: the reference recording is missing"),
         ({"reference_audio": "a.wav", "reference_text": "x", "voice": "v"}, "exclude each other"),
         ({"colour": "red"}, "does not take these options"),
+        ({"timeout": float("inf")}, "the option timeout cannot be inf"),
+        ({"timeout": "long"}, "the option timeout cannot be 'long'"),
+        ({"timeout": True}, "the option timeout cannot be True"),
+        ({"retries": 1.5}, "give a whole number from 0"),
+        ({"max_requests": float("nan")}, "the option max_requests cannot be nan"),
+        ({"key_env": 5}, "the option key_env cannot be 5"),
+        ({"base_url": ""}, "the option base_url cannot be ''"),
+        ({"model": [1]}, "the option model cannot be [1]"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_explained(options, message):
@@ -353,45 +362,3 @@ def test_it_runs_in_a_process_of_its_own(server):
         server.faults[:] = [faulty.status(404, "no such model")]
         with pytest.raises(HarnessError, match="answered 404: no such model"):
             apart.speak(ask("Another text"))
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [(None, None), ("", None), ("3", 3), ("0.5", 0.5), ("-4", 0), ("1e9", 60), ("inf", 60), ("nan", None), ("soon", None),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 60), ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
-     ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None)],
-)  # fmt: skip
-def test_retry_after(value, seconds):
-    assert retry_after(value) == seconds
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"timeout": float("inf")}, {"timeout": "long"}, {"timeout": True}, {"min_interval": float("inf")}, {"retries": 1.5},
-        {"max_concurrent": "two"}, {"max_requests": float("nan")}, {"key_env": 5}, {"base_url": None}, {"base_url": ""},
-        {"model": [1]}, {"pcm_rate": "24k"},
-    ],
-)  # fmt: skip
-def test_options_of_another_kind_are_refused_in_words(options):
-    with pytest.raises(HarnessError):
-        OpenAISpeechEngine(**{"base_url": "http://127.0.0.1:9/v1", "cache": None, **options})
-
-
-def test_a_refusal_that_drips_is_not_waited_for():
-    def drip(server, handler, request):
-        handler.send_response(500)
-        handler.send_header("Content-Length", "100000")
-        handler.end_headers()
-        handler.close_connection = True
-        for _ in range(100):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            if server.stopping.wait(0.05):
-                break
-
-    with faulty.Server(drip) as server:
-        begun = time.monotonic()
-        with pytest.raises(HarnessError, match=r"no whole answer|connection failed"):
-            engine(server, timeout=0.4, retries=0).speak(ask())
-        assert time.monotonic() - begun < 3

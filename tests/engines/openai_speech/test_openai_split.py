@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engines.dialects import DIALECTS, part
-from harness.engines.openai_speech.split import split
+from harness.engines.openai_speech.engine import split
 from harness.errors import HarnessError
 from harness.tagged import TAGS, TaggedText
 
