@@ -34,5 +34,5 @@ def tiny_folders(stack: str, seed: int) -> tuple[Path, Path]:
 
 
 def tiny_folders_as_text(stack: str, seed: int) -> list[str]:
-    """`tiny_folders` for `harness.higgs.stacks.call`, whose answers are JSON."""
+    """`tiny_folders` for `harness.processes.call`, whose answers are JSON."""
     return [str(folder) for folder in tiny_folders(stack, seed)]
