@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dummy_engines
@@ -290,14 +291,10 @@ def test_used_from_threads_that_end():
         starter.join()
         old = pid(speaker)
         time.sleep(0.3)
-        got = []
-        threads = [threading.Thread(target=lambda i=i: got.append((i, speaker.speak(ask(seed=i))))) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(8) as pool:
+            got = list(pool.map(lambda seed: speaker.speak(ask(seed=seed)), range(8)))
         assert pid(speaker) == old
-        for seed, speech in got:
+        for seed, speech in enumerate(got):
             assert np.array_equal(speech.audio.samples, dummy_engines.Sine().speak(ask(seed=seed)).audio.samples)
 
 
