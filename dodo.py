@@ -17,8 +17,8 @@ from pathlib import Path
 
 from doit.tools import config_changed
 
-from harness.engines.worker import killed_with_parent
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
+from harness.processes import killed_with_parent
 from harness.provenance import EQUIVALENT
 from harness.publish.hosting import repository_url
 from harness.publish.site_extras import site_url

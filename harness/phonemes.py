@@ -1,10 +1,10 @@
 """The espeak-ng library: pronunciations of English text in IPA, and the voices that the espeak engine speaks with.
 
-It runs inside this process, through ctypes, from the library and data in the package ``espeakng-loader`` (espeak-ng: GPL-3).
+The library runs in this process, through ctypes; the package ``espeakng-loader`` holds it and its data (espeak-ng: GPL-3).
 
-espeak keeps state from one call to the next that no function resets (flutter phase, noise generators, gain): speaking A, B, A
-gives a different second A, even with `espeak_Terminate` and `espeak_Initialize` in between. So every call loads the library
-afresh and unloads it afterwards, which costs 1.5 ms.
+espeak keeps state between calls that no function resets (flutter phase, noise generators, gain): after A and B, A sounds
+different, even with `espeak_Terminate` and `espeak_Initialize` in between. So every call loads the library and unloads it
+afterwards, which takes 1.5 ms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _unload = getattr(_ctypes, "FreeLibrary" if os.name == "nt" else "dlclose")
 
 @lru_cache(maxsize=65536)
 def phonemes(text: str, voice: str = "en-us") -> str:
-    """Pronunciation in IPA as espeak would say it, words separated by a space: "θˈɜːɾi pɚsˈɛnt" for "30%"."""
+    """Return the pronunciation of a text in IPA, words separated by a space: "θˈɜːɾi pɚsˈɛnt" for "30%"."""
     clauses = []
     with espeak_library(voice_file(voice)) as (library, _):
         buffer = ctypes.create_string_buffer(printable(text).encode())
@@ -43,7 +43,7 @@ def phonemes(text: str, voice: str = "en-us") -> str:
 
 @contextmanager
 def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
-    """The library, freshly loaded, with `voice` chosen; and its sample rate in Hz. Unloaded at the end."""
+    """Load the library and choose a voice (see `voice_file`); give the library and its sample rate in Hz; unload it."""
     path, data = espeak_paths()
     with _LOCK:
         _refuse_shared(path)
@@ -51,7 +51,9 @@ def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
         library.espeak_TextToPhonemes.restype = library.espeak_Info.restype = ctypes.c_char_p
         try:
             rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
-            library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # seeded with the time; caleb and Reed use C's own:
+            library.espeak_ng_SetRandSeed(
+                ctypes.c_long(1)
+            )  # otherwise the time; other parts of espeak use rand() of C:
             ctypes.CDLL("ucrtbase" if os.name == "nt" else None).srand(1)
             if rate <= 0 or library.espeak_SetVoiceByName(voice.encode()):
                 raise HarnessError(f"espeak cannot read its voice {voice!r} in {data}",
@@ -63,7 +65,7 @@ def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
 
 
 def _refuse_shared(path: str) -> None:
-    """Unloading does nothing while somebody else holds the library open; output would not repeat."""
+    """Raise an error if the library is open already: it would stay loaded, and output would not repeat."""
     try:
         held = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
     except (OSError, AttributeError):  # not loaded; Windows cannot tell
@@ -74,7 +76,7 @@ def _refuse_shared(path: str) -> None:
 
 
 def espeak_paths() -> tuple[str, str]:
-    """Paths of the library and of its data folder."""
+    """Return the paths of the library and of its data folder."""
     try:
         import espeakng_loader
     except ImportError as error:
@@ -84,28 +86,30 @@ def espeak_paths() -> tuple[str, str]:
 
 @lru_cache
 def espeak_version() -> str:
+    """Return the version of the library."""
     with espeak_library(voice_file("en-us")) as (library, _):
         return library.espeak_Info(None).decode()
 
 
 @lru_cache
 def voice_bases() -> dict[str, str]:
-    """Language code and voice file of the English voices: {"en-gb": "en", "en-us": "en-US", ...}."""
+    """Return the voice file of each English language code: {"en-gb": "en", "en-us": "en-US", ...}."""
     found = {}
     for path in sorted((Path(espeak_paths()[1]) / "lang" / "gmw").glob("en*")):
         code = next(line.split()[1] for line in path.read_text("utf-8").splitlines() if line.startswith("language"))
         found[code.lower()] = path.name
-    found.pop("en-shaw", None)  # reads the Shavian alphabet only
+    found.pop("en-shaw", None)  # reads only the Shavian alphabet
     return found
 
 
 @lru_cache
 def voice_variants() -> tuple[str, ...]:
+    """Return the names of the voice variants, which go with every language."""
     return tuple(sorted(path.name for path in (Path(espeak_paths()[1]) / "voices" / "!v").iterdir()))
 
 
 def voice_file(voice: str) -> str:
-    """What espeak calls a voice. It takes an unknown variant without complaint, so both parts are checked here."""
+    """Return espeak's own name of a voice; espeak accepts unknown variants without an error, so they are checked here."""
     base, plus, variant = voice.partition("+")
     if base in voice_bases() and (not plus or variant in voice_variants()):
         return f"{voice_bases()[base]}{plus}{variant}"

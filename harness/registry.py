@@ -1,4 +1,4 @@
-"""Implementations that a command asks for by name: taggers and engines, built in, installed or your own."""
+"""Taggers and engines by name: built in, from installed packages, or the user's own ("package.module:Class")."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ F = TypeVar("F")
 
 @dataclass(frozen=True)
 class Requirements:
-    """What an implementation needs before it can run.
+    """What an implementation needs in order to run.
 
     Parameters
     ----------
     packages : tuple of str
         Import names of Python packages.
     key : str, optional
-        Environment variable that must hold a key.
+        Environment variable of the API key.
     network, gpu, weights : str, optional
-        In words, what is needed and where it comes from; empty if nothing is.
+        Description of what is needed and where it comes from; empty if nothing is.
     check : callable, optional
-        Returns what else is lacking, in words.
+        Function that returns descriptions of what else is missing.
     """
 
     packages: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Requirements:
     check: Callable[[], list[str]] | None = None
 
     def missing(self) -> list[str]:
-        """What is lacking here, of the things that can be checked without trying: packages and the key."""
+        """Return what is missing here, as far as that shows without running: packages, the key, what `check` finds."""
         lacks = [f"package {name}" for name in self.packages if importlib.util.find_spec(name) is None]
         if self.key and not os.environ.get(self.key):
             lacks.append(f"environment variable {self.key}")
@@ -54,15 +54,16 @@ class Requirements:
 
 @dataclass
 class Registry(Generic[T]):
-    """Implementations by name: built in (imported when asked for), registered, or from installed packages.
+    """Implementations by name: built in (imported at first use), registered, or from installed packages.
 
     Parameters
     ----------
     kind : str
-        What is registered, for messages: "tagger".
+        Kind of implementation, for messages: "tagger".
     entry_points : str
-        Entry point group through which outside packages add theirs.
-    builtin : mapping of name to "module:attribute"
+        Entry point group of outside packages.
+    builtin : mapping of str to str
+        "module:attribute" of each built-in implementation.
     """
 
     kind: str
@@ -71,7 +72,7 @@ class Registry(Generic[T]):
     registered: dict[str, Callable[..., T]] = field(default_factory=dict)
 
     def register(self, name: str) -> Callable[[F], F]:
-        """Class decorator: make an implementation available as `name`."""
+        """Return a class decorator that registers an implementation as `name`."""
 
         def keep(factory: F) -> F:
             self.registered[name] = factory  # type: ignore[assignment]
@@ -80,17 +81,17 @@ class Registry(Generic[T]):
         return keep
 
     def names(self) -> list[str]:
-        """All known names."""
+        """Return all known names, sorted."""
         outside = (point.name for point in entry_points(group=self.entry_points))
         return sorted({*self.builtin, *self.registered, *outside})
 
     def find(self, name: str) -> Callable[..., T]:
-        """The class registered as `name`, or the one that a name of the form "package.module:Attribute" points to.
+        """Return the class registered as `name`, or the one that "package.module:Attribute" names.
 
         Raises
         ------
         HarnessError
-            If there is none, or a package it needs is not installed, or its module fails.
+            If there is none, a package that it needs is not installed, or its module raises an error.
         """
         if name not in self.registered:
             try:
@@ -108,7 +109,7 @@ class Registry(Generic[T]):
         return self.registered[name]
 
     def _import(self, name: str) -> Callable[..., T]:
-        """An implementation of one's own: the attribute of a module on Python's path."""
+        """Return an attribute of a module on Python's path."""
         module, _, attribute = name.partition(":")
         try:
             found = attrgetter(attribute)(import_module(module))
@@ -124,7 +125,7 @@ class Registry(Generic[T]):
         return found
 
     def check(self, name: str, options: Mapping[str, Any]) -> None:
-        """Look whether an implementation takes these options, without building it: a tagger may train when it is built.
+        """Check that an implementation takes these options, without building it: some taggers train when they are built.
 
         Raises
         ------
@@ -151,42 +152,42 @@ class Registry(Generic[T]):
             raise self._unfit(name, error) from error
         except HarnessError:
             raise
-        except Exception as error:  # somebody's own class may raise anything
+        except Exception as error:  # a user's class may raise anything
             raise HarnessError(f"the {self.kind} {name!r} cannot be made: {type(error).__name__}: {error}") from error
 
     def _unfit(self, name: str, error: Exception) -> HarnessError:
         try:
             taken = list(inspect.signature(self.find(name)).parameters)
-        except ValueError:  # not every class of an extension module has one
+        except ValueError:  # some classes of extension modules have no signature
             taken = []
         return HarnessError(f"the {self.kind} {name!r} does not take these options: {error}",
                             remedy=f"its options: {', '.join(taken) or 'see its documentation'}")  # fmt: skip
 
 
 def own_source(name: str) -> Path | None:
-    """The file behind a name of the form ``package.module:Class``; None for other names, and where there is none."""
+    """Return the file of a name of the form ``package.module:Class``, or None if the name has another form or no file."""
     module, colon, _ = name.partition(":")
     try:
         found = importlib.util.find_spec(module) if colon else None
-    except Exception:  # finding a module runs its packages; `make` will say what is wrong with them
+    except Exception:  # looking for a module runs its packages; `Registry.make` reports their errors
         return None
     return Path(found.origin) if found and found.origin and Path(found.origin).is_file() else None
 
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn whatever another's code raises into a `HarnessError` that names the line.
+    """Turn whatever a plug-in raises into a `HarnessError` that names the line.
 
     Parameters
     ----------
     what : str
-        Whose code it is, for instance ``the tagger 'mine:Tagger'``.
+        Name of the plug-in in messages, such as ``the tagger 'mine:Tagger'``.
     """
     try:
         yield
     except HarnessError:
         raise
-    except Exception as error:  # another's code may raise anything
+    except Exception as error:  # a plug-in may raise anything
         frame = extract_tb(error.__traceback__)[-1]
         raise HarnessError(
             f"{what} failed: {type(error).__name__}: {error}", remedy=f"in {frame.filename}, line {frame.lineno}"

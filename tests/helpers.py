@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from harness.errors import HarnessError
-from harness.higgs.stacks import call, here, python_of
+from harness.higgs.stacks import here, python_of
 from harness.paths import ROOT
+from harness.processes import call
 
 
 def harness(*arguments, stdin=None, cwd=ROOT, **options):

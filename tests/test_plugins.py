@@ -1,4 +1,4 @@
-"""What anybody's own tagger or engine may do wrong, and what is said then."""
+"""Mistakes that a user's tagger or engine may make, and the errors for them."""
 
 import json
 from types import SimpleNamespace
@@ -12,7 +12,6 @@ from harness.cli import app
 from harness.engines import SpeechRequest
 from harness.engines.base import Speech, check_engine, speak
 from harness.errors import HarnessError
-from harness.registry import own_source
 from harness.tagged import TaggedText
 from harness.taggers.base import tag_all
 
@@ -25,7 +24,7 @@ def test_a_tagger_that_fails_is_named_with_its_line():
         return {}["vocab"]
 
     with pytest.raises(
-        HarnessError, match=r"the tagger 'mine' failed: KeyError: 'vocab' \(in .*test_own.py, line \d+\)"
+        HarnessError, match=r"the tagger 'mine' failed: KeyError: 'vocab' \(in .*test_plugins.py, line \d+\)"
     ):
         tag_all(SimpleNamespace(tag=broken), TEXTS, "mine")
     with pytest.raises(HarnessError, match="failed: AttributeError"):
@@ -81,15 +80,6 @@ def test_an_engine_is_looked_at_before_it_speaks():
     full = dict.fromkeys(("name", "deterministic", "revision", "default_voice", "voices", "speak"), "")
     with pytest.raises(HarnessError, match=r"the dialect 'smml' .*ssml, prompted"):
         check_engine(SimpleNamespace(**full, dialect="smml"), "mine")
-
-
-def test_the_file_behind_an_own_class(tmp_path, monkeypatch):
-    (tmp_path / "mine_broken").mkdir()
-    (tmp_path / "mine_broken" / "__init__.py").write_text("raise RuntimeError('no weights')")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert own_source("mine_broken.tagger:Tagger") is None
-    assert own_source("harness.taggers.rules:RulesTagger").name == "rules.py"
-    assert own_source("rules") is own_source("nowhere.at_all:Tagger") is None
 
 
 def test_examples_are_tagged_under_their_ids(tmp_path):

@@ -13,13 +13,13 @@ import typer
 
 from harness.cli.output import print_json
 
-# What a scheduler sends, and what a terminal that closes does; they end a command as Ctrl-C does.
+# The signals of a scheduler and of a closing terminal; they end a command as Ctrl-C does.
 ENDINGS = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGHUP"))
 
 
 @contextmanager
 def leaving_at_once() -> Iterator[None]:
-    """Let a signal end the process: an engine that calls back from C, as espeak does, swallows the exception and goes on."""
+    """Let a signal end the process at once: an engine that calls back from C, as espeak does, swallows the exception."""
 
     def leave(number: int, _: object) -> None:
         how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
@@ -39,12 +39,10 @@ def leaving_at_once() -> Iterator[None]:
 def say(
     text: Annotated[str, typer.Argument(help='Tagged text, for instance `"We <emph> guarantee 30% savings"`.')],
     out: Annotated[Path, typer.Option("--out", "-o", help="WAV file to write.")] = Path("speech.wav"),
-    engine: Annotated[str, typer.Option(help="Which engine: see `harness doctor`.")] = "espeak",
-    voice: Annotated[str | None, typer.Option(help="One of the engine's voices.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the engine, KEY=VALUE; may be repeated.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="For engines that draw random numbers.")] = 0,
+    engine: Annotated[str, typer.Option(help="Name of the engine; `harness doctor` lists them.")] = "espeak",
+    voice: Annotated[str | None, typer.Option(help="Voice of the engine; its default voice if not given.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the engine, KEY=VALUE; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed, for engines that sample.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print word times and lost tags as JSON.")] = False,
 ) -> None:
     """Speak tagged text to a WAV file.
@@ -85,7 +83,7 @@ def align(
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="WAV, FLAC, OGG or MP3; any rate, mono or stereo.")],
     transcript: Annotated[
         Path | None,
-        typer.Argument(metavar="[TRANSCRIPT]", help="Text file with the words that are spoken; tags are ignored."),
+        typer.Argument(metavar="[TRANSCRIPT]", help="Text file with the spoken words; tags are ignored."),
     ] = None,
     text: Annotated[str | None, typer.Option(help="The words themselves, instead of a file.")] = None,
     out: Annotated[
@@ -117,7 +115,7 @@ def align(
         words = TaggedText.parse(" ".join((text or "").split())).words
     except HarnessError as error:
         raise error.at(transcript or "--text", 1) from error
-    if not is_file(audio):  # read_audio would speak of a manifest
+    if not is_file(audio):  # the error of read_audio would mention a manifest
         raise DataError("audio file is missing, or not a file", path=audio, remedy="check the path")
     clip = read_audio(audio)
     times = align_words(clip, words)

@@ -1,4 +1,4 @@
-"""What every speech engine is: tagged text in, audio out."""
+"""The protocol of speech engines, tagged text in and audio out, and the checks of what an engine is and gives."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from harness.tagged import TaggedText
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """What to say and how.
+    """A text to speak, and how.
 
     Parameters
     ----------
     text : TaggedText
-        Tags the dialect cannot express are left out; `Dialect.lost` says which.
+        Text and tags. The engine leaves out tags that its dialect cannot express; see `Dialect.lost`.
     voice : str, optional
-        One of the engine's voices; its default otherwise.
+        Voice of the engine; its default voice if None.
     seed : int
-        For engines that draw random numbers.
+        Random seed, for engines that sample.
     """
 
     text: TaggedText
@@ -36,14 +36,14 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Speech:
-    """What an engine returned: the audio, and where its words lie if the engine knows."""
+    """What an engine returned: the audio, and the times of the words if the engine knows them."""
 
     audio: Audio
     words: tuple[WordTime, ...] | None = None
 
 
 class SpeechEngine(Protocol):
-    """Speaks tagged text. Implementations register with ``@register_engine("name")``."""
+    """An engine that speaks tagged text. Implementations register with ``@register_engine("name")``."""
 
     name: str
     dialect: str
@@ -53,7 +53,7 @@ class SpeechEngine(Protocol):
     requirements: ClassVar[Requirements]
 
     def voices(self) -> list[str]:
-        """Names of the voices that can be asked for."""
+        """Return the names of its voices."""
         ...
 
     def speak(self, request: SpeechRequest) -> Speech:
@@ -62,18 +62,18 @@ class SpeechEngine(Protocol):
         Raises
         ------
         HarnessError
-            If the voice is unknown or the engine fails; the message says what to do.
+            If the voice is unknown or the engine fails.
         """
         ...
 
 
 def check_request(request: SpeechRequest, engine: SpeechEngine) -> None:
-    """Refuse a request that an engine with one voice cannot speak.
+    """Check that an engine with a single voice can speak a request.
 
     Raises
     ------
     HarnessError
-        If the text has no words, the seed has more than 64 bits, or the voice is not the engine's.
+        If the text has no words, the seed needs more than 64 bits, or the voice is another one.
     """
     if not request.text.words:
         raise HarnessError("there is nothing to say: the text has no words", remedy="give at least one word")
@@ -99,16 +99,16 @@ ENGINES: Registry[SpeechEngine] = Registry(
 register_engine = ENGINES.register
 make_engine = ENGINES.make
 ENGINE_HAS = ("name", "dialect", "deterministic", "revision", "default_voice", "voices", "speak")
-MAX_PEAK = 1.5  # of full scale; beyond it the samples were never divided by 32768
+MAX_PEAK = 1.5  # of full scale; louder samples are 16-bit integers that were not divided by 32768
 
 
 def check_engine(engine: object, name: str) -> None:
-    """Look whether an engine has what `SpeechEngine` asks for, before anything is spoken.
+    """Check that an engine has the attributes of `SpeechEngine`, and a known dialect.
 
     Raises
     ------
     HarnessError
-        Naming what is missing, or the dialects there are.
+        If not; it names what is missing, or the known dialects.
     """
     if missing := [attribute for attribute in ENGINE_HAS if not hasattr(engine, attribute)]:
         raise HarnessError(
@@ -122,12 +122,12 @@ def check_engine(engine: object, name: str) -> None:
 
 
 def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:
-    """Ask an engine, and look at what it gives.
+    """Let an engine speak, and check what it returns.
 
     Raises
     ------
     HarnessError
-        If it fails, or gives no speech, or audio that cannot be written; see `check_audio`.
+        If the engine raises anything, returns no `Speech`, or returns audio that `check_audio` refuses.
     """
     with explained(f"the engine {name!r}"):
         speech = engine.speak(request)
@@ -141,12 +141,12 @@ def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:
 
 
 def check_audio(audio: object, name: str) -> Audio:
-    """Look whether an engine gave audio that can be written and scored.
+    """Return the audio of an engine, if it can be written and scored.
 
     Raises
     ------
     HarnessError
-        If it is none, is empty, or holds what no sound card plays.
+        If it is not an `Audio`, is empty, is not mono, or has samples that are not finite or too large.
     """
     what = f"the engine {name!r}"
     if not isinstance(audio, Audio):

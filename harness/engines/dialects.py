@@ -1,8 +1,8 @@
 """Dialects: how an engine is told the tags.
 
-A dialect turns a `TaggedText` into the string an engine reads, knows which tags it can say at all, and
-where each word lies in that string. To add one, write a function from `TaggedText` to `Layout` (the `_Page`
-helper keeps count of the offsets) and enter a `Dialect` in `DIALECTS`.
+A dialect turns a `TaggedText` into the string that an engine reads. It knows which tags it can express, and where each word is
+in that string. To add a dialect, write a function from `TaggedText` to `Layout` (the helper `_Page` counts the offsets), and
+add a `Dialect` to `DIALECTS`.
 
 >>> text = TaggedText.parse("We <emph> guarantee <pause_short> 30% savings.")
 >>> DIALECTS["ssml"].render(text)
@@ -24,10 +24,10 @@ from harness.tagged import CONTOURS, PAUSES, TAGS, WORD_TAGS, Tag, TaggedText, p
 
 # The SSML doses, pinned: what each tag becomes, before and after the word it acts on. One dose per tag and slot,
 # however often the tag is repeated there. SSML 1.1 (W3C Recommendation, 2010), section 3.2, defines the elements.
-# What they do in espeak-ng 1.52.0 (espeakng-loader 0.2.4), en-us at 165 words a minute, tagged minus plain,
+# What they do in espeak-ng 1.52.0 (espeakng-loader 0.2.4), en-us at 165 words per minute, tagged minus plain,
 # on the 102 held-out sentences; median [10th, 90th percentile]:
-#   break 400 ms      +407 ms of silence, also after punctuation and at the first and last slot; +285 before "who",
-#                     "or", "and" and others that espeak puts a pause of 122 ms before by itself
+#   break 400 ms      +407 ms of silence, also after punctuation and at the first and last slot; +285 before words that
+#                     espeak puts a pause of 122 ms before by itself ("who", "or", "and")
 #   break 1000 ms     +1006 ms, and +884 before those
 #   prosody +30 %     +2.6 semitones [2.4, 2.8]; by voice 1.7 (en-us+Annie) to 3.0 (en-us+linda); next word 0.0
 #   prosody -30 %     -2.4 semitones [-2.6, -2.1]; by voice -1.5 to -2.9
@@ -38,16 +38,16 @@ DOSES: dict[Tag, tuple[str, str]] = {
     Tag.PITCH_HIGH: ('<prosody pitch="+30%">', "</prosody>"),
     Tag.PITCH_LOW: ('<prosody pitch="-30%">', "</prosody>"),
     Tag.EMPH: ('<emphasis level="strong">', "</emphasis>"),
-    # espeak ignores `contour`, so the end of a phrase is raised or lowered as a whole: its last word is.
+    # espeak ignores `contour`, so the last word of the phrase is raised or lowered as a whole.
     Tag.PITCH_RISING: ('<prosody pitch="+30%">', "</prosody>"),
     Tag.PITCH_FALLING: ('<prosody pitch="-30%">', "</prosody>"),
 }
-# From the outside in, when several tags meet on a word: break, then prosody around emphasis around the word.
+# Order of several tags on a word, from the outside in: break, then prosody around emphasis around the word.
 _NESTING = (*sorted(PAUSES, reverse=True), *sorted(CONTOURS), Tag.PITCH_HIGH, Tag.PITCH_LOW, Tag.EMPH)
 
-# Alone, a break in espeak makes the gap the *longer* of the two, its own and the punctuation's: 400 ms after a full
-# stop (345 ms) adds 66, after a comma (179 ms) 232. With a zero-length break between them the two add up; at the
-# last slot it stands between the break and the silence with which </speak> ends (332 ms, tagged or not).
+# In espeak the gap at a break alone is the *longer* of the break and the pause of the punctuation: 400 ms after a full stop
+# (345 ms) adds 66 ms, after a comma (179 ms) 232 ms. With a zero-length break between them the two add up. At the last slot
+# that goes between the break and the silence with which </speak> ends (332 ms, tagged or not).
 _ADDITIVE = '<break strength="none"/>'
 
 _CUT = re.compile(r"""(?s)([("'“‘\[{]*)(.*?)([,;:.!?…—"'”’)\]}]*)""")
@@ -55,15 +55,14 @@ _CUT = re.compile(r"""(?s)([("'“‘\[{]*)(.*?)([,;:.!?…—"'”’)\]}]*)"""
 
 @dataclass(frozen=True)
 class Layout:
-    """A rendered text and where its words lie in it.
+    """A rendered text, and the places of its words in it.
 
     Parameters
     ----------
     text : str
-        What the engine reads.
+        String that the engine reads.
     spans : tuple of (int, int)
-        Per word, the offsets in `text` of its first character and past its last, counting the markup that
-        encloses it and the escapes in it.
+        Start and end of each word in `text`, including the markup around the word and the escapes in it.
     """
 
     text: str
@@ -72,16 +71,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class Dialect:
-    """One way of writing tags down.
+    """A way of writing tags.
 
     Parameters
     ----------
     name : str
     expressible : frozenset of Tag
-        Tags that leave a mark in the rendered string.
+        Tags that change the rendered string.
     lay_out : callable from TaggedText to Layout
     by_word : bool
-        Whether tags become markup around words, so that a tag without a word to act on leaves no mark.
+        Whether tags become markup around words, so that a tag without a word to act on has no effect.
     """
 
     name: str
@@ -90,14 +89,14 @@ class Dialect:
     by_word: bool = True
 
     def render(self, text: TaggedText) -> str:
-        """The string the engine reads."""
+        """Return the string that the engine reads."""
         return self.lay_out(text).text
 
     def lost(self, text: TaggedText) -> list[tuple[int, Tag]]:
-        """Slot and tag of everything in `text` that the rendered string does not express.
+        """Return slot and tag of each tag that the rendered string does not express.
 
-        Besides tags the dialect has no words for, these are emphasis and pitch level at the last slot,
-        where there is no next word to act on, and contours in a text without words.
+        These are tags that the dialect cannot express, emphasis and pitch level at the last slot, where no word follows,
+        and contours in a text without words.
         """
         last = len(text.words)
         nothing_follows = WORD_TAGS if last else WORD_TAGS | CONTOURS
@@ -110,7 +109,7 @@ class Dialect:
 
 @dataclass
 class _Page:
-    """A string under construction that remembers where its words lie."""
+    """A string under construction that remembers the places of its words."""
 
     parts: list[str] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
@@ -171,7 +170,7 @@ def _ssml(text: TaggedText) -> Layout:
 
 
 def _acting(text: TaggedText) -> dict[int, set[Tag]]:
-    """Tags by the word they act on: contours on the last word of their phrase, the others on the word after their slot."""
+    """Return the tags that act on each word: contours on the last word of their phrase, others on the word after them."""
     acting: dict[int, set[Tag]] = {}
     for slot, tag in text.tags:
         acting.setdefault(text.phrase_end(slot) if tag in CONTOURS else slot, set()).add(tag)
@@ -179,10 +178,10 @@ def _acting(text: TaggedText) -> dict[int, set[Tag]]:
 
 
 def _wrapped(word: str, around: list[tuple[str, str]], last: bool) -> list[str]:
-    """The word, escaped, inside its elements; its punctuation stays outside, unless it is the last thing said.
+    """Return the word, escaped, inside its elements; its punctuation stays outside, unless the word is the last.
 
-    With "yes.</emphasis> He" espeak 1.52 loses the full stop and then the end of the emphasis. With "yes</prosody>." at the
-    end it loses the fall with which a sentence ends: the last word of 25 sentences came out 4 semitones higher than asked.
+    With "yes.</emphasis> He", espeak 1.52 loses the full stop and then the end of the emphasis. With "yes</prosody>." at the
+    end, it loses the fall at the end of the sentence: the last word of 25 sentences was 4 semitones higher than requested.
     """
     found = _CUT.fullmatch(word)
     before, core, after = found.groups() if around and found and found.group(2) else ("", word, "")
@@ -194,10 +193,10 @@ def _wrapped(word: str, around: list[tuple[str, str]], last: bool) -> list[str]:
 
 
 def _gap(before: str, after: str) -> str:
-    """White space between a word and the markup in front of the next.
+    """Return the white space between a word and the markup in front of the next.
 
-    After "yes. <" espeak 1.52 looks past the markup for a capital letter, and on finding one misplaces the
-    markup and the letter: the tag has no effect. A line break instead of the space avoids the search.
+    After "yes. <", espeak 1.52 looks past the markup for a capital letter. If it finds one, it misplaces the markup and the
+    letter, and the tag has no effect. A line break instead of the space avoids that.
     """
     return "\n" if printable(before).endswith(".") and not printable(after)[:1].islower() else " "
 
@@ -217,7 +216,7 @@ _ABBREVIATION = re.compile(r"(?i)\(?(?:[a-z]|mr|mrs|ms|dr|st|prof|e\.g|i\.e|vs|n
 
 
 def ends_sentence(word: str) -> bool:
-    """Whether a sentence ends with this word; a full stop behind an initial or a common abbreviation ends none.
+    """Return whether a sentence ends with this word; a full stop after an initial or a common abbreviation does not count.
 
     >>> [word for word in ("Dr.", "Smith", "said:", '"Go!"') if ends_sentence(word)]
     ['"Go!"']
@@ -226,12 +225,12 @@ def ends_sentence(word: str) -> bool:
 
 
 def ends_clause(word: str) -> bool:
-    """Whether clause punctuation stands behind this word."""
+    """Return whether this word ends with clause punctuation."""
     return _CLAUSE.search(word) is not None
 
 
 def part(text: TaggedText, start: int, end: int) -> TaggedText:
-    """Words `start` to `end` (exclusive), and the tags on their slots; a tag on the slot of a cut goes to the later part."""
+    """Return the words `start` to `end` (exclusive) with their tags; a tag at a cut belongs to the later part."""
     last = end == len(text.words)
     tags = [(slot - start, tag) for slot, tag in text.tags if start <= slot < end or (last and slot == end)]
     return TaggedText(text.words[start:end], tags)

@@ -1,6 +1,6 @@
 """espeak-ng as a speech engine: offline, deterministic, obeys SSML. The positive control of the harness.
 
-Nothing is ever played: samples and word events come back through a callback. `harness.phonemes` loads the library.
+Nothing is played: samples and word events arrive through a callback. `harness.phonemes` loads the library.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from harness.registry import Requirements
 
 # From espeak-ng/speak_lib.h, version 1.52.0.
 _SSML, _BY_CHARACTER, _RATE, _WORD_EVENT = 0x10, 1, 1, 1
-SLOWEST, FASTEST = 80, 450  # words a minute: espeakRATE_MINIMUM, espeakRATE_MAXIMUM
+SLOWEST, FASTEST = 80, 450  # words per minute: espeakRATE_MINIMUM, espeakRATE_MAXIMUM
 
 
 class _Event(ctypes.Structure):
-    """espeak_EVENT. `text_position` counts characters from 1; `sample` counts from the start of the speech."""
+    """espeak_EVENT. `text_position` counts characters from 1, `sample` from the start of the speech."""
 
     _fields_ = [
         *((name, ctypes.c_int) for name in ("type", "message", "text_position", "length", "milliseconds", "sample")),
@@ -41,16 +41,16 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @register_engine("espeak")
 class EspeakEngine:
-    """Speaks with espeak-ng.
+    """The speech engine espeak-ng.
 
     Parameters
     ----------
     voice : str
-        Voice of requests that name none: a language ("en-us", "en-gb") or one with a variant ("en-us+f3").
+        Default voice: a language ("en-us", "en-gb"), or a language with a variant ("en-us+f3").
     rate : int
-        Words a minute, 80 to 450.
+        Words per minute, 80 to 450.
     dialect : {"ssml", "ignore"}
-        Whether espeak is told the tags.
+        "ssml" turns the tags into markup, "ignore" leaves them out.
     """
 
     name = "espeak"
@@ -61,13 +61,13 @@ class EspeakEngine:
         if dialect not in ("ssml", "ignore"):
             raise HarnessError(f"espeak does not speak the dialect {dialect!r}", remedy="choose ssml or ignore")
         if not SLOWEST <= rate <= FASTEST:
-            raise HarnessError(f"espeak cannot speak {rate} words a minute", remedy=f"choose {SLOWEST} to {FASTEST}")
+            raise HarnessError(f"espeak cannot speak {rate} words per minute", remedy=f"choose {SLOWEST} to {FASTEST}")
         voice_file(voice)
         self.default_voice, self.rate, self.dialect = voice, int(rate), dialect
         self.revision = f"espeak-ng {espeak_version()} (espeakng-loader {version('espeakng-loader')})"
 
     def voices(self) -> list[str]:
-        """All English voices, each alone and with each variant."""
+        """Return all English voices, each alone and with each variant."""
         return [
             f"{base}{variant}" for base in voice_bases() for variant in ("", *(f"+{name}" for name in voice_variants()))
         ]
@@ -78,9 +78,9 @@ class EspeakEngine:
         Returns
         -------
         Speech
-            `words` come from espeak's word events, one per input word. A word starts where its sound does and
-            lasts until the next starts; the last ends with the sound. Words that espeak runs together ("of
-            the", 2.4 % of the held-out words) share their sound by letters.
+            Its `words`, one per input word, come from espeak's word events. A word starts with its sound and lasts until
+            the next one starts; the last one ends with the sound. Words that espeak speaks as one ("of the", 2.4 % of
+            the held-out words) share its duration in proportion to their letters.
 
         Raises
         ------
@@ -92,9 +92,9 @@ class EspeakEngine:
             raise HarnessError("there is nothing to say: the text has no words", remedy="give at least one word")
         layout = DIALECTS[self.dialect].lay_out(request.text)
         voice = voice_file(request.voice or self.default_voice)
-        # Times come from word events, not from a <mark> before each word: on the 102 held-out sentences marks changed
-        # the audio of 26 (length by up to 51 ms), were 122 ms early at "who", "or" and others that espeak puts a pause
-        # before, and did not separate the words it runs together either.
+        # Word events, not a <mark> before each word: on the 102 held-out sentences, marks changed the audio of 26 (length
+        # by up to 51 ms), were 122 ms early at words that espeak puts a pause before ("who", "or"), and did not separate
+        # the words that it speaks as one either.
         samples, rate, events = _synthesise(layout.text, voice, self.rate, ssml=self.dialect == "ssml")
         heard = np.flatnonzero(np.abs(samples) > SILENCE_PEAK) / rate
         if not len(heard):
@@ -107,9 +107,9 @@ class EspeakEngine:
 
 
 def _word_times(words: Sequence[str], starts: dict[int, float], heard: NDArray[np.float64]) -> tuple[WordTime, ...]:
-    """Times of all words, from those that `starts` knows and the times at which there is sound, all in seconds.
+    """Return the times of all words, from the known `starts` and the times at which there is sound, all in seconds.
 
-    Words that are not known share, by letters, the sound that begins with the known word before them.
+    Words without a known start share the sound from the known word before them on, in proportion to their letters.
     """
     anchors = {0: 0.0} | starts
     order = sorted(anchors)
@@ -127,10 +127,10 @@ def _word_times(words: Sequence[str], starts: dict[int, float], heard: NDArray[n
 
 
 def _synthesise(text: str, voice: str, wpm: int, *, ssml: bool) -> tuple[NDArray, int, list[tuple[int, int]]]:
-    """Samples, their rate in Hz, and (offset in `text`, sample) of each word event."""
+    """Return the samples, their rate in Hz, and (offset in `text`, sample) of each word event."""
     chunks = [np.zeros(0, np.int16)]
     events: list[tuple[int, int]] = []
-    raised: list[BaseException] = []  # ctypes would print what a callback raises and go on; Ctrl-C lands in one often
+    raised: list[BaseException] = []  # ctypes only prints what a callback raises, often a KeyboardInterrupt
 
     @_CALLBACK
     def collect(samples, count, event):

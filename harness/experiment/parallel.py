@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import __version__
-from harness.engines.worker import watch_parent
 from harness.errors import HarnessError, NotAvailable
+from harness.processes import watch_parent
 from harness.provenance import code_digest
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def original_config() -> dict[str, Any]:
 
 
 def parameters(stack: str) -> dict[str, Any]:
-    """Count the real-size models of a stack. It must be this process's own: see `harness.higgs.stacks.call`.
+    """Count the real-size models of a stack. It must be this process's own: see `harness.processes.call`.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def parameters(stack: str) -> dict[str, Any]:
     """
     if stack != here():
         raise NotAvailable(
-            f"this process is of the {here()} stack, not {stack}", remedy="use harness.higgs.stacks.call"
+            f"this process is of the {here()} stack, not {stack}", remedy="use harness.processes.call"
         )
     if stack == BOSON:
         original = build(original_config())

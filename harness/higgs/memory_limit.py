@@ -1,8 +1,8 @@
-"""A limit on what a loader may allocate.
+"""A limit on the memory that a loader may allocate.
 
-A class that is pointed at a checkpoint of another format finds none of its sizes in config.json, takes its defaults, and
-builds them: 27 GB of random weights, beside a folder of 5 MB. Without a limit the operating system ends the process, and
-nothing is left to show.
+A class that loads a checkpoint of another format finds none of its sizes in config.json and falls back to its defaults: it
+builds 27 GB of random weights for a folder of 5 MB. Without a limit the operating system kills the process, without a
+message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-COPIES = 4  # of the checkpoint's weights: the model, the tensors read from the file, either of them in a wider type
+COPIES = 4  # of the weights: the model, and the tensors read from the file, each perhaps in a wider type
 HEADROOM = 2 * 2**30  # bytes for everything else
 GB = 1e9
 _DATA_PAGES = 5  # position in /proc/self/statm: data and stack, what RLIMIT_DATA limits
@@ -20,7 +20,7 @@ _DATA_PAGES = 5  # position in /proc/self/statm: data and stack, what RLIMIT_DAT
 
 @contextmanager
 def limited(folder: Path) -> Iterator[None]:
-    """Within the block, allocating far more than the weights in `folder` need is an error (on Linux; else no limit)."""
+    """Make it an error to allocate far more than the weights in `folder` need (on Linux; elsewhere there is no limit)."""
     try:
         import resource
 
@@ -39,14 +39,14 @@ def limited(folder: Path) -> Iterator[None]:
 
 
 def weights_size(folder: Path) -> int:
-    """Bytes of the weight files in `folder`."""
+    """Return the size of the weight files in `folder`, in bytes."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".pth"))
 
 
 def what_was_built(error: Exception, model_class: Any, folder: Path) -> tuple[str, ...]:
-    """For an error from the limit: how large the model would have been, as a note. Otherwise nothing.
+    """Return a note on how large the model would have been, if `error` comes from the limit.
 
-    The model is built again without memory, on torch's meta device; only a class that names its configuration can be.
+    The model is built again without memory, on torch's meta device. That works for a class that names its configuration.
     """
     if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):
         return ()
@@ -56,7 +56,7 @@ def what_was_built(error: Exception, model_class: Any, folder: Path) -> tuple[st
 
         with torch.device("meta"):
             model = model_class(model_class.config_class.from_pretrained(str(folder), local_files_only=True))
-    except Exception:  # an Auto class, or one that cannot be built so: then nobody knows the size
+    except Exception:  # an Auto class, or a class that cannot be built this way: the size is unknown
         return (stopped,)
     wanted = sum(one.numel() * one.element_size() for one in model.parameters()) / GB
     return (f"{stopped}, this class was building {wanted:.1f} GB",)

@@ -18,8 +18,9 @@ from harness.errors import HarnessError
 from harness.higgs.checkpoints import read_config, resolve
 from harness.higgs.memory_limit import limited, what_was_built
 from harness.higgs.outcome import LoadOutcome, failed, returned
-from harness.higgs.stacks import BOSON, NATIVE, call
+from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import BOSON_MODULE
+from harness.processes import call
 
 if TYPE_CHECKING:
     import harness.higgs.register  # noqa: F401  named below; so that the build knows who depends on it

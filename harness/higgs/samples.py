@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from harness.errors import DataError
 from harness.higgs.checkpoints import resolve
 from harness.higgs.codec import cached_paths, codec_format
-from harness.higgs.stacks import call
 from harness.paths import is_file
+from harness.processes import call
 from harness.records import TextRecord
 from harness.store import iterate_jsonl
 

@@ -22,9 +22,10 @@ from harness.higgs.formats import codebooks_of
 from harness.higgs.lora import add_lora, without_peft
 from harness.higgs.memory import estimate
 from harness.higgs.samples import Sample, load_samples
-from harness.higgs.stacks import call, here
+from harness.higgs.stacks import here
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.trainer import LOSSES, WithIndex, read_losses, trainer_class
+from harness.processes import call
 from harness.store import LOCK, locked, read_json, write_json
 
 SUMMARY, CONFIG = "summary.json", "config.json"
@@ -73,7 +74,7 @@ def launch(
 
 
 def run(fields: dict[str, Any], resume: bool = False, quiet_trainer: bool = True, cpu: bool = False) -> dict[str, Any]:
-    """As `train`, from plain values, for `harness.higgs.stacks.call`."""
+    """As `train`, from plain values, for `harness.processes.call`."""
     return train(TrainConfig.model_validate(fields), resume=resume, quiet=quiet_trainer, cpu=cpu).summary
 
 

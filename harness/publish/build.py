@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.engines.worker import killed_with_parent
 from harness.errors import HarnessError
 from harness.paths import BOOK, BUILD, ROOT, relative
+from harness.processes import killed_with_parent
 from harness.publish.stage import STAGE
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

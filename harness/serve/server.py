@@ -15,8 +15,8 @@ from typing import Any
 
 import uvicorn
 
-from harness.engines.worker import watch_parent
 from harness.errors import HarnessError
+from harness.processes import watch_parent
 from harness.serve.app import make_app
 from harness.serve.pool import Pool
 

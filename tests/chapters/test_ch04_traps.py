@@ -5,8 +5,9 @@ import pytest
 from harness.chapters.ch04_training_higgs import traps
 from harness.chapters.ch04_training_higgs.evidence import check, compare_stacks
 from harness.higgs.samples import load_samples, write_cases
-from harness.higgs.stacks import BOSON, NATIVE, call
+from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.training import last_checkpoint
+from harness.processes import call
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_a_revision_goes_with_its_name(pretended):
 
 
 def test_tiny_makes_both_formats(pretended, monkeypatch):
-    monkeypatch.setattr("harness.higgs.stacks.call", lambda *_, folder, **__: folder)
+    monkeypatch.setattr("harness.processes.call", lambda *_, folder, **__: folder)
     monkeypatch.setattr("harness.higgs.tiny.make_tiny_apart", lambda folder: folder)
     done = call("--checkpoint", "tiny", "--json")
     assert done.exit_code == 0

@@ -1,7 +1,5 @@
-import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
-import joblib
 import numpy as np
 import parselmouth
 import pytest
@@ -72,33 +70,12 @@ def test_equal_requests_give_equal_samples_whatever_was_said_between(engine):
     assert not np.array_equal(other.audio.samples, say(engine, "We guarantee 30% savings, said the man.").audio.samples)
 
 
-def _in_worker(engine, text):
-    return os.getpid(), engine.speak(SpeechRequest(TaggedText.parse(text))).audio.samples
-
-
-def test_loky_workers_say_the_same(engine):
-    text = "A long <emph> day of harbouring <pause_short> doubts."
-    with joblib.parallel_config("loky", n_jobs=2):
-        results = joblib.Parallel()(joblib.delayed(_in_worker)(engine, text) for _ in range(2))
-    for pid, samples in results:
-        assert pid != os.getpid()
-        assert np.array_equal(samples, say(engine, text).audio.samples)
-
-
 def test_threads_say_the_same(engine):
     texts = ["One sentence.", "Quite another <emph> sentence, and longer."] * 4
     alone = [say(engine, text).audio.samples for text in texts]
-    together = [None] * len(texts)
-
-    def work(i):
-        together[i] = say(engine, texts[i]).audio.samples
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(texts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+    with ThreadPoolExecutor(len(texts)) as pool:
+        together = pool.map(lambda text: say(engine, text).audio.samples, texts)
+        assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
 @pytest.mark.parametrize("tag, seconds", [(Tag.PAUSE_SHORT, 0.4), (Tag.PAUSE_LONG, 1.0)])

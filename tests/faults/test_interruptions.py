@@ -49,6 +49,13 @@ def finished(tmp_path_factory):
     return content(folder)
 
 
+@pytest.fixture
+def experiment(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+    return path
+
+
 def limited():
     """No file of this process may grow beyond 30 kB, as on a disk that is nearly full; the clips are larger."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -160,9 +167,7 @@ def test_a_store_does_not_follow_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["group", "parent"])
-def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_bytes(tmp_path, finished, kind):
-    experiment = tmp_path / "small.yaml"
-    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_bytes(tmp_path, experiment, finished, kind):
     folder = tmp_path / "run"
     running = Command([*HARNESS, "run", experiment, "--out", folder, "--jobs", 2], tmp_path / "log")
     try:
@@ -203,9 +208,7 @@ def test_a_killed_worker_costs_nothing_and_one_that_always_dies_ends_the_run(tmp
 # Ctrl-C.
 
 
-def test_an_interrupted_run_says_how_to_go_on(tmp_path, finished):
-    experiment = tmp_path / "small.yaml"
-    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, experiment, finished):
     folder = tmp_path / "run"
     command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", 2]
     code, said, left = interrupted(command, tmp_path / "log", lambda: list(folder.glob("clips/*.wav")))
@@ -262,9 +265,7 @@ class Slow(RulesTagger):
 # A full disk.
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on_to_the_same_bytes(tmp_path, finished):
-    experiment = tmp_path / "small.yaml"
-    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+def test_a_full_disk_is_one_line_and_the_run_goes_on_to_the_same_bytes(tmp_path, experiment, finished):
     folder = tmp_path / "run"
     command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", "1"]
     done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True)
@@ -318,9 +319,7 @@ def without_root_rights():
         assert ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override, 0, 0, 0) == 0
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
-    experiment = tmp_path / "small.yaml"
-    experiment.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+def test_a_folder_that_cannot_be_written(tmp_path, experiment):
     folder = tmp_path / "run"
     (folder / "clips").mkdir(parents=True)
     folder.chmod(0o555)

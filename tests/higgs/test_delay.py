@@ -6,8 +6,9 @@ from harness.errors import HarnessError
 from harness.higgs.delay import STREAM_BOS as B
 from harness.higgs.delay import STREAM_EOS as E
 from harness.higgs.delay import delay, undelay
-from harness.higgs.stacks import BOSON, NATIVE, call
+from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny.layout import CODEBOOK_SIZE, CODEBOOKS
+from harness.processes import call
 
 ARRAYS = [np.random.default_rng(frames).integers(0, CODEBOOK_SIZE, (CODEBOOKS, frames)) for frames in (0, 1, 5, 40)]
 

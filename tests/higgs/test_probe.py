@@ -9,8 +9,9 @@ from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
 from harness.higgs.outcome import LEFT_OVER, RANDOM, UNREAD
 from harness.higgs.probe import LOADERS, SETTINGS, auto_classes, matrix, probe_in, stack_versions
-from harness.higgs.stacks import BOSON, NATIVE, call, python_of
+from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_apart, make_tiny_checkpoint, tiny_config
+from harness.processes import call
 
 UNKNOWN = "The checkpoint you are trying to load has model type `{}` but Transformers does not recognize"
 AUTO = tuple(name for name in LOADERS if name.startswith("Auto"))

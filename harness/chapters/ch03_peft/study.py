@@ -262,7 +262,7 @@ def _native_labels(batch: Mapping[str, Any]) -> dict[str, Any]:
 def boson_part(
     folder: str, steps: int = 30, rank: int = 16, learning_rate: float = 5e-3, seed: int = 0
 ) -> dict[str, Any]:
-    """What `harness.higgs.stacks.call` can fetch of the boson stack: ``calls`` by task type, ``control``, ``curves``, ``trainer``."""
+    """What `harness.processes.call` can fetch of the boson stack: ``calls`` by task type, ``control``, ``curves``, ``trainer``."""
     calls = {}
     for task_type in ("CAUSAL_LM", None):
         tried = try_calls(add_lora(load_plain(folder), rank=rank, task_type=task_type), folder, seed=seed)

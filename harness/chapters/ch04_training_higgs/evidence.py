@@ -18,9 +18,10 @@ from harness.higgs.delay import STREAM_BOS
 from harness.higgs.generate import generate
 from harness.higgs.lora import without_peft
 from harness.higgs.samples import Sample, prompt, read_cases
-from harness.higgs.stacks import BOSON, call
+from harness.higgs.stacks import BOSON
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import train
+from harness.processes import call
 
 MARGIN = 25  # frames (1 s) after the sample's own length at which generation is cut off
 
@@ -35,7 +36,7 @@ def check(config: TrainConfig) -> dict[str, Any]:
 
 
 def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
-    """Train, and gather evidence; from plain values, for `harness.higgs.stacks.call`.
+    """Train, and gather evidence; from plain values, for `harness.processes.call`.
 
     Returns
     -------

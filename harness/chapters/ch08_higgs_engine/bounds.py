@@ -1,9 +1,9 @@
-"""How fast Higgs Audio v2 can be at most: one column of codes takes one reading of the weights that it passes.
+"""Upper bounds on the speed of Higgs Audio v2: each column of codes takes one read of the weights that it passes.
 
-When one text is spoken at a time, each matrix is used for one vector: its numbers are read from memory, used once, and the
-arithmetic waits for them. So memory bandwidth, divided by the bytes of the weights that an audio token passes, is a bound
-on columns a second (the memory roof of Williams and others 2009, "Roofline", doi:10.1145/1498765.1498785). Keys, values, the
-codec and all overhead come on top: a bound is not a forecast.
+When the model speaks one text at a time, each matrix is used for one vector: its numbers are read from memory, used once, and
+the arithmetic waits for them. So memory bandwidth divided by the size of these weights is an upper bound on columns per second
+(the memory roof of Williams et al. 2009, "Roofline", doi:10.1145/1498765.1498785). Keys, values, the codec and all overhead
+come on top, so the bound is not a forecast.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from harness.engines.higgs.settings import FRAMES_PER_SECOND
 
 @dataclass(frozen=True)
 class Device:
-    """Something to run on.
+    """A GPU or another processor.
 
     Parameters
     ----------
     name : str
     memory : float
-        In GB.
+        Memory in GB.
     bandwidth : float
-        Of that memory in GB/s, as its maker states it.
+        Memory bandwidth in GB/s, as the manufacturer states it.
     """
 
     name: str
@@ -43,22 +43,22 @@ GPUS = (
     Device("A100 80 GB SXM", 80, 2039),
     Device("H100 SXM", 80, 3350),
 )
-# What a user wrote on 2025-07-23 in issue 17 of boson-ai/higgs-audio: one speaker, voice cloned, on an RTX 4080 Super.
-REPORTED = {"RTX 4080 Super": 29 / 7.87}  # seconds of audio a second
+# Reported by a user on 2025-07-23 in issue 17 of boson-ai/higgs-audio: one speaker, voice cloned, on an RTX 4080 Super.
+REPORTED = {"RTX 4080 Super": 29 / 7.87}  # seconds of audio per second
 
 
 def columns_per_second(device: Device, parameters: int, bytes_each: int) -> float:
-    """The bound on columns a second, for `parameters` that an audio token is multiplied with."""
+    """Return the upper bound on columns per second, for the number of parameters that an audio token passes."""
     return device.bandwidth * 1e9 / (parameters * bytes_each)
 
 
 def times_real_time(device: Device, parameters: int, bytes_each: int) -> float:
-    """The bound as seconds of audio a second."""
+    """Return the bound in seconds of audio per second."""
     return columns_per_second(device, parameters, bytes_each) / FRAMES_PER_SECOND
 
 
 def this_machine(megabytes: int = 512, repeats: int = 5) -> Device:
-    """This processor as a device: how fast one thread reads numbers that are too many for its caches."""
+    """Measure the bandwidth of this processor: one thread reads more numbers than its caches can hold."""
     numbers = np.ones(megabytes * 2**18, np.float32)
     taken = []
     for _ in range(repeats):

@@ -1,4 +1,4 @@
-"""How `HiggsAudioServeEngine` fails on its own, and what `BosonInProcess` makes of the same situations. Runs in .venv-boson."""
+"""How `HiggsAudioServeEngine` fails, and what `BosonInProcess` does in the same situations. It runs in .venv-boson."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def failures(patience: float = 3.0, seed: int = 0) -> list[dict[str, str]]:
     Parameters
     ----------
     patience : float
-        Seconds to wait for a stream before it is said to hang.
+        Seconds after which a stream counts as hanging.
     seed : int
-        Of the weights.
+        Random seed of the weights.
 
     Returns
     -------
     list of dict
-        ``situation``; ``serve engine``: what its own ``generate`` did; ``here``: what this project's engine did.
+        ``situation``; ``serve engine``: result of its own ``generate``; ``here``: result of this project's engine.
     """
     ours = BosonInProcess(seed=seed)
     bare = ours.engine
@@ -43,7 +43,7 @@ def failures(patience: float = 3.0, seed: int = 0) -> list[dict[str, str]]:
     asked = ours.arguments(short)
     beyond = {**asked, "chat_ml_sample": _sample(ours, long)}
     silenced = threading.excepthook
-    threading.excepthook = lambda _: None  # the thread that dies below is meant to
+    threading.excepthook = lambda _: None  # one of the threads below is meant to die
     try:
         rows = [
             (
@@ -89,7 +89,7 @@ def _outcome(action: Callable[[], Any]) -> str:
 
 
 def _long_text(tokenizer: Any) -> str:
-    """Longer than the largest cache."""
+    """Return a text that is longer than the largest cache."""
     unit = "word "
     return unit * (CACHE_LENGTHS[-1] // len(tokenizer.encode(unit, add_special_tokens=False)) + 10)
 
@@ -111,12 +111,12 @@ def _drained(engine: Any, arguments: dict[str, Any], patience: float) -> str:
             except StopAsyncIteration:
                 return "ends"
 
-    with ThreadPoolExecutor(1) as pool:  # a notebook has an event loop of its own
+    with ThreadPoolExecutor(1) as pool:  # a notebook already runs an event loop
         return pool.submit(lambda: asyncio.run(read())).result()
 
 
 def _hollow(*, bare: bool) -> str:
-    """Load a codec whose file holds no weights at all."""
+    """Load a codec from a file without any weights."""
     import shutil
 
     import torch

@@ -1,4 +1,4 @@
-"""What the two Higgs engines do, in numbers. Each function runs in the process of one stack, and returns what JSON can hold.
+"""Measurements of the two Higgs engines. Each function runs in a process of one stack, and returns JSON values.
 
 >>> call("boson", "harness.chapters.ch08_higgs_engine.measure:codes", texts=["Go."])  # doctest: +SKIP
 """
@@ -22,7 +22,7 @@ from harness.tagged import TaggedText
 
 
 def engine_of(**options: Any) -> Any:
-    """The Higgs engine of this process' stack."""
+    """Return the Higgs engine of the stack of this process."""
     if here() == BOSON:
         from harness.engines.higgs.boson import BosonInProcess
 
@@ -33,15 +33,15 @@ def engine_of(**options: Any) -> Any:
 
 
 def codes(texts: Sequence[str], *, batch: int = 1, **options: Any) -> list[dict[str, Any]]:
-    """The codes that an engine makes of tagged texts.
+    """Return the codes that an engine generates for tagged texts.
 
     Parameters
     ----------
     texts : sequence of str
     batch : int
-        Texts at a time; the serve engine can take one only.
+        Texts per batch; the serve engine always takes one at a time.
     **options
-        Of the engine.
+        Options of the engine.
 
     Returns
     -------
@@ -54,23 +54,23 @@ def codes(texts: Sequence[str], *, batch: int = 1, **options: Any) -> list[dict[
 
 
 def speed(texts: Sequence[str], *, batches: Sequence[int] = (1,), repeats: int = 3, **options: Any) -> dict[str, Any]:
-    """How fast codes are made and decoded.
+    """Measure how fast codes are generated and decoded.
 
     Parameters
     ----------
     texts : sequence of str
     batches : sequence of int
-        Sizes of batches to try. The serve engine takes one text at a time, whatever the size.
+        Batch sizes. The serve engine always takes one text at a time.
     repeats : int
-        The first call, which loads the model, comes on top and is not counted.
+        Number of measurements, after a first call that loads the model.
     **options
-        Of the engine.
+        Options of the engine.
 
     Returns
     -------
     dict
-        ``batches``: for each size its ``frames`` and ``seconds``, one of each a repeat; ``decoding``: seconds of audio and
-        seconds spent on decoding it; ``peak_mb`` of the process.
+        ``batches``: ``frames`` and ``seconds`` of each repeat, by batch size; ``decoding``: seconds of audio, and seconds
+        spent on decoding it; ``peak_mb`` of the process.
     """
     engine = engine_of(**options)
     requests = _requests(texts)
@@ -95,14 +95,13 @@ def speed(texts: Sequence[str], *, batches: Sequence[int] = (1,), repeats: int =
 
 
 def streaming(text: str, *, piece_frames: int = 12, **options: Any) -> dict[str, Any]:
-    """When a stream's pieces come, and whether they are the whole.
+    """Measure when the pieces of a stream arrive, and whether together they equal the whole.
 
     Returns
     -------
     dict
-        ``pieces``: for each the seconds since the request and the seconds of audio so far; ``whole``: the same of a request
-        that is not streamed; ``difference``: the largest between samples of both, which should be nearly none if the engine
-        does not draw at random.
+        ``pieces``: seconds since the request and seconds of audio so far, for each piece; ``whole``: the same for a request
+        without streaming; ``difference``: largest difference between their samples, close to 0 unless the engine samples.
     """
     engine = engine_of(**options)
     request = _requests([text])[0]
@@ -126,19 +125,19 @@ def streaming(text: str, *, piece_frames: int = 12, **options: Any) -> dict[str,
 
 
 def equal_share(one: Any, other: Any) -> float:
-    """Share of equal codes in two arrays of shape (codebooks, frames); frames that only one has count as unequal."""
+    """Return the share of equal codes in two arrays of shape (codebooks, frames); missing frames count as unequal."""
     a, b = np.asarray(one), np.asarray(other)
     shared = min(a.shape[1], b.shape[1])
     return float((a[:, :shared] == b[:, :shared]).sum() / max(a.size, b.size))
 
 
 def agreement(boson: Mapping[str, Any], native: Mapping[str, Any]) -> dict[str, Any]:
-    """How far two engines said the same codes, both without chance; arguments are items of `codes`.
+    """Compare the codes of two engines that do not sample; the arguments are items of `codes`.
 
     Returns
     -------
     dict
-        ``frames``: of each; ``stopped``: whether both ended by themselves; ``compared``: frames that were, those without the
+        ``frames`` of each; ``stopped``: whether either ended by itself; ``compared``: number of frames compared, without the
         columns in which the end may have begun; ``equal``: share of equal codes in them.
     """
     a, b = np.asarray(boson["codes"]), np.asarray(native["codes"])
@@ -149,12 +148,12 @@ def agreement(boson: Mapping[str, Any], native: Mapping[str, Any]) -> dict[str, 
 
 
 def record(text: str, engine: str, path: str) -> None:
-    """Let an engine speak a text into a WAV file: for a process whose own environment lacks it."""
+    """Let an engine speak a text into a WAV file, for a process whose environment lacks the engine."""
     write_wav(Path(path), make_engine(engine).speak(SpeechRequest(TaggedText.parse(text))).audio)
 
 
 def converted(source: str, target: str) -> None:
-    """`harness.higgs.convert.convert`, unless the folder is there already."""
+    """Run `harness.higgs.convert.convert`, unless the folder exists already."""
     if not Path(target).is_dir():
         convert(Path(source), Path(target))
 

@@ -1,4 +1,4 @@
-"""What both Higgs engines are and have in common."""
+"""What the two Higgs engines have in common."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from harness.engines.higgs.settings import NOISE, TINY, HiggsSettings
 from harness.errors import HarnessError
 
-STREAM_TIMEOUT = 60.0  # seconds for one column
-BUSY_SECONDS = 600.0  # to wait for an earlier request; more than a request takes
+STREAM_TIMEOUT = 60.0  # seconds to wait for one column
+BUSY_SECONDS = 600.0  # to wait for an earlier request: longer than any request takes
 WEIGHTS = "random tiny ones, which speak noise, unless the options checkpoint and codec name real ones (12 GB)"
 GPU = "for anything but tiny weights"
 
@@ -19,9 +19,9 @@ class HiggsEngine:
     Parameters
     ----------
     stack : str
-        The package that speaks, for a file of results.
+        Name of the package that runs the model, for `revision`.
     options : mapping
-        Of `HiggsSettings`.
+        Fields of `HiggsSettings`.
     """
 
     def __init__(self, stack: str, options: dict[str, Any]) -> None:
@@ -32,12 +32,12 @@ class HiggsEngine:
         self.notice = NOISE if self.settings.checkpoint == TINY else ""
 
     def voices(self) -> list[str]:
-        """The one voice this engine was made with."""
+        """Return the only voice of this engine."""
         return [self.default_voice]
 
 
-def in_words(stack: str, error: Exception) -> HarnessError:
-    """What a bare error of a stack means."""
+def readable_error(stack: str, error: Exception) -> HarnessError:
+    """Return a readable error for an exception that a stack raised."""
     said = str(error)
     if isinstance(error, IndexError) or "size of tensor" in said or "Kernel size" in said:
         return HarnessError("the model ended its speech before it began", remedy="try another seed or text")

@@ -1,7 +1,7 @@
 """Higgs Audio v2 as boson_multimodal's `HiggsAudioServeEngine` runs it.
 
-The class itself is used, unchanged. Around it: files are checked when they are loaded (it ignores missing weights), requests
-that would end in a bare error are refused in words, and its stream cannot hang.
+The class itself is unchanged. The code around it checks files when they are loaded (the class ignores missing weights), refuses
+requests that would fail inside it with a readable error, and keeps its stream from hanging.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.audio import Audio, read_audio
 from harness.engines.apart import EngineApart
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, in_words
+from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
 from harness.engines.higgs.loading import CACHE_LENGTHS, load
 from harness.engines.higgs.settings import FRAMES_PER_SECOND, TINY
 from harness.engines.higgs.stream import Columns, join, pieces, turn
@@ -32,11 +32,11 @@ from harness.higgs.samples import prompt
 from harness.higgs.stacks import BOSON, here, python_of
 from harness.registry import Requirements
 
-# <|audio_eos|> is among them, as the 2025 hackathon's client had it: without it, a second stretch of speech may follow, and
-# the engine fails if that is too short to decode.
+# With <|audio_eos|>, as in the client of the 2025 hackathon: without it a second stretch of speech may follow, and the engine
+# fails if that is too short to decode.
 STOP = ["<|end_of_text|>", "<|eot_id|>", "<|audio_eos|>"]
 RAS_WINDOW, RAS_REPEATS = 7, 2  # repetition-aware sampling, the engine's own defaults
-_TURN = 40  # positions that two turns' headers and the delay take, at most
+_TURN = 40  # upper bound of the positions that the headers of two turns and the delay take
 
 
 def _lacks() -> list[str]:
@@ -48,16 +48,16 @@ def _lacks() -> list[str]:
 
 
 class HiggsBosonEngine(HiggsEngine):
-    """Higgs Audio v2 in boson_multimodal's serve engine, in a process of the environment .venv-boson.
+    """Higgs Audio v2 in the serve engine of boson_multimodal, in a child process of the environment .venv-boson.
 
-    Options are those of `HiggsSettings`, and:
+    It takes the options of `HiggsSettings`, and:
 
     Parameters
     ----------
     timeout : float
-        Seconds for one request.
+        Seconds that one request may take.
 
-    Without a checkpoint it has random weights, and speaks noise.
+    Without a checkpoint its weights are random, and it speaks noise.
     """
 
     name = "higgs_boson"
@@ -73,8 +73,8 @@ class HiggsBosonEngine(HiggsEngine):
         Raises
         ------
         HarnessError
-            For a text without words or too long for the cache, another voice than the engine's, speech that ends before it
-            begins, or a process that ends or takes too long.
+            If the text has no words or is too long for the cache, the voice is another one, the speech ends before it
+            begins, or the process ends or takes too long.
         """
         check_request(request, self)
         return self._apart.speak(request)
@@ -85,14 +85,14 @@ class HiggsBosonEngine(HiggsEngine):
 
 
 class BosonInProcess(HiggsEngine):
-    """`HiggsBosonEngine` without a process of its own: for code that runs in .venv-boson. It can also stream.
+    """`HiggsBosonEngine` in this process, for code that runs in .venv-boson. It can also stream.
 
-    Options are those of `HiggsSettings`.
+    It takes the options of `HiggsSettings`.
 
     Raises
     ------
     NotAvailable
-        If this is another environment.
+        If boson_multimodal is not installed in this environment.
     """
 
     name = "higgs_boson"
@@ -104,18 +104,22 @@ class BosonInProcess(HiggsEngine):
         super().__init__("boson_multimodal", options)
 
     def speak(self, request: SpeechRequest) -> Speech:
-        """Render one request; errors are those of `HiggsBosonEngine`."""
+        """Render one request, with the errors of `HiggsBosonEngine.speak`."""
         return Speech(Audio(self._response(request).audio.astype(np.float32), RATE))
 
     def columns(self, request: SpeechRequest) -> NDArray[np.int64]:
-        """What the model says to a request, shape (codebooks, steps): codes delayed, between begin and end of stream.
+        """Return the columns that the model generates: delayed codes between begin and end of stream.
 
-        The serve engine always decodes what it has generated; here it is given a codec that does not.
+        The serve engine always decodes what it has generated; here it gets a codec that does not.
+
+        Returns
+        -------
+        array of int, shape (codebooks, steps)
         """
         return self._response(request, decode=False).generated_audio_tokens.astype(np.int64)
 
     def generate(self, request: SpeechRequest) -> Generated:
-        """Codes of a request."""
+        """Return the codes of a request."""
         return finish(self.columns(request), self._eos, self._steps(request))
 
     def stream(
@@ -131,7 +135,7 @@ class BosonInProcess(HiggsEngine):
             join(thread, timeout)
 
     async def _pump(self, request: SpeechRequest, columns: Columns) -> None:
-        """Columns out of the serve engine's asynchronous stream; its thread's error is raised here."""
+        """Pass on the columns of the serve engine's asynchronous stream, and raise the error of its thread."""
         failed: list[Exception] = []
         arguments = self.arguments(request)
         with turn(self._loaded[2], BUSY_SECONDS), self._guarded(columns, failed):
@@ -143,7 +147,7 @@ class BosonInProcess(HiggsEngine):
 
     @contextmanager
     def _guarded(self, columns: Columns, failed: list[Exception]) -> Iterator[None]:
-        """While it lasts, the thread that the serve engine starts ends its stream when it fails, or when nobody listens."""
+        """Let the thread that the serve engine starts end its stream when it fails, or when the consumer has left."""
         from boson_multimodal.serve.serve_engine import AsyncStoppingCriteria
 
         model, original = self.engine.model, self.engine.model.generate
@@ -164,12 +168,12 @@ class BosonInProcess(HiggsEngine):
 
     @property
     def engine(self) -> Any:
-        """The `HiggsAudioServeEngine`."""
+        """The `HiggsAudioServeEngine`, loaded at first use."""
         return self._loaded[0]
 
     @property
     def codec(self) -> Codec:
-        """Its codec."""
+        """The codec of the engine."""
         return self._loaded[1]
 
     @cached_property
@@ -183,7 +187,7 @@ class BosonInProcess(HiggsEngine):
         return self.engine.model.config.audio_stream_eos_id
 
     def _steps(self, request: SpeechRequest) -> int:
-        """Columns at most: begin, end and the delay come on top of the frames."""
+        """Return the largest number of columns: the frames, and begin, end and the delay."""
         return self.settings.frames(request.text) + self.engine.audio_num_codebooks + 1
 
     def _response(self, request: SpeechRequest, *, decode: bool = True) -> Any:
@@ -193,11 +197,11 @@ class BosonInProcess(HiggsEngine):
                 return self.engine.generate(**arguments)
         except HarnessError:
             raise
-        except Exception as error:  # the engine checks nothing, so what comes out may be anything
-            raise in_words("boson_multimodal", error) from error
+        except Exception as error:  # the engine checks nothing, so it may raise anything
+            raise readable_error("boson_multimodal", error) from error
 
     def arguments(self, request: SpeechRequest) -> dict[str, Any]:
-        """What the engine's ``generate`` and ``generate_delta_stream`` are given, checked beforehand."""
+        """Check a request, and return its arguments for the engine's ``generate`` and ``generate_delta_stream``."""
         from boson_multimodal.data_types import ChatMLSample
 
         check_request(request, self)
@@ -220,14 +224,14 @@ class BosonInProcess(HiggsEngine):
             "top_p": settings.top_p,
             "stop_strings": STOP,
             "force_audio_gen": True,
-            # its remedy against repetition draws at random, also where nothing else does
+            # repetition-aware sampling draws at random even at temperature 0
             "ras_win_len": RAS_WINDOW if chance else None,
             "ras_win_max_num_repeat": RAS_REPEATS,
             "seed": request.seed,
         }
 
     def messages(self, text: str) -> list[Any]:
-        """The conversation. The recording to be cloned is an earlier answer of the model's own."""
+        """Return the conversation. The recording to clone appears in it as an earlier answer of the model."""
         from boson_multimodal.data_types import AudioContent, Message
 
         messages = [Message(role="system", content=self.settings.system)]
@@ -240,7 +244,7 @@ class BosonInProcess(HiggsEngine):
 
     @cached_property
     def _reference_length(self) -> int:
-        """Positions that the reference takes, at most; reading it here finds a bad file before the engine does."""
+        """Upper bound of the positions that the reference takes; a bad file is found here, before the engine reads it."""
         if self.settings.reference_audio is None:
             return 0
         seconds = read_audio(self.settings.reference_audio).seconds
@@ -250,7 +254,7 @@ class BosonInProcess(HiggsEngine):
 
 @contextmanager
 def _without_codec(engine: Any) -> Iterator[None]:
-    """While it lasts, the serve engine decodes everything to one sample; who decodes a stream meanwhile keeps the codec."""
+    """Let the serve engine decode everything to one sample; a stream that uses the codec itself is not affected."""
     codec = engine.audio_tokenizer
     engine.audio_tokenizer = SimpleNamespace(
         encode=codec.encode, decode=lambda codes: np.zeros((1, 1, 1), np.float32), sampling_rate=codec.sampling_rate

@@ -1,4 +1,4 @@
-"""The serve engine of boson_multimodal, loaded with checks that it does not make itself."""
+"""Load the serve engine of boson_multimodal, with checks that it does not make itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import Codec, check_fits, load_codec
 from harness.higgs.stacks import BOSON
 
-CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own default
+CACHE_LENGTHS = (1024, 4096, 8192)  # positions; the engine's own default
 
 
 @lru_cache(maxsize=1)
 def load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
-    """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
+    """Return the serve engine, its codec and their lock, which engines with the same weights and other settings share."""
     torchaudio_cpu.prepare()
     from boson_multimodal.serve import serve_engine
 
@@ -32,7 +32,7 @@ def load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec,
 
 
 def _keep_quiet() -> None:
-    """No words about what cannot be changed here: old names inside boson_multimodal, and options that it always sets."""
+    """Silence warnings about the inside of boson_multimodal: old names, and options that it always sets."""
     import warnings
 
     from loguru import logger
@@ -47,9 +47,9 @@ def _keep_quiet() -> None:
 
 @contextmanager
 def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
-    """Let the engine load its model and codec with checks: it loads with ``strict=False``, which hides a wrong file.
+    """Let the engine load its model and codec with checks; it loads with ``strict=False``, which hides a wrong file.
 
-    Gives the list of codecs that were loaded.
+    Gives the list of codecs that are loaded meanwhile.
     """
     names = ("HiggsAudioModel", "load_higgs_audio_tokenizer", "AutoTokenizer")
     originals = [getattr(serve_engine, name) for name in names]

@@ -1,4 +1,4 @@
-"""Higgs Audio v2 as transformers 5 has it: its model, processor and codec, with batches."""
+"""Higgs Audio v2 in transformers 5: model, processor and codec, with batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, in_words
+from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
 from harness.engines.higgs.settings import TINY
 from harness.engines.higgs.stream import Columns, clean, join, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
@@ -28,13 +28,13 @@ from harness.higgs.samples import prompt
 from harness.higgs.stacks import NATIVE
 from harness.registry import Requirements
 
-_LOCK = threading.Lock()  # the random numbers of torch are the process's, so all native engines take turns
+_LOCK = threading.Lock()  # the process has one random generator of torch, so all native engines take turns
 
 
 class HiggsNativeEngine(HiggsEngine):
     """Higgs Audio v2 in transformers 5.
 
-    Options are those of `HiggsSettings`. Without a checkpoint it has random weights, and speaks noise.
+    It takes the options of `HiggsSettings`. Without a checkpoint its weights are random, and it speaks noise.
     """
 
     name = "higgs_native"
@@ -48,17 +48,17 @@ class HiggsNativeEngine(HiggsEngine):
         return self.speak_batch([request])[0]
 
     def speak_batch(self, requests: Sequence[SpeechRequest]) -> list[Speech]:
-        """Render requests together. If chance takes part, it is the first request's seed that counts for all.
+        """Render requests as one batch. If the engine samples, the seed of the first request counts for all.
 
         Raises
         ------
         HarnessError
-            For a text without words, another voice than the engine's, or speech that ends before it begins.
+            If a text has no words, a voice is another one, or the speech ends before it begins.
         """
         return [Speech(self._decoded(one.codes)) for one in self.generate(requests)]
 
     def generate(self, requests: Sequence[SpeechRequest]) -> list[Generated]:
-        """Codes of requests, without decoding them."""
+        """Return the codes of requests, without decoding them."""
         import torch
 
         limits = [self.settings.frames(request.text) for request in requests]
@@ -68,16 +68,16 @@ class HiggsNativeEngine(HiggsEngine):
         with turn(_LOCK, BUSY_SECONDS), _seeded(requests[0].seed, self._model.device), torch.no_grad():
             try:
                 rows = self._model.generate(**inputs, **self._how(max(limits))).cpu().numpy()
-            except Exception as error:  # of many kinds, the GPU's among them
-                raise in_words("transformers", error) from error
+            except Exception as error:  # of many kinds, those of the GPU among them
+                raise readable_error("transformers", error) from error
         return [self._cut(row[skipped:].T, limit) for row, limit in zip(rows, limits, strict=True)]
 
     def stream(
         self, request: SpeechRequest, *, piece_frames: int = 25, timeout: float = STREAM_TIMEOUT
     ) -> Iterator[Audio]:
-        """Render one request piece by piece, while the model still speaks.
+        """Render one request piece by piece, while the model is still generating.
 
-        It draws from torch's random numbers meanwhile: who draws from them too, between two pieces, changes the speech.
+        Code that draws from torch's random generator between two pieces changes the speech.
 
         Parameters
         ----------
@@ -85,12 +85,12 @@ class HiggsNativeEngine(HiggsEngine):
         piece_frames : int
             Frames of 40 ms in a piece.
         timeout : float
-            Seconds for one frame; the error then says so.
+            Seconds to wait for one frame.
 
         Raises
         ------
         HarnessError
-            As `speak`, or if the model fails or is too slow.
+            As for `speak`, or if the model fails or is too slow.
         """
         import torch
 
@@ -100,7 +100,7 @@ class HiggsNativeEngine(HiggsEngine):
         steps = count()
 
         def look(_: Any, __: Any, given: dict[str, Any]) -> None:
-            """Each step but the first is given the column that the one before has made; transformers' streamers are not."""
+            """Take the column of the step before, which is the input of this one; streamers of transformers get no columns."""
             if next(steps):
                 columns.put(given["audio_input_ids"][0, -1].cpu())
 
@@ -116,7 +116,7 @@ class HiggsNativeEngine(HiggsEngine):
                 try:
                     leave = StoppingCriteriaList([Leave()])
                     made = self._model.generate(**inputs, **self._how(limit), stopping_criteria=leave)
-                    columns.put(made[0, -1].cpu())  # the last one is never given to a step
+                    columns.put(made[0, -1].cpu())  # the last one is not the input of any step
                 finally:
                     handle.remove()
 
@@ -143,7 +143,7 @@ class HiggsNativeEngine(HiggsEngine):
 
     @cached_property
     def codec(self) -> Any:
-        """Its codec, which fits the model."""
+        """The codec, checked against the model."""
         codec = load_codec(self._folders[1], device=self.settings.on()[0])
         check_fits(codec, self._model.config.num_codebooks, self._model.config.codebook_size - 2, self._folders[1])
         return codec
@@ -161,7 +161,7 @@ class HiggsNativeEngine(HiggsEngine):
         return None if given is None else at_rate(read_audio(given))
 
     def _inputs(self, requests: Sequence[SpeechRequest]) -> Any:
-        """The processor's batch: texts padded on the left, the reference's codes once for each."""
+        """Return the processor's batch: texts padded on the left, with the codes of the reference for each."""
         if not requests:
             raise HarnessError("there is nothing to say: no requests", remedy="give at least one")
         texts = []
@@ -174,7 +174,7 @@ class HiggsNativeEngine(HiggsEngine):
         ).to(self._model.device)
 
     def _conversation(self, text: str) -> str:
-        """What the model reads, up to where it speaks. The recording to be cloned is an earlier answer of its own."""
+        """Return the prompt. The recording to clone appears in it as an earlier answer of the model."""
         if self._reference is None:
             return prompt(text, self.settings.system) + ANSWER_BEGIN
         assert self.settings.reference_text is not None
@@ -183,7 +183,7 @@ class HiggsNativeEngine(HiggsEngine):
         return f"{before}{ANSWER_BEGIN}<|AUDIO_OUT|><|audio_eos|><|eot_id|>{user}{ANSWER_BEGIN}"
 
     def _how(self, frames: int) -> dict[str, Any]:
-        """Arguments of ``generate``; steps are columns: begin, end and the delay come on top of the frames."""
+        """Return arguments of ``generate``. A step makes a column: the frames, and begin, end and the delay."""
         config, settings = self._model.config, self.settings
         chance = {"do_sample": False} if settings.deterministic else {
             "do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": settings.top_k or 0,
@@ -192,7 +192,7 @@ class HiggsNativeEngine(HiggsEngine):
                 "eos_token_id": config.eos_token_id, **chance}  # fmt: skip
 
     def _cut(self, columns: NDArray[np.int64], frames: int) -> Generated:
-        """One row of a batch, up to its own end, or its own limit."""
+        """Return one row of a batch, cut at its end or its limit."""
         at_most = frames + columns.shape[0] + 1
         ends = np.flatnonzero((columns == self._model.config.audio_stream_eos_id).all(axis=0))
         last = int(ends[0]) + 1 if len(ends) else columns.shape[1]
@@ -206,7 +206,7 @@ class HiggsNativeEngine(HiggsEngine):
 
 @contextmanager
 def _seeded(seed: int, device: Any) -> Iterator[None]:
-    """Chance is this seed's, and afterwards as it was before, unless another thread draws meanwhile."""
+    """Seed torch, and restore its random state afterwards; the draws of other threads meanwhile are lost."""
     import torch
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""What both Higgs engines can be told, and what follows from it: limits, prompts, the voice to clone."""
+"""Options of the two Higgs engines, and what follows from them: limits, prompts, the voice to clone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRAMES_PER_SECOND = 25  # of the codec
 MAX_SEED = 2**63  # torch takes no larger one
 _PIECE = 2**16  # bytes
 _TEXTS = ("checkpoint", "codec", "revision", "codec_revision", "device", "reference_audio", "reference_text")  # options
-# Generous, since they only end what would never end: at 150 words a minute a word takes 0.4 s.
+# Generous limits, because they only end speech that would not end by itself: at 150 words per minute a word takes 0.4 s.
 SECONDS_AT_LEAST, SECONDS_PER_WORD, SECONDS_PER_TAG = 2.0, 1.0, 2.0
 
 
@@ -39,25 +39,25 @@ class HiggsSettings:
     revision, codec_revision : str, optional
         Commits of hub names, all 40 digits: branches of these repositories have changed their format.
     dialect : {"prompted", "ignore"}
-        Whether the tags stay in the text, with a system prompt that explains them, or are left out.
+        "prompted" keeps the tags in the text and explains them in the system prompt; "ignore" leaves them out.
     device : str
         "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one.
     dtype : {"auto", "float32", "bfloat16", "float16"}
         "auto" is float32 on a CPU, bfloat16 on a GPU.
     temperature, top_k, top_p : float, int or None, float
-        Of the sampling; temperature 0 takes the likeliest code each time. The defaults are those of the quick start in the
-        README of boson-ai/higgs-audio.
+        Sampling parameters; temperature 0 always takes the most likely code. The defaults are those of the quick start in
+        the README of boson-ai/higgs-audio.
     max_seconds : float, optional
-        Speech that has not ended by then is cut off. By default 2 s, and 1 s a word, and 2 s a tag.
+        Length at which speech is cut off. The default is 2 s, plus 1 s per word and 2 s per tag.
     reference_audio, reference_text : str, optional
-        A recording whose voice to take, and what is said in it. You need the right to clone it.
+        Recording of the voice to clone, and its words. You need the right to clone it.
     seed : int
-        Of random weights, with the checkpoint "tiny".
+        Random seed of the weights of the checkpoint "tiny".
 
     Raises
     ------
     HarnessError
-        For a value that makes no sense, or a codec or reference that is missing.
+        If a value is out of range, or a codec or reference is missing.
     """
 
     checkpoint: str = TINY
@@ -109,7 +109,7 @@ class HiggsSettings:
         if self.reference_text and "<|" in self.reference_text:
             raise HarnessError("the reference text holds '<|', with which control tokens begin", remedy="take it out")
         if self.checkpoint != TINY:
-            self.folders()  # a folder that is not there is found before anything is loaded
+            self.folders()  # so that a missing folder is reported before anything is loaded
 
     @property
     def deterministic(self) -> bool:
@@ -118,7 +118,7 @@ class HiggsSettings:
 
     @property
     def voice(self) -> str:
-        """The one voice: the model's own choice, or the reference's."""
+        """The name of the voice: the model's own choice, or that of the reference."""
         if self.reference_audio is None:
             return "default"
         return f"reference-{hashlib.sha256(Path(self.reference_audio).read_bytes()).hexdigest()[:12]}"
@@ -130,26 +130,26 @@ class HiggsSettings:
 
     @property
     def weights(self) -> str:
-        """What speaks, for a file of results."""
+        """The checkpoint and the codec, for `revision`."""
         if self.checkpoint == TINY:
             return f"random tiny weights, seed {self.seed}"
         assert self.codec is not None
         return f"{_source(self.checkpoint, self.revision)}, codec {_source(self.codec, self.codec_revision)}"
 
     def folders(self) -> tuple[Path, Path]:
-        """Local folders of model and codec; a hub name is downloaded."""
+        """Return the local folders of model and codec; a hub name is downloaded."""
         assert self.codec is not None
         return resolve(self.checkpoint, self.revision), resolve(self.codec, self.codec_revision)
 
     def frames(self, text: TaggedText) -> int:
-        """Frames of 40 ms after which speech is cut off."""
+        """Return the number of frames of 40 ms after which speech is cut off."""
         seconds = self.max_seconds or (
             SECONDS_AT_LEAST + SECONDS_PER_WORD * len(text.words) + SECONDS_PER_TAG * len(text.tags)
         )
         return max(1, round(seconds * FRAMES_PER_SECOND))
 
     def rendered(self, request: SpeechRequest) -> str:
-        """What the model reads.
+        """Return the text as the model reads it.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class HiggsSettings:
         return text
 
     def on(self) -> tuple[str, str]:
-        """Device and dtype.
+        """Return device and dtype.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class HiggsSettings:
 
 
 def _source(source: str, revision: str | None) -> str:
-    """A hub name and its commit; or the name of a folder, and a digest of its configuration and of samples of its weights."""
+    """Return a hub name with its commit, or a folder with a digest of its configuration and of samples of its weights."""
     folder = Path(source)
     if not folder.is_dir():
         return f"{source}@{revision}"

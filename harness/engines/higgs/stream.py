@@ -1,8 +1,8 @@
-"""Speech while it is being made: columns of codes from a thread, pieces of audio to whoever listens.
+"""Streaming: a thread generates columns of codes, and the consumer gets pieces of audio.
 
-Neither stack can be waited for as it is. When boson_multimodal's generating thread dies, its consumer waits for ever; and
-transformers gives a streamer the placeholders of the text, not the codes. So columns come through a queue here, an error
-that ends the thread comes through the same queue, and no wait is without a limit.
+The streams of the two stacks cannot be used directly. When the generating thread of boson_multimodal dies, its consumer waits
+for ever; transformers gives a streamer the placeholders of the text, not the codes. So columns go through a queue here, an
+error that ends the thread goes through the same queue, and every wait has a limit.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from harness.higgs.codec import RATE, Codec
 from harness.higgs.delay import undelay
 
 SAMPLES_PER_FRAME = 960  # 40 ms at 24 kHz
-# A sample depends on the frames around it, for the codec's decoder is convolutional: pieces are decoded with this many frames
-# on either side. Measured with the tiny codecs of both formats, the joined pieces are the whole to 1e-6 from 8 frames on.
+# A sample depends on the frames around it, because the decoder of the codec is convolutional. So pieces are decoded with this
+# many frames on either side. With 8 or more, the joined pieces equal the whole to 1e-6 (tiny codecs of both formats).
 CONTEXT = 12
 
 
@@ -38,15 +38,15 @@ class Columns:
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
-        self.stopped = threading.Event()  # the consumer has left: whoever generates should end
+        self.stopped = threading.Event()  # the consumer has left, so the thread should end
         self._waiting: queue.SimpleQueue[NDArray[np.int64] | Exception | None] = queue.SimpleQueue()
 
     def put(self, column: Any) -> None:
-        """Pass a column of shape (codebooks,) on."""
+        """Pass on a column of shape (codebooks,)."""
         self._waiting.put(np.asarray(column, dtype=np.int64).reshape(-1))
 
     def run(self, generate: Callable[[], Any]) -> threading.Thread:
-        """Generate in a thread; its end, good or bad, reaches the consumer."""
+        """Generate in a thread, and tell the consumer when it ends or fails."""
 
         def work() -> None:
             try:
@@ -61,7 +61,7 @@ class Columns:
         return thread
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        """Columns until generation ends.
+        """Give columns until generation ends.
 
         Raises
         ------
@@ -84,31 +84,31 @@ class Columns:
 
 
 def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: int) -> Iterator[Audio]:
-    """Audio of a delayed stream, piece by piece.
+    """Decode a delayed stream, and give its audio piece by piece.
 
     Parameters
     ----------
     columns : Columns
-        The first column is the stream's begin.
+        Columns of the stream; the first is its begin.
     codec : Codec
     eos : int
-        Id of the stream's end.
+        Id of the end of the stream.
     frames : int
-        At most so many.
+        Largest number of frames.
     piece_frames : int
-        Frames of 40 ms in a piece, but for the last.
+        Frames of 40 ms in each piece except the last.
 
     Raises
     ------
     HarnessError
-        As iterating over `columns`, or if the stream ends before a single frame.
+        As for iterating over `columns`, or if the stream ends before the first frame.
     """
     seen: list[NDArray[np.int64]] = []
     sent = 0
     try:
         for column in columns:
             seen.append(column)
-            # one more column might be the stream's last, which holds no frame
+            # the newest column may be the last of the stream, which holds no frame
             ready = min(len(seen) - len(column) - 1 - CONTEXT, frames)
             ready -= ready % piece_frames
             if ready > sent:
@@ -126,7 +126,7 @@ def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: 
 
 
 def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int) -> Audio:
-    """Frames `begin` to `end`, decoded among their neighbours."""
+    """Decode the frames `begin` to `end` together with their neighbours."""
     first = max(0, begin - CONTEXT)
     codebooks = len(seen[0])
     window = np.stack(seen[first : min(len(seen), end + CONTEXT + codebooks + 1)], axis=1)
@@ -136,15 +136,15 @@ def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int) ->
 
 
 def clean(codes: NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
-    """Codes that a codec can read: begin and end of stream inside a stream become the last entry, as both stacks do it."""
+    """Return codes that a codec can decode: begin and end of stream become the last entry, as in both stacks."""
     return codes.clip(0, codebook_size - 1).astype(np.int64)
 
 
 @contextmanager
 def turn(lock: threading.Lock, seconds: float) -> Iterator[None]:
-    """One request at a time: a stream's thread may still use the model after its listener has left.
+    """Admit one request at a time: the thread of a stream may still use the model after its consumer has left.
 
-    `seconds` must be more than a request takes: whoever waits for others is no error.
+    `seconds` must be longer than a request takes, because waiting for another request is not an error.
 
     Raises
     ------
@@ -161,6 +161,6 @@ def turn(lock: threading.Lock, seconds: float) -> Iterator[None]:
 
 
 def join(thread: threading.Thread, seconds: float) -> None:
-    """Wait for a thread that was told to end; one that does not is left to itself."""
-    with suppress(RuntimeError):  # it is this thread, when the garbage collector closes a stream
+    """Wait for a thread that was told to end, and give up on one that does not."""
+    with suppress(RuntimeError):  # the garbage collector may close a stream in its own thread
         thread.join(seconds)

@@ -1,4 +1,4 @@
-"""Random weights, made once and kept, so that the engines run where there is no checkpoint."""
+"""Random weights, made once and cached, so that the engines run without a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from harness.higgs.tiny import make_boson_codec, make_native_checkpoint, make_na
 from harness.paths import BUILD
 
 CACHE = BUILD / "cache" / "higgs-tiny"
-VERSION = 1  # raise it when `harness.higgs.tiny` makes other weights
+VERSION = 1  # increase it when `harness.higgs.tiny` makes other weights
 
 
 def tiny_folders(stack: str, seed: int) -> tuple[Path, Path]:
-    """Model and codec of a stack, which must be the one of this process; several processes may ask at once."""
+    """Return the folders of model and codec of a stack, the one of this process; several processes may call this at once."""
     folder = CACHE / f"{stack}-{seed}-v{VERSION}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
@@ -34,5 +34,5 @@ def tiny_folders(stack: str, seed: int) -> tuple[Path, Path]:
 
 
 def tiny_folders_as_text(stack: str, seed: int) -> list[str]:
-    """`tiny_folders` for `harness.higgs.stacks.call`, whose answers are JSON."""
+    """Return `tiny_folders` as text, for `harness.processes.call`, whose results are JSON."""
     return [str(folder) for folder in tiny_folders(stack, seed)]

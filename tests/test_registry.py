@@ -4,12 +4,12 @@ import pytest
 
 from harness.engines.base import ENGINES, make_engine
 from harness.errors import HarnessError, NotAvailable
-from harness.registry import Registry
+from harness.registry import Registry, own_source
 
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A folder on Python's path with a package, and modules that cannot be used."""
+    """A package on Python's path, with modules that cannot be used."""
     package = tmp_path / "own_package"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -23,7 +23,7 @@ def own(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def test_own_engine(own):
+def test_an_implementation_is_named_by_its_module(own):
     names = ENGINES.names()
     assert make_engine("own_package.parrot:Parrot", loud=5).loud == 5
     assert ENGINES.names() == names  # used, not registered
@@ -66,3 +66,9 @@ def test_registered_names_come_first(own):
     registry = Registry("thing", "harness.nothing", {})
     registry.register("own_package.parrot:Parrot")(dict)
     assert registry.find("own_package.parrot:Parrot") is dict
+
+
+def test_the_file_of_a_class(own):
+    assert own_source("own_package.parrot:Parrot").name == "parrot.py"
+    assert own_source("own_package.broken.tagger:Tagger") is None  # its package fails when it is looked for
+    assert own_source("rules") is own_source("nowhere.at_all:Tagger") is None
