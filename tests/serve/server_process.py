@@ -1,4 +1,4 @@
-"""A real server in a process of its own."""
+"""A real server in a child process."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import httpx
 import psutil
 
 HERE = Path(__file__).parent
-# The command, with another patience at its end if GRACE says so.
+# The command; GRACE replaces the seconds that running requests get at the end.
 MAIN = """
 import os
 from harness.cli import main

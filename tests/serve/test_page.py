@@ -1,4 +1,4 @@
-"""Chapter 09 with a server and a key of one's own: the same cells, and the key in none of what they leave behind."""
+"""Chapter 09 with another server and its key: the same cells run, and none of their files contains the key."""
 
 import json
 import os

@@ -149,6 +149,7 @@ def test_orderly_end(start, number):
     with start() as server:
         assert server.ready == f"serving slow_engine:Slow on http://127.0.0.1:{server.port}/v1\n"
         children = server.children()
+        server.speech()  # imports what resamples
         thread, answers = in_background(server, "slowly")
         server.process.send_signal(number)
         assert server.process.wait(8) == 0
