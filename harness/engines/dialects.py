@@ -1,7 +1,7 @@
 """Dialects: how an engine is told the tags.
 
 A dialect turns a `TaggedText` into the string that an engine reads. It knows which tags it can express, and where each word is
-in that string. To add a dialect, write a function from `TaggedText` to `Layout` (the helper `_Page` counts the offsets), and
+in that string. To add a dialect, write a function from `TaggedText` to `Layout` (the helper `Page` counts the offsets), and
 add a `Dialect` to `DIALECTS`.
 
 >>> text = TaggedText.parse("We <emph> guarantee <pause_short> 30% savings.")
@@ -108,7 +108,7 @@ class Dialect:
 
 
 @dataclass
-class _Page:
+class Page:
     """A string under construction that remembers the places of its words."""
 
     parts: list[str] = field(default_factory=list)
@@ -129,7 +129,7 @@ class _Page:
 
 
 def _plain(text: TaggedText) -> Layout:
-    page = _Page()
+    page = Page()
     for slot, word in enumerate(text.words):
         page.add(" " if slot else "")
         page.add_word(printable(word))
@@ -137,7 +137,7 @@ def _plain(text: TaggedText) -> Layout:
 
 
 def _prompted(text: TaggedText) -> Layout:
-    page = _Page()
+    page = Page()
     by_slot = text.by_slot()
     for slot in range(len(text.words) + 1):
         for tag in by_slot.get(slot, ()):
@@ -149,7 +149,7 @@ def _prompted(text: TaggedText) -> Layout:
 
 
 def _ssml(text: TaggedText) -> Layout:
-    page = _Page()
+    page = Page()
     page.add("<speak>")
     by_slot = text.by_slot()
     acting = _acting(text)

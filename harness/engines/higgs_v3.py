@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.engines.dialects import DIALECTS, Dialect, Layout, _Page, ends_sentence
+from harness.engines.dialects import DIALECTS, Dialect, Layout, Page, ends_sentence
 from harness.tagged import PAUSES, TAGS, WORD_TAGS, Tag, TaggedText, printable
 
 CONTROL_TAGS: dict[Tag, str] = {
@@ -75,7 +75,7 @@ def _levels(text: TaggedText) -> dict[int, Tag]:
 
 
 def _lay_out(text: TaggedText) -> Layout:
-    page, by_slot, levels = _Page(), text.by_slot(), _levels(text)
+    page, by_slot, levels = Page(), text.by_slot(), _levels(text)
     for slot in range(len(text.words) + 1):
         for tag in dict.fromkeys(by_slot.get(slot, ())):
             if tag in PAUSES:

@@ -32,8 +32,7 @@ def streamed(columns, frames=1000, piece_frames=5, timeout=2.0, action=None):
         if action:
             action()
 
-    queue.run(work)
-    return queue, pieces(queue, Codec(), EOS, frames, piece_frames)
+    return queue, pieces(queue, work, Codec(), EOS, frames, piece_frames)
 
 
 def columns_of(frames, cut=None):

@@ -23,7 +23,7 @@ from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
 from harness.engines.higgs.loading import CACHE_LENGTHS, load
 from harness.engines.higgs.settings import FRAMES_PER_SECOND, TINY
-from harness.engines.higgs.stream import Columns, join, pieces, turn
+from harness.engines.higgs.stream import Columns, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.codec import RATE, Codec
@@ -127,12 +127,10 @@ class BosonInProcess(HiggsEngine):
     ) -> Iterator[Audio]:
         """Render one request piece by piece; see `HiggsNativeEngine.stream`."""
         columns = Columns(timeout)
-        thread = columns.run(lambda: asyncio.run(self._pump(request, columns)))
-        try:
-            yield from pieces(columns, self.codec, self._eos, self.settings.frames(request.text), piece_frames)
-        finally:
-            columns.stopped.set()
-            join(thread, timeout)
+        limit = self.settings.frames(request.text)
+        yield from pieces(
+            columns, lambda: asyncio.run(self._pump(request, columns)), self.codec, self._eos, limit, piece_frames
+        )
 
     async def _pump(self, request: SpeechRequest, columns: Columns) -> None:
         """Pass on the columns of the serve engine's asynchronous stream, and raise the error of its thread."""

@@ -17,7 +17,7 @@ from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
 from harness.engines.higgs.settings import TINY
-from harness.engines.higgs.stream import Columns, clean, join, pieces, turn
+from harness.engines.higgs.stream import Columns, clean, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
 from harness.higgs.batches import ANSWER_BEGIN
@@ -120,12 +120,7 @@ class HiggsNativeEngine(HiggsEngine):
                 finally:
                     handle.remove()
 
-        thread = columns.run(work)
-        try:
-            yield from pieces(columns, self.codec, config.audio_stream_eos_id, limit, piece_frames)
-        finally:
-            columns.stopped.set()
-            join(thread, timeout)
+        yield from pieces(columns, work, self.codec, config.audio_stream_eos_id, limit, piece_frames)
 
     @cached_property
     def _folders(self) -> tuple[Path, Path]:

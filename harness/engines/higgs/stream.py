@@ -83,13 +83,17 @@ class Columns:
             yield found
 
 
-def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: int) -> Iterator[Audio]:
-    """Decode a delayed stream, and give its audio piece by piece.
+def pieces(
+    columns: Columns, generate: Callable[[], Any], codec: Codec, eos: int, frames: int, piece_frames: int
+) -> Iterator[Audio]:
+    """Generate a delayed stream in a thread, decode it, and give its audio piece by piece.
 
     Parameters
     ----------
     columns : Columns
-        Columns of the stream; the first is its begin.
+        Queue of the stream; the first column is its begin.
+    generate : callable
+        Function that puts the columns, and ends soon after `columns.stopped` is set.
     codec : Codec
     eos : int
         Id of the end of the stream.
@@ -105,6 +109,7 @@ def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: 
     """
     seen: list[NDArray[np.int64]] = []
     sent = 0
+    thread = columns.run(generate)
     try:
         for column in columns:
             seen.append(column)
@@ -123,6 +128,8 @@ def pieces(columns: Columns, codec: Codec, eos: int, frames: int, piece_frames: 
             yield _piece(codec, seen, sent, total)
     finally:
         columns.stopped.set()
+        with suppress(RuntimeError):  # the garbage collector may close a stream in its own thread
+            thread.join(columns.timeout)  # a thread that hangs is left behind
 
 
 def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int) -> Audio:
@@ -158,9 +165,3 @@ def turn(lock: threading.Lock, seconds: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def join(thread: threading.Thread, seconds: float) -> None:
-    """Wait for a thread that was told to end, and give up on one that does not."""
-    with suppress(RuntimeError):  # the garbage collector may close a stream in its own thread
-        thread.join(seconds)
