@@ -303,9 +303,15 @@ def _value(column: str) -> float:
 
 
 def data_folders() -> list[Path]:
-    """Folders searched for data that is not embedded, in order."""
+    """Return the folders that are searched for data that is not embedded, in order.
+
+    ``HARNESS_DATA`` replaces ``../shared/data``. If it is set but empty, or names a folder that does not exist, only the
+    download cache is searched.
+    """
     named = os.environ.get(DATA_VARIABLE)
-    return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", cache_folder()]
+    if named is None:
+        return [ROOT.parent / "shared" / "data", cache_folder()]
+    return [*([Path(named)] if named else []), cache_folder()]
 
 
 def locate(path: str) -> Path | None:

@@ -6,6 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
+from helpers import needs_data
 
 from harness import datasets
 from harness.datasets import (
@@ -150,11 +151,19 @@ def test_fetch_fails_in_one_line(tmp_path, monkeypatch, server):
         datasets.fetch("nothing")
 
 
-def test_the_hackathons_windows_where_they_are_at_hand():
-    if datasets.locate("seed/prosody_dataset.json") is None:
-        with pytest.raises(NotAvailable, match="harness data fetch seed-examples"):
-            datasets.load_seed_examples()
-        return
+@pytest.mark.parametrize("named", ["", "nowhere"])
+def test_the_variable_hides_the_shared_folder(tmp_path, monkeypatch, named):
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    assert datasets.ROOT.parent / "shared" / "data" in datasets.data_folders()
+    monkeypatch.setenv("HARNESS_DATA", named)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    assert datasets.ROOT.parent / "shared" / "data" not in datasets.data_folders()
+    with pytest.raises(NotAvailable, match="harness data fetch seed-examples"):
+        datasets.load_seed_examples()
+
+
+@needs_data("seed-examples")
+def test_neighbouring_windows_of_the_hackathon_share_a_group():
     examples = datasets.load_seed_examples()
     assert len(examples) == 98
     assert len({e.group for e in examples}) < 80, "neighbouring windows overlap"

@@ -120,12 +120,13 @@ def benchmark(
     dict
         The contract of ``harness benchmark helsinki --json``; ``against_majority`` holds paired differences.
     """
+    # An unknown tagger and an unreadable file are refused before the corpus is looked for.
+    model = make_model(tagger, base_model, seed, log=log)
+    other = None if train_file is None else read_helsinki(train_file)
     train, held_back = corpus_split(load_helsinki("dev"))
-    if train_file is not None:
-        train = read_helsinki(train_file)
+    train = train if other is None else other
     if sentences is not None:
         train = draw(train, sentences, seed)
-    model = make_model(tagger, base_model, seed, log=log)
     cuts, effort = train_and_tune(model, train, held_back)
     lookup = LookupModel(CORPUS_QUESTIONS)
     lookup_cuts, _ = train_and_tune(lookup, train, held_back)
