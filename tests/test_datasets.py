@@ -79,7 +79,7 @@ def test_overlapping_windows_form_one_group_and_folds_keep_groups_whole():
     for train, test in folds:
         assert not {groups[row] for row in train} & {groups[row] for row in test}
     assert grouped_folds(groups, 5, seed=1) == folds != grouped_folds(groups, 5, seed=2)
-    with pytest.raises(DataError, match="8 folds do not fit 7 groups"):
+    with pytest.raises(DataError, match="expected 2 to 7 folds for 7 groups, got 8"):
         grouped_folds(groups, 8)
 
 
@@ -141,7 +141,7 @@ def test_fetch_downloads_once_and_checks(tmp_path, monkeypatch, server):
 def test_fetch_fails_in_one_line(tmp_path, monkeypatch, server):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(datasets.REMOTES, "x", remote(server, "0" * 64))
-    with pytest.raises(DataError, match="another checksum"):
+    with pytest.raises(DataError, match=r"checksum of .* is wrong"):
         datasets.fetch("x")
     assert datasets.locate("x/set.json") is None
     monkeypatch.setitem(datasets.REMOTES, "x", remote(server.replace("set.json", "no.json"), "0" * 64))

@@ -115,5 +115,5 @@ def test_clusters_and_paired_differences():
 
 
 def test_texts_must_pair_up():
-    with pytest.raises(DataError, match="must pair up"):
+    with pytest.raises(DataError, match="expected one prediction for each of"):
         score_placement([], [TaggedText(["a"])])

@@ -1,4 +1,4 @@
-"""One model, three ways to get tags out of it: F1, words kept, and sentences a second."""
+"""Compare three ways of decoding one model: F1, text preservation, and sentences per second."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ BATCH_SIZES = (1, 32)
 def compare_decodings(
     folder: Path, examples: Sequence[Example], batch_sizes: Sequence[int] = BATCH_SIZES, *, sentences_at_one: int = 16
 ) -> list[dict]:
-    """Decode the same sentences in each way.
+    """Decode the same sentences in each of the three ways.
 
     Parameters
     ----------
     folder : Path
-        A tagger trained with ``objective="both"``.
+        Folder of a tagger trained with ``objective="both"``.
     examples : sequence of Example
-        Held out from its training.
+        Examples that the tagger was not trained on.
     batch_sizes : sequence of int
-        Sentences side by side, for the speed.
+        Numbers of sentences decoded at the same time, for the speed.
     sentences_at_one : int
-        How many sentences are timed at batch size 1, which is slow.
+        Number of sentences that are timed at batch size 1, which is slow.
 
     Returns
     -------

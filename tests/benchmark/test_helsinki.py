@@ -172,7 +172,7 @@ def test_more_sentences_hold_the_fewer():
 
 @pytest.mark.parametrize("n", [0, -1, 97])
 def test_more_sentences_than_there_are_cannot_be_drawn(n):
-    with pytest.raises(HarnessError, match="ask for 1 to 96"):
+    with pytest.raises(HarnessError, match="expected 1 to 96 training sentences"):
         helsinki.draw(CORPUS["dev"], n, 0)
 
 
@@ -182,7 +182,7 @@ def test_another_file_of_the_corpus_can_be_trained_on(corpus, tmp_path):
     row = helsinki.benchmark("logistic", train_file=file, n_resamples=50)
     assert (row["train_file"], row["sentences"]) == ("train_100.txt", 5)
     file.write_text("<file>\t9_9_9.txt\nNever\t2\n")
-    with pytest.raises(DataError, match=r"train_100.txt:2: 2 columns"):
+    with pytest.raises(DataError, match=r"train_100.txt:2: expected 5 columns"):
         helsinki.benchmark("logistic", train_file=file)
     with pytest.raises(DataError, match="cannot be read"):
         helsinki.benchmark("logistic", train_file=tmp_path / "nowhere.txt")

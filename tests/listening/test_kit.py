@@ -243,7 +243,7 @@ def test_a_test_is_not_overwritten_by_another(run, tmp_path):
 
 
 def test_a_run_that_cannot_be_used(tmp_path):
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(DataError, match="does not contain a finished run"):
         write_kit(tmp_path)
     run = make_run(tmp_path / "run", TEXTS[:1], ["one"])
     lines = [json.loads(line) for line in (run / "clips.jsonl").read_text().splitlines()]

@@ -13,7 +13,7 @@ from harness.tagged import TAGS, TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
-from harness.taggers.gpt2.slot_logits import by_length, reading_loss, slot_scores
+from harness.taggers.gpt2.slot_logits import slot_loss, slot_scores
 from harness.taggers.gpt2.training import ensure_trained, summary, train
 from harness.taggers.lm.base_model import load_base, token_ids
 from harness.taggers.slots import NOTHING, TAG_QUESTIONS, columns, from_tags
@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
 
 def test_a_reading_row_asks_two_questions_at_each_slot(base):
     _, encoder = base
-    row = encoder.reading(
+    row = encoder.slot_row(
         from_tags(TaggedText.parse("<pause_long> We <pause_short> <emph> guarantee it <pitch_falling>"))
     )
     asked = [labels for labels in row["answers"] if labels[0] != IGNORED]
@@ -52,7 +52,7 @@ def test_a_reading_row_asks_two_questions_at_each_slot(base):
 def test_a_writing_row_predicts_the_tagged_copy_and_nothing_else(base):
     _, encoder = base
     text = from_tags(TaggedText.parse("We <pause_short> <emph> guarantee it <pitch_falling>"))
-    row = encoder.writing(text)
+    row = encoder.generation_row(text)
     wanted = [token for token in row["next_ids"] if token != IGNORED]
     said = encoder.tokenizer.decode(wanted).strip()
     assert said == "We<pause_short><emph> guarantee it<pitch_falling><|endoftext|>"
@@ -94,7 +94,7 @@ def test_pads_change_nothing(base):
     padded = slot_scores(model, encoder, [short, long])[0]
     assert alone.shape == (3, sum(len(q.answers) for q in TAG_QUESTIONS))
     np.testing.assert_allclose(alone, padded, atol=1e-4)
-    rows = [encoder.writing(from_tags(TaggedText(words))) for words in (short, long)]
+    rows = [encoder.generation_row(from_tags(TaggedText(words))) for words in (short, long)]
     batch = collate(rows, encoder.end)
     assert (batch["next_ids"][batch["attention_mask"] == 0] == IGNORED).all()
     unmasked = collate(rows, encoder.end, mask_pads=False)
@@ -117,19 +117,11 @@ def test_scores_are_read_at_the_last_token_before_each_slot(base):
 
 def test_the_loss_is_the_cross_entropy_of_the_answers(base):
     _, encoder = base
-    row = collate([encoder.reading(from_tags(TaggedText.parse("We <emph> pay")))], encoder.end)
+    row = collate([encoder.slot_row(from_tags(TaggedText.parse("We <emph> pay")))], encoder.end)
     asked = (row["answers"] != IGNORED).any(-1)
     logits = torch.zeros(int(asked.sum()), len(encoder.tokenizer))
     even = float(np.log(3) + np.log(6))  # two pauses or none, five other tags or none
-    assert float(reading_loss(logits, row["answers"][asked], encoder.answer_ids)) == pytest.approx(even, abs=1e-5)
-
-
-def test_rows_are_grouped_by_length_within_a_budget():
-    groups = list(by_length([5, 100, 4, 6, 3], 16))
-    assert sorted(row for group in groups for row in group) == [0, 1, 2, 3, 4]
-    assert groups[-1] == [1] and all(
-        len(group) * max([5, 100, 4, 6, 3][r] for r in group) <= 16 for group in groups[:-1]
-    )
+    assert float(slot_loss(logits, row["answers"][asked], encoder.answer_ids)) == pytest.approx(even, abs=1e-5)
 
 
 def test_training_moves_the_tags_and_leaves_the_base(trained):
@@ -257,7 +249,7 @@ def test_a_damaged_folder_is_named_with_a_remedy(trained, tmp_path, file, conten
         (folder / file).write_text(content)
     with pytest.raises(DataError, match=message) as found:
         make_tagger("gpt2", adapter=folder).tag([TaggedText.parse("We go")])
-    assert str(folder) in str(found.value.path) and "train anew" in found.value.remedy
+    assert str(folder) in str(found.value.path) and "train a new tagger" in found.value.remedy
 
 
 def test_a_relative_folder_without_weights_is_not_looked_up_on_the_hub(trained, tmp_path, monkeypatch):

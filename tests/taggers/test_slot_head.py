@@ -9,8 +9,7 @@ from harness.tagged import TaggedText
 from harness.taggers.lm.base_model import load_base
 from harness.taggers.lm.frozen import FeatureModel
 from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
-from harness.taggers.lm.word_states import STATES, layout, pad_layouts
-from harness.taggers.lm.words import WordEncoder
+from harness.taggers.lm.words import STATES, WordEncoder, by_length, layout, pad_layouts
 from harness.taggers.slots import TAG_QUESTIONS, columns, from_tags
 
 TEXTS = [from_tags(example.tagged) for example in load_examples("train")[:24]]
@@ -109,3 +108,11 @@ def test_wrong_settings_are_refused():
 def test_the_words_of_a_tagged_text_are_read_only(fitted):
     text = TaggedText.parse("We <emph> pay")
     np.testing.assert_array_equal(fitted.slot_scores([text.words])[0], fitted.slot_scores([("We", "pay")])[0])
+
+
+def test_rows_are_grouped_by_length_within_a_budget():
+    groups = list(by_length([5, 100, 4, 6, 3], 16))
+    assert sorted(row for group in groups for row in group) == [0, 1, 2, 3, 4]
+    assert groups[-1] == [1] and all(
+        len(group) * max([5, 100, 4, 6, 3][r] for r in group) <= 16 for group in groups[:-1]
+    )

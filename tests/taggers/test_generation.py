@@ -10,8 +10,8 @@ from harness.tagged import PAUSES, TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import Encoder, new_tokens
+from harness.taggers.gpt2.generation import budget, generate
 from harness.taggers.gpt2.training import train
-from harness.taggers.gpt2.writing import budget, write
 from harness.taggers.lm.base_model import load_base
 from harness.taggers.slots import TAG_QUESTIONS
 
@@ -37,7 +37,7 @@ def trained(tmp_path_factory):
 )
 def test_constrained_writing_keeps_any_words(untrained, texts):
     model, encoder = untrained
-    written = write(model, encoder, texts, constrained=True)
+    written = generate(model, encoder, texts, constrained=True)
     assert [text.words for text in written] == [tuple(words) for words in texts]
 
 
@@ -51,7 +51,7 @@ def test_a_slot_gets_at_most_a_pause_and_one_other_tag(untrained):
 
     hook = model.get_output_embeddings().register_forward_hook(eager)
     try:
-        text = write(model, encoder, [("We", "pay", "for", "it")], constrained=True)[0]
+        text = generate(model, encoder, [("We", "pay", "for", "it")], constrained=True)[0]
     finally:
         hook.remove()
     slots = text.by_slot()
@@ -63,15 +63,15 @@ def test_a_slot_gets_at_most_a_pause_and_one_other_tag(untrained):
 def test_a_batch_writes_what_single_texts_get(untrained, constrained):
     model, encoder = untrained
     texts = [tuple(line.split()) for line in ("We pay", "You can save a lot of money with this plan", "Why wait?")]
-    together = write(model, encoder, texts, constrained=constrained)
-    alone = [write(model, encoder, [words], constrained=constrained)[0] for words in texts]
+    together = generate(model, encoder, texts, constrained=constrained)
+    alone = [generate(model, encoder, [words], constrained=constrained)[0] for words in texts]
     assert together == alone
 
 
 def test_free_writing_ends(untrained):
     model, encoder = untrained
     words = tuple("We will pay for all of it".split())
-    text = write(model, encoder, [words], constrained=False)[0]
+    text = generate(model, encoder, [words], constrained=False)[0]
     assert len(text.words) + len(text.tags) <= budget(encoder.prompt(words))
 
 
