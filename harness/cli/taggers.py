@@ -161,7 +161,7 @@ def train_gpt2(
     from harness.records import Example
     from harness.store import read_jsonl
     from harness.taggers.gpt2.config import TrainingConfig
-    from harness.taggers.gpt2.training import summary, tagger_folder, train
+    from harness.taggers.gpt2.training import read_summary, tagger_folder, train
 
     config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
                             lora_rank=lora_rank, patience=patience, seed=seed, objective=objective,
@@ -171,9 +171,9 @@ def train_gpt2(
     with progress_bar("Epochs") as update:
         train(config, examples, folder, log=lambda row: update(row["epoch"], epochs), progress=False, resume=resume)
     if as_json:
-        print_json({"folder": str(folder), **summary(folder)})
+        print_json({"folder": str(folder), **read_summary(folder)})
     else:
-        figures = summary(folder)
+        figures = read_summary(folder)
         best = min(figures["history"], key=lambda row: row["eval_loss"])
         typer.echo(f"{relative(folder)}: best epoch {best['epoch']}, dev loss {best['eval_loss']:.3f}, "
                    f"dev F1 {figures['dev_f1_tuned']:.2f}, {figures['seconds']:.0f} s")  # fmt: skip

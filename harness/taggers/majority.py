@@ -16,10 +16,9 @@ from harness.tagged import Tag, TaggedText
 from harness.taggers.base import register_tagger
 from harness.taggers.slots import Questions, Scores, SlotText, columns
 
-_END = "\n"  # stands for the slot after the last word; no word can be a newline
-SMOOTHING = (
-    1e-3  # in counts: words seen in training keep their majority, unseen words get the distribution of words seen once
-)
+_END = "\n"  # represents the slot after the last word; no word can be a newline
+# In counts: words seen in training keep their majority, unseen words get the distribution of words seen once.
+SMOOTHING = 1e-3
 
 
 @register_tagger("majority")

@@ -1,4 +1,4 @@
-"""The GPT-2 tagger: encoding, slot reading, a short training, and what wrong input gets."""
+"""The GPT-2 tagger: encoding, slot scores, a short training, and what wrong input gets."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from harness.taggers import make_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
 from harness.taggers.gpt2.slot_logits import slot_loss, slot_scores
-from harness.taggers.gpt2.training import ensure_trained, summary, train
+from harness.taggers.gpt2.training import ensure_trained, read_summary, train
 from harness.taggers.lm.base_model import load_base, token_ids
 from harness.taggers.slots import NOTHING, TAG_QUESTIONS, columns, from_tags
 
@@ -25,16 +25,7 @@ def base():
     return model, Encoder(tokenizer, TAG_QUESTIONS)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Two epochs on half of the examples: enough to see that everything moves."""
-    folder = tmp_path_factory.mktemp("tagger") / "t"
-    seen = []
-    train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], folder, log=seen.append, progress=False)
-    return folder, seen
-
-
-def test_a_reading_row_asks_two_questions_at_each_slot(base):
+def test_a_slot_row_asks_two_questions_at_each_slot(base):
     _, encoder = base
     row = encoder.slot_row(
         from_tags(TaggedText.parse("<pause_long> We <pause_short> <emph> guarantee it <pitch_falling>"))
@@ -49,7 +40,7 @@ def test_a_reading_row_asks_two_questions_at_each_slot(base):
     assert set(row["next_ids"]) == {IGNORED}
 
 
-def test_a_writing_row_predicts_the_tagged_copy_and_nothing_else(base):
+def test_a_generation_row_predicts_the_tagged_copy_and_nothing_else(base):
     _, encoder = base
     text = from_tags(TaggedText.parse("We <pause_short> <emph> guarantee it <pitch_falling>"))
     row = encoder.generation_row(text)
@@ -126,11 +117,12 @@ def test_the_loss_is_the_cross_entropy_of_the_answers(base):
 
 def test_training_moves_the_tags_and_leaves_the_base(trained):
     folder, seen = trained
-    figures = summary(folder)
+    figures = read_summary(folder)
     assert [row["epoch"] for row in seen] == [1, 2] and figures["history"] == seen
     assert seen[1]["loss"] < seen[0]["loss"]
     assert set(figures["thresholds"]) == {tag.value for tag in TAGS}
     assert figures["adapter_bytes"] < 1_000_000, "an adapter, not a copy of the embeddings"
+    assert list((folder / "logs").rglob("events.out.tfevents.*")), "tensorboard logs"
     from peft import PeftModel
 
     base, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
@@ -138,18 +130,6 @@ def test_training_moves_the_tags_and_leaves_the_base(trained):
     rows = PeftModel.from_pretrained(base, str(folder / "adapter")).merge_and_unload().get_input_embeddings().weight
     moved = (rows - before).abs().sum(dim=1).nonzero().ravel().tolist()
     assert sorted(moved) == sorted(token_ids(tokenizer, new_tokens(TAG_QUESTIONS)))
-
-
-def test_a_trained_tagger_keeps_words_and_takes_any_line(trained):
-    tagger = make_tagger("gpt2", adapter=trained[0])
-    lines = ["", "We guarantee 30% savings", "\U0001f600 https://x.y/<emph> — 価格", "word " * 2000, "a" * 3000]
-    texts = [TaggedText.from_plain(line) for line in lines]
-    assert [text.words for text in tagger.tag(texts)] == [text.words for text in texts]
-
-
-def test_training_repeats_itself(trained, tmp_path):
-    train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], tmp_path / "again", progress=False)
-    assert summary(tmp_path / "again")["history"] == summary(trained[0])["history"]
 
 
 class Stop(Exception):
@@ -171,7 +151,7 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(trained, tmp_path):
     seen = []
     train(config, examples, tmp_path / "t", log=seen.append, progress=False, resume=True)
     assert [row["epoch"] for row in seen] == [2], "only what was missing is trained"
-    assert summary(tmp_path / "t")["history"] == summary(trained[0])["history"]
+    assert read_summary(tmp_path / "t")["history"] == read_summary(trained[0])["history"]
     assert not (tmp_path / "t" / "checkpoints").exists()
 
 
@@ -186,10 +166,6 @@ def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
     seen = []
     train(TrainingConfig(epochs=1, seed=1), examples, tmp_path, log=seen.append, progress=False, resume=True)
     assert [row["epoch"] for row in seen] == [1]
-
-
-def test_training_writes_tensorboard_logs(trained):
-    assert list((trained[0] / "logs").rglob("events.out.tfevents.*"))
 
 
 def test_a_finished_tagger_is_not_trained_again(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD, Encoder, new_tokens
 from harness.taggers.gpt2.generation import BUDGET_EXTRA, BUDGET_FACTOR, generate
 from harness.taggers.gpt2.slot_logits import slot_scores
-from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, summary
+from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, read_summary
 from harness.taggers.lm.base_model import context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, choose, margins
 
@@ -68,7 +68,7 @@ class Gpt2Tagger:
                 raise DataError(
                     "not a trained tagger", path=self.folder, remedy="make one: harness train gpt2 --out DIR"
                 )
-        self.summary = summary(self.folder)
+        self.summary = read_summary(self.folder)
         try:
             self.config = TrainingConfig(**self.summary["config"])
             self.thresholds = {tag: float(self.summary["thresholds"][tag.value]) for tag in TAGS}

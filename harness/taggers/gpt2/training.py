@@ -241,7 +241,7 @@ def fit(
     )
 
 
-def summary(folder: Path) -> dict:
+def read_summary(folder: Path) -> dict:
     """Return the summary that `train` wrote for the tagger in `folder`."""
     return read_json(folder / SUMMARY)
 
