@@ -16,7 +16,7 @@ def judge_standard_training(summary: Mapping[str, Any], rows: Sequence[Mapping[s
     Parameters
     ----------
     summary : mapping
-        Of the trained tagger, as `harness.taggers.gpt2.training.read_summary` gives it.
+        Of the trained tagger, as `harness.taggers.gpt2.training.summary` gives it.
     rows : sequence
         Of the benchmark's result file: what the tagger is worth with the embeddings of the tags frozen.
     """
