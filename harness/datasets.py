@@ -1,7 +1,7 @@
 """The data: embedded examples, the Helsinki Prosody Corpus, the hackathon's own examples.
 
-Embedded data lies in ``data/``. Everything else is looked for in this order: ``HARNESS_DATA``, ``../shared/data``
-beside the project, the download cache. `fetch` fills the cache, and every file is held to its checksum wherever it was found.
+Embedded data is in ``data/``. Other data is searched for in the folder ``HARNESS_DATA`` (by default ``../shared/data``, next to
+the project), then in the download cache, which `fetch` fills. The checksum of every file is verified wherever it was found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Split = Literal["train", "heldout"]
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that is not part of the project: where it lives and what it must hash to."""
+    """A file that is not part of the project: its address and its checksum."""
 
     path: str
     url: str
@@ -72,22 +72,22 @@ REMOTES: dict[str, Remote] = {
 
 
 def examples_file(split: Split | Literal["heldout_second_pass"]) -> Path:
-    """Path of an embedded set of examples."""
+    """Return the path of an embedded set of examples."""
     return DATA / "examples" / f"{split}.jsonl"
 
 
 def load_examples(split: Split) -> list[Example]:
-    """The embedded examples: 98 to train on, 102 held out (see ``data/README.md``)."""
+    """Return the embedded examples: 98 for training, 102 held out (see ``data/README.md``)."""
     return read_jsonl(examples_file(split), Example)
 
 
 def load_second_pass() -> list[Example]:
-    """The held-out sentences as labelled in the second, independent pass over the same guide."""
+    """Return the held-out sentences with the labels of the second, independent annotation pass."""
     return read_jsonl(examples_file("heldout_second_pass"), Example)
 
 
 def load_seed_examples() -> list[Example]:
-    """The hackathon's own examples, grouped so that overlapping windows of one transcript stay together."""
+    """Return the hackathon's own examples; overlapping windows of one transcript share a group."""
     path = find("seed/prosody_dataset.json", "seed-examples")
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def overlap_groups(texts: Sequence[Sequence[str]], n: int = 6) -> list[int]:
     Returns
     -------
     list of int
-        Group of each text; texts that share nothing have groups of their own.
+        Group of each text; a text that shares nothing is a group by itself.
     """
     parent = list(range(len(texts)))
 
@@ -140,23 +140,23 @@ _CLOSED_CLASS = frozenset(
 
 
 def bare_word(word: str) -> str:
-    """A word without outer punctuation, in lower case."""
+    """Return a word without outer punctuation, in lower case."""
     return word.strip(_PUNCTUATION).lower()
 
 
 def is_closed_class(word: str) -> bool:
-    """Whether a word is a function word (article, pronoun, auxiliary, preposition, ...)."""
+    """Return whether a word is a function word (article, pronoun, auxiliary, preposition, ...)."""
     return bare_word(word) in _CLOSED_CLASS
 
 
 def word_ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
-    """Runs of `n` bare words."""
+    """Return the runs of `n` bare words."""
     bare = [bare_word(word) for word in words]
     return (tuple(bare[at : at + n]) for at in range(len(bare) - n + 1))
 
 
 def sentence_frame(words: Sequence[str]) -> str:
-    """A sentence with its open-class words blanked out: what two fillings of one template have in common.
+    """Return a sentence with its open-class words blanked out, so that two fillings of one template are equal.
 
     >>> sentence_frame("Our plan saves you 30%, and fast.".split())
     'our _ you _ , and _ .'
@@ -176,16 +176,16 @@ def sentence_frame(words: Sequence[str]) -> str:
 
 
 def grouped_folds(groups: Sequence[str], n_folds: int, seed: int = 0) -> list[tuple[list[int], list[int]]]:
-    """Cut into folds so that a group is never on both sides.
+    """Split rows into folds such that a group is never both in training and test.
 
     Parameters
     ----------
     groups : sequence of str
         Group of each row.
     n_folds : int
-        At most the number of groups.
+        Number of folds, at most the number of groups.
     seed : int
-        Shuffles the groups.
+        Random seed for shuffling the groups.
 
     Returns
     -------
@@ -196,7 +196,7 @@ def grouped_folds(groups: Sequence[str], n_folds: int, seed: int = 0) -> list[tu
 
     distinct = len(set(groups))
     if not 2 <= n_folds <= distinct:
-        raise DataError(f"{n_folds} folds do not fit {distinct} groups", remedy=f"ask for 2 to {distinct}")
+        raise DataError(f"expected 2 to {distinct} folds for {distinct} groups, got {n_folds}")
     splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
     rows = np.arange(len(groups))
     return [(train.tolist(), test.tolist()) for train, test in splitter.split(rows, groups=list(groups))]
@@ -205,15 +205,15 @@ def grouped_folds(groups: Sequence[str], n_folds: int, seed: int = 0) -> list[tu
 # --- the Helsinki Prosody Corpus -------------------------------------------------------------------------------------
 
 
-UNLABELLED = -1  # a word that the corpus marks NA: its aligner did not find it
+UNLABELLED = -1  # label NA of the corpus: its aligner did not find the word
 
 
 @dataclass(frozen=True)
 class ProsodyUtterance:
     """One utterance of the Helsinki Prosody Corpus.
 
-    `prominence` and `boundary` have one entry a word: 0, 1 or 2, or `UNLABELLED`. `values` holds what these were cut from, the
-    strengths (prominence, boundary) of each word that the corpus' wavelet analysis measured; NaN where it has none.
+    `prominence` and `boundary` have one entry per word: 0, 1, 2 or `UNLABELLED`. `values` holds the strengths (prominence,
+    boundary) from which these were derived, measured by the corpus' wavelet analysis; NaN where there are none.
     """
 
     file: str
@@ -224,17 +224,17 @@ class ProsodyUtterance:
 
     @property
     def reader(self) -> str:
-        """LibriTTS speaker."""
+        """The LibriTTS speaker."""
         return self.file.split("_")[0]
 
     @property
     def chapter(self) -> str:
-        """LibriTTS speaker and chapter."""
+        """The LibriTTS speaker and chapter."""
         return "_".join(self.file.split("_")[:2])
 
 
 def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
-    """Utterances of the corpus; punctuation without a label is attached to the word before it.
+    """Return the utterances of the corpus; punctuation without a label is attached to the word before it.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
 
 
 def read_helsinki(path: Path) -> list[ProsodyUtterance]:
-    """Utterances of a file in the corpus' format, for instance its larger training sets; see `load_helsinki`."""
+    """Return the utterances of a file in the corpus' format, such as its larger training sets; see `load_helsinki`."""
     utterances: list[ProsodyUtterance] = []
     name, words, prominence, boundary, values = "", [], [], [], []  # type: ignore[var-annotated]
 
@@ -265,7 +265,7 @@ def read_helsinki(path: Path) -> list[ProsodyUtterance]:
             close()
             name, words, prominence, boundary, values = columns[1].removesuffix(".txt"), [], [], [], []
         elif len(columns) != 5:
-            raise DataError(f"{len(columns)} columns, expected 5", path=path, line=number)
+            raise DataError(f"expected 5 columns separated by tabs, got {len(columns)}", path=path, line=number)
         elif columns[1] == "NA" and not any(character.isalnum() for character in columns[0]):
             if words:
                 words[-1] += columns[0]
@@ -282,10 +282,9 @@ CORPUS_FOLDS = 10
 
 
 def corpus_split(utterances: Sequence[ProsodyUtterance]) -> tuple[list[ProsodyUtterance], list[ProsodyUtterance]]:
-    """Cut the corpus' dev split by reader: nine tenths to train on, one tenth to choose thresholds and epochs.
+    """Split the corpus' dev part by reader: nine tenths for training, one tenth for choosing thresholds and epochs.
 
-    The cut is the same everywhere, so that no model that was trained before (the embedded base) knows the readers that a later
-    one is tuned on.
+    The split is fixed, so that no earlier model (the embedded base) was trained on the readers that a later one is tuned on.
     """
     train, tune = grouped_folds([utterance.reader for utterance in utterances], CORPUS_FOLDS, seed=0)[0]
     return [utterances[row] for row in train], [utterances[row] for row in tune]
@@ -303,51 +302,57 @@ def _value(column: str) -> float:
 
 
 def data_folders() -> list[Path]:
-    """Folders searched for data that is not embedded, in order."""
+    """Return the folders that are searched for data that is not embedded, in order.
+
+    ``HARNESS_DATA`` replaces ``../shared/data``. If it is set but empty, or names a folder that does not exist, only the
+    download cache is searched.
+    """
     named = os.environ.get(DATA_VARIABLE)
-    return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", cache_folder()]
+    if named is None:
+        return [ROOT.parent / "shared" / "data", cache_folder()]
+    return [*([Path(named)] if named else []), cache_folder()]
 
 
 def locate(path: str) -> Path | None:
-    """The first existing copy of a data file, or None."""
+    """Return the first existing copy of a data file, or None."""
     return next((folder / path for folder in data_folders() if (folder / path).is_file()), None)
 
 
 def find(path: str, remote: str) -> Path:
-    """A verified local copy of a remote file.
+    """Return a verified local copy of a remote file.
 
     Raises
     ------
     NotAvailable
-        If there is none: the message holds the command that fetches it.
+        If there is none; the message contains the command that fetches it.
     DataError
-        If the copy does not have the expected checksum.
+        If its checksum is wrong.
     """
     found = locate(path)
     if found is None:
         raise NotAvailable(f"{path} is not on this machine", remedy=f"fetch it: harness data fetch {remote}")
     expected = next(file.sha256 for file in REMOTES[remote].files if file.path == path)
     if sha256(found) != expected:
-        raise DataError("the checksum is wrong: not the file that this project was measured on", path=found,
-                        remedy=f"remove it, then: harness data fetch {remote}")  # fmt: skip
+        raise DataError("the checksum is wrong: this is not the file that the results were measured on", path=found,
+                        remedy=f"remove it, then run: harness data fetch {remote}")  # fmt: skip
     return found
 
 
 def sha256(path: Path) -> str:
-    """Checksum of a file, in hexadecimal."""
+    """Return the SHA-256 checksum of a file, in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def fetch(name: str, *, report: Callable[[str], None] = print) -> list[Path]:
-    """Download a data set into the cache, unless a verified copy is already here.
+    """Download a data set into the cache, unless a verified copy already exists.
 
     Raises
     ------
     NotAvailable
-        If the name is unknown or the network does not give the file.
+        If the name is unknown or the file cannot be downloaded.
     DataError
-        If what came has another checksum (nothing is kept then).
+        If the downloaded file has a wrong checksum; it is not kept.
     """
     import pooch
 
@@ -365,10 +370,10 @@ def fetch(name: str, *, report: Callable[[str], None] = print) -> list[Path]:
             pooch.get_logger().setLevel("ERROR")
             pooch.retrieve(file.url, known_hash=f"sha256:{file.sha256}", fname=target.name, path=target.parent)
         except ValueError as error:
-            raise DataError(f"{file.url} has another checksum than expected; nothing was kept", path=target) from error
-        except Exception as error:  # requests and urllib3 raise many kinds; all mean that the file did not come
+            raise DataError(f"the checksum of {file.url} is wrong; nothing was kept", path=target) from error
+        except Exception as error:  # requests and urllib3 raise many types; all mean that the download failed
             raise NotAvailable(f"{file.url} could not be downloaded: {type(error).__name__}",
-                               remedy=f"check the network, or put the file at {target}") from error  # fmt: skip
+                               remedy=f"check the network, or save the file as {target}") from error  # fmt: skip
         report(f"{file.path}: downloaded to {target}")
         paths.append(target)
     return paths

@@ -1,8 +1,8 @@
-"""Placement scores: how well predicted tags sit on the slots of the reference.
+"""Placement scores: how well predicted tags match the reference, slot by slot, for texts in memory or in files.
 
-A prediction counts when the same tag stands on the same slot of the same words. Rates follow scikit-learn's
-``zero_division=0``: where nothing was predicted, precision is 0. Intervals come from one cluster bootstrap over
-sentences (or their groups), shared by all figures of a table.
+A prediction is right if the reference has the same tag on the same slot of the same words. Rates follow scikit-learn's
+``zero_division=0``: if nothing was predicted, precision is 0. Intervals come from one cluster bootstrap over sentences (or
+their groups), which all figures of a table share.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, number,
 from harness.store import iterate_unique
 from harness.tagged import TAGS, Tag, TaggedText
 
-TOLERANCE = 1  # slots, for the tolerant scores
+TOLERANCE = 1  # in slots, for the tolerant scores
 
 # Columns of the count matrix: hits, false positives, misses and tolerant hits of every tag, then four of the sentence.
 _KINDS = ("hit", "extra", "missed", "near")
@@ -42,7 +42,7 @@ class Score:
     predicted: int
 
     def as_json(self) -> dict:
-        """Plain figures; None where there is nothing to estimate."""
+        """Return plain figures; None where there is nothing to estimate."""
         return {
             "precision": self.precision, "recall": self.recall, "f1": number(self.f1.value), "f1_low": number(self.f1.low),
             "f1_high": number(self.f1.high), "support": self.support, "predicted": self.predicted,
@@ -64,7 +64,7 @@ class PlacementReport:
     density_predicted: float
 
     def as_json(self) -> dict:
-        """The contract of ``harness score placement --json``."""
+        """Return what ``harness score placement --json`` prints."""
         return {
             "micro": self.micro.as_json(),
             "macro": self.macro.as_json(),
@@ -93,11 +93,11 @@ def score_placement(
     ----------
     gold, predicted : sequences of TaggedText, of equal length
         Reference and prediction of each sentence, in the same order. If a tagger changed the words, the sentence counts
-        as not preserved, and its tags are carried over to the reference by aligning the words.
+        as not preserved, and its tags are transferred to the reference by aligning the words.
     clusters : sequence of str, optional
-        What to resample. Default: each sentence by itself.
+        Cluster of each sentence for the bootstrap; by default each sentence is its own cluster.
     n_resamples, seed : int
-        Of the bootstrap.
+        Number of bootstrap resamples, and their random seed.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def report(
     n_resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> PlacementReport:
-    """The scores of sentences that were counted, by `count`; see `score_placement`."""
+    """Return the scores of sentences that `count` has counted; see `score_placement`."""
     bootstrap = ClusterBootstrap(clusters if clusters is not None else range(len(counts)), counts, n_resamples, seed)
     total = bootstrap.total
     in_gold = [k for k in range(len(TAGS)) if total[_HIT][k] + total[_MISSED][k] > 0]
@@ -158,7 +158,7 @@ def f1_difference(
     n_resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Paired interval of the micro-F1 of `first` minus that of `second` on the same sentences."""
+    """Return the paired interval of the micro-F1 of `first` minus that of `second` on the same sentences."""
     both = np.hstack([count(gold, first), count(gold, second)])
     bootstrap = ClusterBootstrap(clusters if clusters is not None else range(len(gold)), both, n_resamples, seed)
     every = slice(0, len(TAGS))
@@ -168,9 +168,9 @@ def f1_difference(
 
 
 def count(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> NDArray[np.int64]:
-    """Additive counts of every sentence, shape (sentences, columns); see the column constants of this module."""
+    """Return additive counts of each sentence, shape (sentences, columns); this module's constants name the columns."""
     if len(gold) != len(predicted):
-        raise DataError(f"{len(gold)} reference texts and {len(predicted)} predictions: they must pair up")
+        raise DataError(f"expected one prediction for each of {len(gold)} reference texts, got {len(predicted)}")
     counts = np.zeros((len(gold), _COLUMNS), dtype=np.int64)
     column = {tag: k for k, tag in enumerate(TAGS)}
     for row, (reference, guess) in enumerate(zip(gold, predicted, strict=True)):
@@ -194,10 +194,10 @@ def count(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> NDArra
 
 
 def carry_over(guess: TaggedText, words: Sequence[str]) -> list[tuple[int, Tag]]:
-    """Move the tags of `guess` to the slots of other `words`, by aligning the two.
+    """Transfer the tags of `guess` to the slots of other `words`, by aligning the two.
 
-    A tag follows the word after it; if that word has no counterpart, it stays behind the word before it. Where neither
-    has one, the slot is -1 (and can only be a false positive).
+    A tag keeps its place before the next word, or after the previous word if only that one has a counterpart. If neither has,
+    the slot is -1, which can only be a false positive.
     """
     matcher = SequenceMatcher(None, [w.lower() for w in guess.words], [w.lower() for w in words], autojunk=False)
     partner = {a + k: b + k for a, b, size in matcher.get_matching_blocks() for k in range(size)}
@@ -210,7 +210,7 @@ def carry_over(guess: TaggedText, words: Sequence[str]) -> list[tuple[int, Tag]]
 
 
 def _near_matches(wanted: Sequence[int], placed: Sequence[int]) -> int:
-    """Size of the largest one-to-one matching of sorted slots at most `TOLERANCE` apart (greedy is optimal on a line)."""
+    """Return the size of the largest one-to-one matching of sorted slots at most `TOLERANCE` apart (greedy is optimal)."""
     matched = w = p = 0
     while w < len(wanted) and p < len(placed):
         if abs(wanted[w] - placed[p]) <= TOLERANCE:
@@ -232,13 +232,13 @@ def _score(bootstrap: ClusterBootstrap, tags: slice, hits: slice) -> Score:
 
 
 def _f1(counts, tags: slice, hits: slice):
-    """2 hits / (predicted + reference), NaN where both are 0."""
+    """Return 2 hits / (predicted + reference), NaN where both are 0."""
     both = 2 * counts[..., _HIT][..., tags] + counts[..., _EXTRA][..., tags] + counts[..., _MISSED][..., tags]
     return ratio(2 * counts[..., hits][..., tags].sum(axis=-1), both.sum(axis=-1))
 
 
 def _macro_f1(counts, in_gold: list[int]):
-    """Mean F1 over the tags of the reference; in a resample, over those of them that occur in it."""
+    """Return the mean F1 over the tags of the reference; in a resample, over those that occur in it."""
     if not in_gold:
         return np.full(counts.shape[:-1], np.nan)
     scores = np.stack([_f1(counts, slice(k, k + 1), _HIT) for k in in_gold], axis=-1)
@@ -254,28 +254,30 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-_BLOCK = 1_000  # sentences that are held as texts at once
+# --- files -----------------------------------------------------------------------------------------------------------
 
+_BLOCK = 1_000  # sentences held as texts at the same time
 Pair = tuple[int, TextRecord, TextRecord]
 
 
 def score_files(
     gold: str | Path, predicted: str | Path, *, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
 ) -> PlacementReport:
-    """Score a file of predictions against a file of reference texts; see `harness.placement.score_placement`.
+    """Score a file of predictions against a file of reference texts; see `score_placement`.
 
     Parameters
     ----------
     gold, predicted : path-like
-        JSON Lines with "id" and "text". The predictions may stand in any order: the figures are the same, but only lines
-        that wait for their partner are kept as texts, so files in the same order take the least memory.
+        JSON Lines with "id" and "text". The predictions may be in any order. Only lines without a partner so far are kept as
+        texts, so files in the same order need the least memory.
     n_resamples, seed : int
-        Of the bootstrap. Its clusters are the sentences, or their "group" where each reference line has one.
+        Number of bootstrap resamples, and their random seed. The clusters are the sentences, or the values of "group" if every
+        reference line has one.
 
     Raises
     ------
     DataError
-        Naming file and line: no sentences, a line that cannot be read, an id that is used twice, or ids that differ.
+        If there are no sentences, a line cannot be read, an id occurs twice, or the ids differ. Names file and line.
     """
     pairs = _Pairs(Path(gold), Path(predicted))
     counts = _counts(pairs)
@@ -284,11 +286,11 @@ def score_files(
 
 
 class _Pairs:
-    """Reference and prediction of each sentence, with its place in the reference, as soon as both were read."""
+    """Yields reference and prediction of each sentence, with its place in the reference, once both have been read."""
 
     def __init__(self, gold: Path, predicted: Path) -> None:
         self.gold, self.predicted = gold, predicted
-        self.groups: list[str] = []  # of the reference lines, in their order; empty where a line has none
+        self.groups: list[str] = []  # group of each reference line; "" if it has none
 
     def __iter__(self) -> Iterator[Pair]:
         wanted: dict[str, tuple[int, TextRecord]] = {}
@@ -313,8 +315,8 @@ class _Pairs:
 
 
 def _counts(pairs: Iterable[Pair]) -> NDArray[np.int64]:
-    """Counts of all pairs, a block after the other, in the order of the reference, which the draws of the bootstrap follow."""
-    places: list[NDArray[np.int64]] = []  # arrays, which the garbage collector does not walk
+    """Count all pairs, block by block; the rows are in the order of the reference, so that resampling is repeatable."""
+    places: list[NDArray[np.int64]] = []  # arrays, because the garbage collector does not traverse them
     counts: list[NDArray[np.int64]] = []
     for block in _blocks(pairs):
         places.append(np.array([place for place, _, _ in block]))

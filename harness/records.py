@@ -1,6 +1,6 @@
-"""Pydantic models of everything on disk. One record is one line of JSON, with its schema and version.
+"""Pydantic models of all records on disk. A record is one line of JSON with its schema and version.
 
-Unknown fields are kept out (``extra="forbid"``): a misspelled field is an error, not a silent default.
+Unknown fields are refused (``extra="forbid"``), so a misspelled field is an error, not a silent default.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from harness.tagged import Tag, TaggedText
 
 
 def digest(*parts: object, length: int = 16) -> str:
-    """Short stable hash of `parts`, safe in a file name. Used for clip and run ids, never for security."""
+    """Return a short stable hash of `parts` that is safe in a file name; for ids, never for security."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:length]
 
 
 class Record(BaseModel, ABC):
-    """Base of all records."""
+    """Base class of all records."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
     SCHEMA: ClassVar[str]
@@ -30,10 +30,10 @@ class Record(BaseModel, ABC):
     @property
     @abstractmethod
     def key(self) -> tuple[str, ...]:
-        """What identifies the record in its file, and sorts it."""
+        """The key that identifies the record in its file and defines its order."""
 
     def line(self) -> str:
-        """The record as one line of JSON, without the newline; equal records give equal bytes."""
+        """Return the record as one line of JSON without the newline; equal records give equal bytes."""
         return self.model_dump_json(by_alias=True)
 
 
@@ -49,7 +49,7 @@ class SentenceRecord(Record):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ValueError("half of a surrogate pair, which is no character") from None
+            raise ValueError("half of a surrogate pair is not a character") from None
         return value
 
     @property
@@ -63,7 +63,7 @@ class SentenceRecord(Record):
 
 
 class TextRecord(SentenceRecord):
-    """A line with an id and a tagged text, as `harness score placement` reads it; more fields may stand beside them."""
+    """A line with an id and a tagged text, as `harness score placement` reads it; other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
     SCHEMA: ClassVar[str] = '{"id", "text"}'
@@ -77,7 +77,7 @@ class TextRecord(SentenceRecord):
 
 
 class Example(SentenceRecord):
-    """A reference sentence: tagged text, the group it must stay together with, and its split."""
+    """A reference sentence: tagged text, its split, and the group that must stay in one fold."""
 
     SCHEMA: ClassVar[str] = "harness.example/1"
 
@@ -87,7 +87,7 @@ class Example(SentenceRecord):
 
 
 class Prediction(Record):
-    """What a tagger did with one text."""
+    """The output of a tagger for one text."""
 
     SCHEMA: ClassVar[str] = "harness.prediction/1"
 
@@ -107,7 +107,7 @@ class Prediction(Record):
 
 
 class Arm(str, Enum):
-    """Which version of a sentence a clip or outcome belongs to (DESIGN: words that mean one thing)."""
+    """The version of a sentence that a clip or outcome belongs to (see the glossary)."""
 
     TAGGED = "tagged"
     PLAIN = "plain"
@@ -116,7 +116,7 @@ class Arm(str, Enum):
 
 
 class WordTime(BaseModel):
-    """A word and where it lies in a clip, in seconds."""
+    """A word and its start and end in a clip, in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -126,7 +126,7 @@ class WordTime(BaseModel):
 
 
 class Clip(Record):
-    """One rendered clip: what was asked for, the file, and how long speaking took."""
+    """One rendered clip: the request, the audio file, and how long synthesis took."""
 
     SCHEMA: ClassVar[str] = "harness.clip/1"
 
@@ -150,7 +150,7 @@ class Clip(Record):
 
 
 class Verdict(str, Enum):
-    """What happened to one tag in one clip."""
+    """The verdict on one tag in one clip."""
 
     HIT = "hit"
     MISS = "miss"
@@ -185,7 +185,7 @@ class Outcome(Record):
 
 
 class NullSample(Record):
-    """How far plain clips of one sentence differ from each other in one cue: each minus the mean of the others."""
+    """Differences between plain clips of a sentence in one cue: each clip minus the mean of the others."""
 
     SCHEMA: ClassVar[str] = "harness.null/1"
 
@@ -201,7 +201,7 @@ class NullSample(Record):
 
 
 class Contrast(Record):
-    """One tag on each of K places of a sentence in turn: the cue's value at each place (columns) of each rendering (rows)."""
+    """One tag on each of K slots of a sentence in turn: the cue's value at each slot (columns) of each rendering (rows)."""
 
     SCHEMA: ClassVar[str] = "harness.contrast/1"
 
@@ -219,7 +219,7 @@ class Contrast(Record):
 
 
 class CrossTalk(Record):
-    """What every cue did at the place of one tag: tagged minus plain, None where it could not be measured."""
+    """Every cue at the slot of one tag: tagged minus plain, None where it could not be measured."""
 
     SCHEMA: ClassVar[str] = "harness.crosstalk/1"
 
@@ -235,7 +235,7 @@ class CrossTalk(Record):
 
 
 class Dose(Record):
-    """One plain clip, edited by a known amount, and the difference that the detector measured."""
+    """A plain clip edited by a known amount, and the difference that the detector measured."""
 
     SCHEMA: ClassVar[str] = "harness.dose/1"
 
@@ -253,7 +253,7 @@ class Dose(Record):
 
 
 class RunManifest(Record):
-    """Provenance of a finished run. It is written last, so its existence means that the run is complete."""
+    """Provenance of a finished run; written last, so if it exists, the run is complete."""
 
     SCHEMA: ClassVar[str] = "harness.run/1"
 

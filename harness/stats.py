@@ -1,8 +1,8 @@
 """Intervals for rates that come from clustered data.
 
-Tags of one sentence are not independent, so the sentence (or its group) is what gets resampled: the *cluster
-bootstrap* (Davison and Hinkley 1997, section 3.8). All statistics of one table share the same resamples, so
-differences between them are paired.
+Tags of one sentence are not independent, so whole sentences (or their groups) are resampled: the *cluster bootstrap*
+(Davison and Hinkley 1997, section 3.8). All statistics of a table share the same resamples, so differences between them
+are paired.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri  # the normal distribution and its quantiles, without all of scipy.stats
+from scipy.special import ndtr, ndtri  # the normal distribution and its quantiles; importing scipy.stats would be slow
 
 DEFAULT_RESAMPLES = 2000
 DEFAULT_CONFIDENCE = 0.95
-_BLOCK_CELLS = 4_000_000  # cells of the weight matrix held at once: 32 MB
-_MANY = 20_000  # clusters, from which on they are drawn one by one: the same distribution in a fifth of the time
+_BLOCK_CELLS = 4_000_000  # cells of the weight matrix in memory at the same time: 32 MB
+_MANY = 20_000  # from this many clusters on, they are drawn one by one: the same distribution in a fifth of the time
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -40,13 +40,13 @@ class ClusterBootstrap:
     Parameters
     ----------
     clusters : sequence of length rows
-        For each row of `counts`, the cluster it belongs to.
+        Cluster of each row of `counts`.
     counts : array of shape (rows, columns)
-        Additive counts of each row (sentence), for instance hits and trials.
+        Additive counts of each row (sentence), such as hits and trials.
     n_resamples : int
         Number of bootstrap resamples.
     seed : int
-        Makes the intervals repeatable.
+        Random seed of the resamples.
 
     Examples
     --------
@@ -68,18 +68,18 @@ class ClusterBootstrap:
         self._replicates = _resample(self.sums, n_resamples, np.random.default_rng(seed))
 
     def interval(self, statistic: Statistic, *, confidence: float = DEFAULT_CONFIDENCE, rate: bool = True) -> Interval:
-        """BCa interval of a statistic of column totals (Efron 1987, JASA 82:171).
+        """Return the BCa interval of a statistic of column totals (Efron 1987, JASA 82:171).
 
         Parameters
         ----------
         statistic : callable
             Maps totals of shape (..., columns) to values of shape (...). NaN means "not defined here".
         confidence : float
-            Two-sided level.
+            Two-sided confidence level.
         rate : bool
-            Whether the statistic lies in [0, 1]. At exactly 0 or 1 every resample agrees, and the bootstrap would
-            claim certainty; then the Wilson interval is given, with the number of clusters on which the statistic
-            is defined as the sample size.
+            Whether the statistic is a rate in [0, 1]. At exactly 0 or 1 all resamples agree, and the bootstrap would
+            claim certainty. In that case the Wilson interval is returned, with the number of clusters on which the
+            statistic is defined as the sample size.
         """
         value = float(statistic(self.total))
         if not np.isfinite(value):
@@ -95,7 +95,7 @@ class ClusterBootstrap:
 
 
 def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Column totals of resampled clusters, (n_resamples, columns), in blocks of bounded memory."""
+    """Return column totals of resampled clusters, (n_resamples, columns), computed in blocks of bounded memory."""
     n_clusters, columns = sums.shape
     if sums.size == 0 or n_resamples == 0:
         return np.zeros((n_resamples, columns))
@@ -113,9 +113,9 @@ def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.
 
 
 def _distinct_rows(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """The rows without repetitions, and which of them each row is.
+    """Return the distinct rows, and the index of each row among them.
 
-    Many clusters have the same counts: the product of each resample then reads a small matrix instead of one row for each cluster.
+    Many clusters have the same counts. Each resample is then a product with this small matrix.
     """
     kinds: dict[bytes, int] = {}
     kind = np.fromiter((kinds.setdefault(row.tobytes(), len(kinds)) for row in table), np.int32, len(table))
@@ -123,7 +123,7 @@ def _distinct_rows(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
 
 
 def _bca(value, replicates, jackknife, confidence):
-    """Percentile ends, corrected for bias and skewness."""
+    """Return percentile ends corrected for bias and skewness."""
     below = (np.sum(replicates < value) + 0.5 * np.sum(replicates == value)) / len(replicates)
     bias = ndtri(np.clip(below, 1e-6, 1 - 1e-6))
     jackknife = jackknife[np.isfinite(jackknife)]
@@ -137,7 +137,7 @@ def _bca(value, replicates, jackknife, confidence):
 
 
 def wilson(hits: float, n: float, confidence: float = DEFAULT_CONFIDENCE) -> tuple[float, float]:
-    """Wilson score interval of `hits` out of `n` (Wilson 1927, JASA 22:209); NaN for ``n = 0``."""
+    """Return the Wilson score interval of `hits` out of `n` (Wilson 1927, JASA 22:209); NaN for ``n = 0``."""
     if n == 0:
         return float("nan"), float("nan")
     z = ndtri((1 + confidence) / 2)
@@ -148,11 +148,11 @@ def wilson(hits: float, n: float, confidence: float = DEFAULT_CONFIDENCE) -> tup
 
 
 def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`numerator / denominator`, NaN where the denominator is 0."""
+    """Return `numerator / denominator`, NaN where the denominator is 0."""
     numerator, denominator = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     return np.divide(numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=denominator > 0)
 
 
 def number(value: float) -> float | None:
-    """`value`, or None where it is NaN: JSON has no NaN."""
+    """Return `value`, or None if it is NaN, which JSON cannot represent."""
     return None if np.isnan(value) else float(value)

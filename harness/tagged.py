@@ -10,8 +10,8 @@ A *slot* ``i`` is the place before word ``i`` (0-based); slot ``n`` is the end o
 >>> text.plain
 'We guarantee 30% savings'
 
-A backslash in front of something shaped like a tag makes it an ordinary part of a word; it is the
-only escape, and it is consumed:
+A backslash before something shaped like a tag makes it an ordinary part of a word. This is the only
+escape, and parsing removes it:
 
 >>> TaggedText.parse(r"write \<emph> before it").words
 ('write', '<emph>', 'before', 'it')
@@ -70,7 +70,7 @@ _CLAUSE_END = re.compile(r"[,;:.!?…—][\"'”’)\]]*$")
 
 @dataclass(frozen=True)
 class TaggedText:
-    """Words of a text and the tags on its slots.
+    """The words of a text and the tags on its slots.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class TaggedText:
         words = tuple(words)
         for word in words:
             if word.split() != [word]:
-                raise TagError(f"not a word: {word!r} (words are non-empty and hold no white space)")
+                raise TagError(f"not a word: {word!r} (words are not empty and contain no white space)")
         placed = tuple(sorted(((int(slot), Tag(tag)) for slot, tag in tags), key=lambda item: item[0]))
         for slot, tag in placed:
             if not 0 <= slot <= len(words):
@@ -108,7 +108,7 @@ class TaggedText:
         words: list[str] = []
         tags: list[tuple[int, Tag]] = []
         for chunk in re.finditer(r"\S+", text):
-            if "<" not in chunk.group():  # most words: nothing in it can be a tag
+            if "<" not in chunk.group():  # most words: they cannot contain a tag
                 words.append(chunk.group())
                 continue
             if chunk.group() in _BY_SPELLING:  # most tags stand alone
@@ -126,7 +126,7 @@ class TaggedText:
                         tag_after_word = (at, piece)
                 elif tag_after_word is not None:
                     raise _error(text, tag_after_word[0], f"the tag {tag_after_word[1]} is inside a word",
-                                 "put a space beside it, or a backslash before it to keep it as text")  # fmt: skip
+                                 "put spaces around it, or a backslash before it to keep it as text")  # fmt: skip
                 else:
                     word += piece
             if word:
@@ -156,25 +156,25 @@ class TaggedText:
         return " ".join(self.words)
 
     def by_slot(self) -> dict[int, tuple[Tag, ...]]:
-        """Tags of each slot that has any."""
+        """Return the tags of each slot that has any."""
         found: dict[int, list[Tag]] = {}
         for slot, tag in self.tags:
             found.setdefault(slot, []).append(tag)
         return {slot: tuple(tags) for slot, tags in found.items()}
 
     def slots(self, tag: Tag) -> tuple[int, ...]:
-        """Slots that hold `tag`, ascending, each once."""
+        """Return the slots that hold `tag`, each once, in ascending order."""
         return tuple(sorted({slot for slot, found in self.tags if found is tag}))
 
     def stripped(self) -> TaggedText:
-        """The same words without tags."""
+        """Return the same words without tags."""
         return TaggedText(self.words)
 
     def phrase_end(self, slot: int) -> int:
-        """Index of the last word of the phrase that holds `slot`.
+        """Return the index of the last word of the phrase that holds `slot`.
 
         A phrase runs to the next clause punctuation or pause tag, else to the end of the text. At
-        slot *n* it is the last word. Returns -1 for a text without words.
+        slot *n* it is the last word. A text without words gives -1.
         """
         if slot >= len(self.words):
             return len(self.words) - 1
@@ -191,12 +191,12 @@ def escape(text: str) -> str:
 
 
 def retag(source: str, text: TaggedText) -> str:
-    r"""Put the tags of `text` into the string its words came from, whose white space is kept.
+    r"""Insert the tags of `text` into the string that its words came from, keeping the white space.
 
     >>> retag("We  guarantee\\t30%", TaggedText(["We", "guarantee", "30%"], [(1, Tag.EMPH)]))
     'We  <emph> guarantee\\t30%'
 
-    If `source` holds tags of its own, they are replaced, and so is the white space.
+    If `source` already has tags, they are replaced, and the white space is normalised.
     """
     if TaggedText.parse(source) != text.stripped():
         return text.format()
@@ -211,7 +211,7 @@ def retag(source: str, text: TaggedText) -> str:
 
 
 def _pieces(chunk: str) -> Iterable[tuple[str, str, int]]:
-    """Cut a run of non-space characters into ("text" | "tag", piece, offset); escapes are consumed."""
+    """Split a run of non-space characters into ("text" | "tag", piece, offset); escapes are removed."""
     position = 0
     for found in _SHAPE.finditer(chunk):
         literal = chunk[position : found.start()]
@@ -235,6 +235,6 @@ def _error(text: str, offset: int, message: str, remedy: str) -> TagError:
 def printable(text: str) -> str:
     """Drop the characters that XML 1.0 does not allow.
 
-    espeak would obey some of them: U+0001 starts an embedded command, U+0000 ends the text.
+    espeak interprets some of them: U+0001 starts an embedded command, U+0000 ends the text.
     """
     return _NOT_XML.sub("", text)

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from harness.datasets import REMOTES, locate
 from harness.errors import HarnessError
 from harness.higgs.stacks import here, python_of
 from harness.paths import ROOT
@@ -15,6 +16,12 @@ def harness(*arguments, stdin=None, cwd=ROOT, **options):
     """Run the command to its end; what it printed is kept, in bytes unless ``text=True``."""
     command = [sys.executable, "-m", "harness", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, **options)
+
+
+def needs_data(name):
+    """Mark a test that needs a data set that is fetched on demand, such as ``helsinki-prosody``."""
+    missing = [file.path for file in REMOTES[name].files if locate(file.path) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"{name} is not on this machine: harness data fetch {name}")
 
 
 def python_or_skip(stack):

@@ -1,1 +1,1 @@
-"""Benchmarks of taggers: what is trained on what, chosen on what, and scored on what."""
+"""Benchmarks of taggers: which data they are trained, tuned and scored on."""

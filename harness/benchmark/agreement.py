@@ -1,7 +1,7 @@
-"""How well two readers of the same text agree: what a placement score can mean at all.
+"""Agreement of two readers of the same text: a reference for how high a placement score can be.
 
-LibriTTS has a few chapters that two people read. Where their sentences have the same words, one reader's labels are scored against
-the other's as if they were a tagger's. Both splits are searched, for this purpose only.
+A few chapters of LibriTTS are read by two people. Where their sentences have the same words, one reader's labels are scored
+against the other's like a tagger's. This is the only use of both splits together.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ import numpy as np
 from harness.datasets import UNLABELLED, ProsodyUtterance, bare_word
 from harness.stats import ClusterBootstrap, ratio
 
-SHARED_RUN = 8  # words in a row that two chapters must share to count as one text
-MINIMUM_WORDS = 200  # aligned words of a pair of readers, below which the pair is left out
+SHARED_RUN = 8  # consecutive words that two chapters must share to count as the same text
+MINIMUM_WORDS = 200  # a pair of readers with fewer aligned words is left out
 
 
 def reader_agreement(utterances: Sequence[ProsodyUtterance], n_resamples: int = 2000) -> dict:
-    """Agreement of readers who share a chapter.
+    """Measure how well readers of the same chapter agree.
 
     Parameters
     ----------
     utterances : sequence of ProsodyUtterance
-        Of all splits that are to be searched.
+        Utterances of all splits to be searched.
     n_resamples : int
+        Number of bootstrap resamples.
 
     Returns
     -------
     dict
         ``pairs``: chapters and aligned words of each pair; ``accuracy_2way``, ``accuracy_3way`` and ``emph_f1`` of the first reader
-        against the second, each as [value, low, high], with aligned runs of words as clusters.
+        against the second, each as [value, low, high]; the clusters are aligned runs of words.
     """
     chapters: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for utterance in utterances:
@@ -63,7 +64,7 @@ def reader_agreement(utterances: Sequence[ProsodyUtterance], n_resamples: int = 
 
 
 def _sharing(chapters: dict[str, list[tuple[str, int]]]) -> list[tuple[str, str]]:
-    """Pairs of chapters by different readers that have a run of `SHARED_RUN` words in common at least five times."""
+    """Return pairs of chapters by different readers that share at least five runs of `SHARED_RUN` words."""
     where: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for name, words in chapters.items():
         for at in range(len(words) - SHARED_RUN + 1):
@@ -78,7 +79,7 @@ def _sharing(chapters: dict[str, list[tuple[str, int]]]) -> list[tuple[str, str]
 
 
 def _aligned(first: list[tuple[str, int]], second: list[tuple[str, int]]) -> list[list[tuple[int, int]]]:
-    """Labels of both readers on runs of equal words, words that either lacks a label left out."""
+    """Return the labels of both readers on runs of equal words, without words that lack either label."""
     matcher = SequenceMatcher(None, [word for word, _ in first], [word for word, _ in second], autojunk=False)
     runs = []
     for a, b, size in matcher.get_matching_blocks():

@@ -1,8 +1,8 @@
 """Score slot models on the Helsinki Prosody Corpus: prominence and boundaries of words that people read aloud.
 
 Prominence is 0, 1 or 2. *2-way* accuracy asks whether it is 0; *3-way* asks which. `emph` is prominence 2, a pause is boundary
-2 (the end of the sentence is left out, because punctuation gives it away). Their thresholds come from readers of the
-dev split that no model was trained on; nothing here is ever chosen on the test split.
+2 (the sentence end is excluded, because punctuation gives it away). Their thresholds come from readers of the dev split
+that no model was trained on. Nothing is ever chosen on the test split.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.taggers.slots import CORPUS_QUESTIONS, Scores, best_threshold, colu
 PROMINENCE, BOUNDARY = columns(CORPUS_QUESTIONS)
 STRONG = 2
 
-# Additive counts of one utterance.
+# Additive counts per utterance.
 COLUMNS = ("words", "right_2way", "right_3way", "emph_hit", "emph_both", "emph_argmax_hit", "emph_argmax_both",
            "pause_hit", "pause_both")  # fmt: skip
 _AT = {name: k for k, name in enumerate(COLUMNS)}
@@ -35,14 +35,14 @@ class Cuts:
 
 
 def tune_cuts(scores: Sequence[Scores], utterances: Sequence[ProsodyUtterance]) -> Cuts:
-    """The thresholds with the best F1 on these utterances, which must not be the ones that are reported."""
+    """Return the thresholds with the best F1 on these utterances, which must not be the reported ones."""
     emph, wanted_emph = zip(*(_emph(s, u) for s, u in zip(scores, utterances, strict=True)), strict=True)
     pause, wanted_pause = zip(*(_pause(s, u) for s, u in zip(scores, utterances, strict=True)), strict=True)
     return Cuts(_cut(emph, wanted_emph), _cut(pause, wanted_pause))
 
 
 def count(scores: Sequence[Scores], utterances: Sequence[ProsodyUtterance], cuts: Cuts) -> NDArray[np.int64]:
-    """Counts of each utterance, shape (utterances, len(COLUMNS)); words without a label are left out."""
+    """Count each utterance, shape (utterances, len(COLUMNS)); words without a label are left out."""
     counts = np.zeros((len(utterances), len(COLUMNS)), dtype=np.int64)
     for row, (score, utterance) in enumerate(zip(scores, utterances, strict=True)):
         known, labels = _labelled(utterance)
@@ -50,7 +50,7 @@ def count(scores: Sequence[Scores], utterances: Sequence[ProsodyUtterance], cuts
         best = prominence.argmax(axis=1)
         odds, strong = _emph(score, utterance)
         pause, wanted = _pause(score, utterance)
-        # Two questions, so "0 or not" is decided by its own probability, not by the best of three.
+        # 2-way accuracy is a separate question: it uses the probability of 0, not the best of three.
         prominent = prominence[:, 0] < np.log(0.5)
         counts[row] = [
             len(labels), (prominent == (labels > 0)).sum(), (best == labels).sum(),
@@ -62,7 +62,7 @@ def count(scores: Sequence[Scores], utterances: Sequence[ProsodyUtterance], cuts
 def figures(
     counts: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """Accuracies and F1 with 95 % intervals; readers are the clusters."""
+    """Return accuracies and F1 with 95 % intervals over readers."""
     bootstrap = ClusterBootstrap(readers, counts, n_resamples, seed)
     return {name: bootstrap.interval(statistic) for name, statistic in STATISTICS.items()}
 
@@ -71,7 +71,7 @@ def differences(
     first: NDArray[np.int64], second: NDArray[np.int64], readers: Sequence[str],
     n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0,
 ) -> dict[str, Interval]:  # fmt: skip
-    """Paired intervals of the figures of `first` minus those of `second`, on the same utterances."""
+    """Return paired intervals of the figures of `first` minus those of `second`, on the same utterances."""
     both = np.hstack([first, second])
     bootstrap = ClusterBootstrap(readers, both, n_resamples, seed)
     width = len(COLUMNS)
@@ -101,13 +101,13 @@ def _labelled(utterance: ProsodyUtterance) -> tuple[NDArray[np.bool_], NDArray[n
 
 
 def _emph(score: Scores, utterance: ProsodyUtterance) -> tuple[NDArray, NDArray]:
-    """Log-odds of prominence 2, and whether it is, of each labelled word."""
+    """Return the log-odds of prominence 2 of each labelled word, and whether it has that label."""
     known, labels = _labelled(utterance)
     return _log_odds(score[:-1, PROMINENCE.start + STRONG][known]), labels == STRONG
 
 
 def _pause(score: Scores, utterance: ProsodyUtterance) -> tuple[NDArray, NDArray]:
-    """Log-odds of boundary 2, and whether it is, at each labelled slot between two words."""
+    """Return the log-odds of boundary 2 at each labelled slot between two words, and whether it has that label."""
     labels = np.array(utterance.boundary)[:-1]
     known = labels != UNLABELLED
     return _log_odds(score[1:-1, BOUNDARY.start + STRONG][known]), labels[known] == STRONG

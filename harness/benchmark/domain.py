@@ -1,6 +1,6 @@
-"""Out of domain: a model of the examples scored on the corpus, and a model of the corpus scored on the examples.
+"""Score models out of domain: trained on the examples and scored on the corpus, and the other way round.
 
-What both label is emphasis (the tag ``<emph>``; prominence 2) and longer pauses (either pause tag; boundary 2 inside a sentence).
+Both label emphasis (the tag ``<emph>``, or prominence 2) and longer pauses (either pause tag, or boundary 2 inside a sentence).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS = ("emph", "pause")
 
 
 def evidence_from_tags(scores: Sequence[Scores]) -> dict[str, list[NDArray]]:
-    """Log-probability of emphasis at each slot, and of any pause at each inner slot, from a model of tags."""
+    """Return the log-probability of emphasis at each slot and of any pause at each inner slot, from a model of tags."""
     return {
         "emph": [score[:-1, _EMPH] for score in scores],
         "pause": [np.logaddexp.reduce(score[1:-1, PAUSE.start + 1 : PAUSE.stop], axis=1) for score in scores],
@@ -31,7 +31,7 @@ def evidence_from_tags(scores: Sequence[Scores]) -> dict[str, list[NDArray]]:
 
 
 def evidence_from_corpus(scores: Sequence[Scores]) -> dict[str, list[NDArray]]:
-    """The same from a model of the corpus: prominence 2, boundary 2."""
+    """Return the same as `evidence_from_tags` from a model of the corpus: prominence 2, boundary 2."""
     return {
         "emph": [score[:-1, PROMINENCE.start + STRONG] for score in scores],
         "pause": [score[1:-1, BOUNDARY.start + STRONG] for score in scores],
@@ -39,7 +39,7 @@ def evidence_from_corpus(scores: Sequence[Scores]) -> dict[str, list[NDArray]]:
 
 
 def wanted_by_examples(examples: Sequence[Example]) -> dict[str, list[NDArray]]:
-    """Whether a tagged example has emphasis at each slot, and a pause at each inner slot."""
+    """Return whether an example has emphasis at each slot, and a pause at each inner slot."""
     wanted: dict[str, list[NDArray]] = {kind: [] for kind in KINDS}
     for example in examples:
         at = example.tagged.by_slot()
@@ -50,7 +50,7 @@ def wanted_by_examples(examples: Sequence[Example]) -> dict[str, list[NDArray]]:
 
 
 def wanted_by_corpus(utterances: Sequence[ProsodyUtterance]) -> dict[str, list[NDArray]]:
-    """The same of utterances; `UNLABELLED` where the corpus has no label."""
+    """Return the same as `wanted_by_examples` for utterances; `UNLABELLED` where the corpus has no label."""
     wanted: dict[str, list[NDArray]] = {kind: [] for kind in KINDS}
     for utterance in utterances:
         for kind, labels in (("emph", utterance.prominence), ("pause", utterance.boundary[:-1])):
@@ -60,7 +60,7 @@ def wanted_by_corpus(utterances: Sequence[ProsodyUtterance]) -> dict[str, list[N
 
 
 def cut(evidence: Sequence[NDArray], wanted: Sequence[NDArray]) -> float:
-    """The threshold with the best F1 on the model's own domain."""
+    """Return the threshold with the best F1 on the domain that the model was trained on."""
     scores, right = np.concatenate(list(evidence)), np.concatenate(list(wanted))
     known = right != UNLABELLED
     return best_threshold(scores[known], right[known] == 1, int((right[known] == 1).sum()))
@@ -69,7 +69,7 @@ def cut(evidence: Sequence[NDArray], wanted: Sequence[NDArray]) -> float:
 def f1(
     evidence: Sequence[NDArray], wanted: Sequence[NDArray], threshold: float, clusters: Sequence[str], n_resamples: int
 ) -> Interval:
-    """F1 with a 95 % interval over clusters."""
+    """Return F1 with a 95 % interval over clusters."""
     counts = np.array([_counts(e, w, threshold) for e, w in zip(evidence, wanted, strict=True)])
     return ClusterBootstrap(clusters, counts, n_resamples, 0).interval(lambda c: ratio(2 * c[..., 0], c[..., 1]))
 

@@ -1,4 +1,4 @@
-"""Score taggers on tagged examples: the held-out set, and cross-validation that keeps groups whole, or does not."""
+"""Score taggers on tagged examples: on the held-out set, and by cross-validation with grouped or random folds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FOLDS = 5
 def fitted(
     name: str, examples: Sequence[Example], *, base_model: str = "embedded", seed: int = 0, **options: Any
 ) -> Tagger:
-    """The tagger called `name`, fitted on these examples and on nothing else.
+    """Return the tagger called `name`, fitted on these examples only.
 
     Parameters
     ----------
     name : str
-        See `harness doctor`.
+        A name that `harness doctor` lists.
     examples : sequence of Example
     base_model, seed
-        For taggers that have a base, or chance, in them.
+        Base model and random seed, for taggers that use them.
     **options
         Further settings of the tagger.
     """
@@ -55,19 +55,20 @@ def cross_validate(
     Parameters
     ----------
     make : callable
-        Fits a tagger on examples.
+        Returns a tagger fitted on the given examples.
     examples : sequence of Example
     grouped : bool
-        Whether a group stays in one fold. If not, parts of a group are trained on when its other parts are scored: a leak.
+        Whether a group stays in one fold. If not, a tagger is trained on parts of the groups that it is scored on: a leak.
     folds, seed : int
+        Number of folds, and random seed of the split.
     progress : callable, optional
-        Called with folds done and folds in all.
+        Called with the number of finished folds and of all folds.
     """
     groups = [example.group if grouped else example.id for example in examples]
     tagged: dict[int, TaggedText] = {}
     for k, (train, test) in enumerate(grouped_folds(groups, folds, seed)):
         chosen = [examples[row] for row in train]
-        if not grouped:  # the tagger's own dev set is then cut at random as well, as it would have been
+        if not grouped:  # the tagger's own dev set is then split at random as well
             chosen = [example.model_copy(update={"group": example.id}) for example in chosen]
         tagger = make(chosen)
         tagged |= dict(zip(test, tagger.tag([examples[row].tagged.stripped() for row in test]), strict=True))
@@ -77,7 +78,7 @@ def cross_validate(
 
 
 def report(gold: Sequence[Example], predicted: Sequence[TaggedText], n_resamples: int = 2000) -> dict:
-    """Placement scores with intervals over groups; see `harness.placement.PlacementReport.as_json`."""
+    """Return placement scores with intervals over groups; see `harness.placement.PlacementReport.as_json`."""
     groups = [example.group for example in gold]
     return score_placement([e.tagged for e in gold], predicted, groups, n_resamples=n_resamples).as_json()
 
@@ -85,13 +86,13 @@ def report(gold: Sequence[Example], predicted: Sequence[TaggedText], n_resamples
 def difference(
     gold: Sequence[Example], first: Sequence[TaggedText], second: Sequence[TaggedText], n_resamples: int = 2000
 ) -> dict[str, float]:
-    """Paired interval of the micro-F1 of `first` minus that of `second`."""
+    """Return the paired interval of the micro-F1 of `first` minus that of `second`."""
     groups = [example.group for example in gold]
     return vars(f1_difference([e.tagged for e in gold], first, second, groups, n_resamples=n_resamples))
 
 
 def timed(tagger: Tagger, texts: Sequence[TaggedText]) -> tuple[list[TaggedText], float]:
-    """Tag texts, and the sentences a second that it took; one text is tagged before, so that loading does not count."""
+    """Return the tagged texts and the sentences per second; one text is tagged first, so that loading is not timed."""
     tagger.tag(texts[:1])
     begun = time.perf_counter()
     tagged = tagger.tag(texts)

@@ -1,4 +1,4 @@
-"""`harness benchmark helsinki`: train a tagger's model on the corpus' dev split, score it on the test split."""
+"""Train a tagger's model on the corpus' dev split and score it on the test split: `harness benchmark helsinki`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.taggers.lm.base_model import base_revision
 from harness.taggers.lm.frozen import FeatureModel
 from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
 from harness.taggers.logistic import LogisticModel
-from harness.taggers.lookup import LookupModel
+from harness.taggers.majority import LookupModel
 from harness.taggers.slots import CORPUS_QUESTIONS, SlotModel, from_corpus
 
 Log = Callable[[dict], None]
@@ -28,8 +28,8 @@ TAGGERS = {
     "majority": "the most frequent label of each word",
     "logistic": "logistic regression on the word, its neighbours and punctuation",
     "lm_features": "logistic regression on frozen states of the base",
-    "lm_slots": "LoRA and a small head on the base, which sees the whole text",
-    "gpt2": "the GPT-2 tagger: LoRA, answers at the slots of the second copy",
+    "lm_slots": "LoRA and a small head on the base, which sees the whole text at once",
+    "gpt2": "the GPT-2 tagger: LoRA, scores at the slots of the second copy",
 }
 WITHOUT_BASE = ("majority", "logistic")
 # Chosen on the held-back readers of the dev split.
@@ -41,12 +41,12 @@ _GPT2 = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 24, "lora_rank": 32, 
 def make_model(
     tagger: str, base_model: str, seed: int, *, layers: int | None = None, log: Log | None = None
 ) -> SlotModel:
-    """A fresh model for the corpus' questions.
+    """Return a new model for the corpus' questions.
 
     Raises
     ------
     HarnessError
-        If no model of that name can be scored on the corpus.
+        If the tagger cannot be scored on the corpus.
     """
     if tagger == "majority":
         return LookupModel(CORPUS_QUESTIONS)
@@ -69,7 +69,7 @@ def make_model(
 
 @dataclass(frozen=True)
 class Effort:
-    """What training took: seconds on the clock, and seconds of processors (all threads)."""
+    """Training time: elapsed seconds, and processor seconds of all threads."""
 
     seconds: float
     cpu_seconds: float
@@ -78,7 +78,7 @@ class Effort:
 def train_and_tune(
     model: SlotModel, train: Sequence[ProsodyUtterance], held_back: Sequence[ProsodyUtterance]
 ) -> tuple[corpus.Cuts, Effort]:
-    """Fit on `train`; epoch and thresholds from `held_back`. Returns the thresholds and what the fit took."""
+    """Fit on `train`, choose epoch and thresholds on `held_back`, and return the thresholds and the training time."""
     begun, worked = time.monotonic(), time.process_time()
     model.fit([from_corpus(u) for u in train], [from_corpus(u) for u in held_back])
     effort = Effort(time.monotonic() - begun, time.process_time() - worked)
@@ -95,7 +95,7 @@ def benchmark(
     n_resamples: int = 2000,
     log: Log | None = None,
 ) -> dict:
-    """Train on the dev split, score on the whole test split, beside majority per word.
+    """Train on the dev split, score on the whole test split, and compare with majority per word.
 
     Parameters
     ----------
@@ -104,33 +104,34 @@ def benchmark(
     base_model : str
         See `harness.taggers.lm.base_model.resolve`.
     seed : int
-        Of training. The cut of the dev split does not depend on it.
+        Random seed of training. The split of the dev readers does not depend on it.
     sentences : int, optional
-        Train on so many sentences, drawn with `seed`; all by default.
+        Number of training sentences, drawn with `seed`; all by default.
     train_file : Path, optional
-        Train on this file of the corpus instead of nine tenths of the dev readers (``train_100.txt``, ``train_360.txt``, which lie beside
-        `dev.txt` in its repository). Thresholds still come from the last tenth.
+        Another file of the corpus to train on instead of nine tenths of the dev readers, such as ``train_100.txt`` or
+        ``train_360.txt`` of its repository. Thresholds still come from the last tenth.
     n_resamples : int
-        Behind the intervals (readers are the clusters).
+        Number of bootstrap resamples; the clusters are readers.
     log : callable, optional
-        Called while it trains, with figures.
+        Called with figures during training.
 
     Returns
     -------
     dict
         The contract of ``harness benchmark helsinki --json``; ``against_majority`` holds paired differences.
     """
+    # An unknown tagger and an unreadable file are refused before the corpus is looked for.
+    model = make_model(tagger, base_model, seed, log=log)
+    other = None if train_file is None else read_helsinki(train_file)
     train, held_back = corpus_split(load_helsinki("dev"))
-    if train_file is not None:
-        train = read_helsinki(train_file)
+    train = train if other is None else other
     if sentences is not None:
         train = draw(train, sentences, seed)
-    model = make_model(tagger, base_model, seed, log=log)
     cuts, effort = train_and_tune(model, train, held_back)
     lookup = LookupModel(CORPUS_QUESTIONS)
     lookup_cuts, _ = train_and_tune(lookup, train, held_back)
 
-    test = load_helsinki("test")  # only here, when nothing is left to choose
+    test = load_helsinki("test")  # loaded only when nothing is left to choose
     words, readers = [u.words for u in test], [u.reader for u in test]
     begun = time.monotonic()
     counts = corpus.count(model.slot_scores(words), test, cuts)
@@ -160,14 +161,14 @@ def benchmark(
 
 
 def draw(utterances: Sequence[ProsodyUtterance], n: int, seed: int) -> list[ProsodyUtterance]:
-    """`n` utterances in random order; a larger `n` with the same seed holds the smaller one's."""
+    """Return `n` utterances in random order; with the same seed, a larger `n` includes those of a smaller one."""
     if not 1 <= n <= len(utterances):
-        raise HarnessError(f"{n} sentences of {len(utterances)}", remedy=f"ask for 1 to {len(utterances)}")
+        raise HarnessError(f"expected 1 to {len(utterances)} training sentences, got {n}")
     return [utterances[row] for row in np.random.default_rng(seed).permutation(len(utterances))[:n]]
 
 
 def threads() -> int:
-    """How many threads the matrices are computed with."""
+    """Return the number of threads that PyTorch computes with."""
     import torch
 
     return torch.get_num_threads()

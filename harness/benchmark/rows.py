@@ -1,4 +1,4 @@
-"""Rows of the placement benchmark's result file: how they are selected, and how systems and ablations are called."""
+"""Rows of the placement benchmark's result file: select them, and name systems and ablations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TAGS_FROZEN = "tag rows frozen"
 
 
 def select(rows: Sequence[Mapping[str, Any]], kind: str, **parameters: Any) -> list[Mapping[str, Any]]:
-    """Rows of one kind that were measured with these parameters."""
+    """Return the rows of one kind that were measured with these parameters."""
     return [
         row
         for row in rows
@@ -21,14 +21,14 @@ def select(rows: Sequence[Mapping[str, Any]], kind: str, **parameters: Any) -> l
 
 
 def system_name(parameters: Mapping[str, Any]) -> str:
-    """How a tagger and its base are shown."""
+    """Return the name under which a tagger and its base are shown."""
     base = str(parameters.get("base_model"))
     uses_base = parameters["tagger"] in ("lm_features", "lm_slots", "gpt2")
     return f"{parameters['tagger']} on {BASES.get(base, base)}" if uses_base else parameters["tagger"]
 
 
 def ablation_name(settings: Mapping[str, Any]) -> str:
-    """What an ablated setting changes, in words."""
+    """Return a description of what an ablation changes."""
     names = {
         ("tag_embeddings", "frozen"): TAGS_FROZEN,
         ("tag_embeddings", "modules_to_save"): "modules_to_save",

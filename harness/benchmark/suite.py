@@ -1,7 +1,7 @@
-"""The whole benchmark: which measurements there are, run with resume, gathered into one result file with provenance.
+"""The benchmark suite: its list of measurements, a resumable run, and one result file with provenance.
 
-Each measurement is kept as soon as it is done, under a name that depends on its parameters and on the code and data behind it. So
-an interrupted run goes on where it was, and a change of code makes exactly a new run.
+Each measurement is saved as soon as it is done, under a name that depends on its parameters and on the code and data that it
+uses. So an interrupted run resumes where it stopped, and changed code starts a new run.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Unit:
 
 
 def units(seeds: int, bases: Sequence[str] | None = None) -> Iterator[Unit]:
-    """All measurements, the most telling first.
+    """Return all measurements, the most informative first.
 
     Parameters
     ----------
     seeds : int
-        How many seeds a trained model is measured with.
+        Number of seeds for each trained model.
     bases : sequence of str, optional
-        Base models; by default the embedded one, and SmolLM2 where it is installed.
+        Base models; by default the embedded one, and SmolLM2 if it is installed.
     """
     bases = bases or ["embedded", *(["smollm2"] if has_smollm2() else [])]
     small, larger = bases[0], bases[1:]
@@ -96,7 +96,7 @@ def units(seeds: int, bases: Sequence[str] | None = None) -> Iterator[Unit]:
 
 
 def ablations() -> list[dict[str, Any]]:
-    """Settings of the GPT-2 tagger, each differing from the first in one thing."""
+    """Return settings of the GPT-2 tagger, each of which differs from the first in one field."""
     plain: dict[str, Any] = {"objective": "read"}
     return [
         plain,
@@ -117,23 +117,23 @@ def run(
     done_only: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[dict]:
-    """Measure what is not there yet; each row is written as soon as it is done.
+    """Run the measurements that have no row yet; each row is written as soon as it is done.
 
     Parameters
     ----------
     chosen : iterable of Unit
     folder : Path, optional
-        Where rows are kept; ``_build/benchmark`` by default.
+        Folder for the rows; ``_build/benchmark`` by default.
     resamples : int
     done_only : bool
-        Measure nothing: give the rows that are there.
+        Measure nothing; return the existing rows.
     progress : callable, optional
-        Called before each unit with its name, how many are done, and how many there are.
+        Called before each unit with its name, the number of finished units and the number of all units.
 
     Returns
     -------
     list of dict
-        ``kind``, ``parameters``, ``figures`` of each unit, or ``not_run`` with the reason where something is missing here.
+        ``kind``, ``parameters``, ``figures`` of each unit, or ``not_run`` with the reason why it cannot run here.
     """
     folder = folder or BUILD / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,26 +159,26 @@ def run(
 
 
 def gather(rows: Sequence[dict], path: Path = RESULT, replace_kinds: Sequence[str] | None = None) -> None:
-    """Write rows to a result file that can be committed.
+    """Write rows to a result file for the repository.
 
     Parameters
     ----------
     rows : sequence of dict
     path : Path
     replace_kinds : sequence of str, optional
-        If given, rows of other kinds that the file already holds are kept.
+        If given, existing rows of other kinds are kept.
     """
     kept = [row for row in load(path) if row["kind"] not in replace_kinds] if replace_kinds and path.is_file() else []
     write_json(path, {"schema": SCHEMA, "rows": [*kept, *rows]})
 
 
 def load(path: Path = RESULT) -> list[dict]:
-    """Rows of a result file.
+    """Return the rows of a result file.
 
     Raises
     ------
     HarnessError
-        If it is not one.
+        If it is not a result file.
     """
     if not path.is_file():
         raise NotAvailable("there is no result file yet", path=path, remedy="make it: harness benchmark suite")
@@ -189,7 +189,9 @@ def load(path: Path = RESULT) -> list[dict]:
         or not isinstance(rows, list)
         or not all(isinstance(row, dict) and row.get("kind") in KINDS for row in rows)
     ):
-        raise HarnessError(f"not a result file of {SCHEMA}", path=path, remedy="make it anew: harness benchmark suite")
+        raise HarnessError(
+            f"not a result file of {SCHEMA}", path=path, remedy="create a new one: harness benchmark suite"
+        )
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark suite is made of: single measurements, each of which gives one JSON row."""
+"""The measurements of the benchmark suite, each of which returns one JSON row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from harness.taggers.gpt2.slot_model import Gpt2SlotModel
 from harness.taggers.gpt2.training import train
 from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
 from harness.taggers.logistic import LogisticModel
-from harness.taggers.lookup import LookupModel
+from harness.taggers.majority import LookupModel
 from harness.taggers.slots import TAG_QUESTIONS, SlotModel, choose, from_corpus, from_tags, margins, tune
 
 Figures = dict[str, Any]
@@ -44,9 +44,9 @@ def measure(kind: str, parameters: Mapping[str, Any], resamples: int) -> Figures
     kind : str
         A key of `KINDS`.
     parameters : mapping
-        Its arguments.
+        Arguments of the measurement.
     resamples : int
-        Bootstrap resamples behind the intervals.
+        Number of bootstrap resamples.
     """
     return KINDS[kind](resamples=resamples, **parameters)
 
@@ -56,7 +56,7 @@ def _helsinki(tagger: str, base_model: str, seed: int, resamples: int, sentences
 
 
 def _heldout(tagger: str, base_model: str, seed: int, resamples: int) -> Figures:
-    """Trained on the 98 examples, scored on the 102 that were held out."""
+    """Train on the 98 examples and score on the 102 held-out ones."""
     heldout = load_examples("heldout")
     if tagger == "second pass":
         return report(heldout, [example.tagged for example in load_second_pass()], resamples)
@@ -65,7 +65,7 @@ def _heldout(tagger: str, base_model: str, seed: int, resamples: int) -> Figures
 
 
 def _crossval(data: str, tagger: str, base_model: str, seed: int, grouped: bool, resamples: int) -> Figures:
-    """Five-fold cross-validation of the embedded examples, or of the hackathon's own."""
+    """Cross-validate on the embedded examples, or on the hackathon's own."""
     examples = example_set(data)
     predicted = cross_validate(
         lambda part: fitted(tagger, part, base_model=base_model, seed=seed), examples, grouped=grouped, seed=seed
@@ -74,12 +74,12 @@ def _crossval(data: str, tagger: str, base_model: str, seed: int, grouped: bool,
 
 
 def example_set(name: str) -> list[Example]:
-    """The embedded training examples (``embedded``), or the hackathon's own (``seed-examples``)."""
+    """Return the embedded training examples (``embedded``) or the hackathon's own (``seed-examples``)."""
     if name == "embedded":
         return load_examples("train")
     if name == "seed-examples":
         return load_seed_examples()
-    raise HarnessError(f"{name!r} is not a set of examples", remedy="choose embedded or seed-examples")
+    raise HarnessError(f"unknown set of examples {name!r}", remedy="choose embedded or seed-examples")
 
 
 def _agreement(resamples: int) -> Figures:
@@ -94,7 +94,7 @@ def _decoding(base_model: str, seed: int, resamples: int) -> Figures:
 
 
 def tag_model(tagger: str, base_model: str, seed: int) -> SlotModel:
-    """A fresh slot model for tags."""
+    """Return a new slot model for tags."""
     makers: dict[str, Callable[[], SlotModel]] = {
         "majority": lambda: LookupModel(TAG_QUESTIONS),
         "logistic": lambda: LogisticModel(TAG_QUESTIONS),
@@ -107,7 +107,7 @@ def tag_model(tagger: str, base_model: str, seed: int) -> SlotModel:
 
 
 def _domain(tagger: str, base_model: str, seed: int, resamples: int) -> Figures:
-    """Trained on the examples and scored on the corpus' test split, and the other way round; thresholds from home."""
+    """Train on the examples and score on the corpus' test split, and the other way round; thresholds are tuned in-domain."""
     train_examples, heldout = load_examples("train"), load_examples("heldout")
     part, held_back = corpus_split(load_helsinki("dev"))
     on_examples = out_of_fold(lambda: tag_model(tagger, base_model, seed), train_examples, seed=seed)
@@ -115,18 +115,18 @@ def _domain(tagger: str, base_model: str, seed: int, resamples: int) -> Figures:
     rows, dev_rows = grouped_folds([e.group for e in train_examples], THRESHOLD_FOLDS, seed)[0]
     labelled = [from_tags(e.tagged) for e in train_examples]
     tags.fit([labelled[row] for row in rows], [labelled[row] for row in dev_rows])
-    reading = make_model(tagger, base_model, seed)
-    reading.fit([from_corpus(u) for u in part], [from_corpus(u) for u in held_back])
+    of_corpus = make_model(tagger, base_model, seed)
+    of_corpus.fit([from_corpus(u) for u in part], [from_corpus(u) for u in held_back])
 
-    own = domain.evidence_from_tags(on_examples), domain.wanted_by_examples(train_examples)
-    at_home = domain.evidence_from_corpus(reading.slot_scores([u.words for u in held_back]))
+    in_domain = domain.evidence_from_tags(on_examples), domain.wanted_by_examples(train_examples)
+    at_home = domain.evidence_from_corpus(of_corpus.slot_scores([u.words for u in held_back]))
     test = load_helsinki("test")
     readers, groups = [u.reader for u in test], [e.group for e in heldout]
     abroad = domain.evidence_from_tags(tags.slot_scores([u.words for u in test]))
-    to_examples = domain.evidence_from_corpus(reading.slot_scores([e.tagged.words for e in heldout]))
+    to_examples = domain.evidence_from_corpus(of_corpus.slot_scores([e.tagged.words for e in heldout]))
     figures: Figures = {}
     for kind in domain.KINDS:
-        cut = domain.cut(own[0][kind], own[1][kind])
+        cut = domain.cut(in_domain[0][kind], in_domain[1][kind])
         figures[f"examples to corpus, {kind}"] = _interval(
             domain.f1(abroad[kind], domain.wanted_by_corpus(test)[kind], cut, readers, resamples)
         )
@@ -142,7 +142,7 @@ def _interval(value: Interval) -> list[float]:
 
 
 def _ablation(settings: Mapping[str, Any], seed: int, resamples: int) -> Figures:
-    """The GPT-2 tagger with other settings, by grouped cross-validation within the 98; at threshold 0, and tuned out of fold."""
+    """Cross-validate the GPT-2 tagger with other settings on the 98 examples, at threshold 0 and tuned out of fold."""
     examples = load_examples("train")
     gold = [example.tagged for example in examples]
     config = TrainingConfig(seed=seed, **settings)
@@ -166,7 +166,7 @@ def _ablation(settings: Mapping[str, Any], seed: int, resamples: int) -> Figures
 
 
 def _tuned_elsewhere(examples: list[Example], margin: list) -> list[TaggedText]:
-    """Each group tagged with thresholds that were tuned on the other groups."""
+    """Tag each group with thresholds that were tuned on the other groups."""
     placed: dict[int, TaggedText] = {}
     for group in sorted({example.group for example in examples}):
         inside = [row for row, example in enumerate(examples) if example.group == group]

@@ -16,7 +16,7 @@ import typer
 
 from harness import __version__
 from harness.cli import (
-    benchmarks,
+    benchmark,
     chapters,
     comparing,
     data,
@@ -49,7 +49,7 @@ app.command("tag")(taggers.tag)
 app.add_typer(taggers.train_app, name="train")
 app.command("say")(speech.say)
 app.command("align")(speech.align)
-app.add_typer(benchmarks.app, name="benchmark")
+app.add_typer(benchmark.app, name="benchmark")
 app.command("run")(runs.run)
 app.command("compare")(comparing.compare)
 app.command("listen")(listening.listen)

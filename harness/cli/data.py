@@ -8,12 +8,12 @@ import typer
 
 from harness.cli.output import print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="The data: what there is, and how to fetch what is not embedded.")
+app = typer.Typer(no_args_is_help=True, help="List the data sets, and fetch those that are not embedded.")
 
 
 @app.command("list")
 def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List embedded and remote data, and where each was found."""
+    """List embedded and remote data sets, and where each was found."""
     from harness.datasets import REMOTES, examples_file, load_examples, locate
     from harness.paths import relative
 
@@ -39,7 +39,7 @@ def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
 @app.command("fetch")
 def fetch(name: Annotated[str, typer.Argument(help="A name from `harness data list`.")]) -> None:
-    """Download a data set by checksum into the cache, unless a copy is already here."""
+    """Download a data set into the cache and verify its checksum, unless a copy already exists."""
     from harness.datasets import fetch as fetch_data
 
     fetch_data(name, report=typer.echo)

@@ -1,4 +1,4 @@
-"""`harness doctor`: what can run on this machine."""
+"""`harness doctor`: report what can run on this machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from harness.cli.output import print_json, print_table
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Say what can run here: taggers, engines, data, environments, and what each one lacks.
+    """Report which taggers, engines, data sets and environments are available here, and what each one lacks.
 
-    An engine that is ready may still need something for real use, such as weights: its note says so.
+    An engine that is ready may still need something for real use, such as weights; its note says so.
     """
     report = examine()
     if as_json:
@@ -26,7 +26,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def examine() -> dict[str, dict[str, Any]]:
-    """What there is and what it lacks."""
+    """Return everything that is registered, and what each entry lacks."""
     from harness.datasets import REMOTES, locate
     from harness.engines.base import ENGINES
     from harness.errors import HarnessError
@@ -66,7 +66,7 @@ def examine() -> dict[str, dict[str, Any]]:
         )
     }
     environments["GPU"] = {
-        "lacks": [] if shutil.which("nvidia-smi") else ["one: nvidia-smi is not there"],
+        "lacks": [] if shutil.which("nvidia-smi") else ["a GPU: nvidia-smi was not found"],
         "note": "for Higgs with its real weights; nothing else needs it",
     }
     return {

@@ -15,17 +15,19 @@ FEW_LISTENERS = 8  # resampling fewer clusters than about this gives intervals t
 
 
 def listen(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder, as `harness run` writes it.")],
-    trials: Annotated[int, typer.Option(min=1, help="How many; fewer if the clips do not allow as many.")] = 40,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of trials; the same seed gives the same test.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder of the two files; RUN/listening by default.")] = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run, written by `harness run`.")],
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials; fewer if the clips do not allow as many.")] = 40,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed for the choice of trials; the same seed gives the same test.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the two files; RUN/listening by default.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite the key of another test in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a listening test of a run: one page that works offline, and its key.
+    """Create a listening test from a run: one page that works offline, and its key.
 
-    Give listeners `index.html` alone. It asks which word or gap stands out, and which of two clips has the tag; it
-    sends nothing, and lets the listener save the answers as a file. Keep `key.json`: it holds the right answers, and
+    Give listeners only `index.html`. It asks which word or gap stands out, and which of two clips has the tag. It sends
+    nothing, and the listener saves the answers as a file. Keep `key.json`: it contains the right answers, and
     `harness score listening` needs it.
     """
     from collections import Counter
@@ -45,24 +47,26 @@ def listen(
     print_table(f"{len(kit.trials)} trials, of which {kinds['catch']} with two equal clips",
                 ["engine", "tag", "question", "trials"], rows)  # fmt: skip
     if len(kit.trials) < trials:
-        typer.echo(f"the clips of this run allow {len(kit.trials)} trials, not {trials}")
+        typer.echo(f"the clips of this run allow only {len(kit.trials)} trials, not {trials}")
     typer.echo(f"for listeners: {relative(folder / PAGE)}")
     typer.echo(f"keep to yourself: {relative(folder / KEY)}")
 
 
 def score_listening(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS.json...", help="The files that listeners saved.")],
-    key: Annotated[Path | None, typer.Option(help="The key; by default key.json beside the first file.")] = None,
-    run: Annotated[Path | None, typer.Option(help="Take the key from RUN/listening instead.")] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS.json...", help="Files that listeners saved.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Key of the test; by default key.json in the folder of the first file.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder; the key is RUN/listening/key.json.")] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """How often listeners heard the tags, with 95 % intervals, beside what the detectors said of the same clips.
+    """Report how often listeners heard the tags, with 95 % intervals, compared with the detectors on the same clips.
 
-    The intervals resample listeners if there are two or more, else sentences. `kappa` is Cohen's, between
-    "the listener was right" and "the detector called a hit"; a dash means that it is undefined. `detect.` is the share
-    of the same clips that the detectors called a hit, of those that they could measure.
+    The intervals resample listeners if there are at least two, otherwise sentences. `kappa` is Cohen's kappa between
+    "the listener was right" and "the detector reported a hit"; a dash means that it is undefined. `detect.` is the share of
+    hits among those clips that the detectors could measure.
     """
     from harness.listening import read_key, read_results, score
     from harness.listening.kit import KEY

@@ -11,8 +11,8 @@ import typer
 
 from harness.cli.output import print_json, progress_bar
 
-train_app = typer.Typer(no_args_is_help=True, help="Train a tagger, or the small base model under it.")
-BATCH = 64  # lines tagged at once: memory stays constant however long the input is
+train_app = typer.Typer(no_args_is_help=True, help="Train a tagger, or the small base model that it uses.")
+BATCH = 64  # lines tagged at the same time, so that memory does not grow with the input
 
 
 def tag(
@@ -20,29 +20,31 @@ def tag(
         str,
         typer.Argument(
             metavar="[FILE]",
-            help="Text file, one sentence a line, or JSON Lines of examples, whose ids are kept; `-` for standard input.",
+            help="Text file with one sentence per line, or JSON Lines of examples, whose ids are kept; `-` for standard input.",
         ),
     ] = "-",
-    tagger: Annotated[str, typer.Option(help="Which tagger: see `harness doctor`.")] = "gpt2",
+    tagger: Annotated[str, typer.Option(help="Name of the tagger; `harness doctor` lists them.")] = "gpt2",
     base_model: Annotated[
         str | None,
         typer.Option(help="For gpt2, lm_slots, lm_features: `embedded` (default), `smollm2`, a folder, or a hub name."),
     ] = None,
     adapter: Annotated[
         Path | None,
-        typer.Option(help="For gpt2: folder written by `harness train gpt2`; without it one is trained at first use."),
+        typer.Option(
+            help="For gpt2: folder written by `harness train gpt2`; by default an adapter is trained at first use."
+        ),
     ] = None,
     decoding: Annotated[
         str | None,
         typer.Option(help="For gpt2: `slots` (default, parallel), `constrained`, or `generate` (may change words)."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help='Print {"id", "text"} lines, as `harness score placement` reads.')
+        bool, typer.Option("--json", help='Print {"id", "text"} lines, the input of `harness score placement`.')
     ] = False,
 ) -> None:
-    """Put tags into sentences: one line out for one line in, words unchanged.
+    """Insert tags into sentences: one output line per input line, words unchanged.
 
-    The input is streamed: memory stays constant however long it is. Tags that stand in it already are taken out first.
+    The input is streamed, so memory does not grow with its length. Tags that it already has are removed first.
 
     Example: `echo "We guarantee 30% savings" | harness tag --tagger rules`
 
@@ -74,7 +76,7 @@ def tag(
         plain = [TaggedText.parse(line).stripped() for _, line in batch]
         for (name, line), before, text in zip(batch, plain, tag_all(chosen, plain, tagger), strict=True):
             written += 1
-            # Free decoding may return other words; then there is no original spacing to keep.
+            # Free decoding may change the words; then the original spacing cannot be kept.
             kept = text.words == before.words
             changed += not kept
             out = retag(line, text) if kept else text.format()
@@ -101,10 +103,10 @@ def tag(
 
 
 def _sentence(line: str) -> tuple[str, str]:
-    """Id and text of a line: an example in JSON has both, a sentence has no id."""
+    """Return the id and text of a line; a line that is not a JSON example has no id."""
     try:
         fields = json.loads(line) if line.startswith("{") else None
-    except ValueError:  # a sentence may begin with a brace
+    except ValueError:  # a sentence that begins with a brace
         fields = None
     if isinstance(fields, dict) and isinstance(fields.get("text"), str):
         return str(fields.get("id") or ""), fields["text"]
@@ -120,41 +122,46 @@ def train_gpt2(
     out: Annotated[Path | None, typer.Option(help="Folder for the tagger; _build/models/gpt2-HASH by default.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples, at most.")] = 20,
     learning_rate: Annotated[float, typer.Option(help="Peak of the cosine schedule.")] = 2e-3,
-    batch_size: Annotated[int, typer.Option(min=1, help="Training rows a step.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Training rows per step.")] = 4,
     lora_rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter's matrices.")] = 16,
-    patience: Annotated[int, typer.Option(min=1, help="Epochs without a lower dev loss before it stops.")] = 5,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Epochs without a lower dev loss after which training stops.")
+    ] = 5,
     objective: Annotated[
-        str, typer.Option(help="`both`: read slots and write text. `read`: slots only, in half the time.")
+        str, typer.Option(help="`both`: score slots and generate text. `read`: slots only, in half the time.")
     ] = "both",
     prompt_format: Annotated[
-        str, typer.Option(help="`twice` or `once`: how often the sentence stands there.")
+        str, typer.Option(help="How often the prompt repeats the sentence: `twice` or `once`.")
     ] = "twice",
     tag_embeddings: Annotated[
-        str, typer.Option(help="Rows of the new tokens: `token_indices` learn, `frozen` do not; or `modules_to_save`.")
+        str,
+        typer.Option(
+            help="Embeddings of the new tokens: trained (`token_indices`), `frozen`, or the whole table (`modules_to_save`)."
+        ),
     ] = "token_indices",
     precision: Annotated[str, typer.Option(help="`float32` or `bfloat16`.")] = "float32",
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Of the split, the order and the initial values.")
+        int, typer.Option(min=0, max=2**32 - 1, help="Random seed for the dev split, the order and the initial values.")
     ] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the last epoch of an interrupted training.")] = True,
+    resume: Annotated[bool, typer.Option(help="Resume an interrupted training after its last epoch.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
 ) -> None:
-    """Fine-tune a GPT-2 to say which tag, or none, belongs on each slot of a sentence.
+    """Fine-tune a GPT-2 to predict which tag, if any, belongs on each slot of a sentence.
 
-    One fifth of the groups is kept as dev set; it chooses the epoch and the thresholds. What is written: a LoRA adapter of
+    One fifth of the groups is held out as dev set, which chooses the epoch and the thresholds. The output is a LoRA adapter of
     a few hundred kilobytes, `tagger.json` with configuration, thresholds and history, and logs for
-    `tensorboard --logdir OUT/logs`. An interrupted training goes on where it was.
+    `tensorboard --logdir OUT/logs`. An interrupted training resumes with the same command.
 
     Example: `harness train gpt2 --epochs 20 --out my-tagger`, then `harness tag --adapter my-tagger`.
 
-    Several GPUs: `accelerate launch -m harness train gpt2 ...`, with the same options.
+    For several GPUs: `accelerate launch -m harness train gpt2 ...`, with the same options.
     """
     from harness.datasets import load_examples
     from harness.paths import relative
     from harness.records import Example
     from harness.store import read_jsonl
     from harness.taggers.gpt2.config import TrainingConfig
-    from harness.taggers.gpt2.training import summary, tagger_folder, train
+    from harness.taggers.gpt2.training import read_summary, tagger_folder, train
 
     config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
                             lora_rank=lora_rank, patience=patience, seed=seed, objective=objective,
@@ -164,9 +171,9 @@ def train_gpt2(
     with progress_bar("Epochs") as update:
         train(config, examples, folder, log=lambda row: update(row["epoch"], epochs), progress=False, resume=resume)
     if as_json:
-        print_json({"folder": str(folder), **summary(folder)})
+        print_json({"folder": str(folder), **read_summary(folder)})
     else:
-        figures = summary(folder)
+        figures = read_summary(folder)
         best = min(figures["history"], key=lambda row: row["eval_loss"])
         typer.echo(f"{relative(folder)}: best epoch {best['epoch']}, dev loss {best['eval_loss']:.3f}, "
                    f"dev F1 {figures['dev_f1_tuned']:.2f}, {figures['seconds']:.0f} s")  # fmt: skip
@@ -176,9 +183,9 @@ def train_gpt2(
 def train_base(
     out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("data/models/gpt2-mini"),
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the text; what the embedded base had by default.")
+        int | None, typer.Option(min=1, help="Passes over the text; by default as many as for the embedded base.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the initial values and the order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for the initial values and the order.")] = 0,
 ) -> None:
     """Pretrain the embedded base.
 

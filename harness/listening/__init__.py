@@ -1,4 +1,4 @@
-"""The human check: a listening test made from a run, and its answers read back."""
+"""Listening tests with people: create a test from a run, and score the answers."""
 
 from harness.listening.answers import read_results, score
 from harness.listening.kit import Kit, read_key, read_run, write_kit

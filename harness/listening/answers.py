@@ -1,4 +1,4 @@
-"""Read what listeners answered, and make rates of it."""
+"""Read the answers of listeners, and compute rates from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGAIN = "ask the listener to save the file again"
 
 
 class Answer(BaseModel):
-    """One answer: which choice, how often clips were played, how long it took."""
+    """One answer: the choice, how often clips were played, and how long it took."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -35,7 +35,7 @@ class Answer(BaseModel):
 
 
 class Results(BaseModel):
-    """What one listener's page saved."""
+    """The file that one listener's page saved."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -49,7 +49,7 @@ class Results(BaseModel):
 
 @dataclass(frozen=True)
 class Heard:
-    """One answer of one listener, beside the trial it answers."""
+    """One answer of one listener, with its trial."""
 
     listener: str
     trial: Trial
@@ -57,28 +57,28 @@ class Heard:
 
     @property
     def right(self) -> bool:
-        """Whether the answer is the one that counts."""
+        """Whether the answer is right."""
         return self.answer == self.trial.right
 
     @property
     def measured(self) -> bool:
-        """Whether a detector had its say on this tag."""
+        """Whether a detector could measure this tag."""
         return self.trial.verdict not in (None, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE)
 
     @property
     def hit(self) -> bool:
-        """Whether the detector called it a hit."""
+        """Whether the detector reported a hit."""
         return self.trial.verdict is Verdict.HIT
 
 
 def read_results(paths: Sequence[str | Path], kit: Kit) -> list[Heard]:
-    """Read the files of all listeners, and check them against the key.
+    """Read the files of all listeners and check them against the key.
 
     Raises
     ------
     DataError
-        Naming the file: not JSON, not results, of another kit, an unknown trial, a trial answered twice, an answer
-        out of range, a listener who was already read; or no answers in any file.
+        If a file is not JSON, not a result file, or of another kit; has an unknown trial, a trial answered twice or an answer
+        out of range; repeats a listener; or if there are no answers at all. Names the file.
     """
     trials = {one.trial: one for one in kit.trials}
     heard: list[Heard] = []
@@ -86,11 +86,11 @@ def read_results(paths: Sequence[str | Path], kit: Kit) -> list[Heard]:
     for path in map(Path, paths):
         results = _read(path)
         if results.kit != kit.kit:
-            raise DataError(f"these answers are of kit {results.kit!r}, the key is of kit {kit.kit!r}", path=path,
-                            remedy="give the key.json that was written with the listener's page, with --key")  # fmt: skip
+            raise DataError(f"expected answers to kit {kit.kit!r} of the key, found answers to kit {results.kit!r}", path=path,
+                            remedy="pass the key.json that belongs to the listener's page with --key")  # fmt: skip
         if results.listener in read:
             raise DataError(f"listener {results.listener!r} was already read from {read[results.listener]}", path=path,
-                            remedy="give each listener's file once")  # fmt: skip
+                            remedy="pass each listener's file only once")  # fmt: skip
         read[results.listener] = path
         answered: set[str] = set()
         for one in results.answers:
@@ -108,22 +108,22 @@ def read_results(paths: Sequence[str | Path], kit: Kit) -> list[Heard]:
             heard.append(Heard(results.listener, trial, one.answer))
     if not heard:
         raise DataError("there are no answers", path=paths[0] if paths else None,
-                        remedy="give files that listeners saved on the last screen")  # fmt: skip
+                        remedy="pass the files that listeners saved on the last screen")  # fmt: skip
     return heard
 
 
 def score(heard: Sequence[Heard], *, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0) -> dict[str, Any]:
-    """Rates of the listeners, beside those of the detectors on the same clips.
+    """Compute the rates of the listeners, and those of the detectors on the same clips.
 
     Returns
     -------
     dict
         ``rows``, one for each engine, tag and kind, and one with the tag ``all`` where a kind has several tags: ``n``
         and ``right`` answers, ``rate`` with its 95 % interval ``low`` and ``high`` (``clusters`` says what was
-        resampled: listeners if at least two answered, else sentences), ``chance``; ``detector_n`` clips that the
-        detectors could measure and ``detector_hit``, the share of them called a hit; over the answers to those,
-        ``agreement`` (share where listener and detector say the same) and Cohen's ``kappa``, which is None where it
-        is undefined. ``catch`` holds the share of "A" where both clips were the same. Undefined values are None.
+        resampled: listeners if at least two answered, otherwise sentences), and ``chance``; ``detector_n`` clips that the
+        detectors could measure, and ``detector_hit``, the share of hits among them; over the answers to those clips,
+        ``agreement`` (share where listener and detector agree) and Cohen's ``kappa``. ``catch`` holds the share of "A" where
+        both clips were the same. Undefined values are None.
     """
     asked = [one for one in heard if one.trial.kind is not Kind.CATCH]
     groups: dict[tuple[str, str, str], list[Heard]] = {}
@@ -175,18 +175,18 @@ def _catch(answers: list[Heard], n_resamples: int, seed: int) -> dict[str, Any]:
 
 
 def _rate(answers: list[Heard], yes: list[bool], n_resamples: int, seed: int) -> tuple[Interval, str]:
-    """The share of `yes`, and what was resampled for its interval."""
+    """Return the share of `yes`, and what was resampled for its interval."""
     by_listener = len({one.listener for one in answers}) >= 2
     clusters = [one.listener if by_listener else one.trial.sentence for one in answers]
     bootstrap = ClusterBootstrap(clusters, [[one, 1] for one in yes], n_resamples=n_resamples, seed=seed)
     rate = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
-    if rate.low == rate.high:  # one cluster, or clusters that are all alike: the bootstrap would claim certainty
+    if rate.low == rate.high:  # one cluster, or identical clusters: the bootstrap would claim certainty
         rate = Interval(rate.value, float("nan"), float("nan"))
     return rate, "listener" if by_listener else "sentence"
 
 
 def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
-    """Cohen's kappa of two raters; None where it is undefined: no pairs, or both always say the same one thing."""
+    """Return Cohen's kappa of two raters, or None if it is undefined: no pairs, or only one rating is ever used."""
     from sklearn.metrics import cohen_kappa_score
 
     pairs = list(pairs)

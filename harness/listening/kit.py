@@ -1,6 +1,6 @@
 """The files of a listening test: a page for listeners, and its key.
 
-The page holds questions and audio. Which answer is right stands only in the key, a file beside the page.
+The page contains questions and audio. Only the key, a separate file, contains the right answers.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ class Kit(BaseModel):
 
 
 def read_run(run: str | Path) -> tuple[str, list[Candidate]]:
-    """The name of a finished run, and every trial that its clips allow.
+    """Return the name of a finished run, and all trials that its clips allow.
 
     Raises
     ------
     DataError
-        If the folder holds no finished run.
+        If the folder does not contain a finished run.
     """
     run = Path(run)
     if not is_complete(run):
-        raise DataError("this folder holds no finished run", path=run,
-                        remedy="give the folder that `harness run` wrote; an unfinished run goes on with the same command")  # fmt: skip
+        raise DataError("this folder does not contain a finished run", path=run,
+                        remedy="pass the folder that `harness run` wrote; an unfinished run resumes with the same command")  # fmt: skip
     name = str(read_json(run / IDENTITY).get("experiment", {}).get("name", run.name))
     outcomes = {
         (o.engine, o.tagger, o.sentence, o.slot, o.tag): o.verdict
@@ -73,21 +73,21 @@ def write_kit(
     run : path-like
         A run folder.
     out : path-like, optional
-        Where the two files go; ``RUN/listening`` by default.
+        Folder for the two files; ``RUN/listening`` by default.
     trials, seed : int
-        How many, and which.
+        Number of trials, and random seed for their choice.
     replace : bool
-        Overwrite the key of another test. Results of that test can then no longer be scored.
+        Whether to overwrite the key of another test, whose results can then no longer be scored.
 
     Raises
     ------
     DataError
-        If the run cannot be used, or `out` holds another test.
+        If the run cannot be used, or `out` contains another test.
     """
     run = Path(run)
     if out is None:
         out = run / "listening"
-        refuse_link(out)  # the folder of the run may come from somebody else
+        refuse_link(out)  # the run folder may come from somebody else
     out = Path(out)
     name, found = read_run(run)
     try:
@@ -99,13 +99,13 @@ def write_kit(
     kit = Kit(kit=digest(name, seed, json.dumps(asked), *(one.trial.model_dump_json() for one in chosen)),
               run=name, seed=seed, trials=tuple(one.trial for one in chosen))  # fmt: skip
     if not replace and (out / KEY).exists() and _other_kit(out / KEY, kit.kit):
-        raise DataError("this folder holds the key of another listening test", path=out,
+        raise DataError("this folder contains the key of another listening test", path=out,
                         remedy="choose another --out, or add --replace if its results are no longer needed")  # fmt: skip
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"the folder cannot be made: {error.strerror}", path=out, remedy="choose another --out"
+            f"the folder cannot be created: {error.strerror}", path=out, remedy="choose another --out"
         ) from error
     write_json(out / KEY, kit.model_dump(mode="json", by_alias=True))
     write_atomic(out / PAGE, page({"kit": kit.kit, "trials": asked}))
@@ -118,9 +118,9 @@ def read_key(path: str | Path) -> Kit:
     Raises
     ------
     DataError
-        If it is missing, or not a key.
+        If the file is missing or is not a key.
     """
-    remedy = "give the key.json that `harness listen` wrote, with --key or --run"
+    remedy = "pass the key.json that `harness listen` wrote with --key or --run"
     try:
         return Kit.model_validate(read_json(path))
     except DataError as error:
@@ -131,7 +131,7 @@ def read_key(path: str | Path) -> Kit:
 
 
 def page(asked: dict[str, Any]) -> str:
-    """The page that asks these trials; nothing in their text can end the script block that holds them."""
+    """Return the page for these trials, escaped so that no text can end the script block that contains them."""
     block = json.dumps(asked, ensure_ascii=True, allow_nan=False)
     for character in "<>&":
         block = block.replace(character, f"\\u{ord(character):04x}")
@@ -144,7 +144,7 @@ def _encoded(file: Path) -> str:
 
 
 def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
-    """What the page is told about a trial. A catch trial is told as a pair."""
+    """Return what the page knows about a trial; a catch trial looks like a pair."""
     kind, words = one.trial.kind, one.text.words
     shown: dict[str, Any] = {
         "trial": one.trial.trial,
@@ -162,8 +162,8 @@ def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
 def _inside(run: Path, audio: str) -> Path:
     path = run / audio
     if not path.resolve().is_relative_to(run.resolve()):
-        raise DataError(f"a clip lies outside the run folder: {audio}", path=run / CLIPS,
-                        remedy="clips are files in the folder of their run")  # fmt: skip
+        raise DataError(f"a clip is outside the run folder: {audio}", path=run / CLIPS,
+                        remedy="clips must be files inside the folder of their run")  # fmt: skip
     return path
 
 

@@ -1,9 +1,9 @@
-"""The trials of a listening test: what is asked, of which clips, and which answer is right.
+"""The trials of a listening test: their questions, clips and right answers.
 
 Three kinds of trial. *word*: the listener hears a clip with one tag on one word and picks the word that stands out.
 *gap*: the same for a clip with one pause tag. *pair*: the tagged and the plain clip of one sentence in random order
 (two-interval forced choice). *catch* trials look like pairs, but both clips are the same plain one: they show whether
-the listener leans to one side.
+the listener prefers one side.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from harness.tagged import CONTOURS, PAUSES, WORD_TAGS, Tag, TaggedText
 
 DEFAULT_TRIALS = 40
 CATCH_SHARE = 0.1
-QUOTED_WORDS = 3  # how many words at the end of a phrase its question quotes
+QUOTED_WORDS = 3  # words at the end of a phrase that its question quotes
 _PUNCTUATION = ".,;:!?…—–-()[]\"'“”‘’"
 
 
 class Kind(str, Enum):
-    """What the listener is asked."""
+    """The kind of question that the listener is asked."""
 
     WORD = "word"
     GAP = "gap"
@@ -36,9 +36,9 @@ class Kind(str, Enum):
 
 
 class Trial(BaseModel):
-    """One trial as the key holds it.
+    """One trial in the key.
 
-    `right` is the answer that counts: a word's index, a gap's index (gap 0 follows word 0), or 0 for clip A and 1 for
+    `right` is the right answer: a word's index, a gap's index (gap 0 follows word 0), or 0 for clip A and 1 for
     clip B. A catch trial has none.
     """
 
@@ -71,7 +71,7 @@ class Candidate:
 
     @property
     def cell(self) -> tuple[str, str, str]:
-        """What the choice is balanced over."""
+        """The cell of engine, tag and kind over which the choice is balanced."""
         return (self.tagged.engine, self.tag.value, self.kind.value)
 
     @property
@@ -126,16 +126,16 @@ def candidates(
 def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int = 0) -> list[Chosen]:
     """Choose trials, balanced over engines, tags and kinds; the same seed gives the same trials.
 
-    Within a cell, sentences that were used least come first. A tenth of the trials are catch trials. Fewer trials are
-    given if the clips do not allow more.
+    Within a cell, the least used sentences come first. A tenth of the trials are catch trials. If the clips allow fewer trials,
+    fewer are returned.
 
     Raises
     ------
     DataError
-        If there is nothing to ask.
+        If no trial is possible.
     """
     if not found:
-        raise DataError("the run holds no clip that a listener could be asked about",
+        raise DataError("the run has no clip that a listener could be asked about",
                         remedy="its clips need tags that the engine can express")  # fmt: skip
     generator = random.Random(seed)
     pairs = [one for one in found if one.kind is Kind.PAIR]
@@ -143,7 +143,7 @@ def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int =
     chosen = _balanced(found, trials - catch, generator)
     sides = _balanced_sides(chosen, generator)
     made = [_trial(one, side, seed) for one, side in zip(chosen, sides, strict=True)]
-    # No more catch trials than a tenth of what could be found, if that is little.
+    # If few trials were found, catch trials are a tenth of those.
     catch = min(catch, max(1, round(len(made) * CATCH_SHARE)))
     for number, one in enumerate(_balanced(pairs, catch, generator)):
         made.append(_catch(one, seed, number))
@@ -158,7 +158,7 @@ def _audible_place(text: TaggedText, slot: int, tag: Tag) -> bool:
 
 
 def _balanced(found: Sequence[Candidate], wanted: int, generator: random.Random) -> list[Candidate]:
-    """Take one of each cell in turn, until there are enough."""
+    """Take candidates from each cell in turn until there are enough."""
     cells: dict[tuple[str, str, str], list[Candidate]] = {}
     for one in found:
         cells.setdefault(one.cell, []).append(one)
@@ -185,7 +185,7 @@ def _balanced(found: Sequence[Candidate], wanted: int, generator: random.Random)
 
 
 def _balanced_sides(chosen: Sequence[Candidate], generator: random.Random) -> list[int]:
-    """For each trial the side of its tagged clip: as often A as B within a cell."""
+    """Return the side of the tagged clip of each trial, balanced between A and B within a cell."""
     places: dict[tuple[str, str, str], list[int]] = {}
     for number, one in enumerate(chosen):
         places.setdefault(one.cell, []).append(number)
@@ -230,7 +230,7 @@ def _chosen(
 
 
 def ask_pair(text: TaggedText, slot: int, tag: Tag) -> tuple[str, int, int]:
-    """The question about a pair of clips, and the first and last word to mark in the sentence."""
+    """Return the question about a pair of clips, and the first and last word to mark in the sentence."""
     if tag in CONTOURS:
         last = text.phrase_end(slot)
         first = max(min(slot, last), last - QUOTED_WORDS + 1)
@@ -252,6 +252,6 @@ def ask_pair(text: TaggedText, slot: int, tag: Tag) -> tuple[str, int, int]:
 
 
 def _quote(words: Sequence[str]) -> str:
-    """Words in quotation marks, without the punctuation around them."""
+    """Return words in quotation marks, without the punctuation around them."""
     joined = " ".join(words)
     return f"“{joined.strip(_PUNCTUATION) or joined}”"

@@ -1,4 +1,4 @@
-"""What every tagger is: text in, tagged text out, the words unchanged."""
+"""The interface of all taggers: text in, tagged text out, words unchanged."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Tagger(Protocol):
     name: str
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
-        """Tag each text anew; tags already there are ignored.
+        """Tag each text; tags that it already has are ignored.
 
         Parameters
         ----------
         texts : sequence of TaggedText
-            Only their words are read.
+            Only the words are used.
 
         Returns
         -------
         list of TaggedText
-            One for each input, in order.
+            One for each input, in the same order.
         """
         ...
 
@@ -51,12 +51,12 @@ tagger_names = TAGGERS.names
 
 
 def tag_all(tagger: Tagger, texts: Sequence[TaggedText], name: str) -> list[TaggedText]:
-    """Ask a tagger, and look at what it gives: a `TaggedText` for each text.
+    """Call a tagger and check that it returns one `TaggedText` for each text.
 
     Raises
     ------
     HarnessError
-        If it fails, or gives something else, or more or fewer.
+        If the tagger fails, or returns another type or another number of texts.
     """
     what = f"the tagger {name!r}"
     with explained(what):

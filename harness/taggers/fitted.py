@@ -1,4 +1,4 @@
-"""From a model that answers at slots to a tagger: fit it on examples, and choose thresholds on examples it was not fitted on."""
+"""Turn a slot model into a tagger: fit it on examples, and tune thresholds on examples that it was not fitted on."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ THRESHOLD_FOLDS = 5
 def out_of_fold(
     make: Callable[[], SlotModel], examples: Sequence[Example], folds: int = THRESHOLD_FOLDS, seed: int = 0
 ) -> list[Scores]:
-    """Scores of every example by a model that was fitted without its group.
+    """Score every example with a model that was fitted without its group.
 
     Parameters
     ----------
     make : callable
-        Gives a fresh model.
+        Returns a new, unfitted model.
     examples : sequence of Example
     folds, seed : int
-        Of the grouped cross-validation. The next fold is each model's dev set.
+        Number of folds and random seed of the grouped cross-validation. Each model uses the fold after its own as dev set.
     """
     texts = [from_tags(example.tagged) for example in examples]
     cut = grouped_folds([example.group for example in examples], folds, seed)
@@ -38,17 +38,17 @@ def out_of_fold(
 
 
 class SlotTagger:
-    """A tagger made of a slot model.
+    """A tagger built from a slot model.
 
     Parameters
     ----------
     make : callable
-        Gives a fresh, unfitted model that answers `harness.taggers.slots.TAG_QUESTIONS`.
+        Returns a new, unfitted model that answers `harness.taggers.slots.TAG_QUESTIONS`.
     examples : sequence of Example, optional
-        To fit on; the embedded training examples by default. Thresholds are tuned on out-of-fold scores of all of them, then
-        the model that tags is fitted on four fifths; the last fifth is its dev set.
+        Training examples; the embedded ones by default. Thresholds are tuned on out-of-fold scores of all of them. The model
+        that tags is then fitted on four fifths, with the last fifth as its dev set.
     seed : int
-        Of the folds.
+        Random seed of the folds.
     """
 
     def __init__(

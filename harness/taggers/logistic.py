@@ -17,7 +17,7 @@ REGULARISATION = 1.0  # scikit-learn's C, at its default
 
 
 class LogisticModel:
-    """One multinomial logistic regression a question, on indicator features of the words around the slot.
+    """One multinomial logistic regression per question, on indicator features of the words around the slot.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class LogisticModel:
 
 
 def fit_questions(rows: Any, labels: np.ndarray, questions: Questions) -> list[Any]:
-    """A logistic regression for each question, shape of `rows` (slots, features), of `labels` (slots, questions).
+    """Fit one logistic regression per question; `rows` has shape (slots, features), `labels` (slots, questions).
 
-    A question to which only one answer occurs has that answer's number instead: there is nothing to fit.
+    If only one answer to a question occurs, its number takes the place of a model: there is nothing to fit.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -64,7 +64,7 @@ def fit_questions(rows: Any, labels: np.ndarray, questions: Questions) -> list[A
 
 
 def predict_questions(models: Sequence[Any], rows: Any, questions: Questions) -> Scores:
-    """Log-probabilities of all answers, shape (slots, answers); an answer that never occurred gets about -20."""
+    """Return log-probabilities of all answers, shape (slots, answers); an answer that never occurred gets about -20."""
     out = np.full((rows.shape[0], sum(len(q.answers) for q in questions)), -20.0, dtype=np.float32)
     for model, part in zip(models, columns(questions), strict=True):
         if isinstance(model, int):
@@ -75,7 +75,7 @@ def predict_questions(models: Sequence[Any], rows: Any, questions: Questions) ->
 
 
 def slot_features(words: Sequence[str]) -> list[dict[str, float]]:
-    """Indicator features of each slot: the words around it, their endings, punctuation, capitals, and the place in the sentence."""
+    """Return indicator features of each slot: neighbouring words, endings, punctuation, capitals, place in the sentence."""
     padded = ["<start>", "<start>", *words, "<end>", "<end>", "<end>"]
     rows = []
     for slot in range(len(words) + 1):
@@ -98,7 +98,7 @@ class LogisticTagger(SlotTagger):
     ----------
     examples : sequence of Example, optional
     seed : int
-        Of the folds on which thresholds are tuned.
+        Random seed of the folds on which thresholds are tuned.
     """
 
     def __init__(self, examples: Sequence[Example] | None = None, seed: int = 0) -> None:

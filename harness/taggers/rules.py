@@ -1,4 +1,4 @@
-"""Rules: what one would write in an afternoon, without any data.
+"""Rules that can be written in an afternoon, without any data.
 
 The rules were frozen before a single sentence was labelled (see ``data/examples/annotation-guide.md``), so they
 are a fair baseline. They are deliberately simple: punctuation, question words, and three short word lists.
@@ -27,7 +27,7 @@ MAX_EMPH = 2
 
 @register_tagger("rules")
 class RulesTagger:
-    """Punctuation and word lists, at most four tags a text."""
+    """Punctuation and word lists, at most four tags per text."""
 
     name = "rules"
 
@@ -58,7 +58,7 @@ def _tag(words: tuple[str, ...]) -> TaggedText:
 
 
 def _sentences(words: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Spans ``[start, end)`` of sentences, cut after ``. ! ? …``."""
+    """Return the spans ``[start, end)`` of sentences, which end after ``. ! ? …``."""
     ends = [at + 1 for at, word in enumerate(words) if word.rstrip("\"'”’)").endswith((".", "!", "?", "…"))]
     if words and (not ends or ends[-1] != len(words)):
         ends.append(len(words))

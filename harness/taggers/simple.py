@@ -1,4 +1,4 @@
-"""Taggers that know nothing: the floor under every score."""
+"""Taggers without any knowledge of the text: the lower bound for every score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.taggers.base import register_tagger
 
 @register_tagger("none")
 class NoTags:
-    """Places nothing."""
+    """Places no tags."""
 
     name = "none"
 
@@ -24,14 +24,14 @@ class NoTags:
 
 @register_tagger("random")
 class RandomTagger:
-    """Places each tag at random, as often as the training examples hold it.
+    """Places each tag at random, as often as it occurs in the training examples.
 
     Parameters
     ----------
     examples : sequence of TaggedText, optional
-        Where the densities come from; the embedded training examples by default.
+        Source of the tag densities; the embedded training examples by default.
     seed : int
-        Of the random numbers.
+        Random seed of the placement.
     """
 
     name = "random"
@@ -41,7 +41,7 @@ class RandomTagger:
             examples = [example.tagged for example in load_examples("train")]
         slots = sum(len(text.words) + 1 for text in examples)
         self.density = np.array([sum(len(text.slots(tag)) for text in examples) for tag in TAGS]) / max(slots, 1)
-        np.random.default_rng(seed)  # a seed that is not a whole number from 0 fails here, not at the first text
+        np.random.default_rng(seed)  # an invalid seed fails here, not at the first text
         self.seed = seed
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:

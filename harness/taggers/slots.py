@@ -1,8 +1,8 @@
-"""What a trained tagger answers: at each slot of a text, a few questions with a few answers each.
+"""Slot models: at each slot of a text, a trained tagger answers a few questions with a few possible answers each.
 
-For tags there are two questions, because one slot may hold a pause and one other tag. For the Helsinki Prosody Corpus there are
-two as well: how prominent is the word behind the slot, and how strong is the boundary in front of it. Models know
-questions, not tags, so the same model, trained by the same code, is scored on both.
+There are two questions about tags, because a slot can hold a pause and one other tag. There are also two about the Helsinki
+Prosody Corpus: how prominent is the word after the slot, and how strong is the boundary before it? Models are defined on
+questions, not on tags, so the same code trains and scores a model on both.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class SlotText:
     ----------
     words : tuple of str
     labels : array of int, shape (slots, questions)
-        Index of the answer; `UNLABELLED` where nobody knows.
+        Index of the answer; `UNLABELLED` where it is unknown.
     values : array of float, shape (slots, questions), optional
-        The strength that a label was cut from; NaN where there is none. A model may learn from it.
+        Measured strength from which the label was derived; NaN where there is none. A model may learn from it.
     """
 
     words: tuple[str, ...]
@@ -60,27 +60,27 @@ class SlotText:
 
 
 class SlotModel(Protocol):
-    """Something that can be trained to answer at slots, and then gives log-probabilities."""
+    """A model that learns to answer questions at slots, and returns log-probabilities of the answers."""
 
     questions: Questions
 
     def fit(self, train: Sequence[SlotText], dev: Sequence[SlotText]) -> None:
-        """Train; `dev` may choose an epoch or a regularisation, and nothing else may."""
+        """Train. Only `dev` may be used to choose an epoch or a regularisation."""
         ...
 
     def slot_scores(self, texts: Sequence[Sequence[str]]) -> list[Scores]:
-        """Log-probabilities of all answers, shape (slots, answers); `columns` tells which belong to which question."""
+        """Return log-probabilities, shape (slots, answers) for each text; `columns` maps questions to columns."""
         ...
 
 
 def columns(questions: Questions) -> list[slice]:
-    """Where the answers to each question stand in an array of scores."""
+    """Return the columns of each question's answers in an array of scores."""
     ends = list(accumulate(len(question.answers) for question in questions))
     return [slice(end - len(question.answers), end) for question, end in zip(questions, ends, strict=True)]
 
 
 def from_tags(text: TaggedText) -> SlotText:
-    """The answers to `TAG_QUESTIONS` in a tagged text.
+    """Return the answers to `TAG_QUESTIONS` in a tagged text.
 
     >>> from_tags(TaggedText.parse("We <emph> guarantee it")).labels.tolist()
     [[0, 0], [0, 1], [0, 0], [0, 0]]
@@ -94,7 +94,7 @@ def from_tags(text: TaggedText) -> SlotText:
 
 
 def from_corpus(utterance: ProsodyUtterance) -> SlotText:
-    """The answers to `CORPUS_QUESTIONS`: prominence at the slot before its word, boundary at the slot behind it."""
+    """Return the answers to `CORPUS_QUESTIONS`: prominence at the slot before its word, boundary at the slot after it."""
     labels = np.array([[*utterance.prominence, UNLABELLED], [UNLABELLED, *utterance.boundary]], dtype=np.int64).T
     values = None
     if utterance.values:
@@ -118,7 +118,7 @@ Thresholds = Mapping[Tag, float]
 
 
 def margins(scores: Sequence[Scores]) -> list[Scores]:
-    """By how much each tag is preferred to nothing, in nats, shape (slots, tags), columns in the order of `TAGS`."""
+    """Return how much each tag is preferred to no tag, in nats, shape (slots, tags), columns in the order of `TAGS`."""
     out = []
     for score in scores:
         margin = np.empty((len(score), len(TAGS)), dtype=np.float32)
@@ -135,7 +135,7 @@ _GROUPS = [[TAGS.index(Tag(answer)) for answer in question.answers[1:]] for ques
 def choose(
     words: Sequence[Sequence[str]], margin: Sequence[NDArray[np.floating]], thresholds: Thresholds
 ) -> list[TaggedText]:
-    """Of each question's tags, the one that clears its threshold by most, if one does.
+    """Place, for each question, the tag that exceeds its threshold by the largest margin, if any does.
 
     Parameters
     ----------
@@ -157,10 +157,10 @@ def choose(
 
 
 def tune(margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText]) -> dict[Tag, float]:
-    """Thresholds that give the best F1 on `gold`, which must be neither trained nor scored on.
+    """Return the thresholds with the best F1 on `gold`, which must be used neither for training nor for scoring.
 
-    The tags of a question share one. With a threshold each, a tag that the model cannot place gets one so low that it is
-    placed everywhere: that is its best F1, and it drags all others down.
+    The tags of a question share a threshold. With separate thresholds, a tag that the model cannot predict gets one so low
+    that it is placed everywhere. That maximises its own F1 and ruins the precision of the others.
     """
     stacked = np.concatenate(list(margin))
     labels = np.concatenate([from_tags(text).labels for text in gold])
@@ -174,7 +174,7 @@ def tune(margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText]) -> 
 
 
 def best_threshold(scores: NDArray[np.floating], right: NDArray[np.bool_], support: int) -> float:
-    """The threshold with the best F1 when everything with ``score > threshold`` is placed; 0 if nothing is wanted.
+    """Return the threshold with the best F1 when everything with ``score > threshold`` is placed; 0 if nothing is wanted.
 
     Parameters
     ----------
@@ -183,19 +183,19 @@ def best_threshold(scores: NDArray[np.floating], right: NDArray[np.bool_], suppo
     right : array of bool, shape (slots,)
         Whether that answer is wanted there.
     support : int
-        How many are wanted in all.
+        Number of wanted answers in total.
 
     Returns
     -------
     float
-        Halfway between two scores, so that it does not hang on the last digit of one.
+        Halfway between two scores, so that rounding of either does not change the result.
     """
     if not right.any():
         return 0.0
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + support)
-    f1[:-1][ranked[:-1] == ranked[1:]] = -1  # equal scores cannot be told apart
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1  # a threshold cannot separate equal scores
     best = int(f1.argmax())
     below = ranked[best + 1] if best + 1 < len(ranked) else ranked[best] - 1
     return float((ranked[best] + below) / 2)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from helpers import needs_data
 
 from harness.benchmark.agreement import MINIMUM_WORDS, SHARED_RUN, reader_agreement
-from harness.datasets import UNLABELLED, ProsodyUtterance, load_helsinki, locate
+from harness.datasets import UNLABELLED, ProsodyUtterance, load_helsinki
 
 TEXT = [f"word{k}" for k in range(240)]
 
@@ -78,7 +79,7 @@ def test_aligned_runs_are_the_clusters():
     assert cut[1] < cut[0] < cut[2]
 
 
-@pytest.mark.skipif(not locate("helsinki-prosody/dev.txt"), reason="needs the Helsinki Prosody Corpus")
+@needs_data("helsinki-prosody")
 def test_the_readers_of_one_book_are_found_in_the_corpus():
     found = reader_agreement([*load_helsinki("dev"), *load_helsinki("test")], 100)
     pairs = {(pair["first"], pair["second"]) for pair in found["pairs"]}

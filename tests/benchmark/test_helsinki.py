@@ -1,7 +1,7 @@
 """The benchmark on the corpus: what it reports, and that the test split is opened last."""
 
-import ast
 import json
+import re
 
 import numpy as np
 import pytest
@@ -113,47 +113,15 @@ def test_thresholds_come_from_readers_that_were_not_trained_on(monkeypatch):
     }
 
 
-def uses_of_the_corpus(source):
-    """Arguments of each call of `load_helsinki`, and "?" for every other mention of it or of its files."""
-    tree = ast.parse(source)
-    prose = {id(n.body[0].value) for n in ast.walk(tree)
-             if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef) and isinstance(n.body[0], ast.Expr)}  # fmt: skip
-    called, found = set(), []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and "load_helsinki" in (
-            getattr(node.func, "id", ""),
-            getattr(node.func, "attr", ""),
-        ):
-            called.add(id(node.func))
-            found.append(ast.unparse(ast.Tuple([*node.args, *(keyword.value for keyword in node.keywords)])))
-    for node in ast.walk(tree):
-        named = getattr(node, "id", getattr(node, "attr", None)) == "load_helsinki" and id(node) not in called
-        file = isinstance(node, ast.Constant) and id(node) not in prose and "helsinki-prosody" in str(node.value)
-        if named or file:
-            found.append("?")
-        if isinstance(node, ast.ImportFrom) and node.module != "harness.datasets":
-            found += ["?" for alias in node.names if alias.name == "load_helsinki"]
-    return found
-
-
 def test_no_tagger_opens_the_test_split():
+    """The only use of the corpus under harness/taggers is the dev split, for the embedded base."""
     used = {}
     for path in (ROOT / "harness" / "taggers").rglob("*.py"):
-        source = path.read_text(encoding="utf-8")
-        imports = any(isinstance(node, ast.ImportFrom) and any(alias.name == "load_helsinki" for alias in node.names)
-                      for node in ast.walk(ast.parse(source)))  # fmt: skip
-        if imports or uses_of_the_corpus(source):
-            used[path.relative_to(ROOT / "harness" / "taggers").as_posix()] = set(uses_of_the_corpus(source))
-    assert used == {"gpt2/pretrain.py": {"('dev',)"}}
-
-
-@pytest.mark.parametrize(
-    "source",
-    ["load_helsinki('test')", "datasets.load_helsinki(split='test')", "load_helsinki(name)", "f = load_helsinki",
-     "find('helsinki-prosody/test.txt', 'helsinki-prosody')"],
-)  # fmt: skip
-def test_other_ways_to_the_test_split_would_be_seen(source):
-    assert set(uses_of_the_corpus(source)) - {"('dev',)"}
+        if found := re.findall(r"\bload_helsinki\b.*|helsinki-prosody/", path.read_text(encoding="utf-8")):
+            used[path.name] = found
+    assert list(used) == ["pretrain.py"]
+    assert [use for use in used["pretrain.py"] if use.startswith("load_helsinki(")] == ['load_helsinki("dev")))']
+    assert "helsinki-prosody/" not in used["pretrain.py"]
 
 
 def test_an_unknown_tagger_is_one_clear_error(corpus):
@@ -172,7 +140,7 @@ def test_more_sentences_hold_the_fewer():
 
 @pytest.mark.parametrize("n", [0, -1, 97])
 def test_more_sentences_than_there_are_cannot_be_drawn(n):
-    with pytest.raises(HarnessError, match="ask for 1 to 96"):
+    with pytest.raises(HarnessError, match="expected 1 to 96 training sentences"):
         helsinki.draw(CORPUS["dev"], n, 0)
 
 
@@ -182,7 +150,7 @@ def test_another_file_of_the_corpus_can_be_trained_on(corpus, tmp_path):
     row = helsinki.benchmark("logistic", train_file=file, n_resamples=50)
     assert (row["train_file"], row["sentences"]) == ("train_100.txt", 5)
     file.write_text("<file>\t9_9_9.txt\nNever\t2\n")
-    with pytest.raises(DataError, match=r"train_100.txt:2: 2 columns"):
+    with pytest.raises(DataError, match=r"train_100.txt:2: expected 5 columns"):
         helsinki.benchmark("logistic", train_file=file)
     with pytest.raises(DataError, match="cannot be read"):
         helsinki.benchmark("logistic", train_file=tmp_path / "nowhere.txt")

@@ -14,9 +14,9 @@ from harness.chapters.ch05_data.annotation import (
     rates,
     shared_runs,
 )
-from harness.chapters.ch05_data.figures import kappa_dots, leak_by_overlap, tag_positions, tag_rates
+from harness.chapters.ch05_data.figures import kappa_dots, leak_curves, tag_position_strips, tag_rate_dots
 from harness.chapters.ch05_data.leakage import MemoryTagger, leak, overlap, regroup, windows
-from harness.chapters.ch05_data.pairs import pairs, tags_together
+from harness.chapters.ch05_data.pairs import pairs, tag_pair_map
 from harness.datasets import load_examples, load_second_pass
 from harness.paths import DATA
 from harness.records import Example
@@ -132,10 +132,10 @@ def test_composition_counts():
 
 
 def test_figures_say_what_they_show(talks):
-    figure = tag_rates({"ours": rates(talks)})
+    figure = tag_rate_dots({"ours": rates(talks)})
     assert "<emph>" in figure.caption and "pause_long" in figure.alt
-    figure = tag_positions(positions([e.tagged for e in talks]), "T")
-    assert "`<pitch_high>` stands earliest" in figure.caption
+    figure = tag_position_strips(positions([e.tagged for e in talks]), "T")
+    assert "`<pitch_high>` is earliest" in figure.caption
     second = load_second_pass()
     figure = kappa_dots(
         kappas([e.tagged for e in load_examples("heldout")], [e.tagged for e in second], [e.group for e in second])
@@ -143,7 +143,7 @@ def test_figures_say_what_they_show(talks):
     assert f"`{Tag.PITCH_HIGH.value}`" in figure.caption
     rows = [{"tagger": "memory", "shared": s, "random": [v, v - 0.1, v + 0.1], "grouped": [0.1, 0.0, 0.2], "difference": [v - 0.1, 0, 1]}
             for s, v in ((0.0, 0.1), (0.5, 0.8))]  # fmt: skip
-    assert "At 50% overlap random folds give memory 0.80 [0.70, 0.90]" in leak_by_overlap(rows).caption
+    assert "At 50% overlap random folds give memory 0.80 [0.70, 0.90]" in leak_curves(rows).caption
 
 
 APART = [example("<emph> a b c", "g", "1"), example("<emph> a b <pause_long> c", "g", "2"),
@@ -170,7 +170,7 @@ def test_no_two_contours_stand_in_one_of_our_examples(talks):
 
 
 def test_the_figure_of_pairs_names_the_furthest_on_both_sides(talks):
-    figure = tags_together(pairs(talks, 100), len(talks))
+    figure = tag_pair_map(pairs(talks, 100), len(talks))
     assert f"of {len(talks)};" in figure.caption
     above, below = figure.caption.split("Furthest above: ")[1].split("Furthest below: ")
     assert above.startswith("`<pause_long>` with `<pitch_falling>`, 14 where chance gives ")

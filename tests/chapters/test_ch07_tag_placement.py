@@ -5,7 +5,12 @@ import pytest
 from harness.benchmark.rows import ablation_name, select
 from harness.benchmark.suite import RESULT, load, stale
 from harness.chapters.ch06_training.verdict import judge_standard_training
-from harness.chapters.ch07_tag_placement.figures import ablation_bars, decoding_speed, learning_curves, tag_confusion
+from harness.chapters.ch07_tag_placement.figures import (
+    ablation_dots,
+    decoding_speed_bars,
+    learning_curves,
+    tag_confusion_map,
+)
 from harness.chapters.ch07_tag_placement.tables import (
     against_majority_table,
     corpus_systems,
@@ -111,16 +116,16 @@ def test_an_ablation_is_named_after_what_it_changes(settings, name):
 def test_figures_say_in_words_what_they_show():
     figure = learning_curves(ROWS, [0.64, 0.62, 0.66])
     assert "majority: 50.0 at 10, 60.0 at 5,000" in figure.alt
-    assert "slots 100.0 at batch 1" in decoding_speed(DECODINGS).alt
+    assert "slots 100.0 at batch 1" in decoding_speed_bars(DECODINGS).alt
     measured = [{"kind": "ablation", "parameters": {"settings": {"objective": "read"}},
                  "figures": {"argmax": scores(0.3)["micro"], "tuned": scores(0.4)["micro"]}}]  # fmt: skip
-    assert "reads only: 0.30 [0.20, 0.40] at threshold 0" in ablation_bars(measured).alt
+    assert "reads only: 0.30 [0.20, 0.40] at threshold 0" in ablation_dots(measured).alt
 
 
 def test_the_confusion_counts_slots_by_question():
     gold = [TaggedText.parse("We <pause_short> <emph> pay <pitch_rising> now")]
     guess = [TaggedText.parse("We <pause_long> <emph> pay now <emph>")]
-    alt = tag_confusion(gold, guess).alt
+    alt = tag_confusion_map(gold, guess).alt
     assert "emph: 1 of 1 right" in alt and "pitch_rising: 0 of 1 right, 1 missed" in alt
     assert "pause_short: 0 of 1 right, 0 missed" in alt
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from helpers import harness
+from helpers import harness, needs_data
 
-from harness.datasets import examples_file, load_examples, locate
+from harness.datasets import examples_file, load_examples
 
 LINES = [
     "We guarantee 30% savings",
@@ -60,13 +60,14 @@ def test_an_option_of_another_tagger_is_refused():
     (("benchmark", "helsinki", "--tagger", "rules"), b"cannot be scored on the corpus"),
     (("benchmark", "suite", "--only", "songs", "--dry-run"), b"choose from: helsinki"),
 ])  # fmt: skip
-def test_bad_input_is_one_clear_line(arguments, said):
+def test_bad_input_is_one_clear_line(arguments, said, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", "")  # the option is refused before any data is looked for
     done = harness(*arguments)
     assert done.returncode == 2 and said in done.stderr and b"Traceback" not in done.stderr
     assert len(done.stderr.decode().strip().splitlines()) == 1
 
 
-@pytest.mark.skipif(not locate("helsinki-prosody/test.txt"), reason="the Helsinki corpus is not here")
+@needs_data("helsinki-prosody")
 def test_the_corpus_benchmark_prints_its_contract():
     done = harness("benchmark", "helsinki", "--tagger", "majority", "--resamples", 50, "--json")
     figures = json.loads(done.stdout)

@@ -100,7 +100,7 @@ def test_kappa():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kit": "0" * 16}, "are of kit"),
+        ({"kit": "0" * 16}, "found answers to kit"),
         ({"answers": [{"trial": "0" * 16, "answer": 0, "plays": 1, "seconds": 1.0}]}, "is not in the key"),
         (
             {"answers": [{"trial": digest(0), "answer": 2, "plays": 1, "seconds": 1.0}]},

@@ -38,34 +38,15 @@ def make_run(folder, texts=TEXTS, engines=("one", "two"), verdict=Verdict.HIT, s
                 hertz = 200 + 10 * number + (100 if arm is Arm.TAGGED else 0)
                 tone = 0.2 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
                 write_wav(folder / "clips" / f"{name}.wav", Audio(tone.astype("float32"), rate))
-                clips.append(
-                    Clip(
-                        id=name,
-                        engine=engine,
-                        tagger="gold" if arm is Arm.TAGGED else "",
-                        sentence=f"s{number}",
-                        arm=arm,
-                        text=words.format(),
-                        dialect="ssml",
-                        voice="v",
-                        seed=0,
-                        audio=f"clips/{name}.wav",
-                        sample_rate=rate,
-                        seconds=seconds,
-                    )
-                )
+                clips.append(Clip(
+                    id=name, engine=engine, tagger="gold" if arm is Arm.TAGGED else "", sentence=f"s{number}", arm=arm,
+                    text=words.format(), dialect="ssml", voice="v", seed=0, audio=f"clips/{name}.wav", sample_rate=rate,
+                    seconds=seconds,
+                ))  # fmt: skip
             outcomes += [
-                Outcome(
-                    engine=engine,
-                    tagger="gold",
-                    sentence=f"s{number}",
-                    arm=Arm.TAGGED,
-                    slot=slot,
-                    tag=tag,
-                    verdict=verdict,
-                )
+                Outcome(engine=engine, tagger="gold", sentence=f"s{number}", arm=Arm.TAGGED, slot=slot, tag=tag, verdict=verdict)
                 for slot, tag in tagged.tags
-            ]
+            ]  # fmt: skip
     (folder / "clips.jsonl").write_text("".join(clip.line() + "\n" for clip in clips))
     (folder / "outcomes.jsonl").write_text("".join(outcome.line() + "\n" for outcome in outcomes))
     (folder / "experiment.json").write_text(json.dumps({"experiment": {"name": "small"}}))
@@ -158,26 +139,11 @@ def test_the_key_says_which_clip_is_tagged_and_the_page_does_not(run, tmp_path):
         elif one.kind is Kind.CATCH:
             assert arms == ["plain", "plain"] and one.right is None and one.clips[0] == one.clips[1]
         else:
-            words, tags = (
-                TaggedText.parse(clips[one.clips[0]]["text"]).words,
-                TaggedText.parse(clips[one.clips[0]]["text"]).tags,
-            )
-            assert one.right == tags[0][0] - (one.kind is Kind.GAP) and one.choices == len(words) - (
-                one.kind is Kind.GAP
-            )
+            text, gap = TaggedText.parse(clips[one.clips[0]]["text"]), one.kind is Kind.GAP
+            assert (one.right, one.choices) == (text.tags[0][0] - gap, len(text.words) - gap)
     told = json.dumps([{**one, "clips": []} for one in kit_of(tmp_path / PAGE)["trials"]])
-    for hidden in (
-        *clips,
-        "right",
-        "catch",
-        "verdict",
-        "hit",
-        "plain",
-        "tagged",
-        "gold",
-        "slot",
-        *(tag.bare for tag in Tag),
-    ):
+    names = ("right", "catch", "verdict", "hit", "plain", "tagged", "gold", "slot")
+    for hidden in (*clips, *names, *(tag.bare for tag in Tag)):
         assert f'"{hidden}"' not in told, hidden
     assert not any(name in (tmp_path / PAGE).read_text() for name in clips)
     for asked in kit_of(tmp_path / PAGE)["trials"]:
@@ -243,7 +209,7 @@ def test_a_test_is_not_overwritten_by_another(run, tmp_path):
 
 
 def test_a_run_that_cannot_be_used(tmp_path):
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(DataError, match="does not contain a finished run"):
         write_kit(tmp_path)
     run = make_run(tmp_path / "run", TEXTS[:1], ["one"])
     lines = [json.loads(line) for line in (run / "clips.jsonl").read_text().splitlines()]

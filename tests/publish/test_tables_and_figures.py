@@ -5,7 +5,7 @@ import numpy as np
 from harness.audio import Audio
 from harness.chapters.ch06_training.figures import training_curves
 from harness.chapters.ch07_tag_placement.diffs import marked, worst_sentences
-from harness.chapters.ch07_tag_placement.f1_figures import f1_by_tag, f1_intervals
+from harness.chapters.ch07_tag_placement.figures import f1_heatmap, f1_interval_dots
 from harness.chapters.ch07_tag_placement.interpretations import placement_readings
 from harness.placement import score_placement
 from harness.publish.clip_figures import difference_strips
@@ -62,8 +62,8 @@ def test_every_figure_says_in_words_what_it_shows():
                 threshold=1.5) for arm in (Arm.TAGGED, Arm.PLACEBO)
     ]  # fmt: skip
     for figure, words in (
-        (f1_intervals(REPORTS, "T"), "rules 0.4"),
-        (f1_by_tag(REPORTS), "emph 1.00"),
+        (f1_interval_dots(REPORTS, "T"), "rules 0.4"),
+        (f1_heatmap(REPORTS), "emph 1.00"),
         (training_curves(history), "epoch 2"),
         (difference_strips(outcomes), "median -2.00 st"),
     ):

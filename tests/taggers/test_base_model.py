@@ -49,7 +49,7 @@ def config(**changes):
 
 
 @pytest.mark.parametrize(("spoil", "said"), [
-    (config(vocab_size=4000), "sizes that config.json says"),
+    (config(vocab_size=4000), "sizes given in config.json"),
     (config(n_layer=7), "lacks 24 weights"),
     (config(model_type="higgs_audio"), "does not recognize"),
     (lambda folder: (folder / "config.json").write_text("{"), "not a valid JSON"),

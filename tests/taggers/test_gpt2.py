@@ -1,4 +1,4 @@
-"""The GPT-2 tagger: encoding, slot reading, a short training, and what wrong input gets."""
+"""The GPT-2 tagger: encoding, slot scores, a short training, and what wrong input gets."""
 
 import json
 import shutil
@@ -13,8 +13,8 @@ from harness.tagged import TAGS, TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
-from harness.taggers.gpt2.slot_logits import by_length, reading_loss, slot_scores
-from harness.taggers.gpt2.training import ensure_trained, summary, train
+from harness.taggers.gpt2.slot_logits import slot_loss, slot_scores
+from harness.taggers.gpt2.training import ensure_trained, read_summary, train
 from harness.taggers.lm.base_model import load_base, token_ids
 from harness.taggers.slots import NOTHING, TAG_QUESTIONS, columns, from_tags
 
@@ -25,18 +25,9 @@ def base():
     return model, Encoder(tokenizer, TAG_QUESTIONS)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Two epochs on half of the examples: enough to see that everything moves."""
-    folder = tmp_path_factory.mktemp("tagger") / "t"
-    seen = []
-    train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], folder, log=seen.append, progress=False)
-    return folder, seen
-
-
-def test_a_reading_row_asks_two_questions_at_each_slot(base):
+def test_a_slot_row_asks_two_questions_at_each_slot(base):
     _, encoder = base
-    row = encoder.reading(
+    row = encoder.slot_row(
         from_tags(TaggedText.parse("<pause_long> We <pause_short> <emph> guarantee it <pitch_falling>"))
     )
     asked = [labels for labels in row["answers"] if labels[0] != IGNORED]
@@ -49,10 +40,10 @@ def test_a_reading_row_asks_two_questions_at_each_slot(base):
     assert set(row["next_ids"]) == {IGNORED}
 
 
-def test_a_writing_row_predicts_the_tagged_copy_and_nothing_else(base):
+def test_a_generation_row_predicts_the_tagged_copy_and_nothing_else(base):
     _, encoder = base
     text = from_tags(TaggedText.parse("We <pause_short> <emph> guarantee it <pitch_falling>"))
-    row = encoder.writing(text)
+    row = encoder.generation_row(text)
     wanted = [token for token in row["next_ids"] if token != IGNORED]
     said = encoder.tokenizer.decode(wanted).strip()
     assert said == "We<pause_short><emph> guarantee it<pitch_falling><|endoftext|>"
@@ -94,7 +85,7 @@ def test_pads_change_nothing(base):
     padded = slot_scores(model, encoder, [short, long])[0]
     assert alone.shape == (3, sum(len(q.answers) for q in TAG_QUESTIONS))
     np.testing.assert_allclose(alone, padded, atol=1e-4)
-    rows = [encoder.writing(from_tags(TaggedText(words))) for words in (short, long)]
+    rows = [encoder.generation_row(from_tags(TaggedText(words))) for words in (short, long)]
     batch = collate(rows, encoder.end)
     assert (batch["next_ids"][batch["attention_mask"] == 0] == IGNORED).all()
     unmasked = collate(rows, encoder.end, mask_pads=False)
@@ -117,28 +108,21 @@ def test_scores_are_read_at_the_last_token_before_each_slot(base):
 
 def test_the_loss_is_the_cross_entropy_of_the_answers(base):
     _, encoder = base
-    row = collate([encoder.reading(from_tags(TaggedText.parse("We <emph> pay")))], encoder.end)
+    row = collate([encoder.slot_row(from_tags(TaggedText.parse("We <emph> pay")))], encoder.end)
     asked = (row["answers"] != IGNORED).any(-1)
     logits = torch.zeros(int(asked.sum()), len(encoder.tokenizer))
     even = float(np.log(3) + np.log(6))  # two pauses or none, five other tags or none
-    assert float(reading_loss(logits, row["answers"][asked], encoder.answer_ids)) == pytest.approx(even, abs=1e-5)
-
-
-def test_rows_are_grouped_by_length_within_a_budget():
-    groups = list(by_length([5, 100, 4, 6, 3], 16))
-    assert sorted(row for group in groups for row in group) == [0, 1, 2, 3, 4]
-    assert groups[-1] == [1] and all(
-        len(group) * max([5, 100, 4, 6, 3][r] for r in group) <= 16 for group in groups[:-1]
-    )
+    assert float(slot_loss(logits, row["answers"][asked], encoder.answer_ids)) == pytest.approx(even, abs=1e-5)
 
 
 def test_training_moves_the_tags_and_leaves_the_base(trained):
     folder, seen = trained
-    figures = summary(folder)
+    figures = read_summary(folder)
     assert [row["epoch"] for row in seen] == [1, 2] and figures["history"] == seen
     assert seen[1]["loss"] < seen[0]["loss"]
     assert set(figures["thresholds"]) == {tag.value for tag in TAGS}
     assert figures["adapter_bytes"] < 1_000_000, "an adapter, not a copy of the embeddings"
+    assert list((folder / "logs").rglob("events.out.tfevents.*")), "tensorboard logs"
     from peft import PeftModel
 
     base, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
@@ -146,18 +130,6 @@ def test_training_moves_the_tags_and_leaves_the_base(trained):
     rows = PeftModel.from_pretrained(base, str(folder / "adapter")).merge_and_unload().get_input_embeddings().weight
     moved = (rows - before).abs().sum(dim=1).nonzero().ravel().tolist()
     assert sorted(moved) == sorted(token_ids(tokenizer, new_tokens(TAG_QUESTIONS)))
-
-
-def test_a_trained_tagger_keeps_words_and_takes_any_line(trained):
-    tagger = make_tagger("gpt2", adapter=trained[0])
-    lines = ["", "We guarantee 30% savings", "\U0001f600 https://x.y/<emph> — 価格", "word " * 2000, "a" * 3000]
-    texts = [TaggedText.from_plain(line) for line in lines]
-    assert [text.words for text in tagger.tag(texts)] == [text.words for text in texts]
-
-
-def test_training_repeats_itself(trained, tmp_path):
-    train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], tmp_path / "again", progress=False)
-    assert summary(tmp_path / "again")["history"] == summary(trained[0])["history"]
 
 
 class Stop(Exception):
@@ -179,7 +151,7 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(trained, tmp_path):
     seen = []
     train(config, examples, tmp_path / "t", log=seen.append, progress=False, resume=True)
     assert [row["epoch"] for row in seen] == [2], "only what was missing is trained"
-    assert summary(tmp_path / "t")["history"] == summary(trained[0])["history"]
+    assert read_summary(tmp_path / "t")["history"] == read_summary(trained[0])["history"]
     assert not (tmp_path / "t" / "checkpoints").exists()
 
 
@@ -194,10 +166,6 @@ def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
     seen = []
     train(TrainingConfig(epochs=1, seed=1), examples, tmp_path, log=seen.append, progress=False, resume=True)
     assert [row["epoch"] for row in seen] == [1]
-
-
-def test_training_writes_tensorboard_logs(trained):
-    assert list((trained[0] / "logs").rglob("events.out.tfevents.*"))
 
 
 def test_a_finished_tagger_is_not_trained_again(tmp_path, monkeypatch):
@@ -257,7 +225,7 @@ def test_a_damaged_folder_is_named_with_a_remedy(trained, tmp_path, file, conten
         (folder / file).write_text(content)
     with pytest.raises(DataError, match=message) as found:
         make_tagger("gpt2", adapter=folder).tag([TaggedText.parse("We go")])
-    assert str(folder) in str(found.value.path) and "train anew" in found.value.remedy
+    assert str(folder) in str(found.value.path) and "train a new tagger" in found.value.remedy
 
 
 def test_a_relative_folder_without_weights_is_not_looked_up_on_the_hub(trained, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from harness.tagged import PAUSES, TAGS, Tag, TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.fitted import THRESHOLD_FOLDS, SlotTagger, out_of_fold
 from harness.taggers.logistic import LogisticModel, slot_features
-from harness.taggers.lookup import LookupModel
+from harness.taggers.majority import LookupModel
 from harness.taggers.slots import CORPUS_QUESTIONS, TAG_QUESTIONS, columns, from_corpus, from_tags
 
 PAUSE, OTHER = columns(TAG_QUESTIONS)
@@ -159,5 +159,5 @@ def test_the_logistic_tagger_tags_anything():
 
 
 def test_too_few_groups_are_one_clear_error():
-    with pytest.raises(DataError, match="5 folds do not fit 3 groups"):
+    with pytest.raises(DataError, match="expected 2 to 3 folds for 3 groups, got 5"):
         make_tagger("logistic", examples=examples(3))

@@ -4,17 +4,18 @@ import json
 
 import pytest
 import torch
+from helpers import needs_data
 
 from harness.benchmark.suite import RESULT, load
 from harness.chapters.ch07_tag_placement.tables import corpus_systems
-from harness.datasets import bare_word, corpus_split, load_helsinki, locate, sha256, word_ngrams
+from harness.datasets import bare_word, corpus_split, load_helsinki, sha256, word_ngrams
 from harness.taggers.gpt2 import pretrain
 from harness.taggers.gpt2.encoding import Encoder
 from harness.taggers.gpt2.pretrain import COPYING_HEADS, PretrainConfig, copy_cross_entropy, start_copying
 from harness.taggers.lm.base_model import EMBEDDED, has_smollm2, load_base
 
 WORDS = tuple("We guarantee that it will be thirty percent cheaper than anything".split())
-needs_corpus = pytest.mark.skipif(not locate("helsinki-prosody/test.txt"), reason="the Helsinki corpus is not here")
+needs_corpus = needs_data("helsinki-prosody")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the examples hold, whether they keep the annotation guide, and how far two annotation passes agree."""
+"""Contents of the examples, violations of the annotation guide, and agreement of two annotation passes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS_A_TAG = 3
 
 
 def guide_rows(text: str) -> list[dict[str, str]]:
-    """The table of tags in the annotation guide, a row each, without its markup."""
+    """Return the rows of the annotation guide's table of tags, without markup."""
     rows = [[cell.strip().replace("`", "").replace("*", "") for cell in line.strip("| ").split(" | ")]
             for line in text.splitlines() if line.startswith("| ")]  # fmt: skip
     head, _, *body = rows
@@ -30,7 +30,7 @@ def guide_rows(text: str) -> list[dict[str, str]]:
 
 
 def guide_violations(texts: Sequence[TaggedText]) -> dict[str, int]:
-    """How many texts break each countable rule of the annotation guide."""
+    """Count the texts that break each countable rule of the annotation guide."""
     broken: Counter[str] = Counter(dict.fromkeys(_RULES, 0))
     for text in texts:
         for rule in _broken(text):
@@ -62,7 +62,7 @@ def _broken(text: TaggedText) -> Iterable[str]:
 
 
 def composition(examples: Sequence[Example]) -> dict[str, Any]:
-    """Counts of a set: examples, groups, words, tags, tags for every hundred words, and each tag's count."""
+    """Count examples, groups, words, tags, tags per hundred words, and each tag."""
     texts = [example.tagged for example in examples]
     words = sum(len(text.words) for text in texts)
     tags = Counter(tag for text in texts for _, tag in text.tags)
@@ -74,7 +74,7 @@ def composition(examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def rates(examples: Sequence[Example]) -> dict[str, Interval]:
-    """Tags in 100 words, for each tag, with 95 % intervals over groups."""
+    """Return the rate of each tag per 100 words, with 95 % intervals over groups."""
     texts = [example.tagged for example in examples]
     counts = [[len(text.words), *(sum(t is tag for _, t in text.tags) for tag in TAGS)] for text in texts]
     bootstrap = ClusterBootstrap([example.group for example in examples], counts)
@@ -86,7 +86,7 @@ def _in_100_words(column: int) -> Statistic:
 
 
 def positions(texts: Sequence[TaggedText]) -> dict[str, list[float]]:
-    """Where tags stand: slot over number of words, 0 at the start and 1 at the end."""
+    """Return the relative positions of each tag: slot / number of words, from 0 (start) to 1 (end)."""
     return {
         tag.value: [slot / len(text.words) for text in texts for slot, other in text.tags if other is tag]
         for tag in TAGS
@@ -96,13 +96,13 @@ def positions(texts: Sequence[TaggedText]) -> dict[str, list[float]]:
 def kappas(
     first: Sequence[TaggedText], second: Sequence[TaggedText], groups: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Cohen's kappa of two annotations, tag by tag, over all slots (Cohen 1960, Educational and Psychological Measurement 20:37).
+    """Compute Cohen's kappa of two annotations for each tag, over all slots (Cohen 1960, Educ. Psychol. Meas. 20:37).
 
     Returns
     -------
     dict
-        For each tag ``both``, ``first``, ``second`` (slots that both tagged, or only one), and ``kappa`` with its 95 % interval over
-        groups. NaN where nobody used the tag.
+        For each tag the slots tagged in ``both`` passes, only in the ``first`` or only in the ``second``, and ``kappa`` with its
+        95 % interval over groups, NaN where neither pass used the tag.
     """
     table = {}
     for tag in TAGS:
@@ -127,6 +127,6 @@ def _kappa(total: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def shared_runs(first: Sequence[Example], second: Sequence[Example], n: int = 6) -> int:
-    """How many different runs of `n` words stand in both sets."""
+    """Count the distinct runs of `n` words that occur in both sets."""
     runs = [{gram for example in side for gram in word_ngrams(example.tagged.words, n)} for side in (first, second)]
     return len(runs[0] & runs[1])

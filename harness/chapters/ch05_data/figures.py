@@ -1,4 +1,4 @@
-"""Figures of the data: what the examples hold, how two annotation passes agree, and what a leak is worth."""
+"""Figures of chapter 05: contents of the examples, agreement of two annotation passes, and the effect of leakage."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SETS = (Look(BLUE, "o"), Look(VERMILLION, "s"), Look(GREEN, "D"))
 _FOLDS = {"random": Look(VERMILLION, "o"), "grouped": Look(BLUE, "s")}
 
 
-def tag_rates(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
-    """Tags in 100 words, tag by tag, for each set of examples."""
+def tag_rate_dots(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
+    """Draw the rate of each tag per 100 words, for each set of examples."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -43,13 +43,13 @@ def tag_rates(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
     )
 
 
-def tag_positions(positions: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Where in the sentence each tag stands, one mark a tag."""
+def tag_position_strips(positions: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw the relative position of every tag in its sentence, one row per tag type."""
     import matplotlib.pyplot as plt
 
     use_style()
     figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
-    generator = np.random.default_rng(0)  # only spreads marks that would hide each other
+    generator = np.random.default_rng(0)  # only spreads overlapping marks
     for place, values in enumerate(list(positions.values())[::-1]):
         axis.plot(
             values, place + generator.uniform(-0.25, 0.25, len(values)), "o", color=BLUE, alpha=0.45, markersize=5
@@ -65,14 +65,14 @@ def tag_positions(positions: Mapping[str, Sequence[float]], title: str) -> Figur
     listed = ", ".join(f"{tag} {median:.2f}" for tag, median in medians.items())
     return Figure(
         figure,
-        f"{title}: a mark for every tag, by its place in the sentence. Medians: {listed}.",
-        f"{title}. By median `{early}` stands earliest ({medians[early]:.2f}) and `{late}` latest ({medians[late]:.2f}), so the place "
-        "alone gives something away.",
+        f"{title}: a mark for every tag, at its position in the sentence. Medians: {listed}.",
+        f"{title}. By median `{early}` is earliest ({medians[early]:.2f}) and `{late}` latest ({medians[late]:.2f}), so the position "
+        "alone carries information about the tag.",
     )
 
 
 def kappa_dots(kappas: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Cohen's kappa of both annotation passes, tag by tag."""
+    """Draw Cohen's kappa of the two annotation passes for each tag."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -104,13 +104,13 @@ def kappa_dots(kappas: Mapping[str, Mapping[str, Any]]) -> Figure:
     )
 
 
-def leak_by_overlap(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """F1 with random and with grouped folds as windows overlap more and more, a panel a tagger.
+def leak_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw F1 with random and with grouped folds against the overlap of the windows, one panel per tagger.
 
     Parameters
     ----------
     rows : sequence of dict
-        From `harness.chapters.ch05_data.leakage.leak`, each with ``shared``: the share of a window that stands in the next one too.
+        From `harness.chapters.ch05_data.leakage.leak`, each with ``shared``: the share of a window that the next one repeats.
     """
     import matplotlib.pyplot as plt
 

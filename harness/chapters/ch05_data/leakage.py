@@ -1,4 +1,4 @@
-"""Leakage shown live: texts cut into windows that overlap, split at random and by group, and tagged by one who only remembers."""
+"""Demonstrate leakage: overlapping windows of text, split at random or by group, and a tagger that only memorises."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from harness.taggers import Tagger
 
 # Words in a row that two windows must share to count as overlapping, as in `harness.datasets.overlap_groups`.
 SHARED = 6
-REACH = 2  # words on either side that the memory compares
+REACH = 2  # words on either side that the tagger compares
 
 
 def windows(examples: Sequence[Example], size: int, stride: int) -> list[Example]:
-    """Join the sentences of each group, and cut the text into windows of words, with their tags.
+    """Join the sentences of each group, and cut the text into windows of words with their tags.
 
     Parameters
     ----------
     examples : sequence of Example
         Joined group by group, in their order.
     size : int
-        Words in a window.
+        Number of words in a window.
     stride : int
-        Words from the start of one window to that of the next. Less than `size`, and neighbours share words and tags; equal to it,
-        and they share nothing. A rest of less than `size` words at the end of a text is left out.
+        Number of words from the start of a window to the start of the next. If it is less than `size`, neighbours share words and
+        tags; if it is equal, they share nothing. An incomplete window at the end of a text is left out.
 
     Returns
     -------
     list of Example
-        A tag at the end of a window stays with the next one, where its word is.
+        A tag at the end of a window belongs to the next window, which has its word.
     """
     texts: dict[str, tuple[list[str], list[tuple[int, Tag]]]] = defaultdict(lambda: ([], []))
     for example in examples:
@@ -53,7 +53,7 @@ def windows(examples: Sequence[Example], size: int, stride: int) -> list[Example
 class MemoryTagger:
     """Copies the tags that it has seen on the same word between the same neighbours, and otherwise places nothing.
 
-    It has learned nothing about prosody, so every point of its F1 comes from having seen the text before.
+    It knows nothing about prosody, so all of its F1 comes from having seen the text before.
     """
 
     name = "memory"
@@ -83,7 +83,7 @@ class MemoryTagger:
 
 
 def _context(words: Sequence[str], slot: int) -> tuple[str, ...]:
-    """The word behind a slot with what is left of its neighbours on the wider side."""
+    """Return the word after a slot with its neighbours on one side: before it, or after it near the start."""
     before = words[max(0, slot - REACH) : slot]
     after = words[slot + 1 : slot + 1 + REACH]
     kept = (*before, "|", words[slot], "|") if len(before) == REACH else ("|", words[slot], "|", *after)
@@ -98,7 +98,7 @@ def leak(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> list[dict[str, Any]]:
-    """Cross-validate taggers with folds cut at random, and with folds that keep groups whole.
+    """Cross-validate taggers with random folds, and with folds that keep groups whole.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def leak(
 
 
 def regroup(examples: Sequence[Example], n: int) -> list[Example]:
-    """The examples, those that share a run of `n` words in one group."""
+    """Return the examples, grouped so that those that share a run of `n` words are together."""
     groups = overlap_groups([example.tagged.words for example in examples], n)
     return [
         example.model_copy(update={"group": f"run-{group:03d}"})
@@ -135,7 +135,7 @@ def regroup(examples: Sequence[Example], n: int) -> list[Example]:
 
 
 def overlap(examples: Sequence[Example]) -> dict[str, Any]:
-    """How much of a set of examples stands in more than one of them.
+    """Measure how much the texts of a set of examples overlap.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which tags stand together in the examples, beside what chance would give."""
+"""Tags that occur together in an example, compared with chance."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from harness.tagged import TAGS
 
 @dataclass(frozen=True)
 class Pair:
-    """How many examples hold two tags, and how many would if each tag were dealt out without regard to the other.
+    """The number of examples with two tags, and the number expected if the tags were independent.
 
-    `lift` is `both` over `expected`, NaN where one of the tags is never used.
+    `lift` is `both` / `expected`, NaN where one of the tags is never used.
     """
 
     first: str
@@ -31,7 +31,7 @@ class Pair:
 
 
 def pairs(examples: Sequence[Example], n_resamples: int = 2000) -> list[Pair]:
-    """Every two tags, and the examples that hold both, with 95 % intervals over groups."""
+    """Return all pairs of tags with the number of examples that have both, and 95 % intervals over groups."""
     held = [{tag for _, tag in example.tagged.tags} for example in examples]
     couples = list(combinations(range(len(TAGS)), 2))
     counts = [[1, *(tag in tags for tag in TAGS), *({TAGS[a], TAGS[b]} <= tags for a, b in couples)] for tags in held]
@@ -48,8 +48,8 @@ def _lift(first: int, second: int, both: int) -> Statistic:
     return lambda total: ratio(total[..., both] * total[..., 0], total[..., first] * total[..., second])
 
 
-def tags_together(pairs: Sequence[Pair], examples: int) -> Figure:
-    """How many examples hold two tags, each count above the one that chance would give."""
+def tag_pair_map(pairs: Sequence[Pair], examples: int) -> Figure:
+    """Draw how many examples have each pair of tags, with the number expected by chance below."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -60,7 +60,7 @@ def tags_together(pairs: Sequence[Pair], examples: int) -> Figure:
         x, y = tags.index(pair.first), tags.index(pair.second)
         above[y, x] = _beyond_chance(pair)
         axis.text(x, y, f"{pair.both}\n({pair.expected:.1f})", ha="center", va="center", fontsize=SMALL, color=INK)
-    axis.imshow(above, cmap="PuOr_r", vmin=-6, vmax=6, aspect="auto")  # pale enough for black figures
+    axis.imshow(above, cmap="PuOr_r", vmin=-6, vmax=6, aspect="auto")  # pale enough for black numbers
     names = [tag.strip("<>") for tag in tags]
     axis.set_xticks(range(len(tags) - 1), names[:-1], rotation=30, ha="right")
     axis.set_yticks(range(1, len(tags)), names[1:])
@@ -70,15 +70,15 @@ def tags_together(pairs: Sequence[Pair], examples: int) -> Figure:
     listed = "; ".join(f"{pair.first} with {pair.second} {pair.both} ({pair.expected:.1f})" for pair in pairs)
     return Figure(
         figure,
-        f"Examples that hold two tags, and in brackets how many would by chance: {listed}.",
-        f"Examples that hold both tags, of {examples}; in brackets how many would if tags did not mind each other. Furthest "
+        f"Examples that have two tags, and in brackets the number expected by chance: {listed}.",
+        f"Examples that have both tags, of {examples}; in brackets the number expected if tags were independent. Furthest "
         f"above: `{most.first}` with `{most.second}`, {_together(most)}. Furthest below: `{least.first}` with `{least.second}`, "
-        f"{_together(least)}. The two were picked out of {len(pairs)} pairs after the fact, so their intervals are too narrow.",
+        f"{_together(least)}. The two were selected from {len(pairs)} pairs after the fact, so their intervals are too narrow.",
     )
 
 
 def _beyond_chance(pair: Pair) -> float:
-    """Pearson's residual of a count, so that rare pairs do not shout."""
+    """Return the Pearson residual of a count, so that rare pairs are not exaggerated."""
     return (pair.both - pair.expected) / np.sqrt(pair.expected) if pair.expected else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Figures of chapter 06: how the training of the tagger went."""
+"""Figures of chapter 06: the training of the tagger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.publish.style import SMALL, WIDTH, Figure, use_style
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Training loss, dev loss and dev F1 by epoch; the epoch that was kept is marked."""
+    """Draw training loss, dev loss and dev F1 by epoch, and mark the epoch that was kept."""
     import matplotlib.pyplot as plt
 
     use_style()

@@ -1,4 +1,4 @@
-"""Predicted against reference tags, shown in the sentence."""
+"""Predicted and reference tags, shown in the sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from harness.publish.html import Html
 from harness.tagged import TaggedText
 
-# Colour is not the only sign: the border differs too, and each mark says in words what it is.
+# Marks differ not only in colour: the border differs too, and each has a title.
 _MARKS = {"right": ("hit", "placed and right"), "extra": ("extra", "placed, not in the reference"),
           "missed": ("missed", "in the reference, missed")}  # fmt: skip
 
@@ -16,7 +16,7 @@ _MARKS = {"right": ("hit", "placed and right"), "extra": ("extra", "placed, not 
 def worst_sentences(
     gold: Sequence[TaggedText], predicted: Sequence[TaggedText], ids: Sequence[str], count: int = 6
 ) -> Html:
-    """The `count` sentences with most wrong and missed tags, marked; ids and words are escaped."""
+    """Return the `count` sentences with the most wrong and missed tags as HTML; ids and words are escaped."""
     wrong = [len(set(g.tags) ^ set(p.tags)) for g, p in zip(gold, predicted, strict=True)]
     chosen = sorted(range(len(gold)), key=lambda at: (-wrong[at], ids[at]))[:count]
     items = [
@@ -26,7 +26,7 @@ def worst_sentences(
 
 
 def marked(gold: TaggedText, predicted: TaggedText) -> str:
-    """One sentence as HTML, each tag marked as right, extra or missed."""
+    """Return one sentence as HTML, with each tag marked as right, extra or missed."""
     wanted, placed = gold.by_slot(), predicted.by_slot()
     parts = []
     for slot in range(len(gold.words) + 1):

@@ -1,4 +1,4 @@
-"""Figures of the placement benchmark."""
+"""Figures of chapter 07: F1 of the taggers, and the placement benchmark."""
 
 from __future__ import annotations
 
@@ -9,18 +9,97 @@ import numpy as np
 
 from harness.benchmark.rows import ablation_name, select, system_name
 from harness.chapters.ch07_tag_placement.tables import published
-from harness.publish.looks import GREY, INK, ink, look, looks
+from harness.publish.best import NOT_RANKED
+from harness.publish.looks import GREY, INK, ink, look, looks, on
 from harness.publish.marks import dot
 from harness.publish.style import SMALL, WIDTH, Figure, use_style
 from harness.publish.text import f1_of, interval, rate_of
 from harness.tagged import TAGS, TaggedText
 
 _UNCHANGED = ablation_name({})
-_PUBLISHED_DRAWN = 5  # the sixth, one class for all words, is far below
+_PUBLISHED_DRAWN = 5  # the sixth, one class for all words, is far below the others
+_ROOM = 1.4  # upper limit of an F1 axis, so that the figures fit to the right of the intervals
+
+
+def f1_interval_dots(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+    """Draw the micro-F1 of each tagger with its 95 % interval, best on top."""
+    import matplotlib.pyplot as plt
+
+    use_style()
+    ranked = sorted(reports.items(), key=lambda item: item[1]["micro"]["f1"] or 0)
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(ranked) + 1.2))
+    for place, (name, report) in enumerate(ranked):
+        score = report["micro"]
+        dot(axis, rate_of(score, "f1"), place, name, size=8)
+        axis.annotate(f1_of(score), (score["f1_high"], place), xytext=(8, 0), textcoords="offset points", va="center",
+                      fontsize=SMALL)  # fmt: skip
+    axis.set_yticks(range(len(ranked)), [name for name, _ in ranked])
+    axis.set(title=title, xlabel="micro F1, 95 % interval by scenario", xlim=(-0.02, _ROOM))
+    axis.set_ylim(-0.6, len(ranked) - 0.4)
+    axis.set_xticks(np.linspace(0, 1, 6))
+    alt = "Micro F1 of each tagger with its interval: " + "; ".join(
+        f"{n} {f1_of(r['micro'])}" for n, r in reversed(ranked)
+    )
+    compared = [item for item in ranked if item[0] not in NOT_RANKED] or ranked
+    top, first = compared[-1]
+    caption = f"Of the taggers `{top}` is highest, {f1_of(first['micro'])}."
+    if len(compared) > 1:
+        after, second = compared[-2]
+        meet = (second["micro"]["f1_high"] or 0) >= (first["micro"]["f1_low"] or 0)
+        caption += (
+            f" The interval of `{after}`, {f1_of(second['micro'])}, {'overlaps it' if meet else 'does not reach it'}."
+        )
+    return Figure(figure, alt, caption)
+
+
+def f1_heatmap(reports: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Draw the F1 of each tag for each tagger as a heat map, with the intervals in its cells."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from matplotlib.colors import to_hex
+
+    use_style()
+    colours = plt.get_cmap("cividis")
+    cells = [[reports[name]["per_tag"][tag.value] for tag in TAGS] for name in reports]
+    grid = np.array([[cell["f1"] or 0.0 for cell in row] for row in cells])
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(reports) + 1.5))
+    labels = [f"{tag.bare.replace('_', chr(10))}\nn = {cell['support']}" for tag, cell in zip(TAGS, cells[0], strict=True)]  # fmt: skip
+    sns.heatmap(grid, cmap=colours, vmin=0, vmax=1, xticklabels=labels, yticklabels=list(reports), cbar=False,
+                linewidths=1, ax=axis)  # fmt: skip
+    for (row, column), value in np.ndenumerate(grid):
+        cell, shade = cells[row][column], on(to_hex(colours(value)))
+        axis.text(column + 0.5, row + 0.34, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=10.5,
+                  fontweight="bold")  # fmt: skip
+        axis.text(column + 0.5, row + 0.72, _range(cell.get("f1_low"), cell.get("f1_high")), ha="center", va="center",
+                  color=shade, fontsize=SMALL)  # fmt: skip
+    axis.tick_params(axis="x", rotation=0, labelsize=SMALL)
+    axis.tick_params(axis="y", rotation=0)
+    axis.set_title("F1 of each tag, 95 % interval below it")
+    axis.set_xlabel("n: tags in the reference", fontsize=SMALL)
+    rows = [f"{name}: " + ", ".join(f"{tag.bare} {value:.2f}" for tag, value in zip(TAGS, row, strict=True))
+            for name, row in zip(reports, grid, strict=True)]  # fmt: skip
+    places = [k for k, name in enumerate(reports) if name not in NOT_RANKED] or list(range(len(grid)))
+    at, column = divmod(int(grid[places].argmax()), len(TAGS))
+    row = places[at]
+    best = cells[row][column]
+    rare = min(zip(TAGS, cells[0], strict=True), key=lambda item: item[1]["support"])
+    caption = (
+        f"The highest cell of a tagger is `{TAGS[column].bare}` by `{list(reports)[row]}`, "
+        f"{interval(best['f1'], best.get('f1_low'), best.get('f1_high'))}. "
+        f"`{rare[0].bare}` occurs only {rare[1]['support']} times in the reference, so its intervals are wide."
+    )
+    return Figure(figure, "Heat map of F1 by tagger and tag. " + "; ".join(rows), caption)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """Return an interval in few characters, for a cell of a heat map."""
+    if low is None or high is None:
+        return ""
+    return f"{low:.2f}–{high:.2f}".replace("0.", ".")
 
 
 def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float] | None = None) -> Figure:
-    """3-way accuracy by number of training sentences, with intervals; published systems and reader agreement as lines."""
+    """Draw 3-way accuracy by number of training sentences; published systems and reader agreement are lines."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -32,7 +111,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
     for number, (name, drawn) in enumerate(looks(curves).items()):
         points = sorted(curves[name], key=lambda f: f["sentences"])
         x = [f["sentences"] for f in points]
-        aside = 1.05 ** (number - (len(curves) - 1) / 2)  # or marks with the same number of sentences hide each other
+        aside = 1.05 ** (number - (len(curves) - 1) / 2)  # otherwise marks with the same number of sentences overlap
         y = np.array([100 * f["accuracy_3way"] for f in points])
         bounds = 100 * np.array([f["intervals"]["accuracy_3way"] for f in points])
         axis.errorbar([aside * n for n in x], y, yerr=[y - bounds[:, 0], bounds[:, 1] - y], color=drawn.colour, label=name,
@@ -65,8 +144,8 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
     return Figure(figure, "Line chart of 3-way accuracy by number of training sentences. " + "; ".join(said), caption)
 
 
-def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Micro-F1 of the GPT-2 tagger with one setting changed at a time, at threshold 0 and with tuned thresholds."""
+def ablation_dots(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the micro-F1 of the GPT-2 tagger with one setting changed at a time, at threshold 0 and tuned."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -106,7 +185,7 @@ def ablation_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _compared(measured: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    """Which settings lie apart from the unchanged one by their intervals."""
+    """Return which settings differ from the unchanged one by their intervals."""
     if _UNCHANGED not in names:
         return ""
     scores = {name: row["figures"]["tuned"] for name, row in zip(names, measured, strict=True)}
@@ -114,11 +193,14 @@ def _compared(measured: Sequence[Mapping[str, Any]], names: Sequence[str]) -> st
     lower = [f"`{name}`" for name, score in scores.items() if (score["f1_high"] or 0) < (usual["f1_low"] or 0)]
     higher = [f"`{name}`" for name, score in scores.items() if (score["f1_low"] or 0) > (usual["f1_high"] or 1)]
     apart = "; ".join(f"{word}: {', '.join(found)}" for word, found in (("above", higher), ("below", lower)) if found)
-    return f" Dashed: `{_UNCHANGED}`, tuned. Apart from it by their intervals, {apart or 'none'}; the others cannot be told from it."
+    return (
+        f" Dashed: `{_UNCHANGED}`, tuned. Different from it by their intervals: {apart or 'none'}; the others cannot be "
+        "distinguished from it."
+    )
 
 
-def decoding_speed(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Sentences a second of each way of decoding, by batch size, on a logarithmic axis."""
+def decoding_speed_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the sentences per second of each decoding by batch size, on a logarithmic axis."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -129,7 +211,7 @@ def decoding_speed(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for number, size in enumerate(sizes):
         values = [row["sentences_per_second"][size] for row in rows]
         places = [len(rows) - 1 - k - number * height + 0.2 for k in range(len(rows))]
-        # An edge and hatching: which batch it is can be told without the shade.
+        # Hatching distinguishes the batch sizes without colour.
         axis.barh(places, values, height=height * 0.9, color=look("gpt2").colour, alpha=1 - 0.5 * number / max(len(sizes) - 1, 1),
                   hatch="//" if number else None, edgecolor="white")  # fmt: skip
         for value, place in zip(values, places, strict=True):
@@ -137,25 +219,25 @@ def decoding_speed(rows: Sequence[Mapping[str, Any]]) -> Figure:
                           textcoords="offset points", fontsize=SMALL)  # fmt: skip
     axis.set_yticks([len(rows) - 1 - k for k in range(len(rows))], [row["decoding"] for row in rows])
     top = max(max(row["sentences_per_second"].values()) for row in rows)
-    axis.set(xscale="log", xlabel="sentences a second (one processor)", xlim=(0.5, top * 8),
+    axis.set(xscale="log", xlabel="sentences per second (one processor)", xlim=(0.5, top * 8),
              title="Speed of the ways of decoding")  # fmt: skip
     axis.grid(visible=False, axis="y")
-    alt = "Bar chart of sentences a second: " + "; ".join(
+    alt = "Bar chart of sentences per second: " + "; ".join(
         f"{row['decoding']} " + ", ".join(f"{v:.1f} at batch {s}" for s, v in row["sentences_per_second"].items())
         for row in rows
     )
     fast, slow = rows[0], rows[-1]
     caption = (
-        f"A logarithmic scale. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} sentences a "
+        f"A logarithmic scale. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} sentences per "
         f"second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. Measured once, so there is no interval."
     )
     return Figure(figure, alt, caption)
 
 
-def tag_confusion(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> Figure:
-    """Which tag was placed where which was wanted, over all slots that hold either; rows sum to 1.
+def tag_confusion_map(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> Figure:
+    """Draw the confusion matrix of tags over all slots that hold a tag in either; rows sum to 1.
 
-    A slot with several tags counts once for each pair of its question (pause, other); a changed text is left out.
+    A slot counts once for each question (pause, other tag) with a tag. Texts whose words changed are left out.
     """
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -190,6 +272,6 @@ def tag_confusion(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -
     wanted_tags, right, missed = (int(part.sum()) for part in (counts[:-1], np.diag(counts)[:-1], counts[:-1, -1]))
     caption = (
         f"Of {wanted_tags} tags in the reference {right} were placed on their slot; on {missed} of their slots nothing was placed. "
-        f"{int(counts[-1, :-1].sum())} tags stand where the reference has none: the lowest row."
+        f"{int(counts[-1, :-1].sum())} tags were placed where the reference has none: the lowest row."
     )
     return Figure(figure, alt, caption)

@@ -1,4 +1,4 @@
-"""Every way in which "85 % placement" can reasonably be read, computed from one and the same output."""
+"""All reasonable interpretations of "85 % placement", computed from the same output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.tagged import TaggedText
 
 
 def placement_readings(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> list[tuple[str, float]]:
-    """Readings of a placement percentage, highest first: those of `harness.experiment.joint`, and three that need more.
+    """Return all readings of a placement percentage, highest first: those of `harness.experiment.joint` and three more.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How a GPT-2 tagger is trained: every field is an option of `harness train gpt2` and a parameter of chapter 06."""
+"""Training settings of the GPT-2 tagger: each field is an option of `harness train gpt2` and a parameter of chapter 06."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from harness.errors import DataError
 from harness.taggers.gpt2.encoding import PROMPTS
 
 OBJECTIVES = {
-    "both": "read the slots in parallel, and write the tagged text: one model for all three ways of decoding",
-    "read": "read the slots in parallel only: half the time",
+    "both": "answer at all slots in parallel, and generate the tagged text: one model for all three ways of decoding",
+    "read": "answer at all slots in parallel only: half the training time",
 }
 TAG_EMBEDDINGS = {
-    "token_indices": "exactly the rows of the new tokens learn",
-    "frozen": "they stay at their initial values, as in the usual recipe (LoRA on the layers alone)",
-    "modules_to_save": "the whole embedding table learns, and is unhooked from the output layer",
+    "token_indices": "only the rows of the new tokens are trained",
+    "frozen": "the new rows keep their initial values, as in the usual recipe (LoRA on the layers only)",
+    "modules_to_save": "the whole embedding table is trained, and is no longer tied to the output layer",
 }
-PRECISIONS = {"float32": "", "bfloat16": "much faster where the processor or GPU computes in it"}
+PRECISIONS = {"float32": "", "bfloat16": "much faster on hardware that supports it"}
 _CHOICES = {
     "objective": OBJECTIVES,
     "tag_embeddings": TAG_EMBEDDINGS,
@@ -27,7 +27,7 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of one training."""
+    """Settings of a training run."""
 
     base_model: str = "embedded"
     epochs: int = 20
@@ -47,11 +47,15 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "lora_rank", "patience"):
             if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}: it must be at least 1")
+                raise DataError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.dev_folds < 2:
-            raise DataError(f"dev_folds is {self.dev_folds}: at least 2, so that a part is left to train on")
+            raise DataError(
+                f"dev_folds must be at least 2, so that some examples are left to train on, got {self.dev_folds}"
+            )
         if not 0 < self.learning_rate < 1:
-            raise DataError(f"learning_rate is {self.learning_rate}: it must lie between 0 and 1")
+            raise DataError(f"learning_rate must be between 0 and 1, got {self.learning_rate}")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise DataError(f"{name} is {getattr(self, name)!r}", remedy=f"choose one of: {', '.join(choices)}")
+                raise DataError(
+                    f"unknown {name} {getattr(self, name)!r}", remedy=f"choose one of: {', '.join(choices)}"
+                )

@@ -1,13 +1,12 @@
-"""Texts as token ids.
+"""Encode texts as token ids.
 
-The model reads the sentence twice: ``plain <newline> plain``. A causal model sees only what came before, so in the second
-copy, and only there, it knows the whole sentence when it decides. The copy counts its positions from the start again: a
-word has the same position in both halves, so looking up "what follows at my place" is something that a small model
-learns at once.
+The prompt holds the sentence twice: ``plain <newline> plain``. A causal model sees only earlier tokens, so only in the second
+copy does it know the whole sentence when it decides. Position ids restart at the copy, so a word has the same position in
+both halves, and even a small model quickly learns to look up the word that follows.
 
-There are two kinds of training rows. In a *reading* row the copy is plain, and at each slot, where the next word would be written,
-the model answers the questions instead. In a *writing* row the copy holds the tags, as the note's training text did,
-and the model predicts it token by token.
+There are two kinds of training rows. In a *slot row* the copy is plain, and at each slot the model answers the questions
+instead of predicting the next word. In a *generation row* the copy contains the tags, as in the note's training text, and the
+model predicts it token by token.
 """
 
 from __future__ import annotations
@@ -26,28 +25,29 @@ from harness.taggers.slots import Questions, SlotText
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-IGNORED = -100  # label that PyTorch's cross-entropy leaves out
+IGNORED = -100  # label that PyTorch's cross-entropy ignores
 SEPARATOR = "\n"
+PROMPT_OVERHEAD = 8  # upper bound on the tokens of a prompt that are not words: end tokens and separator
 PROMPTS = {
-    "twice": "the sentence twice: decided in the second copy, where the whole sentence is known",
-    "once": "the sentence once: decided without knowing what follows",
+    "twice": "the sentence twice: the model decides in the second copy, where it knows the whole sentence",
+    "once": "the sentence once: the model decides without knowing what follows",
 }
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids of a text, and where its slots are read.
+    """Token ids of a text, and the tokens at which its slots are decided.
 
     Parameters
     ----------
     ids : list of int
         ``<end> plain <newline> plain <end>``.
     positions : list of int
-        Position of each token; the copy counts anew.
+        Position id of each token; the copy starts again at 1.
     slots : list of int
-        For each slot, the token at which it is decided: the last one before it.
+        For each slot, the index of the token at which it is decided: the last one before the slot.
     copy : int
-        Where the copy begins.
+        Index of the first token of the copy.
     """
 
     ids: list[int]
@@ -62,7 +62,7 @@ class Encoder(WordEncoder):
     Parameters
     ----------
     tokenizer : PreTrainedTokenizerBase
-        With the answers added (`load_base`).
+        Tokenizer with the answers added to its vocabulary (`load_base`).
     questions : tuple of Question
     prompt_format : str
         A key of `PROMPTS`.
@@ -70,9 +70,9 @@ class Encoder(WordEncoder):
     Attributes
     ----------
     answers : dict of str to int
-        Answer -> its token, for all answers but "nothing".
+        Token of each answer, except "nothing".
     answer_ids : list of list of int
-        For each question, the tokens that stand for its answers.
+        For each question, the tokens of its answers.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class Encoder(WordEncoder):
         self.separator = tokenizer.encode(SEPARATOR, add_special_tokens=False)
         named = new_tokens(questions)
         self.answers = dict(zip(named, token_ids(tokenizer, named), strict=True))
-        # "Nothing" is read off the newline, which the copy of a sentence never holds.
+        # The newline stands for "nothing": it never occurs in the copy of a sentence.
         self.answer_ids = [[self.separator[-1], *(self.answers[name] for name in q.answers[1:])] for q in questions]
 
     def prompt(self, words: Sequence[str]) -> Prompt:
-        """The words twice with a separator between, and the end; or once, after the end token."""
+        """Return the prompt for these words: twice with a separator, or once, between end tokens."""
         tokens = [self.word(word) for word in words]
         flat = [token for word in tokens for token in word]
         ids, positions = [self.end], [0]
@@ -101,8 +101,8 @@ class Encoder(WordEncoder):
         ends = list(accumulate((len(word) for word in tokens), initial=copy - 1))
         return Prompt([*ids, *flat, self.end], [*positions, *range(1, len(flat) + 2)], ends, copy)
 
-    def reading(self, text: SlotText) -> dict[str, Any]:
-        """A row whose copy is plain: at each deciding token, the index of the answer to each question."""
+    def slot_row(self, text: SlotText) -> dict[str, Any]:
+        """Return a training row with a plain copy, labelled with the answers to all questions at each slot."""
         prompt = self.prompt(text.words)
         answers = [[IGNORED] * len(self.questions) for _ in prompt.ids]
         for at, labels in zip(prompt.slots, text.labels.tolist(), strict=True):
@@ -110,10 +110,10 @@ class Encoder(WordEncoder):
         return {"input_ids": prompt.ids, "position_ids": prompt.positions, "answers": answers,
                 "next_ids": [IGNORED] * len(prompt.ids)}  # fmt: skip
 
-    def writing(self, text: SlotText) -> dict[str, Any]:
-        """A row whose copy holds the answers as tokens: next-token labels on the copy, none on the prompt.
+    def generation_row(self, text: SlotText) -> dict[str, Any]:
+        """Return a training row whose copy contains the answers as tokens; only the copy has next-token labels.
 
-        An answer stands before its word and takes that word's position, so writing one does not shift the rest.
+        An answer precedes its word and has the same position id, so that adding it does not shift the rest.
         """
         prompt = self.prompt(text.words)
         ids, positions = prompt.ids[: prompt.copy], prompt.positions[: prompt.copy]
@@ -133,16 +133,16 @@ class Encoder(WordEncoder):
 
 
 def new_tokens(questions: Questions) -> tuple[str, ...]:
-    """The answers that need tokens of their own: all but "nothing"."""
+    """Return the answers that need new tokens: all except "nothing"."""
     return tuple(answer for question in questions for answer in question.answers[1:])
 
 
 def collate(rows: Sequence[Mapping[str, Any]], pad: int, *, mask_pads: bool = True) -> dict[str, Any]:
-    """Pad rows to one length: a batch for the model.
+    """Pad rows to one length and return them as a batch.
 
-    Pads are masked from attention and from the loss. ``mask_pads=False`` leaves them in the next-token loss, a mistake
-    that chapter 07 measures. The attention mask is always part of the batch: without one, transformers 5 takes positions
-    that start anew for a second document, and the copy would not see the sentence.
+    Padding is masked from attention and from the loss. ``mask_pads=False`` keeps it in the next-token loss, a mistake that
+    chapter 07 measures. The batch always contains the attention mask: without it, transformers 5 interprets position ids that
+    restart as a second document, and the copy could not attend to the sentence.
     """
     import torch
 

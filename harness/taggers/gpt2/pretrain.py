@@ -2,16 +2,16 @@
 
     harness train base --out data/models/gpt2-mini
 
-The hub's `gpt2` cannot be part of this project (548 MB) and cannot be fetched where there is no network. This model has the
-same architecture and the same classes, so everything downstream is the code that one would run on `gpt2`. It is
-trained on the text (not the labels) of the Helsinki Prosody Corpus' dev split, without the readers on which later choices are
-made: each sentence is followed by its own copy, the form in which the tagger reads it. Two things make that possible in minutes:
+The hub's `gpt2` is too large for this project (548 MB) and cannot be downloaded without a network. This model has the same
+architecture and the same classes, so all code that uses it also runs on `gpt2`. It is trained on the text (not the labels) of
+the Helsinki Prosody Corpus' dev split, except for the readers on which later choices are made. Each sentence is followed by a
+copy of itself, as in the tagger's prompt. Two initialisations make this possible in minutes:
 
-* **Embeddings** start as those of SmolLM2-135M for the same strings, reduced to the model's width by PCA: 98,000 words are
-  too few to learn what words mean.
-* **Copying**: positions start as the powers of one random rotation, and in two heads of the first layer the queries are the keys turned
-  by one step, so that each token begins by looking at the one behind its place. From random values a model of this size finds that
-  only after many epochs. It is a mimetic initialisation, after Trockman and Kolter (2023).
+* **Embeddings** start as those of SmolLM2-135M for the same strings, reduced to the model's width by PCA, because 98,000 words
+  are too few to learn word meanings.
+* **Copying**: positions start as the powers of one random rotation, and in two heads of the first layer the queries are the keys rotated
+  by one step, so that each token initially attends to the token after its own position. From random weights a model of this
+  size needs many epochs to find this. It is a mimetic initialisation, after Trockman and Kolter (2023).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate
 from harness.taggers.lm.base_model import SMOLLM2, load_base
 
 CARD = "figures.json"
-EMBEDDING_SCALE = 0.05  # standard deviation of the token embeddings at the start
-POSITION_SCALE = 0.025  # of the position embeddings
-# Chapters of a book that a reader of the test split reads as well (Cather, Alexander's Bridge); a test finds them by their words.
+EMBEDDING_SCALE = 0.05  # initial standard deviation of the token embeddings
+POSITION_SCALE = 0.025  # initial standard deviation of the position embeddings
+# Chapters of a book that is also read in the test split (Cather, Alexander's Bridge); a test finds them by their words.
 ALSO_IN_TEST = ("1462_170138", "1462_170142", "1462_170145")
-COPYING_HEADS = 2  # of the first layer
-MATCH_LOGIT = 15.0  # attention logit of the next position at the start: large enough to win the softmax
+COPYING_HEADS = 2  # heads of the first layer that start by copying
+MATCH_LOGIT = 15.0  # initial attention logit of the next position: large enough to dominate the softmax
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Size and schedule of the base."""
+    """Size and training schedule of the base."""
 
     layers: int = 5
     width: int = 192
@@ -55,8 +55,8 @@ class PretrainConfig:
 def pretrain(out: Path, config: PretrainConfig) -> dict:
     """Train tokenizer and model, write them to `out`, and return the figures of the run.
 
-    Figures: training seconds, number of parameters, words, and on the readers of the dev split that are kept for choosing the
-    cross-entropy of the second copy and of both (nats a token).
+    The figures are the training time in seconds, the numbers of parameters and words, and two cross-entropies on the held-back
+    readers of the dev split, in nats per token: of the second copy, and of both copies.
     """
     import torch
     from transformers import GPT2LMHeadModel, Trainer, TrainingArguments, set_seed
@@ -103,7 +103,7 @@ def pretrain(out: Path, config: PretrainConfig) -> dict:
 
 
 def _is_own(utterance: ProsodyUtterance) -> bool:
-    """Whether no test reader reads the same text."""
+    """Return whether no reader of the test split reads the same text."""
     return utterance.chapter not in ALSO_IN_TEST and "LibriVox" not in utterance.words
 
 
@@ -126,11 +126,11 @@ def start_embeddings(model: Any, tokenizer: Any) -> None:
 
 
 def start_copying(model: Any, seed: int) -> None:
-    """Let two heads of the first layer begin by looking at the token whose position is one after their own.
+    """Initialise two heads of the first layer so that each token attends to the next position.
 
-    Positions live in a small subspace P, from which the token embeddings are taken out: position p is ``P R^p v`` with a random
-    rotation R. Keys of a copying head are ``P' x``, queries ``R P' x``: the query of position p equals the key of position p + 1, powers of
-    a random rotation resemble no other, and what the tokens mean does not disturb it.
+    Position embeddings occupy a small subspace P, which is removed from the token embeddings: position p is ``P R^p v`` with a
+    random rotation R. The keys of a copying head are ``P' x``, its queries ``R P' x``. So the query of position p equals the key
+    of position p + 1. Different powers of a random rotation are nearly orthogonal, and token meanings do not interfere.
     """
     import torch
 
@@ -167,7 +167,7 @@ def start_copying(model: Any, seed: int) -> None:
 
 
 def copy_cross_entropy(model: Any, encoder: Encoder, texts: Sequence[Sequence[str]]) -> float:
-    """Mean cross-entropy of the tokens of the second copy, in nats: 0 for a model that copies perfectly."""
+    """Return the mean cross-entropy of the tokens of the second copy, in nats; a perfect copier has 0."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -214,7 +214,7 @@ def _train_tokenizer(texts: Sequence[Sequence[str]], config: PretrainConfig):
 
 
 def _documents(texts: Sequence[Sequence[str]], encoder: Encoder, context: int) -> list[dict]:
-    """Each text with its copy behind it; both halves count, so one pass teaches language and copying."""
+    """Return each text followed by its copy; the loss covers both, so one pass teaches language and copying."""
     documents = []
     for words in texts:
         end = encoder.windows(words, context - 8, encoder.copies)[0][1]

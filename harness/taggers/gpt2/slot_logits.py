@@ -1,23 +1,22 @@
-"""Read every slot of many texts in parallel: one forward pass, no word is ever written."""
+"""Score all slots of many texts in parallel: one forward pass, nothing is generated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate
+from harness.taggers.lm.words import by_length
 from harness.taggers.slots import Scores, log_softmax
 
-TOKENS_A_PASS = 4096  # padded tokens of one forward pass: bounds the memory whatever the texts are
+TOKENS_A_PASS = 4096  # padded tokens of one forward pass; bounds memory for any input
 
 
 def logits_at(model: Any, inputs: Any, where: Any) -> Any:
-    """Logits of some tokens of a batch, shape (tokens, vocabulary).
+    """Return the logits of selected tokens of a batch, shape (tokens, vocabulary).
 
-    The output layer is applied to these tokens only, which is most of the work where the vocabulary is large. A model that is
-    wrapped for several processes is called as a whole, because its wrapper must see the call.
+    The output layer, which is most of the work for a large vocabulary, is applied to these tokens only. A model that is wrapped
+    for several processes is called as a whole, because its wrapper must see the call.
 
     Parameters
     ----------
@@ -36,17 +35,17 @@ def logits_at(model: Any, inputs: Any, where: Any) -> Any:
     return core.get_output_embeddings()(states[where])
 
 
-def reading_loss(logits: Any, answers: Any, answer_ids: Sequence[Sequence[int]]) -> Any:
-    """Cross-entropy of the answers at the slots, averaged over labelled slots and summed over questions.
+def slot_loss(logits: Any, answers: Any, answer_ids: Sequence[Sequence[int]]) -> Any:
+    """Return the cross-entropy of the answers, averaged over labelled slots and summed over questions.
 
-    Only the answers compete with each other, not the whole vocabulary: a model that is unsure of the next word would
-    otherwise seem sure of a tag.
+    The softmax is over the answers only, not over the whole vocabulary. Otherwise a model that is unsure of the next word would
+    seem sure of a tag.
 
     Parameters
     ----------
     logits : tensor of shape (tokens, vocabulary)
     answers : tensor of shape (tokens, questions)
-        See `Encoder.reading`.
+        See `Encoder.slot_row`.
     answer_ids : sequence of sequence of int
         See `Encoder.answer_ids`.
     """
@@ -63,20 +62,20 @@ def reading_loss(logits: Any, answers: Any, answer_ids: Sequence[Sequence[int]])
 def slot_scores(
     model: Any, encoder: Encoder, texts: Sequence[Sequence[str]], *, bf16: bool = False, tokens: int = TOKENS_A_PASS
 ) -> list[Scores]:
-    """Log-probabilities of the answers at all slots.
+    """Return log-probabilities of the answers at all slots.
 
     Parameters
     ----------
     model : PreTrainedModel or PeftModel
         A causal language model with the answers in its vocabulary.
     encoder : Encoder
-        Of its tokenizer. Each text must fit the model's context (`WordEncoder.windows`).
+        Encoder for the model's tokenizer. Each text must fit the model's context (`WordEncoder.windows`).
     texts : sequence of sequences of str
-        Words.
+        Words of each text.
     bf16 : bool
         Whether to compute in bfloat16.
     tokens : int
-        Padded tokens a forward pass; texts are sorted by length to waste little on padding.
+        Maximum number of padded tokens in a forward pass; texts are sorted by length to reduce padding.
 
     Returns
     -------
@@ -104,15 +103,3 @@ def slot_scores(
                 scores[row] = log_softmax(logits[first:last], encoder.questions)
                 first = last
     return [scores[row] for row in range(len(prompts))]
-
-
-def by_length(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Rows in groups of similar length whose padded size stays within `tokens` (a longer row comes alone)."""
-    group: list[int] = []
-    for row in np.argsort(lengths, kind="stable").tolist():
-        if group and lengths[row] * (len(group) + 1) > tokens:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group

@@ -1,4 +1,4 @@
-"""The GPT-2 tagger's model as a slot model, for any questions: trained, not kept on disk."""
+"""The GPT-2 tagger's model as a slot model for any questions; it is not kept on disk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.taggers.gpt2.config import TrainingConfig
+from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD
 from harness.taggers.gpt2.slot_logits import slot_scores
 from harness.taggers.gpt2.training import bf16, fit
 from harness.taggers.lm.base_model import context_length
 from harness.taggers.slots import Questions, Scores, SlotText
-
-_MARGIN = 8  # tokens of a prompt that are not words
 
 
 class Gpt2SlotModel:
@@ -23,7 +22,7 @@ class Gpt2SlotModel:
     questions : tuple of Question
     config : TrainingConfig
     log : callable, optional
-        Called after each epoch with its figures.
+        Called with the figures of each finished epoch.
     """
 
     def __init__(self, questions: Questions, config: TrainingConfig, log: Callable[[dict], None] | None = None) -> None:
@@ -39,8 +38,8 @@ class Gpt2SlotModel:
             )
 
     def slot_scores(self, texts: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `harness.taggers.slots.SlotModel.slot_scores`; a text beyond the context is refused by the model."""
-        budget = context_length(self._model) - _MARGIN
+        """See `harness.taggers.slots.SlotModel.slot_scores`; a text longer than the context is refused."""
+        budget = context_length(self._model) - PROMPT_OVERHEAD
         whole = [words[: self._encoder.windows(words, budget, self._encoder.copies)[0][1]] for words in texts]
         if any(len(part) != len(words) for part, words in zip(whole, texts, strict=True)):
             raise ValueError("a text is longer than the model's context")

@@ -1,4 +1,4 @@
-"""The tagger itself: a trained adapter over its base, behind the interface of all taggers."""
+"""The GPT-2 tagger: a trained adapter on its base, with the interface of all taggers."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from harness.records import Example
 from harness.tagged import TAGS, Tag, TaggedText
 from harness.taggers.base import register_tagger
 from harness.taggers.gpt2.config import TrainingConfig
-from harness.taggers.gpt2.encoding import Encoder, new_tokens
+from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD, Encoder, new_tokens
+from harness.taggers.gpt2.generation import BUDGET_EXTRA, BUDGET_FACTOR, generate
 from harness.taggers.gpt2.slot_logits import slot_scores
-from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, summary
-from harness.taggers.gpt2.writing import BUDGET_EXTRA, BUDGET_FACTOR, write
+from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, read_summary
 from harness.taggers.lm.base_model import context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, choose, margins
 
 DECODINGS = {
-    "slots": "one forward pass answers at every slot, with thresholds from the dev set; words are never written",
-    "constrained": "token by token: a tag, or the next token of the original",
-    "generate": "token by token, freely, as in the note: words can change",
+    "slots": "one forward pass scores every slot, with thresholds from the dev set; nothing is generated",
+    "constrained": "token by token: a tag or the next token of the original",
+    "generate": "token by token without constraint, as in the note: words can change",
 }
-_MARGIN = 8  # tokens of a prompt that are not words: ends and separator
-_AGAIN = "copy the whole folder again, or train anew: harness train gpt2 --out DIR"
+_AGAIN = "copy the whole folder again, or train a new tagger: harness train gpt2 --out DIR"
 
 
 @register_tagger("gpt2")
 class Gpt2Tagger:
-    """GPT-2 with a LoRA adapter; trains it on the embedded examples if there is none yet.
+    """GPT-2 with a LoRA adapter, which is trained on the embedded examples at first use.
 
     Parameters
     ----------
     adapter : path, optional
-        Folder written by `harness train gpt2`. Default: trained now (once) with `config`.
+        Folder written by `harness train gpt2`. By default an adapter is trained once with `config`.
     decoding : str
         A key of `DECODINGS`.
     batch_size : int
-        Texts side by side where they are written token by token.
+        Number of texts generated at the same time.
     examples : sequence of Example, optional
-        To train on; the embedded training examples by default.
+        Training examples; the embedded ones by default.
     **config
-        Fields of `TrainingConfig`, for instance ``base_model="gpt2"`` or ``seed=1``.
+        Fields of `TrainingConfig`, such as ``base_model="gpt2"`` or ``seed=1``.
     """
 
     name = "gpt2"
@@ -58,9 +57,7 @@ class Gpt2Tagger:
         **config: Any,
     ) -> None:
         if decoding not in DECODINGS:
-            raise HarnessError(
-                f"{decoding!r} is not a way of decoding", remedy=f"choose one of: {', '.join(DECODINGS)}"
-            )
+            raise HarnessError(f"unknown decoding {decoding!r}", remedy=f"choose one of: {', '.join(DECODINGS)}")
         self.decoding, self.batch_size = decoding, batch_size
         if adapter is None:
             examples = load_examples("train") if examples is None else examples
@@ -71,7 +68,7 @@ class Gpt2Tagger:
                 raise DataError(
                     "not a trained tagger", path=self.folder, remedy="make one: harness train gpt2 --out DIR"
                 )
-        self.summary = summary(self.folder)
+        self.summary = read_summary(self.folder)
         try:
             self.config = TrainingConfig(**self.summary["config"])
             self.thresholds = {tag: float(self.summary["thresholds"][tag.value]) for tag in TAGS}
@@ -79,35 +76,38 @@ class Gpt2Tagger:
             raise DataError(f"not the summary of a trained tagger ({type(error).__name__}: {error})",
                             path=self.folder / SUMMARY, remedy=_AGAIN) from error  # fmt: skip
         if decoding != "slots" and self.config.objective != "both":
-            raise DataError(f"this tagger has not learned to write, so it cannot {decoding}", path=self.folder,
+            raise DataError(f"this tagger was trained without generation, so decoding {decoding!r} is not available", path=self.folder,
                             remedy="train it with --objective both")  # fmt: skip
 
     @cached_property
     def loaded(self) -> tuple[Any, Encoder]:
-        """Model and encoder."""
+        """The model and its encoder, loaded at first use."""
         from peft import PeftModel
 
         base, tokenizer = load_base(self.config.base_model, new_tokens(TAG_QUESTIONS))
         adapter = self.folder / ADAPTER
-        for file in ("adapter_config.json", "adapter_model.safetensors"):  # peft would ask the hub for one that lacks
+        for file in (
+            "adapter_config.json",
+            "adapter_model.safetensors",
+        ):  # peft would look for a missing file on the hub
             if not (adapter / file).is_file():
                 raise DataError(f"the adapter has no {file}", path=adapter, remedy=_AGAIN)
         try:
             model: Any = PeftModel.from_pretrained(base, str(adapter))
-        except Exception as error:  # peft raises what torch, safetensors, json and its own code happen to raise
+        except Exception as error:  # peft passes on exceptions of torch, safetensors and json
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"the adapter cannot be loaded ({type(error).__name__}: {reason})",
                             path=adapter, remedy=_AGAIN) from error  # fmt: skip
-        if self.config.tag_embeddings != "modules_to_save":  # there the output layer has a table of its own
+        if self.config.tag_embeddings != "modules_to_save":  # with modules_to_save the output layer has its own table
             model = model.merge_and_unload()
         return model, Encoder(tokenizer, TAG_QUESTIONS, self.config.prompt_format)
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
-        """Tag each text; one that is longer than the model's context is tagged in pieces."""
+        """Tag each text; a text longer than the model's context is tagged in pieces."""
         model, encoder = self.loaded
-        # What is written by the model needs room as well: in the worst case twice the words.
+        # Generated text needs room as well: in the worst case twice the words.
         copies = encoder.copies if self.decoding == "slots" else 1 + BUDGET_FACTOR
-        budget = context_length(model) - _MARGIN - (0 if self.decoding == "slots" else BUDGET_EXTRA)
+        budget = context_length(model) - PROMPT_OVERHEAD - (0 if self.decoding == "slots" else BUDGET_EXTRA)
         spans = [encoder.windows(text.words, budget, copies) for text in texts]
         pieces = [text.words[start:end] for text, cuts in zip(texts, spans, strict=True) for start, end in cuts]
         placed = iter(self._place(model, encoder, pieces))
@@ -117,11 +117,11 @@ class Gpt2Tagger:
         if self.decoding == "slots":
             return choose(pieces, margins(slot_scores(model, encoder, pieces)), self.thresholds)
         constrained = self.decoding == "constrained"
-        return write(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
+        return generate(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
 
 
 def _join(parts: Sequence[tuple[int, TaggedText]]) -> TaggedText:
-    """Put pieces together again; a tag at the seam of two pieces is kept once."""
+    """Join pieces of a text; a tag on the boundary of two pieces is kept once."""
     words: list[str] = []
     tags: list[tuple[int, Tag]] = []
     for _, part in parts:

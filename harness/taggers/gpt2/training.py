@@ -2,8 +2,8 @@
 
     harness train gpt2 --base-model embedded --epochs 20
 
-LoRA on the layers alone leaves the embeddings of the new tokens at their initial values, so the model can neither
-recognise nor predict them; ``trainable_token_indices`` lets exactly those rows learn.
+With LoRA on the layers only, the embeddings of the new tokens keep their initial values, so the model can neither recognise
+nor predict them. ``trainable_token_indices`` trains exactly those rows.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from harness.records import Example, digest
 from harness.store import read_json, write_json
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
-from harness.taggers.gpt2.slot_logits import logits_at, reading_loss, slot_scores
+from harness.taggers.gpt2.slot_logits import logits_at, slot_loss, slot_scores
 from harness.taggers.lm.base_model import base_revision, context_length, load_base, token_ids
 from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 
-SUMMARY = "tagger.json"  # written last: it exists = the tagger is complete
+SUMMARY = "tagger.json"  # written last: if it exists, the tagger is complete
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
@@ -36,14 +36,14 @@ Log = Callable[[dict], None]
 
 
 def tagger_folder(config: TrainingConfig, examples: Sequence[Example]) -> Path:
-    """Where a tagger trained like this is kept: the folder's name depends on all that shapes it."""
+    """Return the folder for a tagger trained with these settings, base and examples; its name is their digest."""
     data = digest(*(example.line() for example in examples))
     key = digest(asdict(config), base_revision(config.base_model), data, length=10)
     return MODELS / f"gpt2-{key}"
 
 
 def ensure_trained(config: TrainingConfig, examples: Sequence[Example], **options) -> Path:
-    """Folder of the tagger trained like this; trains it if it is not there yet, and goes on if it was interrupted."""
+    """Return the folder of the tagger with these settings; train it if it is missing, or resume an interrupted training."""
     folder = tagger_folder(config, examples)
     return folder if (folder / SUMMARY).is_file() else train(config, examples, folder, resume=True, **options)
 
@@ -57,22 +57,21 @@ def train(
     progress: bool = True,
     resume: bool = False,
 ) -> Path:
-    """Train a tagger and write adapter, thresholds and history to `folder`.
+    """Train a tagger and write its adapter, thresholds and history to `folder`.
 
     Parameters
     ----------
     config : TrainingConfig
     examples : sequence of Example
-        One grouped fold of them is kept as dev set: it chooses the epoch (lowest dev loss) and the thresholds.
+        One grouped fold is held out as dev set: it chooses the epoch (lowest dev loss) and the thresholds.
     folder : Path
-        Made if it is missing; a tagger that is already there is replaced.
+        Created if missing; an existing tagger in it is replaced.
     log : callable, optional
         Called after each epoch with its figures: ``epoch``, ``loss``, ``eval_loss``, ``dev_f1``.
     progress : bool
         Whether to show a progress bar.
     resume : bool
-        Whether to go on from the last checkpoint of an interrupted training in `folder`, if there is one of the same
-        settings and data.
+        Whether to resume from the last checkpoint in `folder`, if it belongs to the same settings and data.
 
     Returns
     -------
@@ -82,10 +81,12 @@ def train(
     Raises
     ------
     HarnessError
-        If the data is too small to keep a dev set, or the loss is not finite.
+        If there are too few groups to hold out a dev set, or the loss is not finite.
     """
     if not any(example.tagged.tags for example in examples):
-        raise DataError(f"none of the {len(examples)} examples has a tag, so there is nothing to learn")
+        raise DataError(
+            f"expected examples with tags to learn from, but none of the {len(examples)} examples has a tag"
+        )
     rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
     training = [from_tags(examples[row].tagged) for row in rows]
     dev = [examples[row].tagged for row in dev_rows]
@@ -124,7 +125,7 @@ def fit(
     progress: bool = True,
     resume: bool = False,
 ) -> tuple[Any, Encoder, dict]:
-    """Fine-tune the base on texts with known answers, whatever the questions are.
+    """Fine-tune the base on texts with known answers to `questions`.
 
     Parameters
     ----------
@@ -133,16 +134,17 @@ def fit(
     training, dev : sequences of SlotText
         `dev` chooses the epoch: the lowest dev loss.
     folder : Path
-        Gets the adapter, the tensorboard logs and, while it runs, checkpoints. Its `SUMMARY` is removed first: the caller writes it.
+        Receives the adapter, the tensorboard logs and, during training, checkpoints. Its `SUMMARY` is removed first: the caller
+        writes it.
     score : callable, optional
-        Given the dev scores after each epoch, more figures for its row of the history.
+        Called with the dev scores after each epoch; returns more figures for its row of the history.
     log, progress, resume
         See `train`.
 
     Returns
     -------
     model, encoder, figures
-        The trained PeftModel, its encoder, and what is worth writing down.
+        The trained PeftModel, its encoder, and the figures of the training.
     """
     import torch
     from transformers import (
@@ -166,7 +168,7 @@ def fit(
     history: list[dict] = []
 
     class SlotTrainer(Trainer):
-        """The loss is over the answers at the slots, and over the tokens of the written copy."""
+        """Computes the loss over the answers at the slots and over the tokens of the generated copy."""
 
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
             from torch.nn.functional import cross_entropy
@@ -174,17 +176,17 @@ def fit(
             answers, following = inputs.pop("answers"), inputs.pop("next_ids")
             where = (answers != IGNORED).any(dim=-1) | (following != IGNORED)
             logits, following = logits_at(model, inputs, where), following[where]
-            loss = reading_loss(logits, answers[where], encoder.answer_ids)
+            loss = slot_loss(logits, answers[where], encoder.answer_ids)
             if (following != IGNORED).any():
                 loss = loss + cross_entropy(logits.float(), following, ignore_index=IGNORED)
             return (loss, {"loss": loss}) if return_outputs else loss
 
         def _save(self, output_dir=None, state_dict=None):
-            # The Trainer's own would write all embeddings into each checkpoint, because their number changed.
+            # The default would write all embeddings into each checkpoint, because their number changed.
             save_adapter(model, Path(str(output_dir or self.args.output_dir)), config)
 
     class Watch(TrainerCallback):
-        """Writes the history after each epoch, and refuses to go on without a number."""
+        """Writes the history after each epoch, and stops if the loss is not finite."""
 
         def on_evaluate(self, args, state, control, metrics=None, **_):
             if not torch.tensor(metrics["eval_loss"]).isfinite():
@@ -215,7 +217,7 @@ def fit(
         data_collator=lambda rows: collate(rows, encoder.end, mask_pads=config.mask_pads),
         callbacks=[Watch(), EarlyStoppingCallback(config.patience)],
     )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)  # it prints every log line; `log` and the history have the figures
+    trainer.remove_callback(PrinterCallback)  # it would print every log line; `log` and the history have the figures
     last = _prepare(folder, config, questions, training, resume)
     if last:
         history += read_json(folder / HISTORY)["epochs"][: round(last[1])]
@@ -239,15 +241,15 @@ def fit(
     )
 
 
-def summary(folder: Path) -> dict:
-    """What `train` wrote about the tagger in `folder`."""
+def read_summary(folder: Path) -> dict:
+    """Return the summary that `train` wrote for the tagger in `folder`."""
     return read_json(folder / SUMMARY)
 
 
 def adapted(config: TrainingConfig, questions: Questions) -> tuple[Any, Encoder]:
-    """The base with a fresh adapter, and the encoder of its tokenizer.
+    """Return the base with a new adapter, and the encoder for its tokenizer.
 
-    LoRA goes to all linear layers but the output; GPT-2's are Conv1D, which stores weights transposed.
+    LoRA is applied to all linear layers except the output. GPT-2 uses Conv1D, which stores its weights transposed.
     """
     from peft import LoraConfig, TaskType, get_peft_model
     from transformers.pytorch_utils import Conv1D
@@ -272,35 +274,35 @@ def adapted(config: TrainingConfig, questions: Questions) -> tuple[Any, Encoder]
 
 
 def save_adapter(model: Any, folder: Path, config: TrainingConfig) -> None:
-    """Write the adapter with the rows that were trained, and no copy of the others."""
+    """Write the adapter with the trained embedding rows, without the others."""
     model.save_pretrained(str(folder), save_embedding_layers=config.tag_embeddings == "modules_to_save")
 
 
 def rows_of(config: TrainingConfig, encoder: Encoder, text: SlotText) -> list[dict]:
-    """The training rows of one text under the configured objective."""
-    return [encoder.reading(text), *([encoder.writing(text)] if config.objective == "both" else [])]
+    """Return the training rows of a text for the configured objective."""
+    return [encoder.slot_row(text), *([encoder.generation_row(text)] if config.objective == "both" else [])]
 
 
 def bf16(config: TrainingConfig) -> bool:
-    """Whether to compute in bfloat16."""
+    """Return whether to compute in bfloat16."""
     return config.precision == "bfloat16"
 
 
 HISTORY = "history.json"
-_STAMP = "training.json"  # what the checkpoints beside it belong to
+_STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"the tagger's folder cannot be made: {error.strerror}", path=folder) from error
+        raise DataError(f"the tagger's folder cannot be created: {error.strerror}", path=folder) from error
 
 
 def _prepare(
     folder: Path, config: TrainingConfig, questions: Questions, training: Sequence[SlotText], resume: bool
 ) -> tuple[Path, float] | None:
-    """Clear the folder, or find the newest complete checkpoint of the same training and its epoch."""
+    """Return the newest complete checkpoint of the same training and its epoch, or clear the folder."""
     from transformers.trainer_callback import TrainerState
 
     stamp = digest(asdict(config), base_revision(config.base_model), repr(questions),

@@ -1,1 +1,1 @@
-"""What taggers on a language model share: the base model, words as tokens, and models that read features off it."""
+"""Code shared by taggers on a language model: the base, words as tokens, and models on its hidden states."""

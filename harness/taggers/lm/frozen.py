@@ -1,4 +1,4 @@
-"""Frozen language-model features and logistic regression: what the base knows without being trained for it."""
+"""Logistic regression on hidden states of a frozen language model: what the base knows without fine-tuning."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ import numpy as np
 from harness.records import Example
 from harness.taggers.base import register_tagger
 from harness.taggers.fitted import SlotTagger
-from harness.taggers.gpt2.slot_logits import by_length
 from harness.taggers.lm.base_model import context_length, load_base
-from harness.taggers.lm.word_states import STATES, gather, layout, pad_layouts
-from harness.taggers.lm.words import WordEncoder
+from harness.taggers.lm.words import WordEncoder, by_length, gather, layout, pad_layouts
 from harness.taggers.logistic import fit_questions, predict_questions
 from harness.taggers.slots import TAG_QUESTIONS, Questions, Scores, SlotText
 
-DEPTHS = (0.27, 0.67)  # layers that are read, as shares of the depth: 8 and 20 of SmolLM2's 30
+DEPTHS = (0.27, 0.67)  # layers whose states are used, as shares of the depth: 8 and 20 of SmolLM2's 30
 COPIES = 2
 TOKENS_A_PASS = 4096
 
 
 class FeatureModel:
-    """Hidden states of a frozen base at each slot, standardised, and one logistic regression a question.
+    """One logistic regression per question on the standardised hidden states of a frozen base at each slot.
 
-    The base reads the text twice and is read off in the second copy, where it knows the whole text.
+    The input holds the text twice. The states come from the second copy, where the base knows the whole text.
 
     Parameters
     ----------
@@ -45,7 +43,7 @@ class FeatureModel:
         return model.base_model, WordEncoder(tokenizer)
 
     def fit(self, train: Sequence[SlotText], dev: Sequence[SlotText] = ()) -> None:
-        """Read the features, fit the regressions; see `harness.taggers.slots.SlotModel.fit`."""
+        """Compute the features and fit the regressions; see `harness.taggers.slots.SlotModel.fit`."""
         rows = np.concatenate(self.features([text.words for text in train]))
         self._mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._scale = 1 / np.maximum(rows.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
@@ -61,7 +59,7 @@ class FeatureModel:
         ]
 
     def features(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """Features of all slots of each text, shape (slots, layers * STATES * width)."""
+        """Return the features of all slots of each text, shape (slots, layers * STATES * width)."""
         import torch
 
         trunk, encoder = self._loaded
@@ -84,24 +82,21 @@ class FeatureModel:
                     found[row] = features[k, : len(pieces[row].index)]
         out: list[list[np.ndarray]] = [[] for _ in texts]
         for at, (row, last) in enumerate(home):
-            out[row].append(found[at] if last else found[at][:-1])  # the seam belongs to the piece behind it
+            out[row].append(found[at] if last else found[at][:-1])  # the slot between two pieces belongs to the second
         return [np.concatenate(parts) for parts in out]
 
 
 @register_tagger("lm_features")
 class FeatureTagger(SlotTagger):
-    """Logistic regression on the states of a base model that stays as it was (`FeatureModel`).
+    """Logistic regression on hidden states of a frozen base model (`FeatureModel`).
 
     Parameters
     ----------
     base_model : str
     examples : sequence of Example, optional
     seed : int
-        Of the folds on which thresholds are tuned.
+        Random seed of the folds on which thresholds are tuned.
     """
 
     def __init__(self, base_model: str = "embedded", examples: Sequence[Example] | None = None, seed: int = 0) -> None:
         super().__init__("lm_features", lambda: FeatureModel(TAG_QUESTIONS, base_model), examples, seed)
-
-
-assert STATES == 4, "the width of the features is documented"

@@ -1,7 +1,7 @@
-"""The strong tagger: LoRA on a language model that sees the whole text, and a small head over the states at each slot.
+"""The strongest tagger: LoRA on a bidirectional language model, and a small head on the states at each slot.
 
-It gives up writing. The causal mask is taken away, so one pass over one copy of the text sees both sides of each slot, and the head
-reads the word before the slot, the word behind it and the beginning of the next. Chapter 07 measures it.
+This model cannot generate text. Without the causal mask, one pass over one copy of the text sees both sides of each slot. The
+head gets the word before the slot, the word after it and the beginning of the next. Chapter 07 measures it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ from harness.errors import DataError, HarnessError
 from harness.records import Example
 from harness.taggers.base import register_tagger
 from harness.taggers.fitted import SlotTagger
-from harness.taggers.gpt2.slot_logits import by_length
 from harness.taggers.lm.base_model import context_length, load_base
-from harness.taggers.lm.word_states import STATES, gather, layout, pad_layouts
-from harness.taggers.lm.words import WordEncoder
+from harness.taggers.lm.words import STATES, WordEncoder, by_length, gather, layout, pad_layouts
 from harness.taggers.slots import TAG_QUESTIONS, Questions, Scores, SlotText, columns, log_softmax
 
 TOKENS_A_PASS = 6144
@@ -30,18 +28,18 @@ HIDDEN = 256  # width of the head
 
 @dataclass(frozen=True)
 class SlotHeadConfig:
-    """How the model is trained.
+    """Training settings of the model.
 
     Parameters
     ----------
     base_model : str
         See `harness.taggers.lm.base_model.resolve`.
     layers : int
-        The lowest ones that are kept; more than there are means all.
+        Number of lower layers to keep; a larger number than the base has keeps all.
     epochs : int
-        Passes over the texts. With `keep_best` the one with the lowest dev loss is kept.
+        Passes over the texts. With `keep_best` the epoch with the lowest dev loss is kept.
     strength_weight : float
-        Of the squared error of the measured strengths, where the texts have them.
+        Weight of the squared error of the measured strengths, for texts that have them.
     """
 
     base_model: str = "embedded"
@@ -59,7 +57,7 @@ class SlotHeadConfig:
     def __post_init__(self) -> None:
         for name in ("layers", "epochs", "batch_size", "lora_rank"):
             if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}: it must be at least 1")
+                raise DataError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
 class SlotHeadModel:
@@ -70,7 +68,7 @@ class SlotHeadModel:
     questions : tuple of Question
     config : SlotHeadConfig
     log : callable, optional
-        Called with the figures of the trainer's log.
+        Called with the figures that the trainer logs.
     """
 
     def __init__(self, questions: Questions, config: SlotHeadConfig, log: Callable[[dict], None] | None = None) -> None:
@@ -79,7 +77,7 @@ class SlotHeadModel:
         self.log = log
 
     def fit(self, train: Sequence[SlotText], dev: Sequence[SlotText]) -> None:
-        """Train adapter and head together."""
+        """Train the adapter and the head together."""
         import tempfile
 
         import torch
@@ -93,7 +91,7 @@ class SlotHeadModel:
         best: dict[str, Any] = {}
 
         class Watch(TrainerCallback):
-            """Keeps the best weights in memory; they are small."""
+            """Keeps the best weights in memory, because they are small."""
 
             def on_log(self, args, state, control, logs=None, **_):
                 if log:
@@ -128,7 +126,7 @@ class SlotHeadModel:
             network.load_state_dict(best["weights"], strict=False)
 
     def slot_scores(self, texts: Sequence[Sequence[str]]) -> list[Scores]:
-        """One pass over each text; one that is longer than the context is read in pieces."""
+        """Score each text in one pass; a text longer than the context is scored in pieces."""
         import torch
 
         budget = context_length(self._network.trunk) - 2
@@ -172,7 +170,7 @@ class SlotHeadModel:
 
 
 def _network(config: SlotHeadConfig, questions: Questions) -> tuple[Any, WordEncoder]:
-    """The trunk with its adapter, and the head: a `torch.nn.Module` that gives ``loss`` and ``logits``."""
+    """Return a `torch.nn.Module` of the trunk with its adapter and the head, which returns ``loss`` and ``logits``."""
     import torch
     from peft import LoraConfig, get_peft_model
     from torch import nn
@@ -210,7 +208,7 @@ def _network(config: SlotHeadConfig, questions: Questions) -> tuple[Any, WordEnc
             return next(self.parameters()).device
 
         def forward(self, input_ids, known, index, labels=None, values=None):
-            # Every token sees every other: the mask hides pads only.
+            # Every token attends to every other: the mask hides padding only.
             hidden = torch.zeros(known.shape[0], 1, 1, known.shape[1], device=known.device)
             mask = hidden.masked_fill(~known[:, None, None, :], torch.finfo(torch.float32).min)
             mask = mask.expand(-1, 1, known.shape[1], -1).to(next(self.trunk.parameters()).dtype)
@@ -235,13 +233,13 @@ def _network(config: SlotHeadConfig, questions: Questions) -> tuple[Any, WordEnc
 
 @register_tagger("lm_slots")
 class SlotHeadTagger(SlotTagger):
-    """LoRA on a base model, and a small head that answers at each slot (`SlotHeadModel`).
+    """LoRA on a base model, and a small head that scores the answers at each slot (`SlotHeadModel`).
 
     Parameters
     ----------
     examples : sequence of Example, optional
     **config
-        Fields of `SlotHeadConfig`, for instance ``base_model="smollm2"`` or ``seed=1``.
+        Fields of `SlotHeadConfig`, such as ``base_model="smollm2"`` or ``seed=1``.
     """
 
     def __init__(self, examples: Sequence[Example] | None = None, **config: Any) -> None:

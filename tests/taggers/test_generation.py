@@ -1,17 +1,16 @@
-"""Writing tagged text token by token: words are kept by construction, or not; batches change nothing."""
+"""Generating tagged text token by token: words are kept by construction, or not; batches change nothing."""
+
+import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.datasets import load_examples
 from harness.errors import DataError, HarnessError
 from harness.tagged import PAUSES, TaggedText
 from harness.taggers import make_tagger
-from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import Encoder, new_tokens
-from harness.taggers.gpt2.training import train
-from harness.taggers.gpt2.writing import budget, write
+from harness.taggers.gpt2.generation import budget, generate
 from harness.taggers.lm.base_model import load_base
 from harness.taggers.slots import TAG_QUESTIONS
 
@@ -24,20 +23,13 @@ def untrained():
     return model, Encoder(tokenizer, TAG_QUESTIONS)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tagger")
-    train(TrainingConfig(epochs=1), load_examples("train")[:35], folder, progress=False)
-    return folder
-
-
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.lists(st.text(min_size=1, max_size=8).filter(lambda w: w.split() == [w]), max_size=6), max_size=4)
 )
-def test_constrained_writing_keeps_any_words(untrained, texts):
+def test_constrained_generation_keeps_any_words(untrained, texts):
     model, encoder = untrained
-    written = write(model, encoder, texts, constrained=True)
+    written = generate(model, encoder, texts, constrained=True)
     assert [text.words for text in written] == [tuple(words) for words in texts]
 
 
@@ -51,7 +43,7 @@ def test_a_slot_gets_at_most_a_pause_and_one_other_tag(untrained):
 
     hook = model.get_output_embeddings().register_forward_hook(eager)
     try:
-        text = write(model, encoder, [("We", "pay", "for", "it")], constrained=True)[0]
+        text = generate(model, encoder, [("We", "pay", "for", "it")], constrained=True)[0]
     finally:
         hook.remove()
     slots = text.by_slot()
@@ -60,39 +52,41 @@ def test_a_slot_gets_at_most_a_pause_and_one_other_tag(untrained):
 
 
 @pytest.mark.parametrize("constrained", [True, False])
-def test_a_batch_writes_what_single_texts_get(untrained, constrained):
+def test_a_batch_gives_what_single_texts_get(untrained, constrained):
     model, encoder = untrained
     texts = [tuple(line.split()) for line in ("We pay", "You can save a lot of money with this plan", "Why wait?")]
-    together = write(model, encoder, texts, constrained=constrained)
-    alone = [write(model, encoder, [words], constrained=constrained)[0] for words in texts]
+    together = generate(model, encoder, texts, constrained=constrained)
+    alone = [generate(model, encoder, [words], constrained=constrained)[0] for words in texts]
     assert together == alone
 
 
-def test_free_writing_ends(untrained):
+def test_free_generation_ends(untrained):
     model, encoder = untrained
     words = tuple("We will pay for all of it".split())
-    text = write(model, encoder, [words], constrained=False)[0]
+    text = generate(model, encoder, [words], constrained=False)[0]
     assert len(text.words) + len(text.tags) <= budget(encoder.prompt(words))
 
 
 @pytest.mark.parametrize("decoding", ["slots", "constrained"])
 def test_odd_lines_keep_their_words(trained, decoding):
-    tagger = make_tagger("gpt2", adapter=trained, decoding=decoding)
+    tagger = make_tagger("gpt2", adapter=trained[0], decoding=decoding)
     texts = [TaggedText.from_plain(line) for line in ODD]
     assert [text.words for text in tagger.tag(texts)] == [text.words for text in texts]
 
 
-def test_free_writing_takes_any_line(trained):
-    tagger = make_tagger("gpt2", adapter=trained, decoding="generate")
+def test_free_generation_takes_any_line(trained):
+    tagger = make_tagger("gpt2", adapter=trained[0], decoding="generate")
     assert len(tagger.tag([TaggedText.from_plain(line) for line in ODD[:3]])) == 3
 
 
 def test_another_decoding_is_refused(trained):
     with pytest.raises(HarnessError, match="choose one of"):
-        make_tagger("gpt2", adapter=trained, decoding="beam")
+        make_tagger("gpt2", adapter=trained[0], decoding="beam")
 
 
-def test_a_tagger_that_only_reads_cannot_write(tmp_path):
-    train(TrainingConfig(epochs=1, objective="read"), load_examples("train")[:35], tmp_path, progress=False)
+def test_a_tagger_trained_for_slots_only_cannot_generate(trained, tmp_path):
+    summary = json.loads((trained[0] / "tagger.json").read_text())
+    summary["config"]["objective"] = "read"
+    (tmp_path / "tagger.json").write_text(json.dumps(summary))
     with pytest.raises(DataError, match="--objective both"):
         make_tagger("gpt2", adapter=tmp_path, decoding="generate")

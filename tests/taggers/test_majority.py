@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.datasets import UNLABELLED, ProsodyUtterance
 from harness.tagged import TaggedText
-from harness.taggers.lookup import LookupModel
+from harness.taggers.majority import LookupModel
 from harness.taggers.slots import CORPUS_QUESTIONS, TAG_QUESTIONS, columns, from_corpus, from_tags
 
 PROMINENCE, BOUNDARY = columns(CORPUS_QUESTIONS)

@@ -19,20 +19,20 @@ def helsinki(
     base_model: Annotated[
         str, typer.Option(help="`embedded`, `smollm2`, a folder, or a hub name such as `gpt2`.")
     ] = "embedded",
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of training.")] = 0,
-    sentences: Annotated[int | None, typer.Option(min=1, help="Train on so many sentences; all by default.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed of training.")] = 0,
+    sentences: Annotated[int | None, typer.Option(min=1, help="Number of training sentences; all by default.")] = None,
     train_file: Annotated[
         Path | None,
-        typer.Option(help="Train on this file of the corpus (train_100.txt, train_360.txt) instead of dev."),
+        typer.Option(help="Train on this file of the corpus (train_100.txt, train_360.txt) instead of the dev split."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Prominence and pauses on the Helsinki Prosody Corpus: trained on dev, scored on all of test.
+    """Measure prominence and pauses on the Helsinki Prosody Corpus: train on the dev split, score on the whole test split.
 
-    Nine tenths of the dev readers are trained on; the last tenth chooses epoch and thresholds. Prominence is 0, 1 or 2: 2-way
-    accuracy asks whether it is 0. `emph` is prominence 2, a pause is boundary 2 inside the sentence. Intervals are 95 %, over
-    readers.
+    Nine tenths of the dev readers are for training; the last tenth chooses epoch and thresholds. Prominence is 0, 1 or 2, and
+    2-way accuracy asks whether it is 0. `emph` is prominence 2, a pause is boundary 2 inside the sentence. The 95 % intervals
+    are over readers.
 
     Example: `harness benchmark helsinki --tagger lm_slots --base-model smollm2 --json`
     """
@@ -68,23 +68,25 @@ def helsinki(
 def suite(
     out: Annotated[
         Path | None,
-        typer.Option(help="Result file; `data/results/placement.json`, which chapter 07 shows, by default."),
+        typer.Option(help="Result file; by default `data/results/placement.json`, which chapter 07 shows."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds for each model that is trained on the corpus.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of seeds for each model that is trained on the corpus.")
+    ] = 5,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Only this kind of measurement, such as `helsinki` or `decoding`; can be given again."),
+        typer.Option(help="Only this kind of measurement, such as `helsinki` or `decoding`; can be repeated."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
     done_only: Annotated[
-        bool, typer.Option("--done-only", help="Measure nothing: write what an interrupted run has finished.")
+        bool, typer.Option("--done-only", help="Measure nothing; write the finished rows of an interrupted run.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the measurements and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the measurements without running them.")] = False,
 ) -> None:
-    """Run every placement benchmark of the book; takes an hour or two on two cores.
+    """Run all placement benchmarks of the book, which takes an hour or two on two cores.
 
-    Each measurement is kept as soon as it is done (`_build/benchmark`), so an interrupted run goes on where it was. With
-    `--only` the other rows of the result file stay as they are. SmolLM2 takes part if it is installed (`make smollm2`).
+    Each measurement is saved to `_build/benchmark` when it is done, so an interrupted run resumes with the same command. With
+    `--only` the other rows of the result file are kept. SmolLM2 is included if it is installed (`make smollm2`).
 
     Example: `harness benchmark suite --only decoding --only agreement`
     """
@@ -94,7 +96,7 @@ def suite(
     from harness.paths import relative
 
     if foreign := sorted(set(only or ()) - KINDS.keys()):
-        raise HarnessError(f"{foreign[0]!r} is not a kind of measurement", remedy=f"choose from: {', '.join(KINDS)}")
+        raise HarnessError(f"unknown kind of measurement {foreign[0]!r}", remedy=f"choose from: {', '.join(KINDS)}")
     chosen = [unit for unit in units(seeds) if not only or unit.kind in only]
     if dry_run:
         for unit in chosen:

@@ -1,8 +1,8 @@
-"""Write the tagged sentence token by token, as the note's tagger did: freely, or held to the original words.
+"""Generate the tagged sentence token by token, as the note's tagger did: freely, or constrained to the original words.
 
 *generate* takes the most likely token of the whole vocabulary at each step, so words can change, get lost or repeat.
-*constrained* lets the model choose only between the next token of the original and a tag that may stand here; whatever the
-model does, the text is the original's. Both are greedy, and both read the sentence as a prompt and keep its keys and values.
+*constrained* allows only the next token of the original or a tag that is possible here, so the words are always the
+original's. Both are greedy, take the sentence as the prompt, and cache its keys and values.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from typing import Any
 from harness.tagged import Tag, TaggedText
 from harness.taggers.gpt2.encoding import Encoder, Prompt
 
-BUDGET_FACTOR, BUDGET_EXTRA = 2, 16  # a free text may grow to this many times its tokens, plus some, before it is cut
+BUDGET_FACTOR, BUDGET_EXTRA = 2, 16  # free generation stops after this many times the tokens of the original, plus some
 
 
 @dataclass
 class _Line:
-    """One text on its way: what was written, and where in the original it stands."""
+    """State of one text: what was generated, and the position in the original."""
 
     prompt: Prompt
     original: list[int]
-    starts: dict[int, int]  # token of the original at which a slot lies -> slot
+    starts: dict[int, int]  # token of the original at which a slot begins -> slot
     at: int = 0  # next token of the original
-    asked: int = 0  # the first question that may still be answered on this slot
+    asked: int = 0  # the first question that can still be answered on this slot
     written: list[int] = field(default_factory=list)
     tags: list[tuple[int, int]] = field(default_factory=list)  # (slot, token of the answer)
     done: bool = False
 
 
-def write(
+def generate(
     model: Any, encoder: Encoder, texts: Sequence[Sequence[str]], *, constrained: bool, batch_size: int = 32
 ) -> list[TaggedText]:
-    """Write each text anew with tags.
+    """Generate each text with tags.
 
     Parameters
     ----------
     model : PreTrainedModel or PeftModel
     encoder : Encoder
-        For `harness.taggers.slots.TAG_QUESTIONS`. Prompt and answer must fit the model's context.
+        Encoder for `harness.taggers.slots.TAG_QUESTIONS`. Prompt and generated text must fit the model's context.
     texts : sequence of sequences of str
     constrained : bool
-        Whether words are held to the original.
+        Whether the words must be those of the original.
     batch_size : int
-        Texts written side by side.
+        Number of texts generated at the same time.
 
     Returns
     -------
     list of TaggedText
-        Free writing may return other words than it was given.
+        Without constraint, the words may differ from the input.
     """
     lengths = [len(encoder.prompt(words).ids) for words in texts]
     order = sorted(range(len(texts)), key=lengths.__getitem__)
@@ -65,7 +65,7 @@ def write(
 
 
 def budget(prompt: Prompt) -> int:
-    """Tokens that free writing may use for the copy."""
+    """Return how many tokens free generation may use for the copy."""
     return BUDGET_FACTOR * (len(prompt.ids) - prompt.copy) + BUDGET_EXTRA
 
 
