@@ -1,7 +1,7 @@
 """The data: embedded examples, the Helsinki Prosody Corpus, the hackathon's own examples.
 
-Embedded data is in ``data/``. Other data is searched for in the folder ``HARNESS_DATA`` (by default ``../shared/data``, next to
-the project), then in the download cache, which `fetch` fills. The checksum of every file is verified wherever it was found.
+Embedded data is in ``data/``. Other data is searched for in the folder ``HARNESS_DATA``, in ``../shared/data`` next to the
+project, and in the download cache, which `fetch` fills. The checksum of every file is verified wherever it was found.
 """
 
 from __future__ import annotations
@@ -304,13 +304,13 @@ def _value(column: str) -> float:
 def data_folders() -> list[Path]:
     """Return the folders that are searched for data that is not embedded, in order.
 
-    ``HARNESS_DATA`` replaces ``../shared/data``. If it is set but empty, or names a folder that does not exist, only the
-    download cache is searched.
+    They are ``HARNESS_DATA``, ``../shared/data`` and the download cache. If ``HARNESS_DATA`` is set but empty, only the
+    download cache is searched, as on a machine that has none of the data.
     """
     named = os.environ.get(DATA_VARIABLE)
-    if named is None:
-        return [ROOT.parent / "shared" / "data", cache_folder()]
-    return [*([Path(named)] if named else []), cache_folder()]
+    if named == "":
+        return [cache_folder()]
+    return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", cache_folder()]
 
 
 def locate(path: str) -> Path | None:

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from helpers import needs_data
@@ -151,13 +152,15 @@ def test_fetch_fails_in_one_line(tmp_path, monkeypatch, server):
         datasets.fetch("nothing")
 
 
-@pytest.mark.parametrize("named", ["", "nowhere"])
-def test_the_variable_hides_the_shared_folder(tmp_path, monkeypatch, named):
-    monkeypatch.delenv("HARNESS_DATA", raising=False)
-    assert datasets.ROOT.parent / "shared" / "data" in datasets.data_folders()
-    monkeypatch.setenv("HARNESS_DATA", named)
+def test_an_empty_variable_hides_the_shared_folder(tmp_path, monkeypatch):
+    shared = datasets.ROOT.parent / "shared" / "data"
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
-    assert datasets.ROOT.parent / "shared" / "data" not in datasets.data_folders()
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    assert datasets.data_folders() == [shared, tmp_path]
+    monkeypatch.setenv("HARNESS_DATA", "mine")
+    assert datasets.data_folders() == [Path("mine"), shared, tmp_path]
+    monkeypatch.setenv("HARNESS_DATA", "")
+    assert datasets.data_folders() == [tmp_path]
     with pytest.raises(NotAvailable, match="harness data fetch seed-examples"):
         datasets.load_seed_examples()
 
