@@ -174,47 +174,6 @@ def lora_parameters(targets: Sequence[str], rank: int) -> int:
     return sum(rank * (linear[name].in_features + linear[name].out_features) for name in chosen)
 
 
-def kept_for_backward(precision: str) -> float:
-    """Bytes that a layer keeps for the backward pass, for each token and unit of width, counted in this process's stack.
-
-    Layers with the real model's proportions (FFN 8/3 of the width, a third of the heads for keys and values), on tiny random
-    weights: the tensors that autograd saves, weights left out, shared ones once; the difference between two depths.
-
-    Parameters
-    ----------
-    precision : {"fp32", "bf16", "autocast"}
-        autocast: weights in fp32, matrices multiplied in bf16. The copies of the weights that it makes are not counted.
-    """
-    import torch
-
-    tokens, hidden, depths = 96, 192, (1, 3)
-    ids = torch.arange(tokens)[None]
-    kept = []
-    for layers in depths:
-        config = tiny_config()
-        text = {"head_dim": 32, "hidden_size": hidden, "intermediate_size": hidden * 8 // 3, "num_attention_heads": 6,
-                "num_hidden_layers": layers, "num_key_value_heads": 2}  # fmt: skip
-        config |= {"audio_dual_ffn_layers": list(range(layers)), "hidden_size": hidden}
-        model = build({**config, "text_config": {**config["text_config"], **text}}, "cpu")
-        model = model.to(torch.bfloat16) if precision == "bf16" else model
-        saved: dict[int, torch.Tensor] = {}  # holds the tensors, so that no address is used twice
-
-        def keep(tensor: torch.Tensor, saved: dict[int, torch.Tensor] = saved) -> torch.Tensor:
-            saved.setdefault(tensor.untyped_storage().data_ptr(), tensor)
-            return tensor
-
-        with (
-            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-            torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"),
-        ):
-            model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
-        weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-        size = sum(tensor.untyped_storage().nbytes() for at, tensor in saved.items() if at not in weights)
-        matrices = sum(p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2)
-        kept.append(size - BFLOAT16_BYTES * matrices * (precision == "autocast"))
-    return (kept[1] - kept[0]) / (depths[1] - depths[0]) / (tokens * hidden)
-
-
 def build(config: Mapping[str, Any], device: str = "meta", *, text_head: bool = True) -> Any:
     """This process's stack's model of a configuration in the original format; `text_head` is a choice of the native one."""
     if here() == NATIVE:

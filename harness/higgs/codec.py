@@ -9,16 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 
 from harness.audio import Audio, read_audio, resample
-from harness.errors import DataError, HarnessError
-from harness.higgs import torchaudio_cpu
+from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
 from harness.higgs.stacks import BOSON, here
@@ -26,6 +29,8 @@ from harness.paths import is_file
 from harness.store import read_json
 
 RATE = 24000  # Hz, of both formats
+# Main environment: torchaudio has a folder of its own, because transformers 5 imports it wherever it finds it.
+ASIDE = Path(sys.prefix) / "aside"
 SEEDED = "tiny.json"  # beside a codec whose file holds the quantizer only; the rest comes from its seed
 
 
@@ -70,7 +75,7 @@ def load_codec(folder: str | Path, *, device: str = "cpu") -> Codec:
     stack = codec_format(folder)
     if stack != here():
         raise HarnessError(f"this codec is of the {stack} format, this process has the {here()} stack")
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     folder = Path(folder)
     return _BosonCodec(folder, device) if stack == BOSON else _NativeCodec(folder, device)
 
@@ -173,7 +178,7 @@ def native_codec_class() -> Any:
     If torchaudio came later than transformers, the package's name for the class is a stand-in; the processor, which looks for
     that name, is given the class itself.
     """
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     import transformers
 
     name = "higgs_audio_v2_tokenizer"
@@ -220,7 +225,7 @@ class _BosonCodec:
 
 def build_boson_codec(folder: Path, device: str) -> Any:
     """boson_multimodal's codec as config.json describes it, weights not loaded; the seed of `SEEDED` is set if there is one."""
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     import torch
     from boson_multimodal.audio_processing.higgs_audio_tokenizer import HiggsAudioTokenizer
 
@@ -253,3 +258,38 @@ def semantic_model(folder: Path) -> Iterator[None]:
         yield
     finally:
         module.AutoModel = original
+
+
+def prepare_torchaudio() -> None:
+    """Make ``import torchaudio`` work, and let transformers know of it.
+
+    Raises
+    ------
+    NotAvailable
+        If torchaudio is not installed.
+    """
+    if "torchaudio" in sys.modules:
+        return
+    if find_spec("torchaudio") is None and ASIDE.is_dir():
+        sys.path.append(str(ASIDE))
+    if find_spec("torchaudio") is None:
+        raise NotAvailable("torchaudio is not installed; the codecs need it", remedy="call `make env`")
+    import torch
+
+    if torch.version.cuda is None:
+        sys.modules["torchaudio._extension"] = _empty_extension()
+    import torchaudio  # noqa: F401
+
+    if known := sys.modules.get("transformers.utils.import_utils"):  # it may have looked before, and kept the answer
+        clear = getattr(known.is_torchaudio_available, "cache_clear", None)
+        if clear is not None:
+            clear()
+
+
+def _empty_extension() -> ModuleType:
+    name = "torchaudio._extension"
+    module = ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)
+    module._IS_TORCHAUDIO_EXT_AVAILABLE = module._IS_ALIGN_AVAILABLE = False  # type: ignore[attr-defined]
+    module.fail_if_no_align = lambda function: function  # type: ignore[attr-defined]
+    return module

@@ -12,14 +12,10 @@ fill the corners that the shift leaves empty with the same two ids.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.higgs.stacks import BOSON, here
 
 # audio_stream_bos_id and audio_stream_eos_id in config.json of the original revision: the first ids after the 1024 codes.
 STREAM_BOS = 1024
@@ -87,38 +83,3 @@ def _table(codes: NDArray[np.integer]) -> NDArray[np.int64]:
             f"codes must be integers of shape (codebooks, frames), not {codes.dtype} of shape {codes.shape}"
         )
     return codes.astype(np.int64)
-
-
-def delay_of_stack(codes: list[list[int]]) -> dict[str, Any]:
-    """What this stack's own code makes of codes, to compare with `delay` and `undelay`.
-
-    Parameters
-    ----------
-    codes : list of shape (codebooks, frames)
-
-    Returns
-    -------
-    dict
-        ``delayed``: shape (codebooks, frames + 2 + codebooks - 1); ``reverted``: shape (codebooks, frames + 2), with the
-        columns of beginning and end still there; ``code``: the function that shifted, with its module.
-    """
-    import torch
-
-    column = torch.ones((len(codes), 1), dtype=torch.long)
-    stream = torch.cat([column * STREAM_BOS, torch.tensor(codes, dtype=torch.long), column * STREAM_EOS], dim=1)
-    build: Any
-    if here() == BOSON:
-        from boson_multimodal.model.higgs_audio import utils
-
-        build = utils.build_delay_pattern_mask
-        delayed = build(stream[None], STREAM_BOS, STREAM_EOS)[0][0]
-        reverted = utils.revert_delay_pattern(delayed)
-    else:
-        from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
-
-        build = HiggsAudioV2Processor.build_delay_pattern
-        ids: Any = SimpleNamespace(audio_stream_bos_id=STREAM_BOS, audio_stream_eos_id=STREAM_EOS)
-        delayed = build(ids, stream[None])[0]
-        reverted = HiggsAudioV2Processor.revert_delay_pattern(ids, delayed.T).T
-    code = f"{build.__module__}.{build.__qualname__}"
-    return {"delayed": delayed.tolist(), "reverted": reverted.tolist(), "code": code}

@@ -29,7 +29,7 @@ projections `h`, queries `h`, keys and values `2 h / 3` (8 heads instead of 24),
 second norm `h` and of the FFN `h`; in the FFN its gate, its activation, its other branch and their product, 4 x `8 h / 3`.
 Together `17.3 h`, or 34.7 bytes: the 34 is right for this layer too. A token passes one of the two FFNs, so the second adds
 nothing. The layers of both stacks keep more than they must: norms are computed in 32 bits, and picking out the tokens of a
-kind makes copies. `harness.higgs.accounting.kept_for_backward` counts it; the larger count of the two is used here
+kind makes copies. `harness.chapters.ch02_architecture.measured.kept_for_backward` counts it; the larger count of the two is used here
 (`Precision.kept`).
 
 With checkpointing a layer keeps only its input, and one layer at a time is computed again.

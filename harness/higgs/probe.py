@@ -7,7 +7,9 @@ in it.
 
 from __future__ import annotations
 
+import re
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
@@ -15,9 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.higgs.checkpoints import read_config, resolve
+from harness.higgs.checkpoints import read_config, resolve, some_of
 from harness.higgs.memory_limit import limited, what_was_built
-from harness.higgs.outcome import LoadOutcome, failed, returned
 from harness.higgs.stacks import BOSON, NATIVE, call
 from harness.higgs.tiny import BOSON_MODULE
 
@@ -33,12 +34,21 @@ LOADERS = {  # name -> the class whose from_pretrained is called
     "native": "transformers:HiggsAudioV2ForConditionalGeneration",
     BOSON_LOADER: f"{BOSON_MODULE}:HiggsAudioModel",
 }
-AUTO_MODELS = {  # Auto class -> the table of transformers that it looks in
-    "AutoModel": "MODEL_MAPPING",
-    "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING",
-    "AutoModelForTextToWaveform": "MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING",
-}
 REGISTER_MODULE = "harness.higgs.register"
+LOADS, RANDOM, UNREAD, LEFT_OVER, FAILS = "loads", "random weights", "config not read", "weights left over", "fails"
+
+_REASONS = (  # what an error's message holds -> why, in a few words
+    ("does not recognize this architecture", "unknown model type"),
+    ("Unrecognized configuration class", "no class registered"),
+    ("Should have a `model_type` key", "no model type"),
+    ("can't allocate memory", "memory limit"),
+    ("No module named", "not installed"),
+    ("has no attribute HiggsAudioV2", "not in this release"),
+    ("no file named", "no weights"),
+    ("mismatch", "sizes do not fit"),
+    ("is not a multiple of", "sizes do not fit"),
+)
+_KEPT_LINES, _KEPT_COLUMNS = 2, 300  # of a message; the rest names every configuration class that exists
 PACKAGES = ("transformers", "torch", "peft", "boson_multimodal")
 
 
@@ -56,6 +66,54 @@ SETTINGS = {
     "4.46.3 class registered": Setting(BOSON, (REGISTER_MODULE,)),
     "transformers 5": Setting(NATIVE),
 }
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """What one loader did with one checkpoint.
+
+    `loaded` is the class of the object that came back. If none did, `exception` names the error, `message` is its first two
+    lines, and `where` (``file.py:line``) the innermost frame inside transformers or boson_multimodal. `missing` counts
+    weights that the checkpoint lacks, so that they were set at random, and `unexpected` weights of the checkpoint that
+    went nowhere. `unread` names the nested configurations of config.json that the class left alone. `notes` says in
+    words what the loader did not say. `seconds` is spent in ``from_pretrained``, without the imports before it.
+    """
+
+    loader: str
+    loaded: str = ""
+    exception: str = ""
+    message: str = ""
+    where: str = ""
+    seconds: float = 0.0
+    missing: int = 0
+    unexpected: int = 0
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """`LOADS` only if what came back is what the checkpoint holds."""
+        if not self.loaded:
+            return FAILS
+        if self.missing:
+            return RANDOM
+        if self.unread:
+            return UNREAD
+        return LEFT_OVER if self.unexpected else LOADS
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is `LOADS`."""
+        return self.status == LOADS
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in a few words; empty if this error is not a known one, or there is none."""
+        return next((short for text, short in _REASONS if text in self.message), "")
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, and the status."""
+        return {**asdict(self), "status": self.status}
 
 
 @dataclass(frozen=True)
@@ -146,19 +204,6 @@ def stack_versions() -> dict[str, str | None]:
     return {name: next((found.version for found in metadata.distributions(name=name)), None) for name in PACKAGES}
 
 
-def auto_classes(model_type: str) -> dict[str, str]:
-    """What transformers' tables hold for a model type in this process: Auto class -> class name, empty if none."""
-    import transformers
-
-    names = dict.fromkeys(("AutoConfig", *AUTO_MODELS), "")
-    if model_type in transformers.CONFIG_MAPPING:
-        config_class = transformers.CONFIG_MAPPING[model_type]
-        names["AutoConfig"] = config_class.__name__
-        for auto, table in AUTO_MODELS.items():
-            names[auto] = getattr(getattr(transformers, table).get(config_class, None), "__name__", "")
-    return names
-
-
 def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | None) -> Path:
     """The checkpoint's folder, which has a readable config.json."""
     if unknown := [name for name in loaders if name not in LOADERS]:
@@ -212,3 +257,62 @@ def _type_note(loader: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
     if own is None or own == config.get("model_type"):
         return ()
     return (f"the class is for model type {own!r}, config.json says {config.get('model_type')!r}",)
+
+
+def failed(loader: str, error: Exception, seconds: float, notes: Sequence[str] = ()) -> LoadOutcome:
+    """The outcome of a loader that raised `error`."""
+    return LoadOutcome(loader, exception=type(error).__name__, message=_first_lines(str(error)), where=_where(error),
+                       seconds=seconds, notes=tuple(notes))  # fmt: skip
+
+
+def returned(
+    loader: str,
+    loaded: Any,
+    info: Mapping[str, Any],
+    config: Mapping[str, Any],
+    seconds: float,
+    notes: Sequence[str] = (),
+) -> LoadOutcome:
+    """The outcome of a loader that returned `loaded`, a model or a configuration.
+
+    Parameters
+    ----------
+    info : mapping
+        What ``output_loading_info=True`` gives; empty for a configuration.
+    config : mapping
+        config.json as it stands in the folder.
+    """
+    missing = sorted(map(str, [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())]))
+    unexpected = sorted(map(str, info.get("unexpected_keys", ())))
+    unread = _unread(getattr(loaded, "config", loaded), config)
+    said = list(notes)
+    if missing:
+        said.append(f"{_weights(missing)} not in the checkpoint and set at random: {some_of(missing)}")
+    if unexpected:
+        said.append(f"{_weights(unexpected)} of the checkpoint not used: {some_of(unexpected)}")
+    if unread:
+        said.append(f"not read from config.json: {', '.join(unread)}; the class's own defaults stand in for them")
+    return LoadOutcome(loader, type(loaded).__name__, seconds=seconds, missing=len(missing), unexpected=len(unexpected),
+                       unread=unread, notes=tuple(said))  # fmt: skip
+
+
+def _unread(loaded: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Nested configurations of config.json that did not become configuration objects."""
+    nested = (name for name, value in config.items() if isinstance(value, dict) and "model_type" in value)
+    return tuple(name for name in nested if not hasattr(getattr(loaded, name, None), "to_dict"))
+
+
+def _weights(names: Sequence[str]) -> str:
+    return f"{len(names)} weight{'' if len(names) == 1 else 's'}"
+
+
+def _first_lines(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()][:_KEPT_LINES]
+    return "\n".join(line if len(line) <= _KEPT_COLUMNS else line[: _KEPT_COLUMNS - 1] + "…" for line in lines)
+
+
+def _where(error: Exception) -> str:
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if found := re.search(r"site-packages/((transformers|boson_multimodal)/.*)", Path(frame.filename).as_posix()):
+            return f"{found[1]}:{frame.lineno}"
+    return ""

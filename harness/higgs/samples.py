@@ -5,10 +5,9 @@ A manifest is JSON Lines, ``{"id": "s1", "text": "We <emph> guarantee it.", "aud
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,18 +130,3 @@ def _read_codes(path: Path) -> NDArray[np.int64]:
         raise DataError(
             "the kept codes cannot be read", path=path, remedy="delete the file, and it is made again"
         ) from error
-
-
-def write_cases(samples: Sequence[Sample], path: Path) -> Path:
-    """Keep samples in one npz file, to hand them to another process."""
-    arrays: dict[str, Any] = {f"codes{k}": sample.codes for k, sample in enumerate(samples)}
-    arrays |= {"ids": [sample.id for sample in samples], "texts": [sample.text for sample in samples]}
-    np.savez(path, **arrays)
-    return path
-
-
-def read_cases(path: str | Path) -> list[Sample]:
-    """Samples that `write_cases` kept."""
-    stored = np.load(path)
-    return [Sample(str(name), str(text), stored[f"codes{k}"])
-            for k, (name, text) in enumerate(zip(stored["ids"], stored["texts"], strict=True))]  # fmt: skip

@@ -10,8 +10,8 @@ import pytest
 
 from harness.audio import Audio, write_wav
 from harness.errors import DataError, HarnessError, NotAvailable
-from harness.higgs import torchaudio_cpu
-from harness.higgs.codec import RATE, codec_format, encode_files, load_codec
+from harness.higgs import codec as module
+from harness.higgs.codec import RATE, codec_format, encode_files, load_codec, prepare_torchaudio
 
 torch = pytest.importorskip("torch")
 
@@ -163,7 +163,7 @@ def test_torchaudio_resamples(loaded):
     assert slower.shape == (1600,)
     assert (slower - expected)[100:-100].abs().max() < 1e-2
     before = sys.modules["torchaudio"]
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     assert sys.modules["torchaudio"] is before
 
 
@@ -174,7 +174,7 @@ def test_transformers_learns_of_torchaudio(loaded):
 
 def test_without_torchaudio(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
-    monkeypatch.setattr(torchaudio_cpu, "ASIDE", tmp_path / "nowhere")
-    monkeypatch.setattr(torchaudio_cpu, "find_spec", lambda name: None)
+    monkeypatch.setattr(module, "ASIDE", tmp_path / "nowhere")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(NotAvailable, match="torchaudio is not installed"):
-        torchaudio_cpu.prepare()
+        prepare_torchaudio()

@@ -7,8 +7,7 @@ from helpers import python_or_skip
 
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
-from harness.higgs.outcome import LEFT_OVER, RANDOM, UNREAD
-from harness.higgs.probe import LOADERS, SETTINGS, auto_classes, matrix, probe_in, stack_versions
+from harness.higgs.probe import LEFT_OVER, LOADERS, RANDOM, SETTINGS, UNREAD, matrix, probe_in, stack_versions
 from harness.higgs.stacks import BOSON, NATIVE, call, python_of
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_apart, make_tiny_checkpoint, tiny_config
 
@@ -193,27 +192,6 @@ def test_missing_unexpected_and_broken_weights_are_outcomes(tiny, tmp_path, conf
 
 
 # --- what it builds on -----------------------------------------------------------------------------------------------
-
-
-def test_auto_classes_follow_the_tables():
-    assert auto_classes("gpt2") == {
-        "AutoConfig": "GPT2Config",
-        "AutoModel": "GPT2Model",
-        "AutoModelForCausalLM": "GPT2LMHeadModel",
-        "AutoModelForTextToWaveform": "",
-    }
-    assert set(auto_classes("no such type").values()) == {""}
-
-
-def test_auto_classes_see_what_was_registered(either):
-    before = ["harness.higgs.register"] if either == BOSON else []
-    own = {NATIVE: NATIVE_TYPE, BOSON: ORIGINAL_TYPE}[either]
-    found = call(either, "harness.higgs.probe:auto_classes", before=tuple(before), model_type=own)
-    assert bool(found["AutoConfig"]) and bool(found["AutoModel"])
-    assert (found["AutoModelForCausalLM"], found["AutoModelForTextToWaveform"]) == {
-        NATIVE: ("", "HiggsAudioV2ForConditionalGeneration"),
-        BOSON: ("HiggsAudioModel", ""),
-    }[either]
 
 
 def test_tiny_checkpoint(tiny, tmp_path):

@@ -18,7 +18,7 @@ _HALF = ("#fbe0b8", "#8a4b00", "^")  # an object came back, but it is not what t
 _LINE = 18  # characters that fit into a cell
 
 
-def loading_matrix(reports: Mapping[str, StackReport]) -> Figure:
+def loader_outcome_matrix(reports: Mapping[str, StackReport]) -> Figure:
     """What each loader (row) did in each stack (column); a panel for each checkpoint, one below the other.
 
     Parameters

@@ -29,7 +29,7 @@ _SMALLEST_LABELLED = 0.2e9
 GPU_GIB = {"16": 16, "24": 24, "80 GB": 80}
 
 
-def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
+def parameter_count_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     """Parameters by group as stacked bars; `counts` maps the name of a model to its groups, the first on top."""
     import matplotlib.pyplot as plt
 
@@ -80,7 +80,7 @@ def _merge(groups: Mapping[str, int]) -> dict[str, int]:
     return merged
 
 
-def dual_ffn_schematic() -> Figure:
+def dual_ffn_diagram() -> Figure:
     """One DualFFN layer: both kinds of position pass the same attention, then an FFN each."""
     import matplotlib.pyplot as plt
 
@@ -136,7 +136,7 @@ def _arrow(axis: Any, start: tuple[float, float], end: tuple[float, float], colo
     axis.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.4})
 
 
-def routing_maps(routed: Sequence[Mapping[str, Any]], title: str) -> Figure:
+def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """Relative change of each hidden state, layers by positions, one map for each result of `.routing.route`."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import LogNorm
@@ -201,7 +201,7 @@ def _in_words(routed: Mapping[str, Any]) -> str:
     return f"{routed['part']} of layer {routed['layer']} changed: {', '.join(counts)}."
 
 
-def delay_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
+def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
     """The columns that the model sees: codebooks by steps. `delayed` is an array of ids; codes are written into their cells."""
     import matplotlib.pyplot as plt
 
@@ -233,7 +233,7 @@ def delay_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
     )
 
 
-def memory_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
+def memory_need_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
     """Memory of each way to load or train, stacked by part, with lines at the sizes of common graphics cards."""
     import matplotlib.pyplot as plt
 

@@ -17,7 +17,7 @@ _LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
 _HEADS = {FROZEN: (BLUE, "o"), TRAINED: (VERMILLION, "s")}
 
 
-def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
+def cure_loss_curves(curves: Sequence[Curve], entries: int) -> Figure:
     """Loss of the audio by step, on one scale; `entries` is how many ids a codebook has, begin and end included."""
     import matplotlib.pyplot as plt
 
@@ -47,7 +47,7 @@ def _coincide(curves: Sequence[Curve]) -> list[str]:
     return [one.cure for one in curves if any(one is not other and one.audio == other.audio for other in curves)]
 
 
-def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
+def lora_target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
     """Audio loss with the head frozen, with the head trained, and the change of text, for each set of targets.
 
     Parameters

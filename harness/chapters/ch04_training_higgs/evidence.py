@@ -7,6 +7,7 @@ and 94). None of this is a quality figure. It asks whether a training works, on 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.delay import STREAM_BOS
 from harness.higgs.generate import generate
 from harness.higgs.lora import without_peft
-from harness.higgs.samples import Sample, prompt, read_cases
+from harness.higgs.samples import Sample, prompt
 from harness.higgs.stacks import BOSON, call
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import train
@@ -181,3 +182,18 @@ def dump(stack: str, model: str, adapter: str, cases: str, out: str) -> None:
         padded = [np.pad(codes, ((0, 0), (0, frames - codes.shape[1])), constant_values=-1) for codes in spoken]
         found[f"{kind}_codes"] = np.stack(padded)
     np.savez(out, **found)
+
+
+def write_cases(samples: Sequence[Sample], path: Path) -> Path:
+    """Keep samples in one npz file, to hand them to another process."""
+    arrays: dict[str, Any] = {f"codes{k}": sample.codes for k, sample in enumerate(samples)}
+    arrays |= {"ids": [sample.id for sample in samples], "texts": [sample.text for sample in samples]}
+    np.savez(path, **arrays)
+    return path
+
+
+def read_cases(path: str | Path) -> list[Sample]:
+    """Samples that `write_cases` kept."""
+    stored = np.load(path)
+    return [Sample(str(name), str(text), stored[f"codes{k}"])
+            for k, (name, text) in enumerate(zip(stored["ids"], stored["texts"], strict=True))]  # fmt: skip

@@ -17,7 +17,7 @@ STACK_LOOKS["native, audio only"] = (GREEN, ":")
 _KINDS = ("not learned: begin of stream", "learned: a code", "learned: the end of stream", "not learned: after the end")
 
 
-def label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int = 12) -> Figure:
+def trained_label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int = 12) -> Figure:
     """Which cells of a delayed clip are learned, of labels of shape (codebooks, steps); the middle is left out."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
@@ -53,7 +53,7 @@ def label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int
     )
 
 
-def loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int) -> Figure:
+def text_and_audio_loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int) -> Figure:
     """Text and audio loss of each run by step, on a logarithmic scale, with the loss of guessing."""
     import matplotlib.pyplot as plt
 
@@ -81,7 +81,7 @@ def loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int)
     )
 
 
-def codes_back(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
+def reproduced_code_maps(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
     """Where generated codes equal the trained ones, before and after training; arrays of shape (codebooks, frames)."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
@@ -106,7 +106,7 @@ def codes_back(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
     )
 
 
-def spoken_rows(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def reproduction_rows(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Rows of a table: what each sample's text makes the model say, before and after training."""
 
     def said(one: Mapping[str, Any]) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.higgs import torchaudio_cpu
+from harness.chapters.ch04_training_higgs.evidence import read_cases, spoken_back
 from harness.higgs.batches import BosonCollator, NativeCollator, encode
 from harness.higgs.checkpoints import load_model, load_tokenizer
+from harness.higgs.codec import RATE, at_rate, load_codec, prepare_torchaudio
 from harness.higgs.labels import IGNORED
-from harness.higgs.samples import SYSTEM, Sample, prompt, read_cases
+from harness.higgs.lora import add_lora
+from harness.higgs.samples import SYSTEM, Sample, prompt, read_manifest
 
 _STEPS, _RATE = 200, 1e-2  # enough to overfit two samples
 
@@ -79,7 +81,7 @@ def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[st
         the same training on them, ``equal``, the share of codes that greedy generation gives back, and ``stopped``, of
         how many samples it ended the stream itself; ``samples`` and the ``frames`` generated.
     """
-    torchaudio_cpu.prepare()  # before transformers is imported: the processor compares classes by name
+    prepare_torchaudio()  # before transformers is imported: the processor compares classes by name
 
     tokenizer = load_tokenizer(model)
     samples = read_cases(cases)
@@ -104,8 +106,6 @@ def _processor_labels(
     from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
     from harness.audio import read_audio
-    from harness.higgs.codec import RATE, at_rate, load_codec
-    from harness.higgs.samples import read_manifest
 
     loaded: Any = load_codec(codec)
     processor = HiggsAudioV2Processor(DacFeatureExtractor.from_pretrained(codec), tokenizer, loaded.model,
@@ -151,9 +151,6 @@ def _label_counts(batch: Any, collator: NativeCollator, samples: Sequence[Sample
 
 def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[Sample]) -> dict[str, Any]:
     import torch
-
-    from harness.chapters.ch04_training_higgs.evidence import spoken_back
-    from harness.higgs.lora import add_lora
 
     torch.manual_seed(0)
     learner = add_lora(model)

@@ -31,7 +31,7 @@ def judge_training(
     runs : mapping
         Stack -> what `harness.chapters.ch04_training_higgs.evidence.train_and_check` returned.
     effort : sequence
-        From `harness.higgs.effort.effort`.
+        From `.effort.effort`.
     weights : str
         What was trained, in words.
     command : str

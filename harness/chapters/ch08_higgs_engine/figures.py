@@ -15,7 +15,7 @@ from harness.publish.style import SMALL, WIDTH, Figure, folded, use_style
 _BEGIN, _END = "#BBBBBB", VERMILLION
 
 
-def column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *, edge: int = 14) -> Figure:
+def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *, edge: int = 14) -> Figure:
     """Columns as the model said them, shape (codebooks, steps): codes by shade, begin and end of stream by colour."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import to_rgb
@@ -51,7 +51,7 @@ def column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *,
     )
 
 
-def sound(audio: Audio, title: str) -> Figure:
+def waveform_and_spectrogram(audio: Audio, title: str) -> Figure:
     """Waveform and spectrogram of a clip."""
     import matplotlib.pyplot as plt
 
@@ -72,7 +72,7 @@ def sound(audio: Audio, title: str) -> Figure:
     )
 
 
-def speed_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: float, title: str) -> Figure:
+def frames_per_second_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: float, title: str) -> Figure:
     """Frames a second by stack and batch size, the median as a bar, each repeat as a dot.
 
     Parameters
@@ -121,7 +121,7 @@ def _texts(batch: str) -> str:
     return "one text at a time" if int(batch) == 1 else f"{batch} texts at a time"
 
 
-def stream_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+def audio_arrival_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     """Seconds of audio that have arrived over the time since the request, streamed and whole; above the diagonal nobody waits.
 
     Parameters

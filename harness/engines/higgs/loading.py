@@ -9,9 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.higgs import torchaudio_cpu
 from harness.higgs.checkpoints import load_model, load_tokenizer
-from harness.higgs.codec import Codec, check_fits, load_codec
+from harness.higgs.codec import Codec, check_fits, load_codec, prepare_torchaudio
 from harness.higgs.stacks import BOSON
 
 CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own default
@@ -20,7 +19,7 @@ CACHE_LENGTHS = (1024, 4096, 8192)  # of keys and values: the engine's own defau
 @lru_cache(maxsize=1)
 def load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
     """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     from boson_multimodal.serve import serve_engine
 
     _keep_quiet()
