@@ -1,13 +1,13 @@
 """The delay pattern: how 8 codes a frame become one column a step.
 
-The codec describes each frame of 40 ms by 8 codes, one from each of its codebooks; a codebook refines what the ones before
-it have left over. The model predicts all 8 codes of a column at once, so they cannot depend on each other within a column.
+The codec describes each frame of 40 ms by 8 codes, one from each of its codebooks; each codebook refines what the ones
+before it leave over. The model predicts all 8 codes of a column at once, so they cannot depend on each other within a column.
 Codebook `k` is therefore shifted right by `k` steps: when its code of a frame is predicted, the codes of the coarser
 codebooks for that frame are already there. The pattern is from Copet et al. 2023, "Simple and Controllable Music
 Generation", arXiv 2306.05284, section 2.2.
 
-Both stacks put a column of beginning-of-stream ids before the codes and a column of end-of-stream ids behind them, and
-fill the corners that the shift leaves empty with the same two ids.
+Both stacks put a column of beginning-of-stream ids before the codes and a column of end-of-stream ids after them. The same
+two ids fill the corners that the shift leaves empty.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ STREAM_EOS = 1025
 
 
 def delay(codes: NDArray[np.integer], bos: int = STREAM_BOS, eos: int = STREAM_EOS) -> NDArray[np.int64]:
-    """Frames of codes as the columns that the model reads and predicts.
+    """Shift frames of codes into the columns that the model reads and predicts.
 
     Parameters
     ----------
     codes : array of shape (codebooks, frames)
-        Ids below `bos`.
+        Codes, with ids below `bos`.
     bos, eos : int
-        Ids of the beginning and the end of the stream.
+        Ids for the beginning and the end of the stream.
 
     Returns
     -------
     array of shape (codebooks, frames + 2 + codebooks - 1)
-        Row `k` holds `k` + 1 times `bos`, its codes, then `codebooks` - `k` times `eos`. The original stack takes it as it
-        is (``audio_out_ids``), the native one transposed and with a batch axis (``audio_input_ids``).
+        Row `k` holds `k` + 1 times `bos`, its codes, then `codebooks` - `k` times `eos`. The original stack takes this array
+        unchanged (``audio_out_ids``), the native one transposed and with a batch axis (``audio_input_ids``).
     """
     codes = _table(codes)
     codebooks, frames = codes.shape
@@ -48,13 +48,13 @@ def delay(codes: NDArray[np.integer], bos: int = STREAM_BOS, eos: int = STREAM_E
 
 
 def undelay(delayed: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The codes of a delayed stream: the inverse of `delay`.
+    """Return the codes of a delayed stream: the inverse of `delay`.
 
     Parameters
     ----------
     delayed : array of shape (codebooks, frames + 2 + codebooks - 1)
-        With the columns of `delay`. What stands in the first and the last one after shifting back is dropped unseen, as
-        the serve engine does; a stream that was cut off before its end thus loses its last frame.
+        Columns as returned by `delay`. After shifting back, the first and the last column are dropped without a check, as
+        in the serve engine. A stream that was cut off before its end therefore loses its last frame.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Try to load a checkpoint with each loader, and record what happens: the class that came back, or the error.
+"""Try to load a checkpoint with each loader, and record the class that was returned or the error.
 
 Importing boson_multimodal.model.higgs_audio registers its classes with transformers' Auto classes for the rest of the
-process, and so does the loader "boson". `matrix` therefore gives each stack a process of its own, and "boson" comes last
-in it.
+process, and so does the loader "boson". `matrix` therefore runs each stack in a separate process, with "boson"
+last.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.higgs.tiny import BOSON_MODULE
 if TYPE_CHECKING:
     import harness.higgs.register  # noqa: F401  named below; so that the build knows who depends on it
 
-BOSON_LOADER = "boson"  # importing its class changes what the Auto classes do, so it comes last
+BOSON_LOADER = "boson"  # importing its class changes the Auto classes, so it comes last
 LOADERS = {  # name -> the class whose from_pretrained is called
     "AutoConfig": "transformers:AutoConfig",
     "AutoModel": "transformers:AutoModel",
@@ -37,7 +37,7 @@ LOADERS = {  # name -> the class whose from_pretrained is called
 REGISTER_MODULE = "harness.higgs.register"
 LOADS, RANDOM, UNREAD, LEFT_OVER, FAILS = "loads", "random weights", "config not read", "weights left over", "fails"
 
-_REASONS = (  # what an error's message holds -> why, in a few words
+_REASONS = (  # part of an error message -> short reason
     ("does not recognize this architecture", "unknown model type"),
     ("Unrecognized configuration class", "no class registered"),
     ("Should have a `model_type` key", "no model type"),
@@ -48,7 +48,7 @@ _REASONS = (  # what an error's message holds -> why, in a few words
     ("mismatch", "sizes do not fit"),
     ("is not a multiple of", "sizes do not fit"),
 )
-_KEPT_LINES, _KEPT_COLUMNS = 2, 300  # of a message; the rest names every configuration class that exists
+_KEPT_LINES, _KEPT_COLUMNS = 2, 300  # of a message; the rest lists every configuration class
 PACKAGES = ("transformers", "torch", "peft", "boson_multimodal")
 
 
@@ -70,13 +70,14 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """What one loader did with one checkpoint.
+    """Result of one loader on one checkpoint.
 
-    `loaded` is the class of the object that came back. If none did, `exception` names the error, `message` is its first two
+    An object with random weights does not count as a success. `loaded` is the class of the returned object. If there is
+    none, `exception` names the error, `message` is its first two
     lines, and `where` (``file.py:line``) the innermost frame inside transformers or boson_multimodal. `missing` counts
-    weights that the checkpoint lacks, so that they were set at random, and `unexpected` weights of the checkpoint that
-    went nowhere. `unread` names the nested configurations of config.json that the class left alone. `notes` says in
-    words what the loader did not say. `seconds` is spent in ``from_pretrained``, without the imports before it.
+    weights that are not in the checkpoint and were set at random; `unexpected` counts weights of the checkpoint that were
+    not used. `unread` names the nested configurations of config.json that the class ignored. `notes` describes what the
+    loader did not report. `seconds` is the time in ``from_pretrained``, without the imports before it.
     """
 
     loader: str
@@ -92,7 +93,7 @@ class LoadOutcome:
 
     @property
     def status(self) -> str:
-        """`LOADS` only if what came back is what the checkpoint holds."""
+        """Return `LOADS` only if the object holds exactly the checkpoint's weights."""
         if not self.loaded:
             return FAILS
         if self.missing:
@@ -103,22 +104,22 @@ class LoadOutcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is `LOADS`."""
+        """Return whether the status is `LOADS`."""
         return self.status == LOADS
 
     @property
     def reason(self) -> str:
-        """Why it failed, in a few words; empty if this error is not a known one, or there is none."""
+        """Return a short reason for the failure; empty if the error is unknown or there is none."""
         return next((short for text, short in _REASONS if text in self.message), "")
 
     def as_json(self) -> dict[str, Any]:
-        """All fields, and the status."""
+        """Return all fields and the status."""
         return {**asdict(self), "status": self.status}
 
 
 @dataclass(frozen=True)
 class StackReport:
-    """What happened in one process: installed versions, and the outcomes of each checkpoint, by its label."""
+    """Installed versions in one process, and the outcomes of each checkpoint by its label."""
 
     versions: dict[str, str | None]
     outcomes: dict[str, list[LoadOutcome]]
@@ -127,16 +128,16 @@ class StackReport:
 def probe(
     checkpoint: str | Path, loaders: Sequence[str] = tuple(LOADERS), *, revision: str | None = None
 ) -> list[LoadOutcome]:
-    """Call each loader on `checkpoint`, in this process. A loader's failure is an outcome, not an error.
+    """Call each loader on `checkpoint` in this process. A failed loader is an outcome, not an error.
 
     Parameters
     ----------
     checkpoint : path-like
-        A folder with a config.json; the network is not used. With `revision`, a name on the hub.
+        Folder with a config.json (the network is not used), or a hub name with `revision`.
     loaders : sequence of str
         Keys of `LOADERS`, called in this order.
     revision : str, optional
-        A full commit hash, because a branch moves.
+        Full commit hash, because branches change.
 
     Raises
     ------
@@ -156,20 +157,20 @@ def probe_in(
     *,
     revisions: Mapping[str, str] | None = None,
 ) -> StackReport:
-    """As `probe`, in a fresh process of a stack (or interpreter) that first imports the modules `before`.
+    """Run `probe` in a new process of a stack (or interpreter) that first imports the modules `before`.
 
     Parameters
     ----------
     checkpoints : mapping
-        Label -> folder or hub name. Each loader takes all of them before the next loader's turn, since only the import of a
-        loader can change what others do.
+        Label -> folder or hub name. Each loader handles all of them before the next loader starts, because only
+        importing a loader can change the others.
     revisions : mapping, optional
         Label -> commit, for hub names.
 
     Raises
     ------
     HarnessError
-        As `probe`; or if the process dies.
+        As for `probe`, or if the process dies.
     NotAvailable
         If the interpreter is missing, or cannot import one of the modules.
     """
@@ -190,7 +191,7 @@ def matrix(
     *,
     revisions: Mapping[str, str] | None = None,
 ) -> dict[str, StackReport]:
-    """Every loader on every checkpoint, in each of the given `SETTINGS`; parameters and errors as `probe_in`."""
+    """Run every loader on every checkpoint in each of the given `SETTINGS`; parameters and errors as for `probe_in`."""
     if unknown := [name for name in settings if name not in SETTINGS]:
         raise HarnessError(f"no setting is called {unknown[0]!r}", remedy=f"choose from: {', '.join(SETTINGS)}")
     return {
@@ -200,12 +201,12 @@ def matrix(
 
 
 def stack_versions() -> dict[str, str | None]:
-    """Installed versions of `PACKAGES` in this environment; None where one is not installed."""
+    """Return the installed versions of `PACKAGES` in this environment, None for missing ones."""
     return {name: next((found.version for found in metadata.distributions(name=name)), None) for name in PACKAGES}
 
 
 def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | None) -> Path:
-    """The checkpoint's folder, which has a readable config.json."""
+    """Return the checkpoint's folder after checking that its config.json is readable."""
     if unknown := [name for name in loaders if name not in LOADERS]:
         raise HarnessError(f"no loader is called {unknown[0]!r}", remedy=f"choose from: {', '.join(LOADERS)}")
     if revision is not None and Path(checkpoint).exists():
@@ -218,7 +219,7 @@ def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | Non
 
 
 def _report(checkpoints: Mapping[str, str], loaders: Sequence[str]) -> dict[str, Any]:
-    """What `probe_in` asks the other process for."""
+    """Run the loaders in the other process for `probe_in`."""
     configs = {label: read_config(Path(folder)) for label, folder in checkpoints.items()}
     outcomes: dict[str, list[dict[str, Any]]] = {label: [] for label in checkpoints}
     for name in loaders:
@@ -252,7 +253,7 @@ def _load(loader: Any, folder: Path, *, weights: bool) -> tuple[Any, Mapping[str
 
 
 def _type_note(loader: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """What transformers only logs: the class was made for another model type."""
+    """Note what transformers only logs: the class was made for another model type."""
     own = getattr(getattr(loader, "config_class", None), "model_type", None)
     if own is None or own == config.get("model_type"):
         return ()
@@ -260,7 +261,7 @@ def _type_note(loader: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def failed(loader: str, error: Exception, seconds: float, notes: Sequence[str] = ()) -> LoadOutcome:
-    """The outcome of a loader that raised `error`."""
+    """Return the outcome of a loader that raised `error`."""
     return LoadOutcome(loader, exception=type(error).__name__, message=_first_lines(str(error)), where=_where(error),
                        seconds=seconds, notes=tuple(notes))  # fmt: skip
 
@@ -273,14 +274,14 @@ def returned(
     seconds: float,
     notes: Sequence[str] = (),
 ) -> LoadOutcome:
-    """The outcome of a loader that returned `loaded`, a model or a configuration.
+    """Return the outcome of a loader that returned `loaded`, a model or a configuration.
 
     Parameters
     ----------
     info : mapping
-        What ``output_loading_info=True`` gives; empty for a configuration.
+        Loading info from ``output_loading_info=True``; empty for a configuration.
     config : mapping
-        config.json as it stands in the folder.
+        Content of config.json.
     """
     missing = sorted(map(str, [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())]))
     unexpected = sorted(map(str, info.get("unexpected_keys", ())))
@@ -291,13 +292,13 @@ def returned(
     if unexpected:
         said.append(f"{_weights(unexpected)} of the checkpoint not used: {some_of(unexpected)}")
     if unread:
-        said.append(f"not read from config.json: {', '.join(unread)}; the class's own defaults stand in for them")
+        said.append(f"not read from config.json: {', '.join(unread)}; the class uses its defaults instead")
     return LoadOutcome(loader, type(loaded).__name__, seconds=seconds, missing=len(missing), unexpected=len(unexpected),
                        unread=unread, notes=tuple(said))  # fmt: skip
 
 
 def _unread(loaded: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Nested configurations of config.json that did not become configuration objects."""
+    """Return nested configurations of config.json that did not become configuration objects."""
     nested = (name for name, value in config.items() if isinstance(value, dict) and "model_type" in value)
     return tuple(name for name in nested if not hasattr(getattr(loaded, name, None), "to_dict"))
 

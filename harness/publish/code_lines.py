@@ -12,7 +12,7 @@ from textwrap import dedent
 
 
 def code_lines(code: Path | Callable) -> int:
-    """Lines of a file or a function that hold code: not blank, not only a comment, not part of a docstring."""
+    """Count the lines of a file or function that hold code: neither blank, nor only comment, nor docstring."""
     source = code.read_text(encoding="utf-8") if isinstance(code, Path) else dedent(getsource(code))
     skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     lines: set[int] = set()

@@ -35,8 +35,8 @@ def test_the_curves_are_told_in_words():
     figure = cure_loss_curves(CURVES, 1026)
     assert is_png(figure)
     assert "native class from 7.00 to 0.40" in figure.alt
-    assert figure.alt.endswith("no task type and adapter class lie on each other.")
-    assert "each other" not in cure_loss_curves([CURVES[0], CURVES[2]], 1026).alt
+    assert figure.alt.endswith("no task type and adapter class coincide.")
+    assert "coincide" not in cure_loss_curves([CURVES[0], CURVES[2]], 1026).alt
 
 
 def test_the_panels_are_told_in_words():

@@ -42,7 +42,9 @@ def test_columns_are_counted_in_words():
 
 
 def test_speed_and_streams_are_told_in_words():
-    bars = frames_per_second_bars({"boson": {"1": [100.0, 120.0, 110.0]}, "native": {"1": [700.0], "8": [2000.0]}}, 25, "Speed")
+    bars = frames_per_second_bars(
+        {"boson": {"1": [100.0, 120.0, 110.0]}, "native": {"1": [700.0], "8": [2000.0]}}, 25, "Speed"
+    )
     assert (
         "boson, one text at a time: 110; native, one text at a time: 700; native, 8 texts at a time: 2,000" in bars.alt
     )

@@ -10,7 +10,7 @@ AUTO_MODELS = {  # Auto class -> the table of transformers that it looks in
 
 
 def auto_classes(model_type: str) -> dict[str, str]:
-    """What transformers' tables hold for a model type in this process: Auto class -> class name, empty if none."""
+    """Return Auto class -> class name for a model type in this process, with empty names for missing entries."""
     import transformers
 
     names = dict.fromkeys(("AutoConfig", *AUTO_MODELS), "")

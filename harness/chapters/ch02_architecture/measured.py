@@ -12,7 +12,7 @@ from harness.higgs.tiny.layout import tiny_config
 
 
 def delay_of_stack(codes: list[list[int]]) -> dict[str, Any]:
-    """What this stack's own code makes of codes, to compare with `delay` and `undelay`.
+    """Apply this stack's own delay code to codes, to compare with `delay` and `undelay`.
 
     Parameters
     ----------
@@ -47,10 +47,11 @@ def delay_of_stack(codes: list[list[int]]) -> dict[str, Any]:
 
 
 def kept_for_backward(precision: str) -> float:
-    """Bytes that a layer keeps for the backward pass, for each token and unit of width, counted in this process's stack.
+    """Count the bytes that a layer of this process's stack keeps for the backward pass, per token and unit of width.
 
-    Layers with the real model's proportions (FFN 8/3 of the width, a third of the heads for keys and values), on tiny random
-    weights: the tensors that autograd saves, weights left out, shared ones once; the difference between two depths.
+    The layers have the real model's proportions (FFN 8/3 of the width, a third of the heads for keys and values) and tiny
+    random weights. The count covers the tensors that autograd saves, without weights and with shared storage counted
+    once; it is the difference between two depths.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from harness.publish.code_lines import code_lines
 
 # What the note says a custom training needs, and the modules in which this project has it.
 NEEDS = {
-    "the package, loaded beside the newer stack": ("stacks", "checkpoints"),
+    "the package, loaded in a second environment": ("stacks", "checkpoints"),
     "its architecture, formats and names": ("formats", "lora"),
     "data: recordings, codes, delayed labels": ("samples", "codec", "delay", "batches"),
     "a loss over text and codebooks": ("labels",),
@@ -20,7 +20,7 @@ NEEDS = {
 
 
 def effort() -> list[dict[str, object]]:
-    """For each of `NEEDS` the modules and their lines of code."""
+    """Return the modules and their lines of code for each of `NEEDS`."""
     return [
         {"need": need, "modules": list(modules), "lines": sum(code_lines(_path(name)) for name in modules)}
         for need, modules in NEEDS.items()

@@ -1,7 +1,7 @@
-"""What a training did, beyond a falling loss: does the model say what it was taught, does it stop, is it what was saved?
+"""Check a training beyond its falling loss: does the model reproduce its codes, stop, and survive saving?
 
 A loss can fall while the labels are wrong: users have reported a loss of 0.003 and silence (boson-ai/higgs-audio issues 30
-and 94). None of this is a quality figure. It asks whether a training works, on weights that may be random.
+and 94). These are no quality figures. They show whether a training works, on weights that may be random.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MARGIN = 25  # frames (1 s) after the sample's own length at which generation is
 
 
 def check(config: TrainConfig) -> dict[str, Any]:
-    """`train_and_check` in the environment of the configuration's stack."""
+    """Call `train_and_check` in the environment of the configuration's stack."""
     return call(
         config.stack,
         "harness.chapters.ch04_training_higgs.evidence:train_and_check",
@@ -36,14 +36,14 @@ def check(config: TrainConfig) -> dict[str, Any]:
 
 
 def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
-    """Train, and gather evidence; from plain values, for `harness.higgs.stacks.call`.
+    """Train and gather evidence, with plain values for `harness.higgs.stacks.call`.
 
     Returns
     -------
     dict
         ``summary`` of the run; ``before`` and ``after``, what `spoken_back` says; ``reload_difference`` and
         ``merge_difference``, the largest absolute differences of logits between the model in memory and the adapter loaded
-        anew, and between the adapter and weights into which it was merged and that were saved and loaded; and
+        again, and between the adapter and merged weights that were saved and loaded; and
         ``text_change``, the same between before and after on a prompt without audio.
     """
     config = TrainConfig.model_validate(fields)
@@ -65,7 +65,7 @@ def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[str, Any]:
-    """Generate greedily from a sample's text, and compare with its codes.
+    """Generate greedily from a sample's text and compare the result with its codes.
 
     Returns
     -------
@@ -87,18 +87,18 @@ def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[
 def _adapter_survives(config: TrainConfig, folder: str, trained: Any, batch: dict[str, Any]) -> dict[str, float]:
     from peft import PeftModel
 
-    def anew() -> Any:
+    def load_again() -> Any:
         return PeftModel.from_pretrained(
             load_model(config.model, config.stack, revision=config.revision), folder
         ).eval()
 
-    in_memory, adapter = _logits(trained, batch), anew()
+    in_memory, adapter = _logits(trained, batch), load_again()
     loaded = _logits(adapter, batch)
     with tempfile.TemporaryDirectory() as place:
         merged = adapter.merge_and_unload()
         merged.save_pretrained(place, safe_serialization=True)
-        merged_anew = _logits(load_model(place, config.stack).eval(), batch)
-    return {"reload_difference": _difference(in_memory, loaded), "merge_difference": _difference(loaded, merged_anew)}
+        merged_again = _logits(load_model(place, config.stack).eval(), batch)
+    return {"reload_difference": _difference(in_memory, loaded), "merge_difference": _difference(loaded, merged_again)}
 
 
 def _logits(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
@@ -110,7 +110,7 @@ def _logits(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
 
 
 def _text_logits(model: Any, tokenizer: Any, text: str, stack: str) -> list[np.ndarray]:
-    """Logits of the text head on a prompt without audio."""
+    """Return the logits of the text head on a prompt without audio."""
     import torch
 
     ids = torch.tensor([encode(tokenizer, prompt(text))])
@@ -130,14 +130,14 @@ def _difference(one: list[np.ndarray], other: list[np.ndarray]) -> float:
 
 
 def compare_stacks(boson: str, boson_adapter: str, native: str, native_adapter: str, cases: str) -> dict[str, Any]:
-    """Whether a converted checkpoint and adapter say the same; runs in the native stack, calls the boson one.
+    """Compare a checkpoint and adapter with their conversions; runs in the native stack and calls the boson one.
 
     Returns
     -------
     dict
         For ``checkpoint`` and ``adapter``: ``logits``, the largest absolute difference of audio logits, ``loss``, that of
         the losses, ``codes``, the share of greedy codes that agree, and ``frames``, over how many. Frames count up to the
-        first end-of-stream: after it the two stacks wind up differently (`harness.higgs.generate`).
+        first end-of-stream: after it the two stacks end differently (`harness.higgs.generate`).
     """
     with tempfile.TemporaryDirectory() as place:
         files = {name: str(Path(place, f"{name}.npz")) for name in ("boson", "native")}
@@ -156,7 +156,7 @@ def compare_stacks(boson: str, boson_adapter: str, native: str, native_adapter: 
 
 
 def _agreement(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """Of codes of shape (samples, codebooks, frames), -1 where there is none."""
+    """Compare codes of shape (samples, codebooks, frames), with -1 where there is none."""
     ended = ((one >= STREAM_BOS) | (one < 0) | (other >= STREAM_BOS) | (other < 0)).any(axis=1)
     counted = np.cumsum(ended, axis=1) == 0  # (samples, frames)
     equal = (one == other).transpose(0, 2, 1)[counted]
@@ -185,7 +185,7 @@ def dump(stack: str, model: str, adapter: str, cases: str, out: str) -> None:
 
 
 def write_cases(samples: Sequence[Sample], path: Path) -> Path:
-    """Keep samples in one npz file, to hand them to another process."""
+    """Write samples to one npz file for another process."""
     arrays: dict[str, Any] = {f"codes{k}": sample.codes for k, sample in enumerate(samples)}
     arrays |= {"ids": [sample.id for sample in samples], "texts": [sample.text for sample in samples]}
     np.savez(path, **arrays)
@@ -193,7 +193,7 @@ def write_cases(samples: Sequence[Sample], path: Path) -> Path:
 
 
 def read_cases(path: str | Path) -> list[Sample]:
-    """Samples that `write_cases` kept."""
+    """Read the samples that `write_cases` wrote."""
     stored = np.load(path)
     return [Sample(str(name), str(text), stored[f"codes{k}"])
             for k, (name, text) in enumerate(zip(stored["ids"], stored["texts"], strict=True))]  # fmt: skip

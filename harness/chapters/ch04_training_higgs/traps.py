@@ -1,4 +1,4 @@
-"""The traps of training Higgs, sprung on purpose. Chapter 04 shows them; the collators and the trainer avoid them."""
+"""Trigger the traps of training Higgs on purpose. The collators and the trainer avoid them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STEPS, _RATE = 200, 1e-2  # enough to overfit two samples
 
 
 def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
-    """boson_multimodal's collator used twice on the same samples, bare and under Trainer. Boson stack.
+    """Use boson_multimodal's collator twice on the same samples, alone and under Trainer. Boson stack.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
 
 
 def _boson_loss(model: Any, batch: Any) -> Any:
-    """Mean cross-entropy of the audio, as one writes it first: NaN if there is not one label."""
+    """Return the mean cross-entropy of the audio in its simplest form: NaN if there are no labels."""
     from torch.nn.functional import cross_entropy
 
     out = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, audio_out_ids=batch.audio_out_ids,
@@ -72,7 +72,7 @@ def _boson_loss(model: Any, batch: Any) -> Any:
 
 
 def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[str, Any]:
-    """Labels of transformers' processor against ours: what differs, and whether a model trained on them stops. Native stack.
+    """Compare the labels of transformers' processor with ours: do models trained on them stop? Native stack.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[S
 
 
 def items_trap(model: str, cases: str) -> dict[str, float]:
-    """The native class's own audio loss, as it is and as Trainer makes it call: divided by the number of *text* labels.
+    """Compute the native class's audio loss alone, and as under Trainer: divided by the number of *text* labels.
 
     Returns
     -------

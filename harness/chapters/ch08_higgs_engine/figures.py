@@ -1,4 +1,4 @@
-"""Figures of chapter 08: columns of codes, speech that is noise, and how fast it comes."""
+"""Draw the figures of chapter 08: columns of codes, waveforms, and speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BEGIN, _END = "#BBBBBB", VERMILLION
 
 
 def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *, edge: int = 14) -> Figure:
-    """Columns as the model said them, shape (codebooks, steps): codes by shade, begin and end of stream by colour."""
+    """Draw generated columns, shape (codebooks, steps): codes by shade, begin and end of stream by colour."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
@@ -52,7 +52,7 @@ def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: st
 
 
 def waveform_and_spectrogram(audio: Audio, title: str) -> Figure:
-    """Waveform and spectrogram of a clip."""
+    """Draw the waveform and spectrogram of a clip."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -73,7 +73,7 @@ def waveform_and_spectrogram(audio: Audio, title: str) -> Figure:
 
 
 def frames_per_second_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: float, title: str) -> Figure:
-    """Frames a second by stack and batch size, the median as a bar, each repeat as a dot.
+    """Draw frames per second by stack and batch size: the median as a bar, each repeat as a dot.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _texts(batch: str) -> str:
 
 
 def audio_arrival_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Seconds of audio that have arrived over the time since the request, streamed and whole; above the diagonal nobody waits.
+    """Draw the seconds of audio received over the time since the request, streamed and whole.
 
     Parameters
     ----------
@@ -164,6 +164,6 @@ def audio_arrival_steps(streams: Mapping[str, Mapping[str, Any]], title: str) ->
     return Figure(
         figure,
         f"{title}. " + "; ".join(said),
-        f"Above the dotted line nobody waits for the next piece. Streamed, the first sound comes after: {', '.join(told)}. "
+        f"Above the dotted line the next piece arrives in time. Streamed, the first sound comes after: {', '.join(told)}. "
         "One request each, so there is no interval.",
     )
