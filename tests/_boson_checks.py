@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from _overfit import fit, largest, outputs, samples, speak
 
-from harness.errors import HarnessError
 from harness.higgs.batches import BosonCollator, count_labels
 from harness.higgs.checkpoints import load_model
 from harness.higgs.labels import IGNORED
@@ -232,25 +231,9 @@ def resumed():
     return {"summary": run(REQUEST["runs"]["resumed"], resume=True, cpu=True)}, {}
 
 
-def poisoned():
-    """Weights that are not numbers."""
-    from safetensors.torch import load_file, save_file
-
-    folder = FOLDER / "nan"
-    shutil.copytree(CHECKPOINT, folder, dirs_exist_ok=True)
-    weights = load_file(folder / "model.safetensors")
-    weights["norm.weight"][0] = float("nan")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    try:
-        run({**REQUEST["runs"]["poisoned"], "model": str(folder)}, cpu=True)
-    except HarnessError as error:
-        return {"error_type": type(error).__name__, "exit_code": error.exit_code, "message": str(error)}, {}
-    return {"error_type": None}, {}
-
-
 def main():
     found = {}
-    for check in (base, few_steps, overfit, peft, batches, tiny, codec, checkpoints, runs, resumed, poisoned):
+    for check in (base, few_steps, overfit, peft, batches, tiny, codec, checkpoints, runs, resumed):
         try:
             found[check.__name__], arrays = check()
             np.savez(FOLDER / f"{check.__name__}.npz", **arrays)

@@ -12,7 +12,6 @@ BOSON_RUNS = {
     "halves": {"batch_size": 4, "steps": 3, "save_every": 3, "accumulate": 2},
     "bf16": {"batch_size": 4, "steps": 3, "save_every": 3, "precision": "bf16"},
     "full": {"batch_size": 4, "steps": 3, "save_every": 3, "method": "full"},
-    "poisoned": {"batch_size": 4, "steps": 3, "save_every": 1},
 }
 
 

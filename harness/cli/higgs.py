@@ -1,4 +1,4 @@
-"""`harness higgs`: the case study on checkpoints of your own, or on tiny ones made on the spot."""
+"""`harness higgs probe`: try the loaders on your checkpoints, or on tiny generated ones."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _SHOWN = 250  # characters of a message; --json has more
 
 @app.command("probe")
 def probe(
-    checkpoint: Annotated[str, typer.Option(help="Folder with a config.json; a hub name with --revision; or tiny.")],
+    checkpoint: Annotated[str, typer.Option(help="Folder with a config.json, hub name with --revision, or tiny.")],
     stack: Annotated[
         Literal["native", "boson", "all"],
         typer.Option(help="native: transformers 5; boson: transformers 4.46.3, in three ways."),
     ] = "all",
     revision: Annotated[
-        str | None, typer.Option(help="Commit of a hub name, all 40 digits: branches there have changed their format.")
+        str | None, typer.Option(help="Commit of a hub name (40 digits), because branches have changed their format.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every outcome with its message as JSON.")] = False,
 ) -> None:
-    """Try every loader on a checkpoint, in each stack, and say what came back.
+    """Try every loader on a checkpoint in each stack, and report the results.
 
-    A loader is a class whose `from_pretrained` is called: AutoConfig, the Auto classes for models, transformers' own
-    Higgs class (native) and that of boson_multimodal (boson). Each stack is a fresh process: boson_multimodal not
-    imported, imported, or imported and registered for AutoModelForCausalLM too; and transformers 5.
+    A loader is a class with `from_pretrained`: AutoConfig, the Auto classes for models, transformers' Higgs class (native)
+    and the class of boson_multimodal (boson). Each stack runs in a new process: boson_multimodal not imported, imported,
+    or also registered for AutoModelForCausalLM; and transformers 5.
 
-    *loads* means that all weights came from the checkpoint. A class that comes back with weights set at random, or
-    without having read a part of config.json, is named with what is wrong with it.
+    *loads* means that all weights came from the checkpoint. If a loader returns a class with random weights, or ignores
+    part of config.json, the report says so.
 
-    Failed loaders are results: the exit code is 0 when the probe ran, 2 when the checkpoint cannot be used.
+    A failed loader is a result: the exit code is 0 if the probe ran and 2 if the checkpoint cannot be used.
 
     Examples:
 
-    - `harness higgs probe --checkpoint tiny`: small random checkpoints of both formats, made on the spot; half a minute.
+    - `harness higgs probe --checkpoint tiny`: generate small random checkpoints of both formats; takes half a minute.
 
-    - `harness higgs probe --checkpoint FOLDER --stack native --json`: a folder of yours, in transformers 5 only.
+    - `harness higgs probe --checkpoint FOLDER --stack native --json`: your own folder, in transformers 5 only.
     """
     from harness.higgs.probe import SETTINGS, matrix
 
@@ -85,7 +85,7 @@ def _tiny_of_both_formats(folder: Path) -> Mapping[str, str | Path]:
 
 
 def _print_outcomes(label: str, reports: Mapping[str, StackReport]) -> None:
-    """A table with a word or two a cell, and below it what was said, each text once, after the loaders it came from."""
+    """Print a table of short results and, below it, each message once, with the loaders that gave it."""
     loaders = [one.loader for one in next(iter(reports.values())).outcomes[label]]
     rows: list[list[str]] = []
     said: dict[str, list[str]] = {}

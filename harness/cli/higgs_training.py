@@ -11,13 +11,13 @@ from harness.cli.output import print_json, progress_bar
 
 
 def tiny(
-    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder; 30 MB are written.")],
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder; needs 30 MB.")],
     samples: Annotated[int, typer.Option(min=1, max=98, help="Sentences to record.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for the weights.")] = 0,
 ) -> None:
     """Make tiny random checkpoints, codecs and recordings, to try everything without a download.
 
-    The weights are random: what they speak is noise. Loading, training, converting and generating run the true code.
+    The weights are random, so the speech is noise. Loading, training, converting and generating run the real code.
 
     Example: `harness higgs tiny play`, then `harness higgs train play/train-native.yaml`.
     """
@@ -31,16 +31,16 @@ def tiny(
 
 def convert(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Checkpoint or LoRA adapter of the original format; or a hub name.")
+        str, typer.Argument(metavar="SOURCE", help="Checkpoint or LoRA adapter in the original format, or a hub name.")
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
-    revision: Annotated[str | None, typer.Option(help="Of a hub name: the 40 digits of a commit.")] = None,
-    base: Annotated[Path | None, typer.Option(help="For an adapter: the converted checkpoint it goes with.")] = None,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder.")],
+    revision: Annotated[str | None, typer.Option(help="Commit of a hub name (40 digits).")] = None,
+    base: Annotated[Path | None, typer.Option(help="For an adapter: the converted checkpoint it belongs to.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Rewrite an original checkpoint (`higgs_audio`) or adapter in transformers' own format (`higgs_audio_v2`).
+    """Convert an original checkpoint (`higgs_audio`) or adapter to transformers' own format (`higgs_audio_v2`).
 
-    Names and config.json change, no number does: logits and greedy codes stay the same.
+    Names and config.json change; weights, logits and greedy codes stay the same.
 
     Example: `harness higgs convert play/boson converted`
     """
@@ -56,18 +56,20 @@ def convert(
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train on what; see below.")],
-    processes: Annotated[int, typer.Option(min=1, help="One a GPU, through `accelerate launch`.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the file's.")] = None,
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Training configuration; see below.")],
+    processes: Annotated[
+        int, typer.Option(min=1, help="Number of processes, one per GPU, started by `accelerate launch`.")
+    ] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of steps, instead of the file's.")] = None,
     output: Annotated[Path | None, typer.Option(help="Run folder, instead of the file's.")] = None,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Leave GPUs alone.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use GPUs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Hide progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Fine-tune Higgs Audio v2 on recordings of tagged sentences: LoRA or all weights, with either stack.
 
-    The configuration is YAML. Relative paths are relative to it. The least it holds:
+    The configuration is a YAML file. Relative paths are relative to it. Required settings:
 
     ```yaml
     stack: native  # or boson: which code loads the checkpoint
@@ -77,11 +79,11 @@ def train(
     output: run
     ```
 
-    Further settings: method (lora, full), lora (rank, alpha, dropout, targets, heads), steps, batch_size (of a step, over
+    Further settings: method (lora, full), lora (rank, alpha, dropout, targets, heads), steps, batch_size (per step, over
     all processes), accumulate, learning_rate, warmup_steps, schedule, weight_decay, clip_norm, text_weight, precision
     (fp32, bf16), gradient_checkpointing, save_every, keep_checkpoints, seed.
 
-    A run that was stopped goes on with --resume. `tensorboard --logdir RUN/logs` draws it.
+    Continue a stopped run with --resume. View it with `tensorboard --logdir RUN/logs`.
 
     Example: `harness higgs tiny play`, then `harness higgs train play/train-native.yaml --steps 50`.
     """

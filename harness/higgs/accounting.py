@@ -1,7 +1,7 @@
-"""Where the parameters of Higgs Audio v2 are: the real sizes, counted without allocating a single weight.
+"""Count the parameters of Higgs Audio v2 at its real size, without allocating a single weight.
 
-Models are built on PyTorch's meta device. Its tensors have shapes but no memory, so that billions of parameters take a
-second and a few megabytes.
+The models are built on PyTorch's meta device. Its tensors have shapes but no memory, so counting billions of parameters
+takes a second and a few megabytes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ AUDIO_SIZES = {
     "audio_out_token_idx": 128016,
     "pad_token_id": 128001,
 }
-# metadata.total_size of model.safetensors.index.json, beside that config.json: bytes of all tensors, stored as bfloat16.
+# metadata.total_size of model.safetensors.index.json, next to that config.json: bytes of all tensors, stored as bfloat16.
 CHECKPOINT_BYTES = 11_542_566_912
 BFLOAT16_BYTES = 2
 
@@ -50,7 +50,7 @@ NATIVE_DEFAULT, NATIVE_SIZED, NATIVE_TEXT_HEAD = "native, default", "native", "n
 TEXT_SIDE = ("text embedding", "attention", "text FFN", "text norms", "text head")
 AUDIO_SIDE = ("audio FFN", "audio norms", "audio embedding", "audio head")
 OTHER = "other"
-# A parameter belongs to the first group whose pattern fits one part of its dotted name. The names are those of both stacks.
+# A parameter belongs to the first group whose pattern matches one part of its dotted name. Both stacks' names are covered.
 _GROUPS = (
     ("audio embedding", "audio_codebook_embeddings|embed_audio_tokens"),
     ("text embedding", "embed_tokens"),
@@ -65,7 +65,7 @@ _GROUPS = (
 
 
 def group_of(name: str) -> str:
-    """The group of a parameter by its dotted name, in either stack; `OTHER` where none fits."""
+    """Return the group of a parameter from its dotted name, in either stack; `OTHER` if no pattern matches."""
     parts = name.split(".")
     return next((group for group, pattern in _GROUPS if any(re.fullmatch(pattern, part) for part in parts)), OTHER)
 
@@ -76,9 +76,9 @@ def count(model: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``groups``: parameters of each group, in the order of `TEXT_SIDE`, `AUDIO_SIDE` and `OTHER`; ``total``: of the model,
-        counted apart. A tensor that two modules share counts in the groups of both and once in the total, so groups that
-        add up to the total also say that nothing is tied.
+        ``groups``: parameters of each group, in the order of `TEXT_SIDE`, `AUDIO_SIDE` and `OTHER`; ``total``: parameters
+        of the model, counted separately. A tensor shared by two modules counts in both groups but once in the total. If
+        the groups add up to the total, no weights are tied.
     """
     groups = dict.fromkeys((*TEXT_SIDE, *AUDIO_SIDE, OTHER), 0)
     for name, parameter in model.named_parameters(remove_duplicate=False):
@@ -87,28 +87,28 @@ def count(model: Any) -> dict[str, Any]:
 
 
 def sides(groups: Mapping[str, int]) -> tuple[int, int]:
-    """Parameters of the language model (`TEXT_SIDE`) and of what was added for audio (`AUDIO_SIDE`)."""
+    """Return the parameters of the language model (`TEXT_SIDE`) and of the audio additions (`AUDIO_SIDE`)."""
     return sum(groups[name] for name in TEXT_SIDE), sum(groups[name] for name in AUDIO_SIDE)
 
 
 def used_for_a_token(groups: Mapping[str, int]) -> tuple[int, int]:
-    """Parameters of the matrices that one text token, and one audio token, is multiplied with.
+    """Return the parameters of the matrices that multiply one text token, and one audio token.
 
-    A token passes the shared attention, the FFN of its kind and a head, here of its own kind. Embeddings are looked up, not
-    multiplied; norms hold next to nothing. Both are left out.
+    A token passes the shared attention, then the FFN and the head of its own kind. Embeddings are looked up rather than
+    multiplied, and norms are negligible; both are left out.
     """
     attention = groups["attention"]
     return attention + groups["text FFN"] + groups["text head"], attention + groups["audio FFN"] + groups["audio head"]
 
 
 def original_config() -> dict[str, Any]:
-    """The original revision's config.json at its real sizes, as far as `tiny_config` has its fields."""
+    """Return the original revision's config.json at its real sizes, for the fields that `tiny_config` has."""
     config = tiny_config()
     return {**config, **AUDIO_SIZES, "text_config": {**config["text_config"], **TEXT_SIZES}}
 
 
 def parameters(stack: str) -> dict[str, Any]:
-    """Count the real-size models of a stack. It must be this process's own: see `harness.processes.call`.
+    """Count the real-size models of this process's stack; use `harness.processes.call` for the other one.
 
     Parameters
     ----------
@@ -117,19 +117,17 @@ def parameters(stack: str) -> dict[str, Any]:
     Returns
     -------
     dict of str to dict
-        What `count` says of each model. boson: `ORIGINAL`, and `LLAMA`, the language model by itself. native:
-        `NATIVE_DEFAULT`, the class as it comes; `NATIVE_SIZED`, with the original's 1026 ids a codebook; and
-        `NATIVE_TEXT_HEAD`, with the text head too. ``"package"``, boson only: the package's own count of its components.
+        The result of `count` for each model. boson: `ORIGINAL`, and `LLAMA`, the language model alone. native:
+        `NATIVE_DEFAULT`, the class with its defaults; `NATIVE_SIZED`, with the original's 1026 ids per codebook; and
+        `NATIVE_TEXT_HEAD`, which adds the text head. ``"package"``, boson only: the package's own count by component.
 
     Raises
     ------
     NotAvailable
-        If this process is of another stack.
+        If this process runs another stack.
     """
     if stack != here():
-        raise NotAvailable(
-            f"this process is of the {here()} stack, not {stack}", remedy="use harness.processes.call"
-        )
+        raise NotAvailable(f"this process has the {here()} stack, not {stack}", remedy="use harness.processes.call")
     if stack == BOSON:
         original = build(original_config())
         counts = {ORIGINAL: count(original), LLAMA: count(_llama())}
@@ -142,9 +140,9 @@ def parameters(stack: str) -> dict[str, Any]:
 
 
 def lora_parameters(targets: Sequence[str], rank: int) -> int:
-    """Parameters that LoRA adds to the real-size model: rank x (inputs + outputs) for each adapted linear layer.
+    """Return how many parameters LoRA adds to the real-size model: rank x (inputs + outputs) per adapted linear layer.
 
-    The formula is of Hu et al. 2022, "LoRA", section 4.1: a matrix of shape (outputs, inputs) gets two factors of shapes
+    The formula is from Hu et al. 2022, "LoRA", section 4.1: a matrix of shape (outputs, inputs) gets two factors of shapes
     (outputs, rank) and (rank, inputs).
 
     Parameters
@@ -156,7 +154,7 @@ def lora_parameters(targets: Sequence[str], rank: int) -> int:
     Raises
     ------
     HarnessError
-        If a target fits no linear layer.
+        If a target matches no linear layer.
     """
     import torch
 
@@ -174,49 +172,8 @@ def lora_parameters(targets: Sequence[str], rank: int) -> int:
     return sum(rank * (linear[name].in_features + linear[name].out_features) for name in chosen)
 
 
-def kept_for_backward(precision: str) -> float:
-    """Bytes that a layer keeps for the backward pass, for each token and unit of width, counted in this process's stack.
-
-    Layers with the real model's proportions (FFN 8/3 of the width, a third of the heads for keys and values), on tiny random
-    weights: the tensors that autograd saves, weights left out, shared ones once; the difference between two depths.
-
-    Parameters
-    ----------
-    precision : {"fp32", "bf16", "autocast"}
-        autocast: weights in fp32, matrices multiplied in bf16. The copies of the weights that it makes are not counted.
-    """
-    import torch
-
-    tokens, hidden, depths = 96, 192, (1, 3)
-    ids = torch.arange(tokens)[None]
-    kept = []
-    for layers in depths:
-        config = tiny_config()
-        text = {"head_dim": 32, "hidden_size": hidden, "intermediate_size": hidden * 8 // 3, "num_attention_heads": 6,
-                "num_hidden_layers": layers, "num_key_value_heads": 2}  # fmt: skip
-        config |= {"audio_dual_ffn_layers": list(range(layers)), "hidden_size": hidden}
-        model = build({**config, "text_config": {**config["text_config"], **text}}, "cpu")
-        model = model.to(torch.bfloat16) if precision == "bf16" else model
-        saved: dict[int, torch.Tensor] = {}  # holds the tensors, so that no address is used twice
-
-        def keep(tensor: torch.Tensor, saved: dict[int, torch.Tensor] = saved) -> torch.Tensor:
-            saved.setdefault(tensor.untyped_storage().data_ptr(), tensor)
-            return tensor
-
-        with (
-            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-            torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"),
-        ):
-            model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
-        weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-        size = sum(tensor.untyped_storage().nbytes() for at, tensor in saved.items() if at not in weights)
-        matrices = sum(p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2)
-        kept.append(size - BFLOAT16_BYTES * matrices * (precision == "autocast"))
-    return (kept[1] - kept[0]) / (depths[1] - depths[0]) / (tokens * hidden)
-
-
 def build(config: Mapping[str, Any], device: str = "meta", *, text_head: bool = True) -> Any:
-    """This process's stack's model of a configuration in the original format; `text_head` is a choice of the native one."""
+    """Build the model of this process's stack from a configuration in the original format; only native has `text_head`."""
     if here() == NATIVE:
         return native_model(native_config(config), device, text_head=text_head)
     import torch

@@ -1,12 +1,12 @@
-"""Samples to batches, for each stack. Both give the model the same positions to learn from.
+"""Turn samples into batches for each stack. Both teach the model the same positions.
 
-What is learned: ``<|audio_out_bos|>``, every code of every codebook, one end-of-stream a codebook, ``<|audio_eos|>`` and
-``<|eot_id|>``. What is not: the prompt, the corners that the delay leaves empty, and padding. Two traps are avoided:
+Learned: ``<|audio_out_bos|>``, every code of every codebook, one end-of-stream per codebook, ``<|audio_eos|>`` and
+``<|eot_id|>``. Not learned: the prompt, the corners that the delay leaves empty, and padding. Two traps are avoided:
 
-- boson_multimodal's collator writes -100 into the label ids of the *sample* it was given. On second use it takes every
-  audio for one that is not to be trained, all its labels become -100, and the loss is NaN. Here it gets copies.
+- boson_multimodal's collator writes -100 into the label ids of the *sample* it receives. The second time, it treats all audio
+  as not to be trained: every label becomes -100 and the loss is NaN. Here it receives copies.
 - transformers' processor masks every end-of-stream (``output_labels=True``), keeps the prompt in the labels, and leaves
-  delay tokens there that generation never predicts from text. A model trained so never stops.
+  delay tokens there that generation never predicts from text. A model trained this way never stops.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ ANSWER_BEGIN, ANSWER_END = "<|audio_out_bos|>", "<|audio_eos|><|eot_id|>"
 
 
 class Collator(Protocol):
-    """Makes a batch that the stack's model takes as keyword arguments, with ``labels`` and ``audio_labels``."""
+    """Make a batch of keyword arguments for the stack's model, with ``labels`` and ``audio_labels``."""
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, torch.Tensor]: ...
 
 
 def make_collator(stack: str, tokenizer: Any, config: Any) -> Collator:
-    """The collator of a stack, for a model with this configuration."""
+    """Return the collator of a stack for a model with this configuration."""
     return BosonCollator(tokenizer, config) if stack == BOSON else NativeCollator(tokenizer, config)
 
 
 def audio_labels(codes: np.ndarray, eos: int) -> np.ndarray:
-    """What each frame of a delayed clip is to be, of shape (codebooks, frames): codes and one end, the rest `IGNORED`."""
+    """Return the labels of a delayed clip, shape (codebooks, frames): codes, one end per codebook, the rest `IGNORED`."""
     codebooks, frames = codes.shape
     labels = np.full((codebooks, frames + codebooks + 1), IGNORED, dtype=np.int64)
     for k in range(codebooks):
@@ -50,7 +50,7 @@ def audio_labels(codes: np.ndarray, eos: int) -> np.ndarray:
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text that holds its control tokens already."""
+    """Return the token ids of a text that already contains its control tokens."""
     return tokenizer.encode(text, add_special_tokens=False)
 
 
@@ -61,7 +61,7 @@ class NativeCollator:
         self.tokenizer, self.config = tokenizer, config
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
-        """Text padded on the right; audio of shape (batch, frames, codebooks), padded on the right."""
+        """Return text padded on the right and audio of shape (batch, frames, codebooks), padded on the right."""
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
@@ -111,7 +111,7 @@ class BosonCollator:
         )
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
-        """Text with one ``<|AUDIO_OUT|>`` a clip; the audio of all clips in one row of shape (codebooks, frames)."""
+        """Return text with one ``<|AUDIO_OUT|>`` per clip, and all audio concatenated to shape (codebooks, frames)."""
         batch = asdict(self.original([self.chatml(sample) for sample in samples]))
         kept = ("input_ids", "attention_mask", "audio_out_ids", "audio_out_ids_start", "audio_out_ids_start_group_loc")
         return {name: batch[name] for name in kept} | {
@@ -119,7 +119,7 @@ class BosonCollator:
         }  # fmt: skip
 
     def chatml(self, sample: Sample) -> Any:
-        """A fresh sample of boson_multimodal's own kind: its collator writes into what it is given."""
+        """Return a fresh sample in boson_multimodal's format, because its collator modifies its input."""
         import torch
         from boson_multimodal.dataset.chatml_dataset import ChatMLDatasetSample
 
@@ -138,7 +138,7 @@ class BosonCollator:
 
 
 def count_labels(batches: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
-    """How many text and audio labels some batches hold: shape (2,). First positions never are labels."""
+    """Count the text and audio labels of batches, shape (2,). First positions are never labels."""
     import torch
 
     return torch.tensor(

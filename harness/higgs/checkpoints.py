@@ -1,4 +1,4 @@
-"""Checkpoint folders: where they are, which stack reads them, and whether all weights came from the file."""
+"""Find checkpoint folders, check which stack reads them, and load them so that every weight comes from the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OTHER_WAY = {BOSON: "stack: boson", NATIVE: "stack: native"}
 
 
 def resolve(source: str | Path, revision: str | None = None) -> Path:
-    """The local folder of a checkpoint; a hub name is downloaded at a pinned revision.
+    """Return the local folder of a checkpoint; download a hub name at a pinned revision.
 
     Raises
     ------
@@ -44,14 +44,14 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a checkpoint folder."""
+    """Read config.json of a checkpoint folder."""
     if not is_file(folder / "config.json"):
         raise DataError("the folder has no config.json", path=folder, remedy="a checkpoint folder holds one")
     return read_json(folder / "config.json")
 
 
 def check_type(folder: Path, stack: str) -> dict[str, Any]:
-    """config.json, if `stack` reads this format.
+    """Return config.json if `stack` reads this format.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def load_model(
     source, revision
         See `resolve`.
     stack : str
-        Must be the stack of this process.
+        Stack of this process.
     dtype : str
         Name of a torch dtype.
     text_head : bool
@@ -91,7 +91,7 @@ def load_model(
     Raises
     ------
     DataError
-        For a wrong format, missing or unexpected weights.
+        If the format is wrong, or weights are missing or unexpected.
     """
     if stack != here():
         raise HarnessError(f"this process has the {here()} stack, not {stack}")
@@ -104,13 +104,13 @@ def load_model(
 
 
 def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", text_head: bool = True) -> Any:
-    """``from_pretrained`` that refuses what it would otherwise only log: weights missing from the file, or left over."""
+    """Call ``from_pretrained``, but refuse what it only logs: weights missing from the file, or left over."""
     import torch
     from safetensors import SafetensorError
 
     native = "use_text_head" in getattr(model_class.__init__, "__wrapped__", model_class.__init__).__code__.co_varnames
     options: dict[str, Any] = {"use_text_head": text_head} if native else {}
-    if here() == NATIVE:  # misshapen weights are named below; transformers 5, unlike 4, does not name them in its error
+    if here() == NATIVE:  # transformers 5 does not name weights of the wrong shape in its error; they are named below
         options["ignore_mismatched_sizes"] = True
     try:
         model, info = model_class.from_pretrained(
@@ -129,14 +129,14 @@ def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", tex
 
 
 def load_tokenizer(folder: str | Path) -> Any:
-    """The tokenizer of a checkpoint. Code that lies beside it is not run.
+    """Load the tokenizer of a checkpoint without running any code from its folder.
 
-    Unless told so, transformers asks on the terminal whether to run it, and takes the first line of a pipe for the answer.
+    By default transformers asks on the terminal whether to run such code, and takes the first line of a pipe as the answer.
 
     Raises
     ------
     DataError
-        If it cannot be loaded, or needs such code.
+        If the tokenizer cannot be loaded, or needs such code.
     """
     from transformers import AutoTokenizer
 
@@ -148,6 +148,6 @@ def load_tokenizer(folder: str | Path) -> Any:
 
 
 def some_of(names: Iterable[Any]) -> str:
-    """The first names in alphabetical order, at most `_NAMED`, for a message."""
+    """List the first `_NAMED` names in alphabetical order, for a message."""
     every = sorted(str(name) for name in names)
     return ", ".join(every[:_NAMED]) + (", ..." if len(every) > _NAMED else "")

@@ -1,7 +1,7 @@
 """The codec of either format behind one interface: audio in, codes out, and back.
 
-Codes are stack-neutral, an integer array of shape (codebooks, frames). So audio is encoded once, kept under the audio's
-checksum, and either stack trains on it.
+Codes do not depend on the stack: they are an integer array of shape (codebooks, frames). Audio is therefore encoded once,
+cached under its checksum, and used by either stack for training.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 
 from harness.audio import Audio, read_audio, resample
-from harness.errors import DataError, HarnessError
-from harness.higgs import torchaudio_cpu
+from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
 from harness.higgs.stacks import BOSON, here
@@ -26,29 +29,32 @@ from harness.paths import is_file
 from harness.store import read_json
 
 RATE = 24000  # Hz, of both formats
-SEEDED = "tiny.json"  # beside a codec whose file holds the quantizer only; the rest comes from its seed
+# In the main environment torchaudio is in a separate folder, because transformers 5 imports it wherever it finds it and
+# would fail even for a text model.
+ASIDE = Path(sys.prefix) / "aside"
+SEEDED = "tiny.json"  # in the folder of a codec whose file holds only the quantizer; its seed gives the other weights
 
 
 class Codec(Protocol):
-    """What a codec can do."""
+    """Encode and decode audio."""
 
     codebooks: int
     codebook_size: int
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
-        """Codes of shape (codebooks, frames) of mono samples at `RATE`; 25 frames a second."""
+        """Return codes of shape (codebooks, frames) for mono samples at `RATE`; 25 frames a second."""
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Samples at `RATE` of codes of shape (codebooks, frames)."""
+        """Return samples at `RATE` for codes of shape (codebooks, frames)."""
 
 
 def codec_format(folder: str | Path) -> str:
-    """The stack that reads the codec in a folder.
+    """Return the stack that reads the codec in a folder.
 
     Raises
     ------
     DataError
-        If it is no codec of Higgs Audio v2.
+        If the folder holds no Higgs Audio v2 codec.
     """
     folder = resolve(folder)
     stack = codec_stack_of(read_config(folder))
@@ -59,29 +65,24 @@ def codec_format(folder: str | Path) -> str:
 
 
 def load_codec(folder: str | Path, *, device: str = "cpu") -> Codec:
-    """Load the codec in a folder, which must be of this process's format.
+    """Load the codec in a folder; its format must be that of this process's stack.
 
     Raises
     ------
     DataError
-        For another format, or a file that lacks weights. boson_multimodal itself loads with ``strict=False``, which
-        hides a wrong file.
+        If the format is another one, or weights are missing from the file. boson_multimodal itself loads with
+        ``strict=False``, which hides a wrong file.
     """
     stack = codec_format(folder)
     if stack != here():
-        raise HarnessError(f"this codec is of the {stack} format, this process has the {here()} stack")
-    torchaudio_cpu.prepare()
+        raise HarnessError(f"this codec is of the {stack} format, but this process has the {here()} stack")
+    prepare_torchaudio()
     folder = Path(folder)
     return _BosonCodec(folder, device) if stack == BOSON else _NativeCodec(folder, device)
 
 
 def check_fits(codec: Codec, codebooks: int, codebook_size: int, path: str | Path) -> None:
-    """Refuse a codec whose codes the model cannot read.
-
-    Raises
-    ------
-    DataError
-    """
+    """Raise a DataError if the model cannot read the codec's codes."""
     if (codec.codebooks, codec.codebook_size) != (codebooks, codebook_size):
         raise DataError(
             f"the codec has {codec.codebooks} codebooks of {codec.codebook_size}, the model {codebooks} of {codebook_size}",
@@ -90,12 +91,12 @@ def check_fits(codec: Codec, codebooks: int, codebook_size: int, path: str | Pat
 
 
 def encode_files(codec: str, files: Sequence[str], cache: str, codebooks: int, codebook_size: int) -> list[str]:
-    """Encode audio files; each result is kept in `cache`, so a second call only reads.
+    """Encode audio files and cache each result, so that a second call only reads.
 
     Returns
     -------
     list of str
-        For each file the path of an ``.npy`` array of shape (codebooks, frames), int16.
+        Path, for each file, of an ``.npy`` array of shape (codebooks, frames), int16.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def encode_files(codec: str, files: Sequence[str], cache: str, codebooks: int, c
 
 
 def cached_paths(folder: Path, files: Sequence[str], cache: Path) -> list[Path]:
-    """Where the codes of audio files are kept: the name depends on the codec and on what is in the file."""
+    """Return the cache paths of audio files' codes; the names depend on the codec and on the content of the files."""
     return [_cache_path(cache, folder, Path(file)) for file in files]
 
 
@@ -137,7 +138,7 @@ def _cache_path(cache: Path, folder: Path, file: Path) -> Path:
 
 
 def at_rate(audio: Audio) -> np.ndarray:
-    """Mono samples at `RATE`."""
+    """Return mono samples at `RATE`."""
     return resample(audio.samples, audio.sample_rate, RATE).astype(np.float32, copy=False)
 
 
@@ -153,7 +154,7 @@ class _NativeCodec:
     def encode(self, samples: np.ndarray) -> np.ndarray:
         import torch
 
-        # as HiggsAudioV2Processor calls it
+        # the same call as in HiggsAudioV2Processor
         values = self.extractor(samples, sampling_rate=RATE, padding=False, return_tensors="pt")["input_values"]
         with torch.no_grad():
             codes = self.model.encode(values.to(self.model.device)).audio_codes
@@ -168,12 +169,12 @@ class _NativeCodec:
 
 
 def native_codec_class() -> Any:
-    """transformers' codec class, from its own module.
+    """Return transformers' codec class, imported from its module.
 
-    If torchaudio came later than transformers, the package's name for the class is a stand-in; the processor, which looks for
-    that name, is given the class itself.
+    If transformers was imported before torchaudio, the class's name in the package is a placeholder. The processor looks
+    that name up, so it is set to the class itself.
     """
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     import transformers
 
     name = "higgs_audio_v2_tokenizer"
@@ -198,7 +199,7 @@ class _BosonCodec:
         missing, unexpected = self.model.load_state_dict(state, strict=False)
         if is_file(folder / SEEDED):
             missing = [name for name in missing if name.startswith("quantizer.")]
-        # HuBERT's weights come from a file of its own.
+        # HuBERT's weights come from a separate file.
         missing = [name for name in missing if not name.startswith("semantic_model.")]
         if missing or unexpected:
             raise DataError(
@@ -219,8 +220,8 @@ class _BosonCodec:
 
 
 def build_boson_codec(folder: Path, device: str) -> Any:
-    """boson_multimodal's codec as config.json describes it, weights not loaded; the seed of `SEEDED` is set if there is one."""
-    torchaudio_cpu.prepare()
+    """Build boson_multimodal's codec from config.json without loading weights; use the seed in `SEEDED` if that exists."""
+    prepare_torchaudio()
     import torch
     from boson_multimodal.audio_processing.higgs_audio_tokenizer import HiggsAudioTokenizer
 
@@ -232,10 +233,10 @@ def build_boson_codec(folder: Path, device: str) -> Any:
 
 @contextlib.contextmanager
 def semantic_model(folder: Path) -> Iterator[None]:
-    """Let boson_multimodal's codec take its HuBERT from ``folder/hubert`` if that exists.
+    """Make boson_multimodal's codec load HuBERT from ``folder/hubert`` if that exists.
 
-    The codec asks the hub for it by name, with ``trust_remote_code=True``. Remote code is never run here: the class is
-    transformers' own in both cases.
+    The codec requests it from the hub by name, with ``trust_remote_code=True``. Remote code is never run here: both cases
+    use the class of transformers.
     """
     from boson_multimodal.audio_processing import higgs_audio_tokenizer as module
 
@@ -253,3 +254,41 @@ def semantic_model(folder: Path) -> Iterator[None]:
         yield
     finally:
         module.AutoModel = original
+
+
+def prepare_torchaudio() -> None:
+    """Make ``import torchaudio`` work without CUDA, and make transformers notice it.
+
+    The codecs need one function, ``torchaudio.functional.resample``, which is plain Python. The wheel is a CUDA build whose
+    native part cannot be loaded with a CPU build of torch; only then is that part replaced by an empty module.
+
+    Raises
+    ------
+    NotAvailable
+        If torchaudio is not installed.
+    """
+    if "torchaudio" in sys.modules:
+        return
+    if find_spec("torchaudio") is None and ASIDE.is_dir():
+        sys.path.append(str(ASIDE))
+    if find_spec("torchaudio") is None:
+        raise NotAvailable("torchaudio is not installed; the codecs need it", remedy="call `make env`")
+    import torch
+
+    if torch.version.cuda is None:
+        sys.modules["torchaudio._extension"] = _empty_extension()
+    import torchaudio  # noqa: F401
+
+    if known := sys.modules.get("transformers.utils.import_utils"):  # it caches whether torchaudio was found
+        clear = getattr(known.is_torchaudio_available, "cache_clear", None)
+        if clear is not None:
+            clear()
+
+
+def _empty_extension() -> ModuleType:
+    name = "torchaudio._extension"
+    module = ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)
+    module._IS_TORCHAUDIO_EXT_AVAILABLE = module._IS_ALIGN_AVAILABLE = False  # type: ignore[attr-defined]
+    module.fail_if_no_align = lambda function: function  # type: ignore[attr-defined]
+    return module

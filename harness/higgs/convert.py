@@ -1,4 +1,4 @@
-"""Rewrite an original checkpoint, or a LoRA adapter of one, in transformers' own format. No number changes."""
+"""Convert an original checkpoint or LoRA adapter to transformers' own format. No weight changes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_m
 def convert(
     source: str | Path, out: str | Path, *, revision: str | None = None, base: str | Path | None = None
 ) -> dict[str, Any]:
-    """Convert a checkpoint or an adapter; which one it is, the folder tells.
+    """Convert a checkpoint or an adapter; the content of the folder decides which.
 
     Parameters
     ----------
     source : path-like
-        Folder, or a hub name with `revision`. Weights in one safetensors file or in shards; memory holds one shard.
+        Folder, or a hub name with `revision`. Weights may be in one safetensors file or in shards; one shard is in memory.
     out : path-like
-        A folder that does not exist, or is empty.
+        New or empty folder.
     base : path-like, optional
-        For an adapter: the converted checkpoint that it goes with, to be written down in it.
+        For an adapter: the converted checkpoint that it belongs to, recorded in its configuration.
 
     Returns
     -------
@@ -43,9 +43,9 @@ def convert(
     Raises
     ------
     DataError
-        For a folder that holds neither, a network that the native class cannot build, or weights that do not fit.
+        If the folder holds neither, the native class cannot build the network, or the weights do not fit.
     HarnessError
-        If `out` holds files already.
+        If `out` already holds files.
     """
     folder, out = resolve(source, revision), Path(out)
     if out.exists() and any(out.iterdir()):
@@ -71,7 +71,7 @@ def convert(
 
 @contextlib.contextmanager
 def _all_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that becomes `out` if all went well, and is removed if not."""
+    """Yield a temporary folder that is renamed to `out` on success and removed on failure."""
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -132,7 +132,7 @@ def _tensors(path: Path) -> dict[str, Any]:
 
 
 def _expected(native: Mapping[str, Any]) -> Shapes:
-    """Names and shapes of the native model's weights, from a model on the meta device; none in the boson stack."""
+    """Return names and shapes of the native model's weights, from the meta device; empty in the boson stack."""
     try:
         model = native_model(native, "meta", text_head=True)
     except NotAvailable:  # shapes are checked when the result is loaded
@@ -177,7 +177,7 @@ def _convert_adapter(folder: Path, out: Path, base: str | Path | None) -> dict[s
             "bytes": (out / ADAPTER).stat().st_size, "out": str(out)}  # fmt: skip
 
 
-# What both releases of PEFT understand; module names are matched by their ends, which are equal in both formats.
+# Fields known to both PEFT releases. Module names are matched by their ends, which are the same in both formats.
 _ADAPTER_FIELDS = (
     "peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_to_save", "use_rslora",
     "use_dora", "fan_in_fan_out", "inference_mode", "rank_pattern", "alpha_pattern",

@@ -1,7 +1,7 @@
-"""The two formats of a checkpoint: what config.json says in each, and how weights are named.
+"""Map the two checkpoint formats onto each other: the fields of config.json and the names of weights.
 
 boson_multimodal's format nests a Llama configuration (`higgs_audio`); transformers' own is flat (`higgs_audio_v2`). Both
-describe the same network, so one can be rewritten as the other without touching a number.
+describe the same network, so a checkpoint can be converted without changing a weight.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ORIGINAL_TYPE = "higgs_audio"
 NATIVE_TYPE = "higgs_audio_v2"  # transformers from release 5.3 on
 NATIVE_CODEC_TYPE = "higgs_audio_v2_tokenizer"  # the original codec's config.json names no type
 
-# Fields of the original configuration that the native model has no counterpart for, and the one value that it assumes.
+# Fields of the original configuration without a counterpart in the native model, and the value that it assumes.
 FIXED = {
     "audio_embed_avg": False,
     "audio_decoder_proj_num_layers": 0,
@@ -54,7 +54,7 @@ _DELAY_AFTER_BOS = 1  # <|reserved_special_token_6|> is 128014, <|audio_out_bos|
 
 
 def native_config(original: Mapping[str, Any]) -> dict[str, Any]:
-    """The native config.json of an original one.
+    """Return the native config.json for an original one.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def native_config(original: Mapping[str, Any]) -> dict[str, Any]:
         "pad_token_id": original["pad_token_id"],
         "eos_token_id": original["pad_token_id"] + EOT_AFTER_END,
         "num_codebooks": original["audio_num_codebooks"],
-        # Both classes count the stream's begin and end among the entries: the class's own default, 1024, forgets them.
+        # Both classes count the stream's begin and end among the entries; the class's default of 1024 omits them.
         "codebook_size": original["audio_codebook_size"] + 2,
         "audio_token_id": original["audio_out_token_idx"],
         "audio_bos_token_id": original["audio_out_bos_token_id"],
@@ -100,7 +100,7 @@ def native_config(original: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def native_model(config: Mapping[str, Any], device: str, *, text_head: bool) -> Any:
-    """transformers' model of a configuration in its own format, with random weights, or with none on the device "meta".
+    """Build transformers' model from a configuration in its own format: random weights, or none on the device "meta".
 
     Raises
     ------
@@ -118,7 +118,7 @@ def native_model(config: Mapping[str, Any], device: str, *, text_head: bool) -> 
 
 
 def native_key(name: str) -> str:
-    """The native name of a weight or module of the original model; an unknown name is returned as it is."""
+    """Return the native name of a weight or module of the original model; unknown names are unchanged."""
     for pattern, replacement in _KEYS:
         changed, found = re.subn(pattern, replacement, name)
         if found:
@@ -127,19 +127,19 @@ def native_key(name: str) -> str:
 
 
 def stack_of(config: Mapping[str, Any]) -> str | None:
-    """The stack that reads a checkpoint with this config.json, ``"boson"`` or ``"native"``; None if neither does."""
+    """Return the stack that reads a checkpoint with this config.json, ``"boson"`` or ``"native"``, or None."""
     return {ORIGINAL_TYPE: "boson", NATIVE_TYPE: "native"}.get(str(config.get("model_type")))
 
 
 def codec_stack_of(config: Mapping[str, Any]) -> str | None:
-    """As `stack_of`, of a codec."""
+    """Return the stack that reads a codec with this config.json, or None."""
     if config.get("model_type") == NATIVE_CODEC_TYPE:
         return "native"
     return "boson" if {"n_q", "ratios", "bins"} <= config.keys() else None
 
 
 def codebooks_of(config: Mapping[str, Any]) -> tuple[int, int]:
-    """How many codebooks a model reads and how many entries each has, without the stream's begin and end."""
+    """Return the number of codebooks of a model and of entries in each, without the stream's begin and end."""
     old = config.get("model_type") == ORIGINAL_TYPE
     names = ("audio_num_codebooks", "audio_codebook_size") if old else ("num_codebooks", "codebook_size")
     if missing := [name for name in names if not isinstance(config.get(name), int)]:

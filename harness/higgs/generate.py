@@ -1,4 +1,4 @@
-"""Greedy generation with either stack: text in, codes out. What comes back is the model's own, without sampling."""
+"""Generate codes from text greedily, without sampling, with either stack."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from harness.higgs.stacks import BOSON
 
 @dataclass(frozen=True)
 class Generated:
-    """What a model said.
+    """Codes that a model generated.
 
     Parameters
     ----------
     codes : array of int64, shape (codebooks, frames)
-        Not delayed, without begin and end. Cut at the last complete frame if generation did not stop.
+        Codes without delay, begin and end; cut at the last complete frame if generation did not stop.
     stopped : bool
-        Whether the model ended the stream itself.
+        Whether the model itself ended the stream.
     """
 
     codes: NDArray[np.int64]
@@ -33,14 +33,14 @@ class Generated:
 
 
 def generate(model: Any, tokenizer: Any, text: str, stack: str, *, max_frames: int = 1000) -> Generated:
-    """Speak a text greedily, as codes.
+    """Generate the codes of a text greedily.
 
     Parameters
     ----------
     model
-        The stack's model, or one that PEFT has wrapped.
+        Model of the stack, optionally wrapped by PEFT.
     max_frames : int
-        Frames of 40 ms after which generation is cut off.
+        Limit on the number of 40 ms frames.
     """
     import torch
 
@@ -60,7 +60,9 @@ def _boson(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
     import torch
 
     none = torch.zeros((0, 0), dtype=torch.long, device=ids.device)
-    eot = model.config.pad_token_id + EOT_AFTER_END  # <|eot_id|> ends the answer; without it text would follow for ever
+    eot = (
+        model.config.pad_token_id + EOT_AFTER_END
+    )  # <|eot_id|> ends the answer; otherwise text would follow without end
     _, audio = model.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), audio_out_ids=none, audio_out_ids_start=none.new_zeros(0),
         max_new_tokens=columns, use_cache=True, do_sample=False, eos_token_id=eot, pad_token_id=model.config.pad_token_id,
@@ -79,10 +81,10 @@ def _native(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
 
 
 def finish(columns: NDArray[np.int64], eos: int, at_most: int) -> Generated:
-    """Columns of shape (codebooks, steps), the first one all begin-of-stream, to codes. `at_most` steps were allowed.
+    """Convert columns of shape (codebooks, steps), the first all begin-of-stream, to codes; `at_most` was the limit.
 
-    The stacks end differently if the first end-of-stream is not in the first codebook, as it may be in an untrained model:
-    transformers' delays the end by all codebooks, boson_multimodal's by those that are left, and its last column may hold a
+    The stacks end differently if the first end-of-stream is not in the first codebook, which happens in an untrained model:
+    transformers delays the end by all codebooks, boson_multimodal by the remaining ones, and its last column may hold a
     code. Trained as in `harness.higgs.batches`, both end with a column of `eos`.
     """
     return Generated(undelay(columns), columns.shape[1] < at_most or bool((columns[:, -1] == eos).all()))

@@ -1,10 +1,10 @@
-"""The loss that Higgs lacks, and adapters that map ``labels`` to it, for both stacks.
+"""Provide the loss that Higgs lacks, and model classes that accept ``labels``, for both stacks.
 
 boson_multimodal's model takes ``label_ids`` and ``label_audio_ids``, never ``labels``, and never computes a loss. PEFT's
-causal language model passes ``labels`` to whatever it wraps, so every forward fails. transformers' own model takes
+causal language model passes ``labels`` to the model it wraps, so every forward fails. transformers' own model takes
 ``labels`` and ``audio_labels``, but scales both losses by the number of text labels alone when Trainer counts them.
 
-The two classes here are the original ones with another ``forward``: same weights, same names, same file. Both take
+The two classes here are the original ones with a different ``forward``: same weights, same names, same file. Both take
 ``labels`` and ``audio_labels`` and return ``loss``, ``llm_loss``, the text's, and ``audio_loss``, computed by `higgs_loss`.
 """
 
@@ -32,30 +32,30 @@ def higgs_loss(
     items: torch.Tensor | None = None,
     text_weight: float = TEXT_WEIGHT,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cross-entropy over text, and over the delayed codebooks.
+    """Return the cross-entropy over text and over the delayed codebooks.
 
-    Labels are those of the *next* position: the caller has shifted neither, this function does.
+    The labels are shifted here to the *next* position; the caller must not shift them.
 
     Parameters
     ----------
     text_logits : tensor of shape (batch, positions, vocabulary)
     text_labels : tensor of shape (batch, positions)
-        `IGNORED` where nothing is to be learned.
+        Token ids, or `IGNORED` where nothing is to be learned.
     audio_logits : tensor of shape (frames, codebooks, entries)
-        Of all frames of the batch in one row, clip after clip.
+        Logits of all frames of the batch, clip after clip.
     audio_labels : tensor of shape (frames, codebooks)
-        The first frame of each clip must be `IGNORED` in every codebook: what precedes it is another clip.
+        Codes; the first frame of each clip must be `IGNORED` in every codebook, because another clip precedes it.
     items : tensor of shape (2,), optional
-        Divide by these numbers of text and audio labels, which count a step over all its micro-batches and processes.
-        By default by those of this batch.
+        Numbers of text and audio labels to divide by, counted for a step over all its micro-batches and processes;
+        by default those of this batch.
     text_weight : float
-        Weight of the text's loss; the audio's is 1.
+        Weight of the text loss; the audio loss has weight 1.
 
     Returns
     -------
     loss, text_loss, audio_loss : tensors of shape ()
-        In nats a label. Every codebook has as many labels as the others, so the audio loss is also the mean over
-        codebooks of their means. (transformers' model takes their *sum* instead, 8 times as much.)
+        In nats per label. All codebooks have the same number of labels, so the audio loss is also the mean of the
+        codebooks' means. (transformers' model takes their *sum*, which is 8 times as large.)
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -76,7 +76,7 @@ def higgs_loss(
 
 
 def training_class(stack: str) -> Any:
-    """The model class of a stack, with a ``forward`` that takes labels and returns a loss."""
+    """Return the model class of a stack whose ``forward`` takes labels and returns a loss."""
     return _boson_class() if stack == BOSON else _native_class()
 
 
@@ -96,9 +96,9 @@ def _boson_class() -> Any:
             items: torch.Tensor | None = None,
             **inputs: Any,
         ) -> Any:
-            """As the original; with labels of shape (batch, tokens) and (frames, codebooks) the output has losses.
+            """Call the original; add losses for labels of shape (batch, tokens) and (frames, codebooks).
 
-            The original merges audio into the text and hands back ``expanded_labels``, which fit its logits.
+            The original merges audio into the text and returns ``expanded_labels``, which match its logits.
             """
             if labels is None or audio_labels is None:
                 return super().forward(**inputs)
@@ -136,7 +136,7 @@ def _native_class() -> Any:
             items: torch.Tensor | None = None,
             **inputs: Any,
         ) -> Any:
-            """As the original; with labels of shape (batch, tokens) and (frames, codebooks) the output has losses."""
+            """Call the original; add losses for labels of shape (batch, tokens) and (frames, codebooks)."""
             if labels is None or audio_labels is None:
                 return super().forward(**inputs)
             for name in ("return_dict", "use_cache", "logits_to_keep"):
@@ -160,7 +160,7 @@ def _native_class() -> Any:
 
 
 def _keep_signature(ours: Any, original: Any) -> None:
-    """Let ``generate`` see the original arguments of ``forward``: it refuses those that it does not find by name."""
+    """Show ``generate`` the original arguments of ``forward``; it refuses any that it does not find by name."""
     every = {**signature(original.forward).parameters, **signature(ours.forward).parameters}
     ordered = sorted((one for one in every.values() if one.name != "inputs"), key=lambda one: one.kind)
     ours.forward.__signature__ = Signature(ordered)

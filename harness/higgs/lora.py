@@ -1,6 +1,6 @@
-"""Which modules exist in Higgs Audio v2, and which ones LoRA adapts.
+"""List the modules of Higgs Audio v2 and wrap some of them with LoRA.
 
-The names below are ends of module names, the same in both stacks.
+The names below are the ends of module names and are the same in both stacks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DEFAULT_TARGETS = (*ATTENTION, *AUDIO_FFN)
 
 
 def linear_modules(model: Any) -> dict[str, int]:
-    """Kinds of linear layers by the end of their name, and how many there are of each."""
+    """Count the linear layers of each kind, identified by the end of their name."""
     import torch
 
     names = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
@@ -31,7 +31,7 @@ def _kind(name: str) -> str:
 
 
 def without_peft(model: Any) -> Any:
-    """The model inside PEFT's wrapper; a model that has none as it is."""
+    """Return the model inside PEFT's wrapper, or the model itself if it has none."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
@@ -45,25 +45,25 @@ def add_lora(
     heads: Sequence[str] = HEADS,
     task_type: str | None = "CAUSAL_LM",
 ) -> Any:
-    """Wrap a model with LoRA: only the new matrices, and copies of `heads`, are trained.
+    """Wrap a model with LoRA, so that only the new matrices and copies of `heads` are trained.
 
     Parameters
     ----------
     model
-        Of `labels.training_class`; a plain boson model works with ``task_type=None`` only.
+        Instance of `labels.training_class`; a plain boson model works only with ``task_type=None``.
     rank, alpha, dropout
-        Of Hu et al. 2021, "LoRA", arXiv 2106.09685; the update is scaled by alpha / rank.
+        LoRA's parameters (Hu et al. 2021, arXiv 2106.09685); the update is scaled by alpha / rank.
     targets : sequence of str
         Ends of the names of linear modules.
     heads : sequence of str
-        Modules that are trained whole, and saved with the adapter.
+        Modules that are trained completely and saved with the adapter.
     task_type : str, optional
-        PEFT's. With CAUSAL_LM it passes ``labels`` on to the model.
+        Task type of PEFT, which passes ``labels`` to the model for CAUSAL_LM.
 
     Raises
     ------
     DataError
-        If a target is no linear layer of this model; the message lists those there are.
+        If a target matches no linear layer of this model; the message lists the layers.
     """
     from peft import LoraConfig, get_peft_model
 

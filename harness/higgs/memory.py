@@ -1,6 +1,6 @@
-"""How much memory loading and training need, estimated before either starts. Nothing is imported but the standard library.
+"""Estimate the memory that loading and training need. Only the standard library is imported.
 
-What is stored for a parameter, in bytes:
+Bytes stored per parameter:
 
 ========= ======= ========= ================= ==========================================================================
 precision weight  gradient  optimiser (AdamW) what it is
@@ -16,25 +16,25 @@ int8      1       -         -                 loading only
 int4      0.5     -         -                 loading only
 ========= ======= ========= ================= ==========================================================================
 
-Gradients and optimiser count trainable parameters, weights all of them. A LoRA adapter that peft keeps in fp32 beside bf16
-weights costs 4 + 4 + 8: the 16 of "mixed". Quantised weights come with scales, which add a few per cent.
+Gradients and optimiser count trainable parameters; weights count all of them. A LoRA adapter that peft keeps in fp32 with
+bf16 weights costs 4 + 4 + 8: the 16 of "mixed". Quantised weights come with scales, which add a few per cent.
 
 Activations. Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", arXiv 2205.05198,
 equation 1, count what a layer keeps for the backward pass in 16 bits: ``s b h (34 + 5 a s / h)`` bytes, with `s` tokens in
 each of `b` sequences, width `h` and `a` heads. The second term is the attention matrix. PyTorch's fused attention (SDPA)
-does not store it, so it is left out here, and what remains grows with tokens x width x layers.
+does not store it, so it is left out here; the rest grows with tokens x width x layers.
 
-Their layer is a GPT. The same count for this one, in values a token: the input of the first norm `h`, of the three
+Their layer is a GPT. The same count for this one, in values per token: the input of the first norm `h`, of the three
 projections `h`, queries `h`, keys and values `2 h / 3` (8 heads instead of 24), the attention's output `h`, the input of the
 second norm `h` and of the FFN `h`; in the FFN its gate, its activation, its other branch and their product, 4 x `8 h / 3`.
 Together `17.3 h`, or 34.7 bytes: the 34 is right for this layer too. A token passes one of the two FFNs, so the second adds
-nothing. The layers of both stacks keep more than they must: norms are computed in 32 bits, and picking out the tokens of a
-kind makes copies. `harness.higgs.accounting.kept_for_backward` counts it; the larger count of the two is used here
+nothing. The layers of both stacks keep more than necessary: norms are computed in 32 bits, and selecting the tokens of a
+kind makes copies. `harness.chapters.ch02_architecture.measured.kept_for_backward` counts this; the larger of the two counts is used here
 (`Precision.kept`).
 
 With checkpointing a layer keeps only its input, and one layer at a time is computed again.
 
-Logits: 32 bits each and as much for their gradient, in tokens x vocabulary.
+Logits take 32 bits each and as much for their gradient; there are tokens x vocabulary of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FORMULA_BYTES = 34
 
 @dataclass(frozen=True)
 class Precision:
-    """Bytes of a parameter, and of a value of a hidden state.
+    """Bytes per parameter, and per value of a hidden state.
 
     `gradient` and `optimiser` are None where nothing can be trained. `state` is a hidden state between layers; `kept` what
     a layer keeps for each token and unit of width: the larger count of the two stacks (the original one), rounded up.
@@ -86,11 +86,11 @@ class MemoryEstimate:
 
     @property
     def total(self) -> int:
-        """Sum of the parts. A real run needs more: the framework's own memory, and what fragmentation wastes."""
+        """Sum the parts. A real run needs more, for the framework itself and for fragmentation."""
         return sum(getattr(self, part.name) for part in fields(self))
 
     def lines(self) -> list[str]:
-        """The parts that are not empty and the total in GiB, one a line, for people."""
+        """Format the non-empty parts and the total in GiB, one per line."""
         parts = [(part.name, getattr(self, part.name)) for part in fields(self)]
         shown = [(name, size) for name, size in parts if size] + [("total", self.total)]
         return [f"{name:<12}{_gib(size):>9} GiB" for name, size in shown]
@@ -116,19 +116,19 @@ def estimate(
     Parameters
     ----------
     total_parameters : int
-        All of the model, adapters and copies of trained modules included.
+        Parameters of the model, including adapters and copies of trained modules.
     trainable_parameters : int
-        Those that are trained; 0 for loading only.
+        Parameters that are trained; 0 for loading only.
     precision : str
         A key of `PRECISIONS`.
     batch_tokens : int
         Positions in a batch, padding included: sequences x length. 0 leaves activations and logits out.
     layers, hidden : int
-        Of the network.
+        Depth and width of the network.
     checkpointing : bool
-        Whether activations are computed again in the backward pass.
+        Whether activations are recomputed in the backward pass.
     vocabulary : int
-        Logits that are kept for each position, of all heads together.
+        Logits kept for each position, over all heads.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def estimate(
     Raises
     ------
     HarnessError
-        For an unknown precision, numbers that cannot be, or parameters to train in a precision that is for loading only.
+        If the precision is unknown or for loading only while parameters are trained, or the numbers are impossible.
     """
     if precision not in PRECISIONS:
         raise HarnessError(f"no precision is called {precision!r}", remedy=f"choose from: {', '.join(PRECISIONS)}")

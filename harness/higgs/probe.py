@@ -1,13 +1,15 @@
-"""Try to load a checkpoint with each loader, and record what happens: the class that came back, or the error.
+"""Try to load a checkpoint with each loader, and record the class that was returned or the error.
 
 Importing boson_multimodal.model.higgs_audio registers its classes with transformers' Auto classes for the rest of the
-process, and so does the loader "boson". `matrix` therefore gives each stack a process of its own, and "boson" comes last
-in it.
+process, and so does the loader "boson". `matrix` therefore runs each stack in a separate process, with "boson"
+last.
 """
 
 from __future__ import annotations
 
+import re
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
@@ -15,9 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.higgs.checkpoints import read_config, resolve
+from harness.higgs.checkpoints import read_config, resolve, some_of
 from harness.higgs.memory_limit import limited, what_was_built
-from harness.higgs.outcome import LoadOutcome, failed, returned
 from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import BOSON_MODULE
 from harness.processes import call
@@ -25,7 +26,7 @@ from harness.processes import call
 if TYPE_CHECKING:
     import harness.higgs.register  # noqa: F401  named below; so that the build knows who depends on it
 
-BOSON_LOADER = "boson"  # importing its class changes what the Auto classes do, so it comes last
+BOSON_LOADER = "boson"  # importing its class changes the Auto classes, so it comes last
 LOADERS = {  # name -> the class whose from_pretrained is called
     "AutoConfig": "transformers:AutoConfig",
     "AutoModel": "transformers:AutoModel",
@@ -34,12 +35,21 @@ LOADERS = {  # name -> the class whose from_pretrained is called
     "native": "transformers:HiggsAudioV2ForConditionalGeneration",
     BOSON_LOADER: f"{BOSON_MODULE}:HiggsAudioModel",
 }
-AUTO_MODELS = {  # Auto class -> the table of transformers that it looks in
-    "AutoModel": "MODEL_MAPPING",
-    "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING",
-    "AutoModelForTextToWaveform": "MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING",
-}
 REGISTER_MODULE = "harness.higgs.register"
+LOADS, RANDOM, UNREAD, LEFT_OVER, FAILS = "loads", "random weights", "config not read", "weights left over", "fails"
+
+_REASONS = (  # part of an error message -> short reason
+    ("does not recognize this architecture", "unknown model type"),
+    ("Unrecognized configuration class", "no class registered"),
+    ("Should have a `model_type` key", "no model type"),
+    ("can't allocate memory", "memory limit"),
+    ("No module named", "not installed"),
+    ("has no attribute HiggsAudioV2", "not in this release"),
+    ("no file named", "no weights"),
+    ("mismatch", "sizes do not fit"),
+    ("is not a multiple of", "sizes do not fit"),
+)
+_KEPT_LINES, _KEPT_COLUMNS = 2, 300  # of a message; the rest lists every configuration class
 PACKAGES = ("transformers", "torch", "peft", "boson_multimodal")
 
 
@@ -60,8 +70,57 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
+class LoadOutcome:
+    """Result of one loader on one checkpoint.
+
+    An object with random weights does not count as a success. `loaded` is the class of the returned object. If there is
+    none, `exception` names the error, `message` is its first two
+    lines, and `where` (``file.py:line``) the innermost frame inside transformers or boson_multimodal. `missing` counts
+    weights that are not in the checkpoint and were set at random; `unexpected` counts weights of the checkpoint that were
+    not used. `unread` names the nested configurations of config.json that the class ignored. `notes` describes what the
+    loader did not report. `seconds` is the time in ``from_pretrained``, without the imports before it.
+    """
+
+    loader: str
+    loaded: str = ""
+    exception: str = ""
+    message: str = ""
+    where: str = ""
+    seconds: float = 0.0
+    missing: int = 0
+    unexpected: int = 0
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """Return `LOADS` only if the object holds exactly the checkpoint's weights."""
+        if not self.loaded:
+            return FAILS
+        if self.missing:
+            return RANDOM
+        if self.unread:
+            return UNREAD
+        return LEFT_OVER if self.unexpected else LOADS
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the status is `LOADS`."""
+        return self.status == LOADS
+
+    @property
+    def reason(self) -> str:
+        """Return a short reason for the failure; empty if the error is unknown or there is none."""
+        return next((short for text, short in _REASONS if text in self.message), "")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields and the status."""
+        return {**asdict(self), "status": self.status}
+
+
+@dataclass(frozen=True)
 class StackReport:
-    """What happened in one process: installed versions, and the outcomes of each checkpoint, by its label."""
+    """Installed versions in one process, and the outcomes of each checkpoint by its label."""
 
     versions: dict[str, str | None]
     outcomes: dict[str, list[LoadOutcome]]
@@ -70,16 +129,16 @@ class StackReport:
 def probe(
     checkpoint: str | Path, loaders: Sequence[str] = tuple(LOADERS), *, revision: str | None = None
 ) -> list[LoadOutcome]:
-    """Call each loader on `checkpoint`, in this process. A loader's failure is an outcome, not an error.
+    """Call each loader on `checkpoint` in this process. A failed loader is an outcome, not an error.
 
     Parameters
     ----------
     checkpoint : path-like
-        A folder with a config.json; the network is not used. With `revision`, a name on the hub.
+        Folder with a config.json (the network is not used), or a hub name with `revision`.
     loaders : sequence of str
         Keys of `LOADERS`, called in this order.
     revision : str, optional
-        A full commit hash, because a branch moves.
+        Full commit hash, because branches change.
 
     Raises
     ------
@@ -99,20 +158,20 @@ def probe_in(
     *,
     revisions: Mapping[str, str] | None = None,
 ) -> StackReport:
-    """As `probe`, in a fresh process of a stack (or interpreter) that first imports the modules `before`.
+    """Run `probe` in a new process of a stack (or interpreter) that first imports the modules `before`.
 
     Parameters
     ----------
     checkpoints : mapping
-        Label -> folder or hub name. Each loader takes all of them before the next loader's turn, since only the import of a
-        loader can change what others do.
+        Label -> folder or hub name. Each loader handles all of them before the next loader starts, because only
+        importing a loader can change the others.
     revisions : mapping, optional
         Label -> commit, for hub names.
 
     Raises
     ------
     HarnessError
-        As `probe`; or if the process dies.
+        As for `probe`, or if the process dies.
     NotAvailable
         If the interpreter is missing, or cannot import one of the modules.
     """
@@ -133,7 +192,7 @@ def matrix(
     *,
     revisions: Mapping[str, str] | None = None,
 ) -> dict[str, StackReport]:
-    """Every loader on every checkpoint, in each of the given `SETTINGS`; parameters and errors as `probe_in`."""
+    """Run every loader on every checkpoint in each of the given `SETTINGS`; parameters and errors as for `probe_in`."""
     if unknown := [name for name in settings if name not in SETTINGS]:
         raise HarnessError(f"no setting is called {unknown[0]!r}", remedy=f"choose from: {', '.join(SETTINGS)}")
     return {
@@ -143,25 +202,12 @@ def matrix(
 
 
 def stack_versions() -> dict[str, str | None]:
-    """Installed versions of `PACKAGES` in this environment; None where one is not installed."""
+    """Return the installed versions of `PACKAGES` in this environment, None for missing ones."""
     return {name: next((found.version for found in metadata.distributions(name=name)), None) for name in PACKAGES}
 
 
-def auto_classes(model_type: str) -> dict[str, str]:
-    """What transformers' tables hold for a model type in this process: Auto class -> class name, empty if none."""
-    import transformers
-
-    names = dict.fromkeys(("AutoConfig", *AUTO_MODELS), "")
-    if model_type in transformers.CONFIG_MAPPING:
-        config_class = transformers.CONFIG_MAPPING[model_type]
-        names["AutoConfig"] = config_class.__name__
-        for auto, table in AUTO_MODELS.items():
-            names[auto] = getattr(getattr(transformers, table).get(config_class, None), "__name__", "")
-    return names
-
-
 def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | None) -> Path:
-    """The checkpoint's folder, which has a readable config.json."""
+    """Return the checkpoint's folder after checking that its config.json is readable."""
     if unknown := [name for name in loaders if name not in LOADERS]:
         raise HarnessError(f"no loader is called {unknown[0]!r}", remedy=f"choose from: {', '.join(LOADERS)}")
     if revision is not None and Path(checkpoint).exists():
@@ -174,7 +220,7 @@ def _checked(checkpoint: str | Path, loaders: Sequence[str], revision: str | Non
 
 
 def _report(checkpoints: Mapping[str, str], loaders: Sequence[str]) -> dict[str, Any]:
-    """What `probe_in` asks the other process for."""
+    """Run the loaders in the other process for `probe_in`."""
     configs = {label: read_config(Path(folder)) for label, folder in checkpoints.items()}
     outcomes: dict[str, list[dict[str, Any]]] = {label: [] for label in checkpoints}
     for name in loaders:
@@ -208,8 +254,67 @@ def _load(loader: Any, folder: Path, *, weights: bool) -> tuple[Any, Mapping[str
 
 
 def _type_note(loader: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """What transformers only logs: the class was made for another model type."""
+    """Note what transformers only logs: the class was made for another model type."""
     own = getattr(getattr(loader, "config_class", None), "model_type", None)
     if own is None or own == config.get("model_type"):
         return ()
     return (f"the class is for model type {own!r}, config.json says {config.get('model_type')!r}",)
+
+
+def failed(loader: str, error: Exception, seconds: float, notes: Sequence[str] = ()) -> LoadOutcome:
+    """Return the outcome of a loader that raised `error`."""
+    return LoadOutcome(loader, exception=type(error).__name__, message=_first_lines(str(error)), where=_where(error),
+                       seconds=seconds, notes=tuple(notes))  # fmt: skip
+
+
+def returned(
+    loader: str,
+    loaded: Any,
+    info: Mapping[str, Any],
+    config: Mapping[str, Any],
+    seconds: float,
+    notes: Sequence[str] = (),
+) -> LoadOutcome:
+    """Return the outcome of a loader that returned `loaded`, a model or a configuration.
+
+    Parameters
+    ----------
+    info : mapping
+        Loading info from ``output_loading_info=True``; empty for a configuration.
+    config : mapping
+        Content of config.json.
+    """
+    missing = sorted(map(str, [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())]))
+    unexpected = sorted(map(str, info.get("unexpected_keys", ())))
+    unread = _unread(getattr(loaded, "config", loaded), config)
+    said = list(notes)
+    if missing:
+        said.append(f"{_weights(missing)} not in the checkpoint and set at random: {some_of(missing)}")
+    if unexpected:
+        said.append(f"{_weights(unexpected)} of the checkpoint not used: {some_of(unexpected)}")
+    if unread:
+        said.append(f"not read from config.json: {', '.join(unread)}; the class uses its defaults instead")
+    return LoadOutcome(loader, type(loaded).__name__, seconds=seconds, missing=len(missing), unexpected=len(unexpected),
+                       unread=unread, notes=tuple(said))  # fmt: skip
+
+
+def _unread(loaded: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return nested configurations of config.json that did not become configuration objects."""
+    nested = (name for name, value in config.items() if isinstance(value, dict) and "model_type" in value)
+    return tuple(name for name in nested if not hasattr(getattr(loaded, name, None), "to_dict"))
+
+
+def _weights(names: Sequence[str]) -> str:
+    return f"{len(names)} weight{'' if len(names) == 1 else 's'}"
+
+
+def _first_lines(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()][:_KEPT_LINES]
+    return "\n".join(line if len(line) <= _KEPT_COLUMNS else line[: _KEPT_COLUMNS - 1] + "…" for line in lines)
+
+
+def _where(error: Exception) -> str:
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if found := re.search(r"site-packages/((transformers|boson_multimodal)/.*)", Path(frame.filename).as_posix()):
+            return f"{found[1]}:{frame.lineno}"
+    return ""

@@ -1,7 +1,7 @@
-"""What the stack "class registered" imports first (boson stack only).
+"""Imported first in the stack "class registered" (boson stack only).
 
-boson_multimodal registers its class for AutoModel. Nobody has said that it
-is a causal language model too; the last line does.
+boson_multimodal registers its class for AutoModel only. The last line also
+registers it as a causal language model.
 """
 
 from boson_multimodal.model.higgs_audio import HiggsAudioConfig, HiggsAudioModel

@@ -1,14 +1,13 @@
-"""Training samples: a text with its tags, and the codes of its recording. The same for both stacks.
+"""Read training samples: a text with its tags, and the codes of its recording, for both stacks.
 
 A manifest is JSON Lines, ``{"id": "s1", "text": "We <emph> guarantee it.", "audio": "s1.wav"}``; paths are relative to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from harness.processes import call
 from harness.records import TextRecord
 from harness.store import iterate_jsonl
 
-# What the model is told first: the opening of the examples in boson-ai/higgs-audio and in transformers' documentation.
+# System prompt, taken from the examples in boson-ai/higgs-audio and in transformers' documentation.
 SYSTEM = "Generate audio following instruction."
 
 
@@ -35,16 +34,16 @@ class RecordingRecord(TextRecord):
 
 @dataclass(frozen=True)
 class Sample:
-    """One training sample.
+    """Text and codes of one recording.
 
     Parameters
     ----------
     id : str
-        From the manifest.
+        Identifier from the manifest.
     text : str
-        What is to be said, tags included.
+        Text to be spoken, including tags.
     codes : array of int64, shape (codebooks, frames)
-        Of the recording, not delayed, without begin and end.
+        Codes of the recording, without delay, begin and end.
     """
 
     id: str
@@ -53,12 +52,12 @@ class Sample:
 
 
 def prompt(text: str, system: str = SYSTEM) -> str:
-    """The conversation up to where audio begins, in the chat format of Llama 3 that both stacks use.
+    """Return the conversation up to the start of the audio, in the Llama 3 chat format that both stacks use.
 
     Raises
     ------
     DataError
-        If the text holds ``<|``: it would be read as a control token.
+        If the text contains ``<|``, which would be read as a control token.
     """
     if not text.strip():
         raise DataError("the text is empty", remedy="leave the sample out")
@@ -71,12 +70,12 @@ def prompt(text: str, system: str = SYSTEM) -> str:
 
 
 def read_manifest(path: Path) -> list[tuple[RecordingRecord, Path]]:
-    """Lines of a manifest, each with the path of its recording.
+    """Read the lines of a manifest, each with the path of its recording.
 
     Raises
     ------
     DataError
-        Naming file and line: no audio, a missing file, a repeated id, a text with control tokens, or no line at all.
+        With file and line, if audio is missing, an id is repeated, a text has control tokens, or the manifest is empty.
     """
     found: list[tuple[RecordingRecord, Path]] = []
     lines: dict[str, int] = {}
@@ -107,12 +106,12 @@ def load_samples(
     *,
     codec_revision: str | None = None,
 ) -> list[Sample]:
-    """Read a manifest and encode its recordings, in a process of the codec's own stack; encoded ones are kept in `cache`.
+    """Read a manifest and encode its recordings in a process of the codec's stack; reuse the codes in `cache`.
 
     Raises
     ------
     DataError
-        As `read_manifest`, or for a codec that does not fit the model.
+        As for `read_manifest`, or if the codec does not fit the model.
     """
     rows = read_manifest(manifest)
     files = [str(audio) for _, audio in rows]
@@ -129,20 +128,5 @@ def _read_codes(path: Path) -> NDArray[np.int64]:
         return np.load(path).astype(np.int64)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(
-            "the kept codes cannot be read", path=path, remedy="delete the file, and it is made again"
+            "the cached codes cannot be read", path=path, remedy="delete the file; it will be encoded again"
         ) from error
-
-
-def write_cases(samples: Sequence[Sample], path: Path) -> Path:
-    """Keep samples in one npz file, to hand them to another process."""
-    arrays: dict[str, Any] = {f"codes{k}": sample.codes for k, sample in enumerate(samples)}
-    arrays |= {"ids": [sample.id for sample in samples], "texts": [sample.text for sample in samples]}
-    np.savez(path, **arrays)
-    return path
-
-
-def read_cases(path: str | Path) -> list[Sample]:
-    """Samples that `write_cases` kept."""
-    stored = np.load(path)
-    return [Sample(str(name), str(text), stored[f"codes{k}"])
-            for k, (name, text) in enumerate(zip(stored["ids"], stored["texts"], strict=True))]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The configuration of a training run: one YAML file, checked before anything is loaded."""
+"""Read the configuration of a training run from a YAML file and check it before anything is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATHS = ("model", "codec", "manifest", "output")
 
 
 class LoraSettings(BaseModel):
-    """LoRA; see `harness.higgs.lora.add_lora`."""
+    """Settings of LoRA; see `harness.higgs.lora.add_lora`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,7 +24,7 @@ class LoraSettings(BaseModel):
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: tuple[str, ...] = DEFAULT_TARGETS
-    heads: tuple[str, ...] = ()  # trained whole; needed where they are random, as in the tiny checkpoints
+    heads: tuple[str, ...] = ()  # trained completely; needed if they are random, as in the tiny checkpoints
 
     @model_validator(mode="after")
     def _something(self) -> LoraSettings:
@@ -34,7 +34,7 @@ class LoraSettings(BaseModel):
 
 
 class TrainConfig(BaseModel):
-    """What ``harness higgs train CONFIG.yaml`` reads. Relative paths are relative to the file."""
+    """Settings in ``harness higgs train CONFIG.yaml``. Relative paths are relative to the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -48,8 +48,8 @@ class TrainConfig(BaseModel):
     method: Literal["lora", "full"] = "lora"
     lora: LoraSettings = LoraSettings()
     steps: int = Field(1000, ge=1)
-    batch_size: int = Field(4, ge=1)  # samples a step, over all processes and micro-batches
-    accumulate: int = Field(1, ge=1)  # micro-batches a step, to save memory
+    batch_size: int = Field(4, ge=1)  # samples per step, over all processes and micro-batches
+    accumulate: int = Field(1, ge=1)  # micro-batches per step, to save memory
     learning_rate: float = Field(2e-4, gt=0)
     warmup_steps: int = Field(0, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "cosine"
@@ -73,7 +73,7 @@ class TrainConfig(BaseModel):
         return self
 
     def resolved(self, folder: Path) -> TrainConfig:
-        """The same with paths made absolute. A name that is no folder there, such as a hub's, stays as it is."""
+        """Return a copy with absolute paths. Names that are not existing folders, such as hub names, are unchanged."""
         changes = {}
         for name in _PATHS:
             path = folder / getattr(self, name)
@@ -88,7 +88,7 @@ def read_config(path: Path, **changes: Any) -> TrainConfig:
     Raises
     ------
     DataError
-        Naming the file and the field.
+        With the file and the field.
     """
     fields, lines = read_yaml(path)
     if not isinstance(fields, dict):

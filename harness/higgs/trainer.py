@@ -1,5 +1,8 @@
-"""transformers' ``Trainer``, taught three things: both kinds of label count, the order of samples does not depend on the
-number of processes, and a loss that is not a number stops the run."""
+"""Extend transformers' ``Trainer`` in three ways.
+
+Both kinds of label count, the order of samples does not depend on the number of processes, and a loss that is not finite
+stops the run.
+"""
 
 from __future__ import annotations
 
@@ -17,29 +20,29 @@ LOSSES = "losses.jsonl"
 
 
 class NotANumber(HarnessError):
-    """The loss is NaN or infinite."""
+    """Raised when the loss is NaN or infinite."""
 
     exit_code = 1
 
 
 class WithIndex:
-    """A collator that also says which samples are in the batch, so that a bad one can be named."""
+    """Wrap a collator so that the batch also holds its sample numbers, for error messages."""
 
     def __init__(self, collator: Collator) -> None:
         self.collator = collator
 
     def __call__(self, rows: Sequence[tuple[int, Sample]]) -> dict[str, Any]:
-        """Rows of (number, sample) to a batch with ``rows``."""
+        """Make a batch with ``rows`` from (number, sample) pairs."""
         import torch
 
         return self.collator([sample for _, sample in rows]) | {"rows": torch.tensor([number for number, _ in rows])}
 
 
 class Order:
-    """Samples of one epoch in an order that follows from seed and epoch alone, in whole steps.
+    """Order of the samples in one epoch, determined by seed and epoch alone, in whole steps.
 
-    What does not fill the epoch's last step is left out. Otherwise a step of several micro-batches would be cut short
-    there, or reach into the next epoch, and be another one than without micro-batches.
+    Samples that do not fill the last step are left out. Otherwise a step of several micro-batches would be cut short or
+    reach into the next epoch, and would differ from the same step without micro-batches.
     """
 
     def __init__(self, samples: int, seed: int, step: int) -> None:
@@ -47,7 +50,7 @@ class Order:
         self.count = samples // step * step
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate before each epoch."""
+        """Set the epoch; accelerate calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -62,19 +65,19 @@ class Order:
 
 @cache
 def trainer_class() -> Any:
-    """The subclass; made on first use because importing transformers' Trainer takes seconds."""
+    """Return the subclass; it is made on first use because importing transformers' Trainer takes seconds."""
     import torch
     from transformers import Trainer, TrainerCallback
 
     class HiggsTrainer(Trainer):
-        """Trainer for a model whose forward takes ``labels``, ``audio_labels`` and ``items``."""
+        """Train a model whose forward takes ``labels``, ``audio_labels`` and ``items``."""
 
         def __init__(self, samples: Sequence[Sample], seed: int, **options: Any) -> None:
             args = options["args"]
             step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
             self.samples, self.order = samples, Order(len(samples), seed, step)
             super().__init__(train_dataset=list(enumerate(samples)), **options)
-            self.model_accepts_loss_kwargs = True  # losses come divided by the labels of the whole step
+            self.model_accepts_loss_kwargs = True  # losses are already divided by the labels of the whole step
             self.parts = torch.zeros(3)
             self.rows: list[int] = []  # of this step, in this process
             self.add_callback(_LossWriter(self))
@@ -83,7 +86,7 @@ def trainer_class() -> Any:
             return self.order
 
         def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, *_: Any) -> tuple[list[Any], Any]:
-            """The micro-batches of a step, and how many text and audio labels all processes have in it."""
+            """Return the micro-batches of a step, and the number of its text and audio labels over all processes."""
             batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
             if not batches:
                 return batches, None
@@ -93,7 +96,7 @@ def trainer_class() -> Any:
             return batches, counts
 
         def refuse(self, what: str, rows: Sequence[int]) -> None:
-            """Stop the run, naming the samples."""
+            """Stop the run with an error that names the samples."""
             names = ", ".join(self.samples[row].id for row in rows)
             raise NotANumber(
                 f"step {self.state.global_step + 1}: {what} on the batch of samples {names}",
@@ -103,7 +106,7 @@ def trainer_class() -> Any:
         def compute_loss(
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            """The model's loss; DistributedDataParallel averages over processes, and this is a sum."""
+            """Return the loss times the number of processes, because DistributedDataParallel averages over them."""
             rows = inputs.pop("rows")
             out = model(**inputs, items=num_items_in_batch)
             loss = out["loss"]
@@ -124,26 +127,26 @@ def trainer_class() -> Any:
                 super()._load_rng_state(checkpoint)
 
     class _LossWriter(TrainerCallback):
-        """One line a step: step, loss, and its two parts, in nats a label."""
+        """Write one line per step: step, loss, and its two parts, in nats per label."""
 
         def __init__(self, trainer: HiggsTrainer) -> None:
             self.trainer = trainer
             self.path = Path(str(trainer.args.output_dir)) / LOSSES
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            """Keep what was written up to the checkpoint, and cut off what came after it."""
+            """Keep the lines up to the checkpoint and drop later ones."""
             if state.is_world_process_zero:
                 kept = [line for line in read_losses(self.path) if line["step"] <= state.global_step]
                 self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-            """A finite loss may have gradients that are not: stop before they reach the weights."""
+            """Stop before gradients that are not finite reach the weights; the loss may still be finite."""
             grads = [(name, one.grad) for name, one in model.named_parameters() if one.grad is not None]
             if wrong := next((name for name, grad in grads if not grad.isfinite().all()), None):
                 self.trainer.refuse(f"the gradient of {wrong} is not finite", self.trainer.rows)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            """Sum over processes, and append."""
+            """Sum over processes and append a line."""
             parts = self.trainer.parts
             if args.world_size > 1:
                 parts = self.trainer.accelerator.gather(parts[None].to(args.device)).sum(dim=0)
@@ -159,7 +162,7 @@ def trainer_class() -> Any:
 
 
 def read_losses(path: Path) -> list[dict[str, float]]:
-    """The loss curve written so far; a torn last line is left out."""
+    """Return the loss curve written so far, without an incomplete last line."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:

@@ -1,7 +1,7 @@
 """Train Higgs Audio v2 on recordings of tagged sentences, with either stack: LoRA or all weights, resumable.
 
 A run folder holds ``config.json``, ``losses.jsonl``, ``checkpoint-N/``, ``logs/`` for tensorboard, and at the end
-``adapter/`` (or ``model/``) and ``summary.json``, which is written last: it exists = the run is complete.
+``adapter/`` (or ``model/``) and ``summary.json``, which is written last and marks the run as complete.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from harness.processes import call
 from harness.store import LOCK, locked, read_json, write_json
 
 SUMMARY, CONFIG = "summary.json", "config.json"
-_CHANGEABLE = {"save_every", "keep_checkpoints", "output"}  # without changing what a step does
+_CHANGEABLE = {"save_every", "keep_checkpoints", "output"}  # these do not affect a step
 
 
 def launch(
     config: TrainConfig, *, processes: int = 1, resume: bool = False, quiet: bool = False, cpu: bool = False
 ) -> dict[str, Any]:
-    """Run a training in the environment of its stack, with one or several processes.
+    """Train in the environment of the configuration's stack, with one or several processes.
 
     Parameters
     ----------
     config : TrainConfig
-        With absolute paths.
+        Configuration with absolute paths.
     processes : int
-        More than one are started by ``accelerate launch``: one a GPU, or with gloo on processors.
+        Number of processes; several are started by ``accelerate launch``, one per GPU, or with gloo on CPUs.
     resume : bool
-        Go on from the last complete checkpoint in the output folder.
+        Whether to continue from the last complete checkpoint in the output folder.
     quiet : bool
-        Show no progress.
+        Whether to hide progress.
     cpu : bool
-        Leave GPUs alone.
+        Whether to ignore GPUs.
 
     Returns
     -------
     dict
-        The run's summary.
+        Summary of the run.
     """
     if config.batch_size % (processes * config.accumulate):
         raise HarnessError(f"batch_size {config.batch_size} cannot be divided among {processes} processes and "
@@ -63,10 +63,10 @@ def launch(
     with locked(out, "training"):
         if not resume:
             check_fresh(out)
-        read_samples(config)  # a mistake in the manifest shows at once, and workers find the codes
+        read_samples(config)  # reports a bad manifest at once, and caches the codes for the workers
         launcher: tuple[str, ...] = ()
         if processes > 1:
-            # On processors, too, `--multi_gpu` is what starts several processes; TrainingArguments then takes gloo.
+            # `--multi_gpu` starts several processes on CPUs too; TrainingArguments then uses gloo.
             launcher = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes), "--num_machines",
                         "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
         return call(config.stack, "harness.higgs.training:run", launcher=launcher, quiet=quiet,
@@ -74,13 +74,13 @@ def launch(
 
 
 def run(fields: dict[str, Any], resume: bool = False, quiet_trainer: bool = True, cpu: bool = False) -> dict[str, Any]:
-    """As `train`, from plain values, for `harness.processes.call`."""
+    """Call `train` with plain values, for `harness.processes.call`."""
     return train(TrainConfig.model_validate(fields), resume=resume, quiet=quiet_trainer, cpu=cpu).summary
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run: its summary, and the model as it is in memory."""
+    """Summary of a finished run, and the model in memory."""
 
     summary: dict[str, Any]
     model: Any
@@ -94,9 +94,9 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     Raises
     ------
     DataError
-        For a checkpoint, codec or manifest that cannot be used; the message names file and line.
+        If a checkpoint, codec or manifest cannot be used; the message names file and line.
     NotANumber
-        As soon as a loss is not finite, naming the samples; checkpoints are kept.
+        If a loss is not finite; the message names the samples, and checkpoints are kept.
     """
     if config.stack != here():
         raise HarnessError(f"this process has the {here()} stack, not {config.stack}", remedy="use `launch`")
@@ -119,7 +119,7 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     )
     first = int(os.environ.get("RANK", "0")) == 0
     if first and not quiet:
-        print(f"{len(samples)} samples, {trainable:,} of {total:,} parameters are trained; memory a process, estimated:",
+        print(f"{len(samples)} samples, {trainable:,} of {total:,} parameters are trained; estimated memory per process:",
               *memory.lines(), sep="\n  ", file=sys.stderr)  # fmt: skip
     trainer = trainer_class()(samples, config.seed, model=model, args=arguments, data_collator=WithIndex(collator))
     begun = time.perf_counter()
@@ -154,7 +154,7 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
 
 
 def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None:
-    """Check that the folder is fresh, or belongs to this configuration; returns the checkpoint to go on from."""
+    """Check that the folder is new or belongs to this configuration; return the checkpoint to resume from."""
     settings = config.model_dump(mode="json")
     first = int(os.environ.get("RANK", "0")) == 0
     if not resume:
@@ -166,7 +166,7 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
     if not (out / CONFIG).exists():
         raise HarnessError("there is nothing to resume", path=out, remedy="leave --resume out")
     before = read_json(out / CONFIG)
-    # Schedules that are not constant plan the rate to the last step.
+    # Every schedule but the constant one depends on the number of steps.
     free = _CHANGEABLE | ({"steps"} if config.schedule == "constant" else set())
     if changed := [name for name in settings if name not in free and settings[name] != before.get(name)]:
         raise HarnessError(f"the run was begun with {changed[0]}: {before.get(changed[0])!r}, not {settings[changed[0]]!r}",
@@ -175,7 +175,7 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
     saved = (out / SUMMARY).exists() or (losses and losses[-1]["step"] > config.save_every)
     if checkpoint is None and saved:
         raise HarnessError(
-            "no complete checkpoint is left to go on from", path=out, remedy="begin anew in another output"
+            "no complete checkpoint is left to resume from", path=out, remedy="start again in another output"
         )
     return checkpoint
 
@@ -183,7 +183,7 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
 def check_fresh(out: Path) -> None:
     """Refuse a folder that holds a run, or anything else: training writes config.json and removes old checkpoints.
 
-    What a start that failed leaves behind, its configuration and codes, is no obstacle.
+    The configuration and codes of a start that failed may be there.
     """
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     ours = CONFIG in names and _is_run_config(out / CONFIG)
@@ -202,7 +202,7 @@ def _is_run_config(path: Path) -> bool:
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The newest complete checkpoint: ``trainer_state.json`` is written last, so one without it was cut off."""
+    """Return the newest complete checkpoint; ``trainer_state.json`` is written last, so it is missing from partial ones."""
     found = []
     for folder in out.glob("checkpoint-*"):
         number = re.fullmatch(r"checkpoint-(\d+)", folder.name)
@@ -229,13 +229,13 @@ def _load(config: TrainConfig) -> tuple[Any, Any, list[Any]]:
         model = add_lora(model, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout, targets=settings.targets,
                          heads=settings.heads)  # fmt: skip
         for parameter in model.parameters():
-            if parameter.requires_grad:  # AdamW loses small updates of bf16 weights
+            if parameter.requires_grad:  # AdamW would round away small updates of bf16 weights
                 parameter.data = parameter.data.float()
     return model, tokenizer, samples
 
 
 def read_samples(config: TrainConfig) -> list[Sample]:
-    """The samples of a configuration, encoded. A first call makes the codes, later ones read them."""
+    """Return the encoded samples of a configuration. The first call makes the codes; later ones read them."""
     model = check_type(resolve(config.model, config.revision), config.stack)
     samples = load_samples(Path(config.manifest), config.codec, Path(config.output) / "codes", *codebooks_of(model),
                            codec_revision=config.codec_revision)  # fmt: skip
@@ -246,7 +246,7 @@ def read_samples(config: TrainConfig) -> list[Sample]:
 
 
 def _restore_config(source: Path, target: Path) -> None:
-    """Write the source's config.json: training names its own class there, and turns the cache off."""
+    """Restore the source's config.json: training writes its own class name and turns the cache off."""
     write_json(target / "config.json", read_json(source / "config.json"))
 
 
@@ -260,7 +260,7 @@ def _longest(samples: list[Any], count: int) -> list[Any]:
 
 
 def _memory(config: TrainConfig, model: Any, batch: dict[str, Any], total: int, trainable: int) -> Any:
-    """The estimate for the largest micro-batch there can be."""
+    """Estimate the memory for the largest possible micro-batch."""
     inner = without_peft(model)
     text = getattr(inner.config, "text_config", inner.config)
     rows, tokens = batch["input_ids"].shape

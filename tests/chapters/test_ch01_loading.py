@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.chapters.ch01_loading.figures import cell_lines, loading_matrix
+from harness.chapters.ch01_loading.figures import cell_lines, loader_outcome_matrix
 from harness.chapters.ch01_loading.verdict import SAID, judge_message, judge_model_type, judge_package
-from harness.higgs.outcome import LoadOutcome
-from harness.higgs.probe import LOADERS, SETTINGS, StackReport
+from harness.higgs.probe import LOADERS, SETTINGS, LoadOutcome, StackReport
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
 from harness.publish.tables import outcome_table
 
@@ -101,7 +100,7 @@ def test_a_cell_says_what_came_back_and_what_is_wrong_with_it():
 
 def test_the_matrix_says_in_words_what_loads(as_today):
     change(as_today, "transformers 5", ORIGINAL_TYPE, "native", loaded="HiggsAudioV2", missing=1)
-    figure = loading_matrix(as_today)
+    figure = loader_outcome_matrix(as_today)
     assert figure.png.startswith(b"\x89PNG")
     for said in (
         "higgs_audio in 4.46.3 bare: boson (HiggsAudioModel);",

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from harness.chapters.ch02_architecture.figures import (
-    delay_grid,
-    dual_ffn_schematic,
-    memory_bars,
-    parameter_bars,
-    routing_maps,
+    delay_pattern_grid,
+    dual_ffn_diagram,
+    hidden_state_change_maps,
+    memory_need_bars,
+    parameter_count_bars,
 )
 from harness.higgs.accounting import AUDIO_SIDE, OTHER, TEXT_SIDE
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS, delay
@@ -34,7 +34,7 @@ def groups():
 
 
 def test_parameter_bars_say_what_they_show(groups):
-    figure = parameter_bars({"one": groups, "two": {**groups, "text head": 0}})
+    figure = parameter_count_bars({"one": groups, "two": {**groups, "text head": 0}})
     width, colours = shown(figure)
     assert width <= WIDEST and colours > 6
     one, two = figure.alt.split("; ")
@@ -44,32 +44,32 @@ def test_parameter_bars_say_what_they_show(groups):
 
 
 def test_the_schematic_fits_the_page():
-    assert shown(dual_ffn_schematic())[0] <= WIDEST
+    assert shown(dual_ffn_diagram())[0] <= WIDEST
 
 
 def test_routing_maps_count_what_moved():
     change = np.zeros((3, 4))
     change[1, 1], change[2, 1:] = 0.5, 0.01
     routed = {"part": "audio FFN", "layer": 0, "kinds": ["text", "audio", "text", "text"], "change": change.tolist()}
-    figure = routing_maps([routed], "A title")
+    figure = hidden_state_change_maps([routed], "A title")
     assert shown(figure)[0] <= WIDEST
     said = "audio FFN of layer 0 changed: 0 of 3 text positions moved in that layer, 1 of 1 audio positions moved in that layer"
     assert said in figure.alt
     assert "2 of 3 text positions moved at the end" in figure.alt
-    quiet = routing_maps([{**routed, "change": (change * (change > 0.1)).tolist()}], "A title")
+    quiet = hidden_state_change_maps([{**routed, "change": (change * (change > 0.1)).tolist()}], "A title")
     assert quiet.png != figure.png
 
 
 def test_the_delay_grid_draws_the_array():
     delayed = delay(np.arange(24).reshape(8, 3))
-    figure = delay_grid(delayed.tolist(), STREAM_BOS, STREAM_EOS)
+    figure = delay_pattern_grid(delayed.tolist(), STREAM_BOS, STREAM_EOS)
     assert shown(figure)[0] <= WIDEST
     assert re.search(r"8 codebooks and 12 steps.*codes of 3 frames", figure.alt)
     delayed[7, -2] = STREAM_EOS
-    assert delay_grid(delayed.tolist(), STREAM_BOS, STREAM_EOS).png != figure.png
+    assert delay_pattern_grid(delayed.tolist(), STREAM_BOS, STREAM_EOS).png != figure.png
 
 
 def test_memory_bars_say_the_totals():
-    figure = memory_bars({"load": estimate(GIB, 0, "bf16"), "train": estimate(GIB, GIB, "mixed")})
+    figure = memory_need_bars({"load": estimate(GIB, 0, "bf16"), "train": estimate(GIB, GIB, "mixed")})
     assert shown(figure)[0] <= WIDEST
     assert figure.alt.endswith("load: 2.0; train: 16.0")

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.chapters.ch03_peft.failure import Failure, Step
-from harness.chapters.ch03_peft.figures import cure_curves, mean_of, target_panels
+from harness.chapters.ch03_peft.figures import cure_loss_curves, lora_target_panels, mean_of
 from harness.chapters.ch03_peft.study import ADAPTER, CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve
 from harness.chapters.ch03_peft.targets import FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
 from harness.chapters.ch03_peft.verdict import Control, judge_failure, judge_peft
@@ -32,15 +32,15 @@ def is_png(figure):
 
 
 def test_the_curves_are_told_in_words():
-    figure = cure_curves(CURVES, 1026)
+    figure = cure_loss_curves(CURVES, 1026)
     assert is_png(figure)
     assert "native class from 7.00 to 0.40" in figure.alt
-    assert figure.alt.endswith("no task type and adapter class lie on each other.")
-    assert "each other" not in cure_curves([CURVES[0], CURVES[2]], 1026).alt
+    assert figure.alt.endswith("no task type and adapter class coincide.")
+    assert "coincide" not in cure_loss_curves([CURVES[0], CURVES[2]], 1026).alt
 
 
 def test_the_panels_are_told_in_words():
-    figure = target_panels(rows(), 6.4)
+    figure = lora_target_panels(rows(), 6.4)
     assert is_png(figure)
     assert "audio FFN: loss 6.60 head frozen, 0.20 head trained; text changes by exactly 0" in figure.alt
     assert "attention q, v: loss 6.60 head frozen, 0.20 head trained; text changes by up to 1.50" in figure.alt

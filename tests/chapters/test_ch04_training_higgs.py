@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from harness.chapters.ch04_training_higgs.figures import codes_back, label_grid, loss_curves, spoken_rows
+from harness.chapters.ch04_training_higgs.figures import (
+    reproduced_code_maps,
+    reproduction_rows,
+    text_and_audio_loss_curves,
+    trained_label_grid,
+)
 from harness.chapters.ch04_training_higgs.verdict import judge_effort, judge_trainer, works
 from harness.higgs.batches import audio_labels
 from harness.higgs.delay import STREAM_EOS
@@ -60,17 +65,17 @@ def test_verdicts_follow_the_evidence():
 
 def test_figures_say_what_they_show():
     codes = np.arange(8 * 40).reshape(8, 40) % 1024
-    grid = label_grid(audio_labels(codes, STREAM_EOS), STREAM_EOS, IGNORED)
+    grid = trained_label_grid(audio_labels(codes, STREAM_EOS), STREAM_EOS, IGNORED)
     assert "320 codes" in grid.alt and "8 ends of stream" in grid.alt
     rows = [{"step": k, "loss": 3 / k, "text": 1 / k, "audio": 2 / k} for k in (1, 2, 3)]
-    curves = loss_curves({"boson": rows, "native": rows}, 1024)
+    curves = text_and_audio_loss_curves({"boson": rows, "native": rows}, 1024)
     assert "boson: audio 2.00 to 0.667" in curves.alt
     before, after = np.zeros((8, 20), bool), np.ones((8, 20), bool)
-    assert "0.0% are as taught before training and 100.0% after" in codes_back(before, after).alt
-    for figure in (grid, curves, codes_back(before, after)):
+    assert "0.0% are as taught before training and 100.0% after" in reproduced_code_maps(before, after).alt
+    for figure in (grid, curves, reproduced_code_maps(before, after)):
         assert figure.png.startswith(b"\x89PNG")
 
 
 def test_rows_of_what_was_said():
-    [row] = spoken_rows(evidence()["before"], evidence()["after"])
+    [row] = reproduction_rows(evidence()["before"], evidence()["after"])
     assert row["before"] == "0.0% in 10 frames, no stop" and row["after"] == "100.0% in 10 frames, stops"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.chapters.ch04_training_higgs import traps
-from harness.chapters.ch04_training_higgs.evidence import check, compare_stacks
-from harness.higgs.samples import load_samples, write_cases
+from harness.chapters.ch04_training_higgs.effort import NEEDS, effort
+from harness.chapters.ch04_training_higgs.evidence import check, compare_stacks, write_cases
+from harness.higgs.samples import load_samples
 from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.training import last_checkpoint
 from harness.processes import call
@@ -75,7 +75,9 @@ def test_stacks_that_differ_are_told_apart(boson, native, make_config, cases, tm
     assert other["adapter"]["logits"] > 1e-2
 
 
-def test_traps_name_their_functions():
-    """Chapter 04 calls them by name in another process: a renamed one would fail there only."""
-    for name in ("collator_trap", "processor_trap", "items_trap"):
-        assert callable(getattr(traps, name))
+def test_every_need_has_modules_with_code():
+    rows = effort()
+    assert [row["need"] for row in rows] == list(NEEDS)
+    assert all(row["lines"] >= 30 for row in rows)
+    named = [name for row in rows for name in row["modules"]]
+    assert len(named) == len(set(named))  # nothing is counted twice

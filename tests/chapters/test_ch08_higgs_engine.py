@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from harness.audio import Audio
-from harness.chapters.ch08_higgs_engine.figures import column_grid, sound, speed_bars, stream_steps
+from harness.chapters.ch08_higgs_engine.figures import (
+    audio_arrival_steps,
+    code_column_grid,
+    frames_per_second_bars,
+    waveform_and_spectrogram,
+)
 from harness.chapters.ch08_higgs_engine.verdict import judge_engine
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS, delay
 
@@ -31,16 +36,18 @@ def test_the_verdict_follows_the_evidence(found, failures, real, verdict):
 
 def test_columns_are_counted_in_words():
     codes = np.arange(8 * 40).reshape(8, 40) % 1024
-    figure = column_grid(delay(codes), STREAM_BOS, STREAM_EOS, "A clip")
+    figure = code_column_grid(delay(codes), STREAM_BOS, STREAM_EOS, "A clip")
     assert "8 codebooks by 49 steps" in figure.alt and "36 cells are begin of stream, 36 are end" in figure.alt
-    assert column_grid(delay(codes[:, :3]), STREAM_BOS, STREAM_EOS, "Short").png  # nothing is left out
+    assert code_column_grid(delay(codes[:, :3]), STREAM_BOS, STREAM_EOS, "Short").png  # nothing is left out
 
 
 def test_speed_and_streams_are_told_in_words():
-    bars = speed_bars({"boson": {"1": [100.0, 120.0, 110.0]}, "native": {"1": [700.0], "8": [2000.0]}}, 25, "Speed")
+    bars = frames_per_second_bars(
+        {"boson": {"1": [100.0, 120.0, 110.0]}, "native": {"1": [700.0], "8": [2000.0]}}, 25, "Speed"
+    )
     assert (
         "boson, one text at a time: 110; native, one text at a time: 700; native, 8 texts at a time: 2,000" in bars.alt
     )
     streams = {"boson": {"pieces": [[0.3, 0.5], [0.6, 1.0]], "whole": [0.5, 1.0], "difference": 0.0}}
-    assert "first piece after 0.30 s, the whole clip of 1.0 s after 0.50 s" in stream_steps(streams, "Audio").alt
-    assert "1.0 s, peak 0.50" in sound(Audio(np.full(24000, 0.5, np.float32), 24000), "noise").alt
+    assert "first piece after 0.30 s, the whole clip of 1.0 s after 0.50 s" in audio_arrival_steps(streams, "Audio").alt
+    assert "1.0 s, peak 0.50" in waveform_and_spectrogram(Audio(np.full(24000, 0.5, np.float32), 24000), "noise").alt

@@ -7,8 +7,7 @@ from typer.testing import CliRunner
 from harness.cli.higgs import app
 from harness.errors import DataError, HarnessError
 from harness.higgs import probe
-from harness.higgs.outcome import LoadOutcome
-from harness.higgs.probe import LOADERS, SETTINGS, StackReport
+from harness.higgs.probe import LOADERS, SETTINGS, LoadOutcome, StackReport
 from harness.higgs.stacks import NATIVE
 from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION
 

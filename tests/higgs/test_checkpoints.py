@@ -40,31 +40,33 @@ def test_the_text_head_can_be_left_out(native, copy):
         load_model(copy, NATIVE, text_head=False)
 
 
-def test_missing_weights_are_named(copy):
-    change_weights(copy, lambda weights: weights.pop("model.layers.1.audio_mlp.up_proj.weight"))
-    with pytest.raises(
-        DataError, match=r"1 weights are missing: model\.layers\.1\.audio_mlp\.up_proj\.weight"
-    ) as caught:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda weights: weights.pop("model.layers.1.audio_mlp.up_proj.weight"),
+            r"1 weights are missing: model\.layers\.1\.audio_mlp\.up_proj\.weight",
+        ),
+        (
+            lambda weights: [weights.pop(name) for name in list(weights) if ".layers.0." in name],
+            r"1\d weights are missing: .*, \.\.\. \(",
+        ),
+        (
+            lambda weights: weights.update({"model.layers.2.norm.weight": torch.zeros(64)}),
+            r"1 weights are unexpected: model\.layers\.2\.norm\.weight",
+        ),
+        (
+            lambda weights: weights.update({"model.norm.weight": torch.zeros(32)}),
+            r"1 weights are misshapen: .*model\.norm\.weight.*32.*64",
+        ),
+    ],
+    ids=["missing", "many missing", "unexpected", "misshapen"],
+)
+def test_weights_that_do_not_fit_are_named(copy, change, said):
+    change_weights(copy, change)
+    with pytest.raises(DataError, match=said) as caught:
         load_model(copy, NATIVE)
     assert caught.value.path == str(copy)
-
-
-def test_many_missing_weights_are_counted(copy):
-    change_weights(copy, lambda weights: [weights.pop(name) for name in list(weights) if ".layers.0." in name])
-    with pytest.raises(DataError, match=r"1\d weights are missing: .*, \.\.\. \("):
-        load_model(copy, NATIVE)
-
-
-def test_unexpected_weights_are_named(copy):
-    change_weights(copy, lambda weights: weights.update({"model.layers.2.norm.weight": torch.zeros(64)}))
-    with pytest.raises(DataError, match=r"1 weights are unexpected: model\.layers\.2\.norm\.weight"):
-        load_model(copy, NATIVE)
-
-
-def test_misshapen_weights_are_named(copy):
-    change_weights(copy, lambda weights: weights.update({"model.norm.weight": torch.zeros(32)}))
-    with pytest.raises(DataError, match=r"1 weights are misshapen: .*model\.norm\.weight.*32.*64"):
-        load_model(copy, NATIVE)
 
 
 @pytest.mark.parametrize(

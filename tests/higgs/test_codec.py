@@ -10,8 +10,8 @@ import pytest
 
 from harness.audio import Audio, write_wav
 from harness.errors import DataError, HarnessError, NotAvailable
-from harness.higgs import torchaudio_cpu
-from harness.higgs.codec import RATE, codec_format, encode_files, load_codec
+from harness.higgs import codec as module
+from harness.higgs.codec import RATE, codec_format, encode_files, load_codec, prepare_torchaudio
 
 torch = pytest.importorskip("torch")
 
@@ -71,7 +71,7 @@ def test_a_folder_that_holds_no_codec(native, tmp_path):
 def test_a_codec_of_the_other_format(tmp_path):
     (tmp_path / "config.json").write_text('{"n_q": 8, "ratios": [8, 5, 4, 2, 3], "bins": 1024}')
     assert codec_format(tmp_path) == "boson"
-    with pytest.raises(HarnessError, match="codec is of the boson format, this process has the native stack"):
+    with pytest.raises(HarnessError, match="codec is of the boson format, but this process has the native stack"):
         load_codec(tmp_path)
 
 
@@ -163,18 +163,14 @@ def test_torchaudio_resamples(loaded):
     assert slower.shape == (1600,)
     assert (slower - expected)[100:-100].abs().max() < 1e-2
     before = sys.modules["torchaudio"]
-    torchaudio_cpu.prepare()
+    prepare_torchaudio()
     assert sys.modules["torchaudio"] is before
-
-
-def test_transformers_learns_of_torchaudio(loaded):
-    known = importlib.import_module("transformers.utils.import_utils")
-    assert known.is_torchaudio_available()
+    assert importlib.import_module("transformers.utils.import_utils").is_torchaudio_available()
 
 
 def test_without_torchaudio(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
-    monkeypatch.setattr(torchaudio_cpu, "ASIDE", tmp_path / "nowhere")
-    monkeypatch.setattr(torchaudio_cpu, "find_spec", lambda name: None)
+    monkeypatch.setattr(module, "ASIDE", tmp_path / "nowhere")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(NotAvailable, match="torchaudio is not installed"):
-        torchaudio_cpu.prepare()
+        prepare_torchaudio()

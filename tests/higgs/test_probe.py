@@ -7,10 +7,9 @@ from helpers import python_or_skip
 
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
-from harness.higgs.outcome import LEFT_OVER, RANDOM, UNREAD
-from harness.higgs.probe import LOADERS, SETTINGS, auto_classes, matrix, probe_in, stack_versions
+from harness.higgs.probe import LEFT_OVER, LOADERS, RANDOM, SETTINGS, UNREAD, matrix, probe_in, stack_versions
 from harness.higgs.stacks import BOSON, NATIVE, python_of
-from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_apart, make_tiny_checkpoint, tiny_config
+from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_checkpoint, tiny_config
 from harness.processes import call
 
 UNKNOWN = "The checkpoint you are trying to load has model type `{}` but Transformers does not recognize"
@@ -25,11 +24,6 @@ def either(request):
 
 
 @pytest.fixture(scope="module")
-def tiny(boson):
-    return boson
-
-
-@pytest.fixture(scope="module")
 def tiny_native(tmp_path_factory):
     python_or_skip(NATIVE)
     folder = tmp_path_factory.mktemp("checkpoints") / "native"
@@ -38,9 +32,9 @@ def tiny_native(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reports(tiny, tiny_native):
+def reports(boson, tiny_native):
     """The whole matrix, executed."""
-    return matrix({ORIGINAL_TYPE: tiny, NATIVE_TYPE: tiny_native})
+    return matrix({ORIGINAL_TYPE: boson, NATIVE_TYPE: tiny_native})
 
 
 def by_loader(outcomes):
@@ -123,9 +117,9 @@ def test_the_package_on_the_native_format_is_stopped_before_it_fills_the_memory(
     assert float(stopped.split("building ")[1].split(" GB")[0]) > 10  # the defaults of another model
 
 
-def test_the_order_of_checkpoints_changes_nothing(tiny, tiny_native, reports):
-    # "boson" registers its classes in the process; it comes last for all checkpoints, so nobody sees that
-    again = matrix({NATIVE_TYPE: tiny_native, ORIGINAL_TYPE: tiny}, ["4.46.3 bare"])["4.46.3 bare"]
+def test_the_order_of_checkpoints_changes_nothing(boson, tiny_native, reports):
+    # "boson" registers its classes in the process; it comes last for all checkpoints, so it affects no other loader
+    again = matrix({NATIVE_TYPE: tiny_native, ORIGINAL_TYPE: boson}, ["4.46.3 bare"])["4.46.3 bare"]
     for label, outcomes in reports["4.46.3 bare"].outcomes.items():
         for one, other in zip(outcomes, again.outcomes[label], strict=True):
             assert (one.loaded, one.exception, one.reason) == (other.loaded, other.exception, other.reason)
@@ -141,9 +135,9 @@ def test_importing_the_package_alone_registers_nothing(config_only):
 # --- what looks like a success ---------------------------------------------------------------------------------------
 
 
-def test_a_relabelled_original_is_not_a_success(tiny, tmp_path):
+def test_a_relabelled_original_is_not_a_success(boson, tmp_path):
     python_or_skip(NATIVE)
-    original = json.loads((tiny / "config.json").read_text())
+    original = json.loads((boson / "config.json").read_text())
     labelled = {**original, "model_type": NATIVE_TYPE}
     folders = {}
     for name, config in {
@@ -151,7 +145,7 @@ def test_a_relabelled_original_is_not_a_success(tiny, tmp_path):
         "width": {**labelled, "hidden_size": TRUE_WIDTH},
         "sizes": native_config(original),
     }.items():
-        folders[name] = shutil.copytree(tiny, tmp_path / name)
+        folders[name] = shutil.copytree(boson, tmp_path / name)
         (folders[name] / "config.json").write_text(json.dumps(config))
     got = {name: by_loader(found) for name, found in probe_in(NATIVE, folders).outcomes.items()}
 
@@ -170,10 +164,10 @@ def test_a_relabelled_original_is_not_a_success(tiny, tmp_path):
     assert "audio_lm_head.weight" in model.notes[0] and "audio_codebook_embeddings.weight" in model.notes[1]
 
 
-def test_missing_unexpected_and_broken_weights_are_outcomes(tiny, tmp_path, config_only):
+def test_missing_unexpected_and_broken_weights_are_outcomes(boson, tmp_path, config_only):
     python_or_skip(BOSON)
     layers = {"more layers": 3, "fewer layers": 1}
-    folders = {"none": config_only, **{name: shutil.copytree(tiny, tmp_path / name) for name in (*layers, "broken")}}
+    folders = {"none": config_only, **{name: shutil.copytree(boson, tmp_path / name) for name in (*layers, "broken")}}
     for name, count in layers.items():
         config = tiny_config()
         config["text_config"]["num_hidden_layers"] = count
@@ -194,35 +188,6 @@ def test_missing_unexpected_and_broken_weights_are_outcomes(tiny, tmp_path, conf
 
 
 # --- what it builds on -----------------------------------------------------------------------------------------------
-
-
-def test_auto_classes_follow_the_tables():
-    assert auto_classes("gpt2") == {
-        "AutoConfig": "GPT2Config",
-        "AutoModel": "GPT2Model",
-        "AutoModelForCausalLM": "GPT2LMHeadModel",
-        "AutoModelForTextToWaveform": "",
-    }
-    assert set(auto_classes("no such type").values()) == {""}
-
-
-def test_auto_classes_see_what_was_registered(either):
-    before = ["harness.higgs.register"] if either == BOSON else []
-    own = {NATIVE: NATIVE_TYPE, BOSON: ORIGINAL_TYPE}[either]
-    found = call(either, "harness.higgs.probe:auto_classes", before=tuple(before), model_type=own)
-    assert bool(found["AutoConfig"]) and bool(found["AutoModel"])
-    assert (found["AutoModelForCausalLM"], found["AutoModelForTextToWaveform"]) == {
-        NATIVE: ("", "HiggsAudioV2ForConditionalGeneration"),
-        BOSON: ("HiggsAudioModel", ""),
-    }[either]
-
-
-def test_tiny_checkpoint(tiny, tmp_path):
-    again = make_tiny_apart(tmp_path / "again")
-    for name in ("config.json", "model.safetensors"):
-        assert (again / name).read_bytes() == (tiny / name).read_bytes()
-    assert json.loads((tiny / "config.json").read_text()) == tiny_config()
-    assert 4e6 < (tiny / "model.safetensors").stat().st_size < 6e6
 
 
 def test_tiny_weights_need_boson(tmp_path):

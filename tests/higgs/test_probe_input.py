@@ -1,4 +1,4 @@
-"""What the probe is given when it cannot be used, and when it may ask the network."""
+"""What counts as a success, what the probe refuses, and when it uses the network."""
 
 import json
 import subprocess
@@ -9,10 +9,53 @@ import pytest
 from helpers import python_or_skip
 
 from harness.errors import DataError, HarnessError, NotAvailable
-from harness.higgs.probe import matrix, probe, probe_in
+from harness.higgs.probe import (
+    LEFT_OVER,
+    LOADS,
+    RANDOM,
+    UNREAD,
+    LoadOutcome,
+    failed,
+    matrix,
+    probe,
+    probe_in,
+    returned,
+)
 from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.higgs.tiny import BOSON_MODULE, ORIGINAL_MODEL, ORIGINAL_REVISION, tiny_config
 from harness.paths import ROOT
+
+
+def test_a_status_is_a_success_only_if_nothing_is_missing_unread_or_left_over():
+    class Loaded:
+        config = None
+
+    nested = {"text_config": {"model_type": "llama"}, "rope_scaling": {"factor": 1}}
+    assert returned("x", Loaded(), {}, {}, 0.1) == LoadOutcome("x", "Loaded", seconds=0.1)
+    assert returned("x", Loaded(), {}, {}, 0.1).ok
+    for info, config, status in (
+        ({"missing_keys": ["b", "a"], "unexpected_keys": ["c"]}, nested, RANDOM),
+        ({"mismatched_keys": [("a", (1,), (2,))]}, {}, RANDOM),
+        ({"unexpected_keys": ["c"]}, nested, UNREAD),
+        ({"unexpected_keys": ["c"]}, {}, LEFT_OVER),
+        ({}, {"rope_scaling": {"factor": 1}}, LOADS),
+    ):
+        one = returned("x", Loaded(), info, config, 0.1)
+        assert (one.status, one.ok) == (status, status == LOADS) and bool(one.notes) == (status != LOADS)
+        assert one.as_json()["status"] == status
+    assert returned("x", Loaded(), {"missing_keys": ["b", "a"]}, {}, 0).notes == (
+        "2 weights not in the checkpoint and set at random: a, b",
+    )
+
+
+def test_an_error_is_kept_short_and_placed():
+    try:
+        raise KeyError("x" * 400)
+    except KeyError as error:
+        one = failed("x", error, 0.1, notes=["why"])
+    assert (one.exception, one.where, one.notes, one.ok) == ("KeyError", "", ("why",), False)
+    assert len(one.message) == 300 and one.message.endswith("…")
+    assert failed("x", ValueError("a\n\n  b\nc"), 0).message == "a\nb"
 
 
 def test_a_loader_that_fails_in_any_way_is_an_outcome(config_only):

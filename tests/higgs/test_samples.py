@@ -111,7 +111,7 @@ def test_damaged_codes_are_named(manifest, codec, kept, spoil):
     path = sorted(kept.iterdir())[0]
     spoil(path)
     with pytest.raises(
-        DataError, match=r"the kept codes cannot be read \(delete the file, and it is made again"
+        DataError, match=r"the cached codes cannot be read \(delete the file; it will be encoded again"
     ) as caught:
         load_samples(manifest, codec, kept, 8, 1024)
     assert caught.value.path == str(path)

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError, NotAvailable
+from harness.errors import HarnessError
 from harness.higgs.batches import ANSWER_BEGIN, ANSWER_END, encode
 from harness.higgs.checkpoints import load_model
 from harness.higgs.codec import load_codec
@@ -14,20 +14,12 @@ from harness.higgs.stacks import NATIVE
 from harness.higgs.tiny import (
     make_native_checkpoint,
     make_native_codec,
-    make_tiny_checkpoint,
     special_tokens,
     tiny_config,
 )
 from harness.higgs.tiny.layout import VOCABULARY
 
 torch = pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
-def tokenizer(native):
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(native)
 
 
 def test_the_original_weights_follow_from_the_seed_alone(boson_checks, boson):
@@ -56,12 +48,6 @@ def test_a_native_checkpoint_loads_with_and_without_its_text_head(tmp_path):
     assert load_model(tmp_path / "without", NATIVE, text_head=False).text_lm_head is None
     with pytest.raises(HarnessError, match=r"weights are missing: text_lm_head\.weight"):
         load_model(tmp_path / "without", NATIVE)
-
-
-def test_the_original_weights_need_boson(tmp_path):
-    with pytest.raises(NotAvailable, match="boson_multimodal"):
-        make_tiny_checkpoint(tmp_path / "made")
-    assert not (tmp_path / "made").exists()
 
 
 def test_the_native_weights_need_a_later_transformers(boson_checks):

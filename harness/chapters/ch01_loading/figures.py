@@ -1,4 +1,4 @@
-"""The figure of chapter 01: what each loader did with each checkpoint."""
+"""Draw the figure of chapter 01: what each loader did with each checkpoint."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _HALF = ("#fbe0b8", "#8a4b00", "^")  # an object came back, but it is not what t
 _LINE = 18  # characters that fit into a cell
 
 
-def loading_matrix(reports: Mapping[str, StackReport]) -> Figure:
-    """What each loader (row) did in each stack (column); a panel for each checkpoint, one below the other.
+def loader_outcome_matrix(reports: Mapping[str, StackReport]) -> Figure:
+    """Draw what each loader (row) did in each stack (column), with one panel per checkpoint.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def _draw(axis, column: int, row: int, outcome: LoadOutcome) -> None:
 
 
 def cell_lines(outcome: LoadOutcome) -> list[str]:
-    """What a cell says: the class that came back, or the exception, and in a few words what is wrong."""
+    """Return the text of a cell: the returned class or the exception, and a short reason if something is wrong."""
     lines = ["loads", *_folded(outcome.loaded)] if outcome.loaded else _folded(outcome.exception)
     trouble = outcome.reason if not outcome.loaded else "" if outcome.ok else outcome.status
     return [*lines, *textwrap.wrap(f"({trouble})", _LINE)] if trouble else lines
 
 
 def _folded(name: str) -> list[str]:
-    """A CamelCase name in lines of at most `_LINE` characters, where its words allow."""
+    """Fold a CamelCase name into lines of at most `_LINE` characters, where its words allow."""
     lines = [""]
     for word in re.findall(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z0-9]+|.", name):
         if lines[-1] and len(lines[-1]) + len(word) > _LINE:

@@ -29,8 +29,8 @@ _SMALLEST_LABELLED = 0.2e9
 GPU_GIB = {"16": 16, "24": 24, "80 GB": 80}
 
 
-def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
-    """Parameters by group as stacked bars; `counts` maps the name of a model to its groups, the first on top."""
+def parameter_count_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Draw parameters by group as stacked bars; `counts` maps a model's name to its groups, the first on top."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -72,7 +72,7 @@ def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
 
 
 def _merge(groups: Mapping[str, int]) -> dict[str, int]:
-    """Groups as they are drawn: the two small ones of the audio side together, norms left out, for they cannot be seen."""
+    """Merge the two small audio groups, and leave out norms, which are too small to see."""
     merged = dict.fromkeys(_GROUP_COLOURS, 0)
     for name in (*TEXT_SIDE, *AUDIO_SIDE):
         if not name.endswith("norms"):
@@ -80,8 +80,8 @@ def _merge(groups: Mapping[str, int]) -> dict[str, int]:
     return merged
 
 
-def dual_ffn_schematic() -> Figure:
-    """One DualFFN layer: both kinds of position pass the same attention, then an FFN each."""
+def dual_ffn_diagram() -> Figure:
+    """Draw one DualFFN layer: both kinds of position pass the same attention, then separate FFNs."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -136,8 +136,8 @@ def _arrow(axis: Any, start: tuple[float, float], end: tuple[float, float], colo
     axis.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.4})
 
 
-def routing_maps(routed: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """Relative change of each hidden state, layers by positions, one map for each result of `.routing.route`."""
+def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Draw the relative change of each hidden state, layers by positions, one map per result of `.routing.route`."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import LogNorm
 
@@ -177,7 +177,7 @@ def routing_maps(routed: Sequence[Mapping[str, Any]], title: str) -> Figure:
 
 
 def _runs(kinds: Sequence[str]) -> list[tuple[int, int, str]]:
-    """Runs of one kind as (start, end, kind)."""
+    """Return runs of one kind as (start, end, kind)."""
     edges = [0, *(place for place in range(1, len(kinds)) if kinds[place] != kinds[place - 1]), len(kinds)]
     return [(start, end, kinds[start]) for start, end in pairwise(edges)]
 
@@ -201,8 +201,8 @@ def _in_words(routed: Mapping[str, Any]) -> str:
     return f"{routed['part']} of layer {routed['layer']} changed: {', '.join(counts)}."
 
 
-def delay_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
-    """The columns that the model sees: codebooks by steps. `delayed` is an array of ids; codes are written into their cells."""
+def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
+    """Draw the columns that the model sees, codebooks by steps; `delayed` holds the ids, and codes are written in the cells."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -233,8 +233,8 @@ def delay_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
     )
 
 
-def memory_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
-    """Memory of each way to load or train, stacked by part, with lines at the sizes of common graphics cards."""
+def memory_need_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
+    """Draw the memory needed to load or train, stacked by part, with lines at the sizes of common graphics cards."""
     import matplotlib.pyplot as plt
 
     use_style()

@@ -1,9 +1,9 @@
-"""DualFFN at work: change one part of one layer, and see which positions' hidden states move.
+"""Change one part of one DualFFN layer, and see which positions' hidden states move.
 
-In a DualFFN layer every position passes the same attention, and then one of two feed-forward networks: text positions the
-language model's own, audio positions one that was added. So a change of one FFN must move positions of its kind alone in that
-layer. Others can move only in later layers, where attention reads the moved ones, and only behind them, because attention
-looks back. The weights are random and tiny: where something moves is the result, how far is not.
+In a DualFFN layer every position passes the same attention and then one of two feed-forward networks: the language model's
+for text positions, an added one for audio positions. A change of one FFN must therefore move only positions of its kind in
+that layer. Other positions can move only in later layers, where attention reads the moved ones, and only after them, because
+attention looks back. The weights are random and tiny, so the result is where something moves, not how far.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def route(
     part : str
         A key of `PARTS`.
     layer, layers : int
-        Which layer is changed, counted from 0, and how many there are.
+        Layer to change, counted from 0, and number of layers.
     sequence : sequence of (kind, length)
         Runs of text and audio positions; an audio run is a delayed recording of at least 10 columns.
     noise : float
         Standard deviation of the noise, in standard deviations of the weights that it is added to.
     mute_attention : bool
-        Make every attention add nothing, in both runs: a control, in which positions cannot reach each other.
+        Whether every attention adds nothing, in both runs: a control in which positions cannot reach each other.
     seed : int
-        Of the weights, the noise, the text and the codes.
+        Random seed for the weights, the noise, the text and the codes.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def route(
     Raises
     ------
     HarnessError
-        For an unknown part, or a layer or a run that cannot be.
+        If the part is unknown, or the layer or the sequence is impossible.
     """
     import torch
 
@@ -108,7 +108,7 @@ def _config(layers: int) -> dict[str, Any]:
 
 
 def _inputs(sequence: Sequence[tuple[str, int]], config: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """The arguments of this stack's forward. They differ in how audio stands in the text: one token, or one a column."""
+    """Return the arguments of this stack's forward. Audio takes one token in the boson text, one per column in native."""
     import torch
 
     placeholder = config["audio_out_token_idx"]
@@ -131,9 +131,9 @@ def _inputs(sequence: Sequence[tuple[str, int]], config: Mapping[str, Any], rng:
 
 
 def _hidden_states(model: Any, inputs: Mapping[str, Any]) -> tuple[NDArray[np.float32], list[str]]:
-    """Hidden states of shape (layers + 1, positions, width), padding left out, and the kind of each position.
+    """Return hidden states of shape (layers + 1, positions, width) without padding, and the kind of each position.
 
-    Hooks, because the last entry of transformers' own ``output_hidden_states`` is behind the final norm.
+    Hooks are needed because the last entry of transformers' ``output_hidden_states`` comes after the final norm.
     """
     import torch
 
@@ -167,7 +167,7 @@ def _layers(model: Any) -> Any:
 
 
 def what_moved(routed: Mapping[str, Any]) -> dict[str, bool]:
-    """What a result of `route` says about the claim that FFNs are separate and attention is shared.
+    """Check a result of `route` against the claim that FFNs are separate and attention is shared.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def what_moved(routed: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def difference_to_llama(*, layers: int = 4, length: int = 24, seed: int = 0) -> float:
-    """How far the text logits of a tiny model, on text alone, are from those of transformers' Llama with the same weights.
+    """Compare the text logits of a tiny model, on text alone, with those of transformers' Llama with the same weights.
 
     Returns
     -------

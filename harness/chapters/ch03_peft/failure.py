@@ -1,4 +1,4 @@
-"""Where a call fails: the way of an exception through PEFT, and the line that caused it. And what a forward takes and does."""
+"""Trace an exception through PEFT to the line that caused it, and inspect the arguments of a forward."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception, and the way it took through PEFT.
+    """An exception and its path through PEFT.
 
     Parameters
     ----------
     exception, message : str
         Class and text.
     steps : tuple of Step
-        Frames inside PEFT, the outermost first.
+        Frames inside PEFT, outermost first.
     """
 
     exception: str
@@ -51,13 +51,13 @@ class Failure:
 
     @property
     def keyword(self) -> str:
-        """The keyword argument that was refused; empty if the message speaks of none."""
+        """Return the refused keyword argument; empty if the message names none."""
         found = re.search(r"unexpected keyword argument '(\w+)'", self.message)
         return found[1] if found else ""
 
     @property
     def cause(self) -> Step | None:
-        """The line of PEFT that adds the refused keyword: not the innermost one, which only passes everything on."""
+        """Return the line of PEFT that adds the refused keyword, rather than the innermost one, which only passes it on."""
         if not self.keyword:
             return None
         for step in reversed(self.steps):
@@ -68,7 +68,7 @@ class Failure:
 
 
 def attempt(call: Callable[[], Any]) -> Failure | None:
-    """Call something, and return how it failed, or None if it did not."""
+    """Call a function, and return its failure, or None if it succeeds."""
     try:
         call()
     except Exception as error:
@@ -88,7 +88,7 @@ def _step(frame: traceback.FrameSummary) -> Step:
 
 
 def line_of(module_file: str, pattern: str) -> Step:
-    """The first line of an installed file in which `pattern` is found, without importing it.
+    """Return the first line of an installed file that matches `pattern`, without importing it.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def line_of(module_file: str, pattern: str) -> Step:
     Raises
     ------
     HarnessError
-        If there is none.
+        If no line matches.
     """
     package, _, rest = module_file.partition("/")
     spec = find_spec(package)
@@ -111,11 +111,11 @@ def line_of(module_file: str, pattern: str) -> Step:
 
 
 def forward_arguments(model_class: Any) -> list[str]:
-    """Names of the arguments of a model's forward, without self; ``**`` stands for any other."""
+    """Return the argument names of a model's forward, without self; ``**`` means any other."""
     parameters = list(signature(model_class.forward).parameters.values())[1:]
     return ["**" if one.kind is one.VAR_KEYWORD else one.name for one in parameters]
 
 
 def mentions(function: Any, word: str) -> int:
-    """In how many lines of a function's source a word, or a part of one, stands."""
+    """Count the lines of a function's source that contain a word or part of one."""
     return sum(word in line for line in getsource(function).splitlines())

@@ -17,8 +17,8 @@ _LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
 _HEADS = {FROZEN: (BLUE, "o"), TRAINED: (VERMILLION, "s")}
 
 
-def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
-    """Loss of the audio by step, on one scale; `entries` is how many ids a codebook has, begin and end included."""
+def cure_loss_curves(curves: Sequence[Curve], entries: int) -> Figure:
+    """Draw the audio loss of each cure by step; `entries` is how many ids a codebook has, begin and end included."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -33,7 +33,7 @@ def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
     axis.legend()
     said = "; ".join(f"{curve.cure} from {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}" for curve in curves)
     same = _coincide(curves)
-    more = f" {' and '.join(same)} lie on each other." if same else ""
+    more = f" {' and '.join(same)} coincide." if same else ""
     ends = ", ".join(f"`{curve.cure}` {curve.audio[-1]:.2f}" for curve in curves)
     return Figure(
         figure,
@@ -43,19 +43,19 @@ def cure_curves(curves: Sequence[Curve], entries: int) -> Figure:
 
 
 def _coincide(curves: Sequence[Curve]) -> list[str]:
-    """Cures whose audio losses equal those of another at every step."""
+    """Return cures whose audio losses equal those of another at every step."""
     return [one.cure for one in curves if any(one is not other and one.audio == other.audio for other in curves)]
 
 
-def target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
-    """Audio loss with the head frozen, with the head trained, and the change of text, for each set of targets.
+def lora_target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figure:
+    """Draw the audio loss (head frozen, head trained) and the change of text for each set of LoRA targets.
 
     Parameters
     ----------
     rows : sequence
-        From `harness.chapters.ch03_peft.targets.compare_targets`; a dot each.
+        Results of `.targets.compare_targets`, one dot each.
     limit : float
-        The lowest loss that the frozen head allows.
+        Lowest loss that the frozen head allows.
     """
     import matplotlib.pyplot as plt
 
@@ -102,7 +102,7 @@ def _dots(axis: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str], fi
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]], field: str, targets: str, head: str = FROZEN) -> float | None:
-    """The mean over seeds of one field for one set of targets and one head; None if it was not trained."""
+    """Return the mean over seeds of a field for one set of targets and head; None if it was not trained."""
     found = [row[field] for row in rows if row["targets"] == targets and row["head"] == head]
     return float(np.mean(found)) if found else None
 
@@ -114,7 +114,7 @@ def _caption(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: flo
         f"The lowest loss with the head frozen is {min(frozen):.2f}, where {limit:.2f} is possible. " if frozen else ""
     )
     return (
-        f"A dot is one training, each panel has a scale of its own. {lowest}Text without audio is exactly as before for "
+        f"A dot is one training, each panel has its own scale. {lowest}Text without audio is exactly as before for "
         f"{len(untouched)} of {len(names)} sets of targets{': ' + ', '.join(f'`{name}`' for name in untouched) if untouched else ''}."
     )
 
@@ -133,6 +133,6 @@ def _words(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: float
         )
     said = ". ".join(parts)
     return (
-        f"Three panels of dots, each with a scale of its own: audio loss after training with the head frozen, with the head trained, "
+        f"Three panels of dots, each with its own scale: audio loss after training with the head frozen, with the head trained, "
         f"and the largest change of a text logit. {said}. The frozen head's limit is {limit:.2f}."
     )

@@ -1,6 +1,6 @@
-"""PEFT on Higgs Audio v2: how it fails, and three cures. Chapter 03; which modules to adapt is in `peft_targets`.
+"""Reproduce how PEFT fails on Higgs Audio v2, and compare three cures. `.targets` compares the modules to adapt.
 
-Trainings here overfit one batch of random codes. That a loss falls shows that gradients flow, and nothing about speech.
+Trainings here overfit one batch of random codes. A falling loss shows that gradients flow, and nothing about speech.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TEXT_ALONE = "A question that is answered in writing."
 
 
 def random_samples(config: Any, seed: int = 0) -> list[Sample]:
-    """The sentences above, with random codes that fit a model's configuration."""
+    """Return the sentences above with random codes that fit a model's configuration."""
     codebooks, entries = codebooks_of(config.to_dict())
     rng = np.random.default_rng(seed)
     return [Sample(f"s{number}", text, rng.integers(0, entries, (codebooks, frames)))
@@ -48,12 +48,12 @@ def random_samples(config: Any, seed: int = 0) -> list[Sample]:
 
 
 def load_plain(folder: str | Path, *, text_head: bool = True) -> Any:
-    """The model of this process's stack, in its original class, strictly loaded.
+    """Load the model of this process's stack strictly, in its original class.
 
     Raises
     ------
     DataError
-        If the checkpoint is of the other stack's format, or weights are missing or left over.
+        If the checkpoint has the other stack's format, or weights are missing or left over.
     """
     # The boson class would take its own defaults for another format: billions of weights.
     check_type(Path(folder), here())
@@ -65,12 +65,12 @@ def load_plain(folder: str | Path, *, text_head: bool = True) -> Any:
 
 
 def make_batch(folder: str | Path, config: Any, seed: int = 0) -> dict[str, Any]:
-    """The random samples as a batch with ``labels`` of shape (batch, tokens) and ``audio_labels`` of shape (frames, codebooks)."""
+    """Return the random samples as a batch with ``labels`` of shape (batch, tokens) and ``audio_labels`` of shape (frames, codebooks)."""
     return make_collator(here(), load_tokenizer(folder), config)(random_samples(config, seed))
 
 
 def text_batch(folder: str | Path) -> dict[str, Any]:
-    """A prompt without audio as the model's input."""
+    """Return a prompt without audio as model input."""
     import torch
 
     ids = torch.tensor([encode(load_tokenizer(folder), prompt(TEXT_ALONE))])
@@ -78,7 +78,7 @@ def text_batch(folder: str | Path) -> dict[str, Any]:
 
 
 def generation_arguments(folder: str | Path) -> dict[str, Any]:
-    """What boson_multimodal's ``generate`` needs to go on from a prompt without audio."""
+    """Return the arguments of boson_multimodal's ``generate`` for a prompt without audio."""
     import torch
 
     none = torch.zeros((0, 0), dtype=torch.long)
@@ -87,7 +87,7 @@ def generation_arguments(folder: str | Path) -> dict[str, Any]:
 
 
 def original_arguments(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """A batch under the names of boson_multimodal's forward, whose audio labels are of shape (codebooks, frames)."""
+    """Rename a batch for boson_multimodal's forward, whose audio labels have shape (codebooks, frames)."""
     inputs = {name: value for name, value in batch.items() if not name.endswith("labels")}
     return {**inputs, "label_ids": batch["labels"], "label_audio_ids": batch["audio_labels"].T}
 
@@ -99,7 +99,7 @@ CALLS = (WITH_LABELS, "forward without labels", "forward with the package's own 
 
 
 def try_calls(wrapped: Any, folder: str | Path, *, seed: int = 0) -> dict[str, Failure | None]:
-    """Call a wrapped boson model in each way of `CALLS`; how each one failed, or None."""
+    """Call a wrapped boson model in each way of `CALLS`; return the failure of each, or None."""
     text = text_batch(folder)
     batch = original_arguments(make_batch(folder, wrapped.get_base_model().config, seed))
     ways: tuple[Callable[[], Any], ...] = (
@@ -112,7 +112,7 @@ def try_calls(wrapped: Any, folder: str | Path, *, seed: int = 0) -> dict[str, F
 
 
 def try_control() -> dict[str, Failure | None]:
-    """`WITH_LABELS` on the book's own GPT-2, wrapped in the same way: with a language model's head, and bare."""
+    """Try `WITH_LABELS` on the book's own GPT-2, wrapped in the same way, with and without a language model head."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModel, AutoModelForCausalLM
@@ -139,13 +139,13 @@ class Curve:
     cure : str
         A key of `CURES`.
     loss : list of float
-        What was minimised: text + audio; for the native class, text + the *sum* over codebooks.
+        Minimised loss: text + audio; for the native class, text + the *sum* over codebooks.
     text, audio : list of float
-        In nats a label, on one scale for all cures.
+        Losses in nats per label, on one scale for all cures.
     trainable : int
-        Parameters.
+        Number of trained parameters.
     wrapper : str
-        PEFT's class around the model.
+        Class that PEFT put around the model.
     """
 
     cure: str
@@ -164,16 +164,16 @@ def train_cured(
     Parameters
     ----------
     cure : str
-        A key of `CURES`; it must be one of this process's stack.
+        Key of `CURES`, for this process's stack.
     folder : path-like
-        A checkpoint of the stack's format.
+        Checkpoint in the stack's format.
     seed : int
-        Of the codes and of LoRA's matrices.
+        Random seed for the codes and LoRA's matrices.
 
     Raises
     ------
     HarnessError
-        If the cure is unknown, or of the other stack.
+        If the cure is unknown or belongs to the other stack.
     """
     if CURES.get(cure) != here():
         raise HarnessError(f"{cure!r} is no cure in the {here()} stack", remedy=f"choose from: {', '.join(CURES)}")
@@ -192,7 +192,7 @@ def train_cured(
 
 
 def thin_adapter() -> Any:
-    """boson_multimodal's model with the least change that lets PEFT call it. It has no loss."""
+    """Return boson_multimodal's model class with the smallest change that lets PEFT call it; it has no loss."""
     from boson_multimodal.model.higgs_audio import HiggsAudioModel
 
     class ThinAdapter(HiggsAudioModel):
@@ -205,7 +205,7 @@ def thin_adapter() -> Any:
 def overfit(
     model: Any, batch: Mapping[str, Any], losses: Callable[..., tuple[Any, Any, Any]], steps: int, learning_rate: float
 ) -> list[tuple[float, float, float]]:
-    """Train on one batch with AdamW; `losses` gives the loss to minimise, the text's and the audio's. Returns them by step."""
+    """Train on one batch with AdamW; `losses` gives total, text and audio loss, which are returned by step."""
     import torch
 
     optimiser = torch.optim.AdamW(trained_weights(model), lr=learning_rate, weight_decay=0.0)
@@ -237,7 +237,7 @@ def losses_of_adapter(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any, A
 
 
 def _losses_of_native(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """The class's own loss. It does not say how much of it is text: the rest, when the audio's is taken off."""
+    """Return the class's own loss and its parts; the text loss is what remains after subtracting the audio loss."""
     from torch.nn.functional import cross_entropy
 
     out = model(**_native_labels(batch))
@@ -250,7 +250,7 @@ def _losses_of_native(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any, A
 
 
 def _native_labels(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """The batch with audio labels of shape (batch, frames, codebooks), which the original native class wants."""
+    """Return the batch with audio labels of shape (batch, frames, codebooks), as the native class expects."""
     import torch
 
     frames = batch["audio_input_ids"]
@@ -262,7 +262,7 @@ def _native_labels(batch: Mapping[str, Any]) -> dict[str, Any]:
 def boson_part(
     folder: str, steps: int = 30, rank: int = 16, learning_rate: float = 5e-3, seed: int = 0
 ) -> dict[str, Any]:
-    """What `harness.processes.call` can fetch of the boson stack: ``calls`` by task type, ``control``, ``curves``, ``trainer``."""
+    """Return everything that needs the boson stack: ``calls`` by task type, ``control``, ``curves``, ``trainer``."""
     calls = {}
     for task_type in ("CAUSAL_LM", None):
         tried = try_calls(add_lora(load_plain(folder), rank=rank, task_type=task_type), folder, seed=seed)
@@ -284,7 +284,7 @@ def boson_part(
 def native_part(
     folder: str, steps: int = 30, rank: int = 16, learning_rate: float = 5e-3, seed: int = 0
 ) -> dict[str, Any]:
-    """All that chapter 03 wants from the native stack, in one process: ``curve``, ``labels``, ``arguments``, ``peft``."""
+    """Return everything that needs the native stack, from one process: ``curve``, ``labels``, ``arguments``, ``peft``."""
     from importlib.metadata import version
 
     from transformers import HiggsAudioV2ForConditionalGeneration
@@ -299,7 +299,7 @@ def native_part(
 
 
 def native_label_trap(folder: str | Path, *, rank: int = 16, seed: int = 0) -> list[dict[str, Any]]:
-    """What the native class, wrapped as a causal language model, makes of its two kinds of label.
+    """Give the native class, wrapped as a causal language model, each combination of its two kinds of label.
 
     Returns
     -------
@@ -318,7 +318,7 @@ def native_label_trap(folder: str | Path, *, rank: int = 16, seed: int = 0) -> l
         wrapped = add_lora(model, rank=rank, heads=(AUDIO_HEAD,))
         for audio in (False, True):
             given = {name: value for name, value in batch.items() if audio or name != "audio_labels"}
-            logger.warning_once.__func__.cache_clear()  # it says each thing once a process
+            logger.warning_once.__func__.cache_clear()  # it logs each message once per process
             with _Heard(module.__name__) as heard, torch.no_grad():
                 loss = wrapped(**given).loss
             rows.append({"text_head": text_head, "audio_labels": audio, "loss": None if loss is None else float(loss),
@@ -327,7 +327,7 @@ def native_label_trap(folder: str | Path, *, rank: int = 16, seed: int = 0) -> l
 
 
 class _Heard:
-    """The messages that a logger is given inside a ``with``."""
+    """Collect the messages of a logger inside a ``with``."""
 
     def __init__(self, name: str) -> None:
         self.logger, self.messages = logging.getLogger(name), list[str]()
@@ -348,7 +348,7 @@ class _Heard:
 
 
 def trainer_says(folder: str | Path, *, as_item: bool, seed: int = 0) -> Failure | None:
-    """One step of Trainer with an adapter class that stores its loss as an item of the output, or as an attribute.
+    """Take one step of Trainer with an adapter class that stores its loss as an item or attribute of the output.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Which modules LoRA adapts in Higgs Audio v2, what that adds, and what it does to audio and to text. Chapter 03.
+"""Compare the modules that LoRA can adapt in Higgs Audio v2: parameters added, and effects on audio and text.
 
-As in `peft_study`, trainings overfit one batch of random codes, and say nothing about speech.
+As in `.study`, the trainings overfit one batch of random codes and say nothing about speech.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.higgs.lora import ATTENTION, AUDIO_FFN, TEXT_FFN, add_lora, linear_
 from harness.higgs.stacks import BOSON
 from harness.higgs.tiny.layout import tiny_config
 
-HEAD_ALONE = "head alone"  # the control: what the head learns by itself
+HEAD_ALONE = "head alone"  # control: what the head learns without LoRA
 TARGET_SETS = {
     HEAD_ALONE: (),
     "attention q, v": ATTENTION,
@@ -37,7 +37,7 @@ FROZEN, TRAINED = "head frozen", "head trained"
 
 
 def matched(targets: str | Sequence[str]) -> dict[str, int]:
-    """What PEFT adapts for a value of ``target_modules``, on the tiny model: group of modules -> how many of them."""
+    """Return what PEFT adapts in the tiny model for a value of ``target_modules``: group -> number of modules."""
     from peft import LoraConfig, get_peft_model
 
     chosen = targets if isinstance(targets, str) else list(targets)
@@ -47,7 +47,7 @@ def matched(targets: str | Sequence[str]) -> dict[str, int]:
 
 
 def real_modules(rank: int = 16) -> list[dict[str, Any]]:
-    """The linear layers of the real-size model, from the meta device, and what LoRA adds to them.
+    """List the linear layers of the real-size model, on the meta device, and the parameters that LoRA adds.
 
     Returns
     -------
@@ -72,14 +72,14 @@ def compare_targets(
 ) -> list[dict[str, Any]]:
     """Overfit one batch with each of `TARGET_SETS`, the audio head trained or frozen: same steps, same learning rate.
 
-    Only the loss on the audio is minimised. So whatever happens to text is a side effect.
+    Only the audio loss is minimised, so any change of text is a side effect.
 
     Parameters
     ----------
     folder : path-like
-        A checkpoint in the original format.
+        Checkpoint in the original format.
     seeds : int
-        How many times, each with other codes and LoRA matrices.
+        Number of repeats, each with other codes and LoRA matrices.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def compare_targets(
         for number in range(seeds)
         for name in TARGET_SETS
         for head in (FROZEN, TRAINED)
-        if name != HEAD_ALONE or head == TRAINED  # else nothing is trained
+        if name != HEAD_ALONE or head == TRAINED  # otherwise nothing would be trained
     ]
 
 
@@ -123,7 +123,7 @@ def _compare(
 
 
 def _text_logits(model: Any, alone: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Any, Any, float]:
-    """Text logits on a prompt without audio, those behind each recording of the batch, and the batch's audio loss."""
+    """Return text logits on a prompt without audio and after each recording, and the batch's audio loss."""
     import torch
 
     model.eval()
@@ -135,7 +135,7 @@ def _text_logits(model: Any, alone: Mapping[str, Any], batch: Mapping[str, Any])
 
 
 def best_with_frozen_head(folder: str | Path, *, steps: int = 200, seed: int = 0) -> float:
-    """The lowest audio loss that the head of a model in the original format allows on the batch, in nats a code.
+    """Return the lowest audio loss, in nats per code, that the head of an original-format model allows on the batch.
 
     Each frame may have any hidden state that the final norm lets through: LlamaRMSNorm gives vectors of at most the square root of
     their width, times its weights. The loss is convex in the hidden state and so is that set, so there is one minimum.
@@ -143,7 +143,7 @@ def best_with_frozen_head(folder: str | Path, *, steps: int = 200, seed: int = 0
     Parameters
     ----------
     steps : int
-        Of Adam. On the tiny model 100 steps and 1,000 agree to 1e-5.
+        Steps of Adam. On the tiny model, 100 and 1,000 steps agree to 1e-5.
     """
     import torch
     from torch.nn.functional import cross_entropy

@@ -1,12 +1,13 @@
-"""What a training did, beyond a falling loss: does the model say what it was taught, does it stop, is it what was saved?
+"""Check a training beyond its falling loss: does the model reproduce its codes, stop, and survive saving?
 
 A loss can fall while the labels are wrong: users have reported a loss of 0.003 and silence (boson-ai/higgs-audio issues 30
-and 94). None of this is a quality figure. It asks whether a training works, on weights that may be random.
+and 94). These are no quality figures. They show whether a training works, on weights that may be random.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.delay import STREAM_BOS
 from harness.higgs.generate import generate
 from harness.higgs.lora import without_peft
-from harness.higgs.samples import Sample, prompt, read_cases
+from harness.higgs.samples import Sample, prompt
 from harness.higgs.stacks import BOSON
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import train
@@ -27,7 +28,7 @@ MARGIN = 25  # frames (1 s) after the sample's own length at which generation is
 
 
 def check(config: TrainConfig) -> dict[str, Any]:
-    """`train_and_check` in the environment of the configuration's stack."""
+    """Call `train_and_check` in the environment of the configuration's stack."""
     return call(
         config.stack,
         "harness.chapters.ch04_training_higgs.evidence:train_and_check",
@@ -36,14 +37,14 @@ def check(config: TrainConfig) -> dict[str, Any]:
 
 
 def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
-    """Train, and gather evidence; from plain values, for `harness.processes.call`.
+    """Train and gather evidence, with plain values for `harness.processes.call`.
 
     Returns
     -------
     dict
         ``summary`` of the run; ``before`` and ``after``, what `spoken_back` says; ``reload_difference`` and
         ``merge_difference``, the largest absolute differences of logits between the model in memory and the adapter loaded
-        anew, and between the adapter and weights into which it was merged and that were saved and loaded; and
+        again, and between the adapter and merged weights that were saved and loaded; and
         ``text_change``, the same between before and after on a prompt without audio.
     """
     config = TrainConfig.model_validate(fields)
@@ -65,7 +66,7 @@ def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[str, Any]:
-    """Generate greedily from a sample's text, and compare with its codes.
+    """Generate greedily from a sample's text and compare the result with its codes.
 
     Returns
     -------
@@ -87,18 +88,18 @@ def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[
 def _adapter_survives(config: TrainConfig, folder: str, trained: Any, batch: dict[str, Any]) -> dict[str, float]:
     from peft import PeftModel
 
-    def anew() -> Any:
+    def load_again() -> Any:
         return PeftModel.from_pretrained(
             load_model(config.model, config.stack, revision=config.revision), folder
         ).eval()
 
-    in_memory, adapter = _logits(trained, batch), anew()
+    in_memory, adapter = _logits(trained, batch), load_again()
     loaded = _logits(adapter, batch)
     with tempfile.TemporaryDirectory() as place:
         merged = adapter.merge_and_unload()
         merged.save_pretrained(place, safe_serialization=True)
-        merged_anew = _logits(load_model(place, config.stack).eval(), batch)
-    return {"reload_difference": _difference(in_memory, loaded), "merge_difference": _difference(loaded, merged_anew)}
+        merged_again = _logits(load_model(place, config.stack).eval(), batch)
+    return {"reload_difference": _difference(in_memory, loaded), "merge_difference": _difference(loaded, merged_again)}
 
 
 def _logits(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
@@ -110,7 +111,7 @@ def _logits(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
 
 
 def _text_logits(model: Any, tokenizer: Any, text: str, stack: str) -> list[np.ndarray]:
-    """Logits of the text head on a prompt without audio."""
+    """Return the logits of the text head on a prompt without audio."""
     import torch
 
     ids = torch.tensor([encode(tokenizer, prompt(text))])
@@ -130,14 +131,14 @@ def _difference(one: list[np.ndarray], other: list[np.ndarray]) -> float:
 
 
 def compare_stacks(boson: str, boson_adapter: str, native: str, native_adapter: str, cases: str) -> dict[str, Any]:
-    """Whether a converted checkpoint and adapter say the same; runs in the native stack, calls the boson one.
+    """Compare a checkpoint and adapter with their conversions; runs in the native stack and calls the boson one.
 
     Returns
     -------
     dict
         For ``checkpoint`` and ``adapter``: ``logits``, the largest absolute difference of audio logits, ``loss``, that of
         the losses, ``codes``, the share of greedy codes that agree, and ``frames``, over how many. Frames count up to the
-        first end-of-stream: after it the two stacks wind up differently (`harness.higgs.generate`).
+        first end-of-stream: after it the two stacks end differently (`harness.higgs.generate`).
     """
     with tempfile.TemporaryDirectory() as place:
         files = {name: str(Path(place, f"{name}.npz")) for name in ("boson", "native")}
@@ -156,7 +157,7 @@ def compare_stacks(boson: str, boson_adapter: str, native: str, native_adapter: 
 
 
 def _agreement(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """Of codes of shape (samples, codebooks, frames), -1 where there is none."""
+    """Compare codes of shape (samples, codebooks, frames), with -1 where there is none."""
     ended = ((one >= STREAM_BOS) | (one < 0) | (other >= STREAM_BOS) | (other < 0)).any(axis=1)
     counted = np.cumsum(ended, axis=1) == 0  # (samples, frames)
     equal = (one == other).transpose(0, 2, 1)[counted]
@@ -182,3 +183,18 @@ def dump(stack: str, model: str, adapter: str, cases: str, out: str) -> None:
         padded = [np.pad(codes, ((0, 0), (0, frames - codes.shape[1])), constant_values=-1) for codes in spoken]
         found[f"{kind}_codes"] = np.stack(padded)
     np.savez(out, **found)
+
+
+def write_cases(samples: Sequence[Sample], path: Path) -> Path:
+    """Write samples to one npz file for another process."""
+    arrays: dict[str, Any] = {f"codes{k}": sample.codes for k, sample in enumerate(samples)}
+    arrays |= {"ids": [sample.id for sample in samples], "texts": [sample.text for sample in samples]}
+    np.savez(path, **arrays)
+    return path
+
+
+def read_cases(path: str | Path) -> list[Sample]:
+    """Read the samples that `write_cases` wrote."""
+    stored = np.load(path)
+    return [Sample(str(name), str(text), stored[f"codes{k}"])
+            for k, (name, text) in enumerate(zip(stored["ids"], stored["texts"], strict=True))]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures of chapter 04: what is learned at which cell, loss curves, and codes that came back."""
+"""Draw the figures of chapter 04: trained labels, loss curves, and reproduced codes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from harness.publish.looks import BLUE, GREEN, INK, SKY, VERMILLION, look
 from harness.publish.style import SMALL, WIDTH, Figure, use_style
 
-# Stacks look like the engines that stand on them, and differ by line style too. The third is a run, not a stack.
+# Stacks use the colours of their engines and differ in line style too. The third entry is a run, not a stack.
 STACK_LOOKS = {name: (look(name).colour, look(name).line) for name in ("boson", "native")}
 STACK_LOOKS["native, audio only"] = (GREEN, ":")
 _KINDS = ("not learned: begin of stream", "learned: a code", "learned: the end of stream", "not learned: after the end")
 
 
-def label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int = 12) -> Figure:
-    """Which cells of a delayed clip are learned, of labels of shape (codebooks, steps); the middle is left out."""
+def trained_label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int = 12) -> Figure:
+    """Draw which cells of a delayed clip are learned; labels have shape (codebooks, steps), the middle is left out."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
@@ -53,8 +53,8 @@ def label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int
     )
 
 
-def loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int) -> Figure:
-    """Text and audio loss of each run by step, on a logarithmic scale, with the loss of guessing."""
+def text_and_audio_loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int) -> Figure:
+    """Draw the text and audio loss of each run by step on a logarithmic scale, with the loss of guessing."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -77,12 +77,12 @@ def loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int)
     return Figure(
         figure,
         f"Loss curves on a logarithmic scale. {ends}.",
-        f"Who guesses evenly among {entries:,} codes has an audio loss of {np.log(entries):.2f}. At the last step: {said}.",
+        f"Guessing evenly among {entries:,} codes gives an audio loss of {np.log(entries):.2f}. At the last step: {said}.",
     )
 
 
-def codes_back(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
-    """Where generated codes equal the trained ones, before and after training; arrays of shape (codebooks, frames)."""
+def reproduced_code_maps(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
+    """Map where generated codes equal the trained ones, before and after training; shape (codebooks, frames)."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
@@ -101,13 +101,13 @@ def codes_back(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
         figure,
         f"Two maps of codebooks by frames. Of the codes that the model generates {before.mean():.1%} are as "
         f"taught before training and {after.mean():.1%} after it.",
-        f"Every cell is a code that the model said when it was given the text. As taught: {before.mean():.1%} of {before.size:,} before "
+        f"Every cell is a code that the model generated from the text. As taught: {before.mean():.1%} of {before.size:,} before "
         f"training, {after.mean():.1%} of {after.size:,} after it.",
     )
 
 
-def spoken_rows(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Rows of a table: what each sample's text makes the model say, before and after training."""
+def reproduction_rows(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return table rows: how much of each sample the model reproduces, before and after training."""
 
     def said(one: Mapping[str, Any]) -> str:
         return f"{one['equal']:.1%} in {one['generated']} frames, {'stops' if one['stopped'] else 'no stop'}"

@@ -1,4 +1,4 @@
-"""The traps of training Higgs, sprung on purpose. Chapter 04 shows them; the collators and the trainer avoid them."""
+"""Trigger the traps of training Higgs on purpose. The collators and the trainer avoid them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from harness.higgs import torchaudio_cpu
+from harness.chapters.ch04_training_higgs.evidence import read_cases, spoken_back
 from harness.higgs.batches import BosonCollator, NativeCollator, encode
 from harness.higgs.checkpoints import load_model, load_tokenizer
+from harness.higgs.codec import RATE, at_rate, load_codec, prepare_torchaudio
 from harness.higgs.labels import IGNORED
-from harness.higgs.samples import SYSTEM, Sample, prompt, read_cases
+from harness.higgs.lora import add_lora
+from harness.higgs.samples import SYSTEM, Sample, prompt, read_manifest
 
 _STEPS, _RATE = 200, 1e-2  # enough to overfit two samples
 
 
 def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
-    """boson_multimodal's collator used twice on the same samples, bare and under Trainer. Boson stack.
+    """Use boson_multimodal's collator twice on the same samples, alone and under Trainer. Boson stack.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
 
 
 def _boson_loss(model: Any, batch: Any) -> Any:
-    """Mean cross-entropy of the audio, as one writes it first: NaN if there is not one label."""
+    """Return the mean cross-entropy of the audio in its simplest form: NaN if there are no labels."""
     from torch.nn.functional import cross_entropy
 
     out = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, audio_out_ids=batch.audio_out_ids,
@@ -70,7 +72,7 @@ def _boson_loss(model: Any, batch: Any) -> Any:
 
 
 def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[str, Any]:
-    """Labels of transformers' processor against ours: what differs, and whether a model trained on them stops. Native stack.
+    """Compare the labels of transformers' processor with ours: do models trained on them stop? Native stack.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[st
         the same training on them, ``equal``, the share of codes that greedy generation gives back, and ``stopped``, of
         how many samples it ended the stream itself; ``samples`` and the ``frames`` generated.
     """
-    torchaudio_cpu.prepare()  # before transformers is imported: the processor compares classes by name
+    prepare_torchaudio()  # before transformers is imported: the processor compares classes by name
 
     tokenizer = load_tokenizer(model)
     samples = read_cases(cases)
@@ -104,8 +106,6 @@ def _processor_labels(
     from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
     from harness.audio import read_audio
-    from harness.higgs.codec import RATE, at_rate, load_codec
-    from harness.higgs.samples import read_manifest
 
     loaded: Any = load_codec(codec)
     processor = HiggsAudioV2Processor(DacFeatureExtractor.from_pretrained(codec), tokenizer, loaded.model,
@@ -152,9 +152,6 @@ def _label_counts(batch: Any, collator: NativeCollator, samples: Sequence[Sample
 def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[Sample]) -> dict[str, Any]:
     import torch
 
-    from harness.chapters.ch04_training_higgs.evidence import spoken_back
-    from harness.higgs.lora import add_lora
-
     torch.manual_seed(0)
     learner = add_lora(model)
     optimiser = torch.optim.AdamW([one for one in learner.parameters() if one.requires_grad], lr=_RATE)
@@ -173,7 +170,7 @@ def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[S
 
 
 def items_trap(model: str, cases: str) -> dict[str, float]:
-    """The native class's own audio loss, as it is and as Trainer makes it call: divided by the number of *text* labels.
+    """Compute the native class's audio loss alone, and as under Trainer: divided by the number of *text* labels.
 
     Returns
     -------

@@ -31,7 +31,7 @@ def judge_effort(runs: Runs, effort: Sequence[Mapping[str, Any]], weights: str, 
     runs : mapping
         Stack -> result of `harness.chapters.ch04_training_higgs.evidence.train_and_check`.
     effort : sequence
-        Rows of `harness.higgs.effort.effort`.
+        From `.effort.effort`.
     weights : str
         Description of what was trained.
     command : str

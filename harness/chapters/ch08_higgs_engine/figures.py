@@ -1,4 +1,4 @@
-"""Figures of chapter 08: columns of codes, speech that is noise, and how fast it comes."""
+"""Draw the figures of chapter 08: columns of codes, waveforms, and speed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.publish.style import SMALL, WIDTH, Figure, folded, use_style
 _BEGIN, _END = "#BBBBBB", VERMILLION
 
 
-def column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *, edge: int = 14) -> Figure:
-    """Columns as the model said them, shape (codebooks, steps): codes by shade, begin and end of stream by colour."""
+def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *, edge: int = 14) -> Figure:
+    """Draw generated columns, shape (codebooks, steps): codes by shade, begin and end of stream by colour."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
@@ -51,8 +51,8 @@ def column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: str, *,
     )
 
 
-def sound(audio: Audio, title: str) -> Figure:
-    """Waveform and spectrogram of a clip."""
+def waveform_and_spectrogram(audio: Audio, title: str) -> Figure:
+    """Draw the waveform and spectrogram of a clip."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -72,8 +72,8 @@ def sound(audio: Audio, title: str) -> Figure:
     )
 
 
-def speed_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: float, title: str) -> Figure:
-    """Frames a second by stack and batch size, the median as a bar, each repeat as a dot.
+def frames_per_second_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], real_time: float, title: str) -> Figure:
+    """Draw frames per second by stack and batch size: the median as a bar, each repeat as a dot.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def _texts(batch: str) -> str:
     return "one text at a time" if int(batch) == 1 else f"{batch} texts at a time"
 
 
-def stream_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Seconds of audio that have arrived over the time since the request, streamed and whole; above the diagonal nobody waits.
+def audio_arrival_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+    """Draw the seconds of audio received over the time since the request, streamed and whole.
 
     Parameters
     ----------
@@ -164,6 +164,6 @@ def stream_steps(streams: Mapping[str, Mapping[str, Any]], title: str) -> Figure
     return Figure(
         figure,
         f"{title}. " + "; ".join(said),
-        f"Above the dotted line nobody waits for the next piece. Streamed, the first sound comes after: {', '.join(told)}. "
+        f"Above the dotted line the next piece arrives in time. Streamed, the first sound comes after: {', '.join(told)}. "
         "One request each, so there is no interval.",
     )

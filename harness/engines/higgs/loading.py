@@ -9,9 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.higgs import torchaudio_cpu
 from harness.higgs.checkpoints import load_model, load_tokenizer
-from harness.higgs.codec import Codec, check_fits, load_codec
+from harness.higgs.codec import Codec, check_fits, load_codec, prepare_torchaudio
 from harness.higgs.stacks import BOSON
 
 CACHE_LENGTHS = (1024, 4096, 8192)  # positions; the engine's own default
@@ -19,8 +18,8 @@ CACHE_LENGTHS = (1024, 4096, 8192)  # positions; the engine's own default
 
 @lru_cache(maxsize=1)
 def load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
-    """Return the serve engine, its codec and their lock, which engines with the same weights and other settings share."""
-    torchaudio_cpu.prepare()
+    """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
+    prepare_torchaudio()
     from boson_multimodal.serve import serve_engine
 
     _keep_quiet()

@@ -1,7 +1,7 @@
-"""Tiny random checkpoints with the layout of the true ones: the real code paths run on them without a download.
+"""Make tiny random checkpoints with the layout of the real ones, to run the real code paths without a download.
 
-Both formats, with tokenizer, codec and semantic model. They are for loading, training and converting. What they speak is
-noise, and no quality figure is ever computed from them.
+Both formats are available, with tokenizer, codec and semantic model, for loading, training and converting. Their speech
+is noise, and no quality figure is ever computed from it.
 """
 
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE

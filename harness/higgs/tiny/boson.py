@@ -20,13 +20,13 @@ def make_tiny_checkpoint(folder: Path, *, model_type: str = ORIGINAL_TYPE, weigh
     Parameters
     ----------
     folder : Path
-        Made if it is missing; files of an earlier call are overwritten.
+        Output folder; created if missing, earlier files are overwritten.
     model_type : str
-        What config.json says. Only ``"higgs_audio"`` can have weights: the layout stays the original, nested one.
+        Model type in config.json. Only ``"higgs_audio"`` can have weights: the layout stays the original, nested one.
     weights : bool
-        Also write ``model.safetensors``, ``generation_config.json`` and the tokenizer; this needs boson_multimodal.
+        Whether to also write ``model.safetensors``, ``generation_config.json`` and the tokenizer; this needs boson_multimodal.
     seed : int
-        Of the random weights; the same seed gives the same bytes. The caller's random state is left alone.
+        Random seed for the weights; the same seed gives the same bytes. The caller's random state is unchanged.
 
     Returns
     -------
@@ -56,10 +56,10 @@ def make_tiny_checkpoint(folder: Path, *, model_type: str = ORIGINAL_TYPE, weigh
 
 
 def make_tiny_apart(folder: Path, *, seed: int = 0) -> Path:
-    """As `make_tiny_checkpoint` with weights, in a process of its own, from either stack.
+    """Call `make_tiny_checkpoint` with weights in a separate process, from either stack.
 
     Making weights imports boson_multimodal, which registers its classes with transformers' Auto classes for the rest of
-    the process. Whoever wants to see what the Auto classes do without it must not have it imported.
+    the process. A process that tests the Auto classes without them must not import it.
     """
     call(BOSON, "harness.higgs.tiny.boson:_make", folder=str(folder), seed=seed)
     return Path(folder)

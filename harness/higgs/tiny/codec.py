@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.higgs import torchaudio_cpu
 from harness.higgs.tiny.layout import CODEBOOK_SIZE, CODEBOOKS
 from harness.store import write_json
 
@@ -21,7 +20,9 @@ def make_boson_codec(folder: str | Path, *, seed: int = 0) -> str:
     The widths of this codec are hard-coded: 105 million parameters. Only its quantizer is written (1 MB). The rest is
     initialised from the seed in ``tiny.json``, which `harness.higgs.codec` reads.
     """
-    torchaudio_cpu.prepare()
+    from harness.higgs.codec import build_boson_codec, prepare_torchaudio
+
+    prepare_torchaudio()
     import torch
 
     folder = Path(folder)
@@ -32,7 +33,6 @@ def make_boson_codec(folder: str | Path, *, seed: int = 0) -> str:
               "last_layer_semantic": True}  # fmt: skip
     write_json(folder / "config.json", config)
     write_json(folder / "tiny.json", {"seed": seed})
-    from harness.higgs.codec import build_boson_codec
 
     with torch.random.fork_rng(devices=[]):
         model = build_boson_codec(folder, "cpu")

@@ -121,7 +121,7 @@ def tiny_config(model_type: str = ORIGINAL_TYPE) -> dict[str, Any]:
     }
 
 
-# Llama 3's special tokens, in the order of their ids from 128000 on. Higgs gave names of its own to reserved ones
+# Llama 3's special tokens, in the order of their ids from 128000 on. Higgs renamed some reserved ones
 # (docstring of boson_multimodal's HiggsAudioConfig); what it did not name keeps Llama's name.
 _NAMED = {
     0: "<|begin_of_text|>",
@@ -146,7 +146,7 @@ def special_tokens() -> list[str]:
     """The 256 special tokens, by id; the first one follows the ordinary vocabulary.
 
     Llama numbers its reserved tokens without gaps, and Higgs took five of them: so the name of a token follows from how
-    many reserved ones lie before it.
+    many reserved ones come before it.
     """
     names, reserved = [], 0
     for place in range(256):

@@ -1,4 +1,4 @@
-from harness.higgs.effort import NEEDS, code_lines, effort
+from harness.publish.code_lines import code_lines
 
 SOURCE = '''"""Two lines
 of docstring."""
@@ -29,11 +29,3 @@ def test_lines_of_a_function_are_counted_alike():
         return labels
 
     assert code_lines(forward) == 2
-
-
-def test_every_need_has_modules_with_code():
-    rows = effort()
-    assert [row["need"] for row in rows] == list(NEEDS)
-    assert all(row["lines"] >= 30 for row in rows)
-    named = [name for row in rows for name in row["modules"]]
-    assert len(named) == len(set(named))  # nothing is counted twice
