@@ -20,7 +20,8 @@ from harness.benchmark.units import KINDS, measure
 from harness.datasets import sha256
 from harness.errors import HarnessError, NotAvailable
 from harness.paths import BUILD, DATA
-from harness.provenance import bare_sources, python_files, same_code
+from harness.provenance import code_digest as package_digest
+from harness.provenance import git_state
 from harness.records import digest
 from harness.store import read_json, write_json
 from harness.taggers.lm.base_model import has_smollm2
@@ -29,7 +30,6 @@ RESULT = DATA / "results" / "placement.json"
 SCHEMA = "harness.placement_benchmark/1"
 CURVE = (10, 25, 50, 98, 1000)
 _PACKAGES = ("torch", "transformers", "peft", "scikit-learn", "numpy")
-_CODE = ("taggers", "benchmark", "datasets.py", "placement.py", "stats.py", "tagged.py")
 
 
 @dataclass(frozen=True)
@@ -195,12 +195,6 @@ def load(path: Path = RESULT) -> list[dict]:
     return rows
 
 
-def stale(rows: Sequence[dict], declared: Path | None = None) -> list[dict]:
-    """Rows that were measured with other code than today's, or than what `harness.provenance.same_code` knows as equal."""
-    same = same_code(code_digest(), declared)
-    return [row for row in rows if row.get("provenance", {}).get("code") not in same]
-
-
 def provenance(code: str) -> dict:
     """Where and with what a row was measured."""
     return {
@@ -208,16 +202,15 @@ def provenance(code: str) -> dict:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
         "date": datetime.now(UTC).date().isoformat(),
+        "git_revision": git_state()[0],
         "code": code,
     }
 
 
 def code_digest() -> str:
-    """Digest of the code and the embedded data that figures depend on; comments and docstrings do not count."""
-    # Which measurements there are changes none of them.
-    files = [path for path in python_files(_CODE) if path != Path(__file__)]
+    """Return a digest of the package code and the embedded data: rows are kept for the same code and data only."""
     data = [*sorted((DATA / "examples").glob("*.jsonl")), DATA / "models" / "gpt2-mini" / "model.safetensors"]
-    return digest(*bare_sources(files), *(sha256(path) for path in data), length=16)
+    return digest(package_digest(), *(sha256(path) for path in data))
 
 
 def _cv(data: str, tagger: str, base_model: str, grouped: bool) -> dict[str, Any]:

@@ -29,9 +29,9 @@ def run(
             help="Instead of the file's engines: a name of `harness doctor`, or your own package.module:Class."
         ),
     ] = None,
-    voice: Annotated[str | None, typer.Option(help="Its voice.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Voice of that engine.")] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="An option of it, KEY=VALUE in YAML; may be repeated.")
+        list[str] | None, typer.Option(help="Option of that engine, KEY=VALUE in YAML; may be repeated.")
     ] = None,
     base_url: Annotated[
         str | None,
@@ -39,8 +39,10 @@ def run(
             help="A speech server that understands OpenAI's requests: short for --engine openai_speech --option base_url=..."
         ),
     ] = None,
-    max_requests: Annotated[int | None, typer.Option(min=0, help="Of each worker process, to such a server.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many sentences.")] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=0, help="Most requests that each worker process sends to such a server.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Number of sentences to use.")] = None,
     result: Annotated[
         Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
     ] = None,
@@ -49,13 +51,13 @@ def run(
 ) -> None:
     """Tag, speak and score: every tagger by every engine on every sentence.
 
-    A run that was stopped goes on where it was: give the same command again. An engine of your own:
-    `harness run data/experiments/engine.yaml --engine mypackage.voice:MyEngine --option speed=1.1`. A speech server:
+    A run that was stopped is resumed by the same command. To score your own engine:
+    `harness run data/experiments/engine.yaml --engine mypackage.voice:MyEngine --option speed=1.1`. To score a speech server:
     `harness run data/experiments/engine.yaml --base-url http://127.0.0.1:8000/v1 --option model=espeak --option dialect=prompted`.
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
-    from harness.experiment.published import publish
+    from harness.experiment.result_files import publish
     from harness.paths import RESULTS, relative
 
     options = list(option or [])

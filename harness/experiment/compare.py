@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, MANIFEST, PREDICTIONS, is_complete
-from harness.experiment.results import sentence_of
+from harness.experiment.sentences import sentence_of
 from harness.experiment.spec import Experiment
 from harness.paths import DATA, relative
 from harness.prosody.rates import MEASURED, holm, named
@@ -43,7 +43,7 @@ class FinishedRun:
     texts: Mapping[tuple[str, str], tuple[str, ...]]
 
     def holds(self) -> str:
-        """In words, what was spoken."""
+        """Return a description of what was spoken."""
         ids = sorted({outcome.sentence for outcome in self.outcomes})
         some = f" ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})" if ids else ""
         tags = sorted({outcome.tag.bare for outcome in self.outcomes if outcome.arm is Arm.TAGGED})
@@ -60,7 +60,7 @@ class Side:
     title: str
 
     def measured(self, arm: Arm) -> dict[Place, Outcome]:
-        """Outcomes of an arm that could be measured, by sentence, slot and tag."""
+        """Return the measured outcomes of an arm by sentence, slot and tag."""
         return {
             (o.sentence, o.slot, o.tag): o
             for o in self.run.outcomes
@@ -68,7 +68,7 @@ class Side:
         }
 
     def as_json(self) -> dict[str, str]:
-        """Its names."""
+        """Return its names."""
         return {"title": self.title, "run": self.run.name, "folder": str(self.run.folder), "engine": self.engine,
                 "tagger": self.tagger}  # fmt: skip
 
@@ -190,7 +190,7 @@ def _same_words(first: Side, other: Side) -> None:
 
 
 def compare_sides(first: Side, other: Side) -> dict[str, Any]:
-    """Rows of figures ``per_tag`` and for ``all`` tags, with marks after Holm's correction over the tags."""
+    """Return rows of figures ``per_tag`` and for ``all`` tags, with marks after Holm's correction over the tags."""
     both = {arm: (first.measured(arm), other.measured(arm)) for arm in _COLUMNS}
     tags = [tag for tag in TAGS if any(tag is place[2] for sides in both.values() for side in sides for place in side)]
     per_tag = {tag.value: figures(both, {tag}) for tag in tags}
@@ -207,7 +207,7 @@ def compare_sides(first: Side, other: Side) -> dict[str, Any]:
 def figures(
     both: Mapping[Arm, tuple[Mapping[Place, Outcome], Mapping[Place, Outcome]]], tags: set[Tag]
 ) -> dict[str, Any]:
-    """One row: what two sides measured of some tags, and how they differ (other minus baseline).
+    """Return one row: what two sides measured of some tags, and how they differ (other minus baseline).
 
     Returns
     -------

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.doses import dose_response
-from harness.experiment.results import Results, sentence_of
+from harness.experiment.folder import RunData
+from harness.experiment.sentences import sentence_of
 from harness.prosody.contrast import contrastive
 from harness.prosody.detectors import DETECTORS, PITCH_CLEAR_SEMITONES, Cue
 from harness.prosody.null import FLOORS, Thresholds, false_positives
@@ -25,7 +26,7 @@ from harness.tagged import TAGS, Tag
 POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"
 
 
-def control_block(results: Results) -> dict[str, Any]:
+def control_block(results: RunData) -> dict[str, Any]:
     """Build ``controls``, ``leak``, ``dose``, ``confusion`` and ``contrastive`` of a summary.
 
     Positive engines are pooled (each sentence is one cluster, however many voices speak it). The null and the tags-stripped rates come
@@ -50,7 +51,7 @@ def control_block(results: Results) -> dict[str, Any]:
     }
 
 
-def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str], results: Results) -> dict[str, Any]:
+def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str], results: RunData) -> dict[str, Any]:
     """One tag: hits and placebos on positive engines, null and tags-stripped rates on negative ones."""
     mine = {role: [o for o in rows if o.tag is tag] for role, rows in outcomes.items()}
     tagged = [o for o in mine[POSITIVE] if o.arm is Arm.TAGGED and o.verdict is not Verdict.NOT_EXPRESSIBLE]
@@ -101,7 +102,7 @@ def _clustered(outcomes: Sequence[Outcome], flags: Sequence[bool]) -> Interval:
     )
 
 
-def _hardest_null(tag: Tag, titles: Sequence[str], results: Results) -> tuple[Interval, int, str]:
+def _hardest_null(tag: Tag, titles: Sequence[str], results: RunData) -> tuple[Interval, int, str]:
     """The null of the negative engine whose differences fire most often, how many there are, and the engine."""
     best = UNKNOWN, 0, next(iter(titles), "")
     for title in titles:
@@ -117,7 +118,7 @@ def _highest_threshold(tag: Tag, thresholds: Sequence[Thresholds]) -> float | No
 
 
 def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, Any]:
-    """How many tags that were read aloud were found, and how often one was heard that nobody said."""
+    """Return how many of the tags that were read aloud were found, and how often a tag was heard that was not said."""
     spoken = [o for o in spoken if o.arm is Arm.TAGGED]
     silent = [o for o in silent if o.arm is Arm.TAGGED and o.verdict is not Verdict.UNMEASURABLE]
     found, false = _leaked(spoken), _leaked(silent)
@@ -133,7 +134,7 @@ def _leaked(outcomes: Sequence[Outcome]) -> Interval:
 
 
 def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
-    """For each tag that was spoken, the share of clips on which each detector fires at its place (floors as thresholds)."""
+    """Return, for each spoken tag, the share of clips on which each detector fires at its place (floors as thresholds)."""
     return {
         asked.value: {
             heard.value: _share([_fires(row, heard, FLOORS) for row in rows if row.tag is asked]) for heard in TAGS
@@ -143,7 +144,7 @@ def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
 
 
 def shuffled(rows: Sequence[CrossTalk], seed: int = 0) -> dict[str, float | None]:
-    """Hit rate of each tag if the labels of all clips are shuffled: what a detector hits without knowing what was asked.
+    """Return the hit rate of each tag if the labels of all clips are shuffled: what a detector hits by chance.
 
     The permutation never gives a clip its own tag.
     """

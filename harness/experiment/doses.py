@@ -64,7 +64,7 @@ def measure_doses(
 
 
 def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Hit rate at each dose, with its 95 % interval by sentence.
+    """Return the hit rate at each dose, with its 95 % interval by sentence.
 
     Returns
     -------

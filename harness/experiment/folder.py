@@ -1,29 +1,58 @@
-"""The run folder: whose it is, and what in it is ours."""
+"""The run folder: which experiment it belongs to, and which files in it a run writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.datasets import sha256
 from harness.errors import DataError
+from harness.experiment.sentences import Item
 from harness.experiment.spec import Experiment, data_checksums
+from harness.prosody.null import Thresholds
+from harness.prosody.scorer import TagScore
 from harness.provenance import code_digest
 from harness.records import Clip, Contrast, CrossTalk, Dose, NullSample, Outcome, Record
 from harness.registry import own_source
 from harness.store import LOCK, read_json, refuse_link, write_json
+from harness.tagged import TaggedText
 
 IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"
-PREDICTIONS, UNITS = "predictions.jsonl", "units.jsonl"
+PREDICTIONS, OUTCOMES = "predictions.jsonl", "outcomes.jsonl"
+UNITS, SCORES = (
+    "units.jsonl",
+    "scores.jsonl",
+)  # of an unfinished run: sentences that are done, and scores without verdicts
 AUDIO = "clips"
-# What units give: each name is a field of `UnitResult` and a file NAME.jsonl.
-RECORDS: dict[str, type[Record]] = {
-    "clips": Clip, "outcomes": Outcome, "nulls": NullSample, "contrasts": Contrast, "crosstalk": CrossTalk, "doses": Dose,
+# What units return: each name is a field of `UnitResult` and a file NAME.jsonl.
+UNIT_RECORDS: dict[str, type[Record]] = {
+    "clips": Clip, "scores": TagScore, "nulls": NullSample, "contrasts": Contrast, "crosstalk": CrossTalk, "doses": Dose,
 }  # fmt: skip
-# In the order in which a folder is emptied: without a manifest it is unfinished, and its owner is known to the last.
-_OURS = (MANIFEST, SUMMARY, UNITS, *(f"{name}.jsonl" for name in RECORDS), PREDICTIONS, IDENTITY)
+# What a finished run holds, in the order of the manifest's counts: the scores have become outcomes.
+RECORDS: dict[str, type[Record]] = {
+    "outcomes" if name == "scores" else name: Outcome if name == "scores" else model
+    for name, model in UNIT_RECORDS.items()
+}
+# In the order in which a folder is emptied: without a manifest it is unfinished, and its experiment is known to the last.
+_OURS = (MANIFEST, SUMMARY, UNITS, SCORES, *(f"{name}.jsonl" for name in RECORDS), PREDICTIONS, IDENTITY)
 START_OVER = "choose another --out, or add --replace to start over"
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Everything a run has measured, as the summary reads it. Records are read engine by engine, so memory does not hold them all."""
+
+    experiment: Experiment
+    items: Sequence[Item]
+    predictions: Mapping[tuple[str, str], TaggedText]
+    thresholds: Mapping[str, Thresholds]
+    records: Mapping[str, Iterable[Any]]
+
+    def of(self, name: str, engine: str) -> list[Any]:
+        """Return the records of one file and one engine."""
+        return [record for record in self.records[name] if record.engine == engine]
 
 
 def prepare(folder: Path) -> None:
@@ -32,7 +61,7 @@ def prepare(folder: Path) -> None:
     Raises
     ------
     DataError
-        If something else is in its place, or if it holds links where a run writes: they may lead anywhere.
+        If something else has its name, or if it holds links where a run writes: they may lead anywhere.
     """
     refuse_link(folder / AUDIO)
     try:
@@ -48,7 +77,7 @@ def prepare(folder: Path) -> None:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a folder holds a complete run: its manifest is written last. Some sentences may have failed."""
+    """Return whether a folder holds a complete run: its manifest is written last. Some sentences may have failed."""
     return (folder / MANIFEST).is_file()
 
 
@@ -58,29 +87,29 @@ def sweep(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[], None]) -> bool:
-    """Make the folder this experiment's: empty, or begun by the same experiment on the same data by the same code.
+def claim(identity: Mapping[str, Any], folder: Path, replace: bool, check: Callable[[], None]) -> bool:
+    """Reserve the folder for an experiment: it is empty, or was begun by the same experiment on the same data with the same code.
 
     Parameters
     ----------
-    experiment : Experiment
+    identity : mapping
+        From `identify`.
     folder : Path
     replace : bool
     check : callable
-        Raises if the experiment cannot run at all. Called before anything is emptied or written: a misspelled option costs no
-        results.
+        Raises if the experiment cannot run at all. It is called before anything is emptied or written, so that a misspelled option
+        costs no results.
 
     Returns
     -------
     bool
-        Whether it holds a finished run of this experiment, without failures: there is nothing to do.
+        Whether it holds a finished run of this experiment without failures, so that there is nothing to do.
 
     Raises
     ------
     DataError
         If it holds something else, and `replace` is False.
     """
-    identity = _identity(experiment)
     problem = _what_else(folder, identity)
     finished = is_complete(folder) and (folder / SUMMARY).is_file() and not (folder / UNITS).exists()
     if finished and not problem:
@@ -96,7 +125,8 @@ def claim(experiment: Experiment, folder: Path, replace: bool, check: Callable[[
     return False
 
 
-def _identity(experiment: Experiment) -> dict[str, Any]:
+def identify(experiment: Experiment) -> dict[str, Any]:
+    """Return what makes two runs the same: the experiment, its data, the code, and the sources of the user's own classes."""
     return {
         "experiment": experiment.model_dump(mode="json", by_alias=True),
         "data": data_checksums(experiment),
@@ -110,7 +140,7 @@ def _identity(experiment: Experiment) -> dict[str, Any]:
 
 
 def empty(folder: Path) -> None:
-    """Remove what runs write; other files stay."""
+    """Remove the files that runs write, and no others."""
     for name in _OURS:
         (folder / name).unlink(missing_ok=True)
     for path in (folder / AUDIO).iterdir():
@@ -119,7 +149,7 @@ def empty(folder: Path) -> None:
 
 
 def _damage(folder: Path) -> str:
-    """In words, which records a finished run has lost, or won, since its manifest was written; empty if none."""
+    """Return which records a finished run has lost or gained since its manifest was written; empty if none."""
     try:
         counts = read_json(folder / MANIFEST)["counts"]
         for name in RECORDS:
@@ -132,8 +162,8 @@ def _damage(folder: Path) -> str:
     return ""
 
 
-def _what_else(folder: Path, identity: dict[str, Any]) -> str:
-    """In words, what the folder holds if it is not ours; empty if it is."""
+def _what_else(folder: Path, identity: Mapping[str, Any]) -> str:
+    """Return what the folder holds if not this experiment; empty if it does."""
     if not (folder / IDENTITY).exists():
         return "parts of a run, but not which" if any((folder / name).exists() for name in _OURS) else ""
     try:

@@ -103,7 +103,7 @@ def make_playground(
     samples : int
         Sentences to record.
     seed : int
-        Of all random weights.
+        Random seed for all weights.
     boson_codec : bool
         Also write a tiny codec in boson_multimodal's format, as ``codec-boson/``.
 

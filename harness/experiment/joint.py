@@ -107,7 +107,7 @@ READINGS: dict[str, Reading] = {
 
 
 def measurable_tags(outcomes: Iterable[Outcome]) -> set[Tag]:
-    """The kinds of tag that an engine can be told and the detectors can judge: those with a verdict, whoever placed them."""
+    """Return the tags that an engine can be told and the detectors can judge: those with a verdict from any tagger."""
     return {o.tag for o in outcomes if o.arm is Arm.TAGGED and o.verdict in MEASURED}
 
 
@@ -117,7 +117,7 @@ def count(
     outcomes: Sequence[Sequence[Outcome]],
     measurable: Collection[Tag],
 ) -> Totals:
-    """Additive counts of every sentence.
+    """Count what happened in every sentence; counts of sentences add up.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def _sentence(
 
 
 def end_to_end(counts: Totals, clusters: Sequence[str]) -> dict[str, Any]:
-    """All figures of one tagger by one engine.
+    """Return all figures of one tagger by one engine.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def _tag_row(bootstrap: ClusterBootstrap, tag: Tag) -> dict[str, Any]:
 
 
 def differences(counts: Mapping[str, Totals], clusters: Sequence[str]) -> dict[str, dict[str, list[float | None]]]:
-    """Joint recall of each tagger minus that of each other: tagger -> other -> [value, low, high], paired by sentence."""
+    """Return the joint recall of each tagger minus that of each other: tagger -> other -> [value, low, high], paired by sentence."""
     table: dict[str, dict[str, list[float | None]]] = {name: {} for name in counts}
     width, recall = len(_COLUMN), READINGS["joint recall, strict"].of
     for first in counts:

@@ -87,7 +87,7 @@ def in_parallel(
 
 @lru_cache  # the code that this process has loaded, not the one that lies on its disk later
 def running_code() -> str:
-    """Version of the harness and of Python that this process runs."""
+    """Return the version of the harness and of Python that this process runs."""
     return f"harness {__version__} (code {code_digest()[:12]}) on Python {platform.python_version()}"
 
 

@@ -1,4 +1,8 @@
-"""Result files that others drop into ``data/results/``: what they must hold, and how the book reads them."""
+"""Result files of runs: the summary with its provenance, written here, and read here whoever made it.
+
+A run folder is large and stays where it was made. Its result file is small and can be committed or sent. Files that others put into
+``data/results/`` must match the same schema before the book quotes them.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,47 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import DataError
+from harness.experiment.folder import MANIFEST, SUMMARY, is_complete
 from harness.experiment.joint import READINGS
-from harness.experiment.published import RESULT, SCHEMA, measuring_code
 from harness.paths import DATA
-from harness.provenance import same_code
+from harness.provenance import code_digest
 from harness.reading import first_problem
-from harness.store import read_json
+from harness.records import RunManifest
+from harness.store import read_json, write_json
 from harness.tagged import Tag
 
 FOLDER = DATA / "results"
-CONTROLS = "controls"  # the name of the run behind chapter 10, which has tables of its own
-OTHERS = ("harness.placement_benchmark/1", "harness.equivalent_code/1", "harness.bench/2")  # not of `harness run`
+SCHEMA = "harness.result/1"
+CONTROLS = "controls"  # name of the run behind chapter 10, which has its own tables
+RESULT = FOLDER / f"{CONTROLS}.json"
+OTHERS = ("harness.placement_benchmark/1", "harness.bench/2")  # schemas that `harness run` does not write
 
 Share = float | None
 _ROUNDING = 1e-9  # the ends of an interval are sums, and may miss 0 and 1 by the last bit
 
 
+def publish(folder: Path, target: Path = RESULT) -> Path:
+    """Write the summary of a finished run, with its provenance, as a result file.
+
+    Raises
+    ------
+    DataError
+        If the run is not complete, or had failures.
+    """
+    if not is_complete(folder):
+        raise DataError("this run is not complete", path=folder, remedy="finish it with `harness run`")
+    summary = read_json(folder / SUMMARY)
+    if summary["failed_units"]:
+        raise DataError(f"this run has {summary['failed_units']} failed sentences: {summary['failures']}", path=folder,
+                        remedy="run it again; only the failed sentences are repeated")  # fmt: skip
+    manifest = RunManifest.model_validate(read_json(folder / MANIFEST))
+    provenance = {name: getattr(manifest, name) for name in Provenance.model_fields}
+    write_json(target, {"schema": SCHEMA, "code": code_digest(), "provenance": provenance, **summary})
+    return target
+
+
 class Provenance(BaseModel):
-    """Where, when and with what a result was measured."""
+    """Where, when and with what a result was measured: the fields of the run's manifest that a result file keeps."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,9 +69,14 @@ class Provenance(BaseModel):
         """The day, as ``2026-11-23``."""
         return self.created[:10]
 
+    @property
+    def harness(self) -> str:
+        """Version and git revision of the harness that scored the run."""
+        return f"{self.packages.get('prosody-harness', '')} {self.git_revision[:12]}".strip() or "unknown"
+
 
 class TagRate(BaseModel):
-    """Realisation of one tag; more figures may stand beside these."""
+    """Realisation of one tag; further figures are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -105,7 +137,7 @@ class ResultFile(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
     schema_: Literal["harness.result/1"] = Field(alias="schema")
-    code: str
+    code: str = ""
     provenance: Provenance
     run: str
     sentences: int = Field(ge=1)
@@ -116,14 +148,9 @@ class ResultFile(BaseModel):
         """The sentences of the run: ``heldout``, ``standard``, ..."""
         return str(self.provenance.parameters.get("sentences", ""))
 
-    @property
-    def same_code(self) -> bool:
-        """Whether today's scoring code is that of the result."""
-        return self.code in same_code(measuring_code())
-
 
 class ControlRow(BaseModel):
-    """One tag of the control run; more figures stand beside these."""
+    """One tag of the control run; further figures are kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -147,12 +174,12 @@ class ControlFile(ResultFile):
 
 
 def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
-    """The result files of runs, by file name without its end; those of the placement benchmark and the controls are left out.
+    """Return the result files of runs by the stem of their name, without the placement benchmark and the controls.
 
     Raises
     ------
     DataError
-        If a file is not what its schema says; the message names the file and the field.
+        If a file does not match its schema; the message names the file and the field.
     """
     found = {}
     for path in sorted(folder.glob("*.json")):
@@ -163,12 +190,12 @@ def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
 
 
 def load_controls(path: Path = RESULT) -> dict[str, Any]:
-    """The fields of the result file behind chapter 10, held to its schema.
+    """Return the fields of the result file behind chapter 10, after a check of its schema.
 
     Raises
     ------
     DataError
-        As `load_results`.
+        See `load_results`.
     """
     fields: dict[str, Any] = read_json(path)
     validate_result(fields, path, ControlFile)
@@ -176,7 +203,7 @@ def load_controls(path: Path = RESULT) -> dict[str, Any]:
 
 
 def validate_result(fields: dict[str, Any], path: Path, kind: type[ResultFile] = ResultFile) -> ResultFile:
-    """Hold the content of a result file to its schema; see `load_results` for the errors."""
+    """Check the content of a result file against its schema; see `load_results` for the errors."""
     if fields.get("schema") != SCHEMA:
         raise DataError(f"its schema is {fields.get('schema')!r}, not {SCHEMA!r}", path=path,
                         remedy="write it with `harness run ... --result FILE`")  # fmt: skip

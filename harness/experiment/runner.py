@@ -4,6 +4,7 @@ An experiment is a YAML file (`Experiment` lists its fields). Its run folder hol
 ``clips/*.wav``, ``outcomes.jsonl`` and ``summary.json``, and, where the experiment asks for them, ``nulls.jsonl``,
 ``contrasts.jsonl``, ``crosstalk.jsonl`` and ``doses.jsonl``. ``manifest.json`` is written last, so a folder that has one is
 complete. A run may be killed at any moment: starting it again does what is left, and the finished files have the same bytes.
+Until all sentences are done, ``scores.jsonl`` holds differences without verdicts, because the thresholds come from all sentences.
 """
 
 from __future__ import annotations
@@ -22,24 +23,29 @@ from harness.errors import DataError
 from harness.experiment.folder import (
     AUDIO,
     MANIFEST,
+    OUTCOMES,
     PREDICTIONS,
     RECORDS,
+    SCORES,
     START_OVER,
     SUMMARY,
+    UNIT_RECORDS,
     UNITS,
+    RunData,
     claim,
+    identify,
     prepare,
     sweep,
 )
 from harness.experiment.parallel import in_parallel
-from harness.experiment.results import Results, clusters_of
 from harness.experiment.sentences import Item
-from harness.experiment.spec import GOLD, Experiment, data_checksums
+from harness.experiment.spec import GOLD, Experiment
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
-from harness.prosody.null import Thresholds, fit, judge_again
+from harness.prosody.null import Thresholds, fit
+from harness.prosody.scorer import judge
 from harness.provenance import git_state, machine, package_versions
-from harness.records import Prediction, Record, RunManifest
+from harness.records import Outcome, Prediction, Record, RunManifest
 from harness.store import Store, locked, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
@@ -103,34 +109,44 @@ def run(
 
 
 def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
-    if claim(experiment, folder, replace, check=lambda: _check_parts(experiment)):
+    identity = identify(experiment)
+    if claim(identity, folder, replace, check=lambda: _check_parts(experiment)):
+        (folder / SCORES).unlink(missing_ok=True)  # left if the run was killed in its last moment
         return read_json(folder / SUMMARY)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    for name in (MANIFEST, OUTCOMES):
+        (folder / name).unlink(missing_ok=True)
     sweep(folder)
     begun = time.monotonic()
     items = experiment.items()
     try:
         predictions = _predict(experiment, items, Store(folder / PREDICTIONS, Prediction))
-        stores: dict[str, Store] = {name: Store(folder / f"{name}.jsonl", model) for name, model in RECORDS.items()}
+        stores: dict[str, Store] = {
+            name: Store(folder / f"{name}.jsonl", model) for name, model in UNIT_RECORDS.items()
+        }
         done = Store(folder / UNITS, UnitDone)
     except DataError as error:
         raise DataError(error.message, path=error.path, line=error.line, remedy=START_OVER) from error
     group_of = {item.id: item.group for item in items}
     units = list(_units(experiment, items, predictions, folder / AUDIO))
     failed = _work(units, group_of, stores, done, parallel, progress)
-    thresholds = _judge(experiment, stores, group_of)
-    results = Results(experiment, items, predictions, thresholds, stores, clusters_of(experiment))
-    summary = summarise(results)
+    thresholds = {
+        spec.title: fit(sample for sample in stores["nulls"] if sample.engine == spec.title)
+        for spec in experiment.engines
+    }
+    outcomes = _judge(stores.pop("scores"), folder / OUTCOMES, thresholds, group_of)
+    stores["outcomes"] = outcomes
+    summary = summarise(RunData(experiment, items, predictions, thresholds, stores))
     summary["failed_units"] = len(failed)
     summary["failures"] = dict(Counter(result.reason for result in failed))
     write_json(folder / SUMMARY, summary)
-    counts = {"sentences": len(set(group_of.values())), **{name: len(store) for name, store in stores.items()},
+    counts = {"sentences": len(set(group_of.values())), **{name: len(stores[name]) for name in RECORDS},
               "failed": len(failed), "seconds": round(time.monotonic() - begun)}  # fmt: skip
-    _write_manifest(experiment, folder, counts)
+    _write_manifest(experiment, folder, identity["data"], counts)
     if failed:
         done.finish()
     else:
-        (folder / UNITS).unlink(missing_ok=True)
+        for name in (UNITS, SCORES):  # in this order: a unit that is marked as done has its scores
+            (folder / name).unlink(missing_ok=True)
     sweep(folder)
     return summary
 
@@ -181,32 +197,22 @@ def _work(
     for result in failed:
         for name, store in stores.items():
             store.add(getattr(result, name))
-    for name, store in stores.items():
-        if name != "outcomes":
-            store.finish()
+    for store in stores.values():
+        store.finish()
     return failed
 
 
-def _judge(experiment: Experiment, stores: Mapping[str, Store], group_of: Mapping[str, str]) -> dict[str, Thresholds]:
-    """Thresholds of every engine from its own null; the stored outcomes are judged by them."""
-    thresholds = {
-        spec.title: fit(sample for sample in stores["nulls"] if sample.engine == spec.title)
-        for spec in experiment.engines
-    }
-    stores["outcomes"].replace(
-        judged
-        for spec in experiment.engines
-        for judged in judge_again(
-            (outcome for outcome in stores["outcomes"] if outcome.engine == spec.title),
-            thresholds[spec.title],
-            lambda name: group_of.get(name, name),
-        )
-    )
-    return thresholds
+def _judge(
+    scores: Store, path: Path, thresholds: Mapping[str, Thresholds], group_of: Mapping[str, str]
+) -> Store[Outcome]:
+    """Write the outcomes: every score with the verdict by its engine's own thresholds."""
+    outcomes = Store(path, Outcome)
+    outcomes.replace(judge(score, thresholds[score.engine], group_of[score.sentence]) for score in scores)
+    return outcomes
 
 
 def _check_parts(experiment: Experiment) -> None:
-    """Fail now, not once for every sentence, if an engine or a tagger cannot be made, or lacks the voice."""
+    """Raise now, not once for every sentence, if an engine or a tagger cannot be made, or lacks the voice."""
     for tagger in experiment.taggers:
         if tagger.name != GOLD:
             TAGGERS.check(tagger.name, tagger.options)
@@ -239,13 +245,13 @@ def _predict(
     return {(record.tagger, record.id): record.tagged for record in store.records()}
 
 
-def _write_manifest(experiment: Experiment, folder: Path, counts: dict[str, int]) -> None:
+def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], counts: dict[str, int]) -> None:
     revision, dirty = git_state()
     engines = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=experiment.model_dump(mode="json", by_alias=True), packages=package_versions(), git_revision=revision,
-        git_dirty=dirty, data=data_checksums(experiment), seeds=[experiment.seed], revisions=engines, machine=machine(),
+        git_dirty=dirty, data=data, seeds=[experiment.seed], revisions=engines, machine=machine(),
         counts=counts,
     )  # fmt: skip
     write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))

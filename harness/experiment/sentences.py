@@ -7,6 +7,7 @@ tags of a sentence share its plain clips. The other targets are where the contra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 SETS_FILE = DATA / "sentences" / "standard.jsonl"
 SETS: dict[str, int | None] = {"quick": 30, "standard": None}  # how many sentences of the file; None for all
 EXAMPLES = ("train", "heldout")
+_OF_A_SET = re.compile(rf"(s\d{{3}})\.(?:{'|'.join(tag.bare for tag in TAGS)})")
 
 
 class SetSentence(Record):
@@ -48,13 +50,15 @@ class Item:
     """One text to be tagged and spoken.
 
     `group` names the sentence: texts of one group have the same words, and share plain clips. `slots` are the places of the
-    contrastive score, that of the item's own tag among them; empty if it takes no part.
+    contrastive score, that of the item's own tag among them; empty if it takes no part. `cluster` is what a bootstrap resamples: the
+    group that the text's line names (the scenario of an example), else the sentence.
     """
 
     id: str
     group: str
     text: TaggedText
     slots: tuple[int, ...] = ()
+    cluster: str = ""
 
     @property
     def place(self) -> int:
@@ -63,7 +67,7 @@ class Item:
 
 
 def sentences_file(name: str) -> Path:
-    """The JSON Lines file behind the name of a set, of embedded examples, or a path as seen from the project's root."""
+    """Return the JSON Lines file behind the name of a set, of embedded examples, or a path as seen from the project's root."""
     if name in SETS:
         return SETS_FILE
     if name in EXAMPLES:
@@ -76,18 +80,18 @@ def sentences_file(name: str) -> Path:
 
 
 def load_items(name: str, *, limit: int | None = None, tags: Sequence[Tag] = TAGS, contrast: int = 0) -> list[Item]:
-    """The texts of an experiment.
+    """Return the texts of an experiment.
 
     Parameters
     ----------
     name : str
         See `sentences_file`.
     limit : int, optional
-        How many sentences (of a set) or lines (of a file).
+        Number of sentences (of a set) or lines (of a file).
     tags : sequence of Tag
-        Of a set: which tags each sentence gets.
+        Tags that each sentence of a set gets.
     contrast : int
-        Of a set: for how many sentences of each tag the contrastive score is prepared.
+        Number of sentences of a set, for each tag, that take part in the contrastive score.
     """
     if name in SETS:
         sentences = read_jsonl(SETS_FILE, SetSentence)[: SETS[name]][:limit]
@@ -99,7 +103,8 @@ def load_items(name: str, *, limit: int | None = None, tags: Sequence[Tag] = TAG
     items: dict[str, Item] = {}
     for record in records:
         text = record.tagged
-        item = Item(record.id, first.setdefault(text.words, record.id), text)
+        group = first.setdefault(text.words, record.id)
+        item = Item(record.id, group, text, cluster=record.group or group)
         if item.id in items:
             raise DataError(f"two lines have the id {item.id!r}", path=sentences_file(name), remedy="give each its own")
         items[item.id] = item
@@ -124,6 +129,12 @@ def spread(sentences: Iterable[SetSentence], *, tags: Sequence[Tag] = TAGS, cont
             taken[tag] += chosen
             items.append(
                 Item(f"{sentence.id}.{tag.bare}", sentence.id, TaggedText(text.words, [(slot, tag)]),
-                     tuple(places[:MIN_CANDIDATES]) if chosen and slot in places[:MIN_CANDIDATES] else ())
+                     tuple(places[:MIN_CANDIDATES]) if chosen and slot in places[:MIN_CANDIDATES] else (), sentence.id)
             )  # fmt: skip
     return items
+
+
+def sentence_of(name: str) -> str:
+    """Return the sentence of a set's text: ``s001`` for ``s001.emph``. Texts of other files are their own sentence."""
+    found = _OF_A_SET.fullmatch(name)
+    return found[1] if found else name

@@ -162,7 +162,7 @@ def changed(
     options: Sequence[str] = (),
     limit: int | None = None,
 ) -> Experiment:
-    """The experiment with another engine, voice, options or number of sentences, as the command line gives them.
+    """Return the experiment with the engine, voice, options or number of sentences of the command line.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def changed(
     engine : str, optional
         Replaces all engines of the file.
     voice : str, optional
-        Of that engine, or of the file's only one.
+        Voice of that engine, or of the only engine of the file.
     options : sequence of str
         ``key=value``; the value is read as YAML.
     limit : int, optional
@@ -200,6 +200,6 @@ def changed(
 
 
 def data_checksums(experiment: Experiment) -> dict[str, str]:
-    """Checksum of the file that the sentences come from."""
+    """Return the checksum of the file that the sentences come from."""
     path = sentences_file(experiment.sentences)
     return {relative(path): sha256(path)}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.experiment.controls import control_block
+from harness.experiment.folder import RunData
 from harness.experiment.joint import count, differences, end_to_end, measurable_tags
-from harness.experiment.results import Results
 from harness.experiment.spec import GOLD, EngineSpec
 from harness.placement import score_placement
 from harness.prosody.contrast import contrastive
@@ -15,7 +15,7 @@ from harness.prosody.rates import null_rows, per_tag
 from harness.records import Outcome
 
 
-def summarise(results: Results) -> dict[str, Any]:
+def summarise(results: RunData) -> dict[str, Any]:
     """Build the summary of a run.
 
     Returns
@@ -41,7 +41,7 @@ def summarise(results: Results) -> dict[str, Any]:
             **_end_to_end(results, spec, outcomes),
             "by_tagger": {tagger: per_tag(rows) for tagger, rows in mine.items()},
         }
-    clusters = [results.clusters.get(item.id, item.group) for item in results.items]
+    clusters = [item.cluster for item in results.items]
     placement = {
         tagger: score_placement(list(gold.values()), [predictions[tagger, i] for i in gold], clusters).as_json()
         for tagger in taggers
@@ -54,11 +54,11 @@ def summarise(results: Results) -> dict[str, Any]:
     return summary
 
 
-def _end_to_end(results: Results, spec: EngineSpec, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _end_to_end(results: RunData, spec: EngineSpec, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Placement and realisation together, for each tagger by this engine, and the taggers against each other."""
     spoken = {o.sentence for o in outcomes}
     items = [item for item in results.items if spec.limit is None or item.id in spoken]  # its limit may be smaller
-    clusters = [results.clusters.get(item.id, item.group) for item in items]
+    clusters = [item.cluster for item in items]
     measurable = measurable_tags(outcomes)
     mine: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:

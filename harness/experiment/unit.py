@@ -1,4 +1,4 @@
-"""One sentence by one engine: speak it, score it. This is what a worker process does."""
+"""One sentence by one engine: speak it, measure it. This is what a worker process does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from harness.experiment.spec import EngineSpec, Experiment
 from harness.prosody.contrast import measure_contrast
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import null_differences
-from harness.prosody.scorer import TagScore, analyse, analyse_tagged, cross_talk, score_clip
-from harness.records import Arm, Clip, Contrast, CrossTalk, NullSample, Outcome, Record, Verdict, digest
+from harness.prosody.scorer import TagScore, analyse, analyse_tagged, cross_talk, score_clip, unmeasurable
+from harness.records import Arm, Clip, Contrast, CrossTalk, NullSample, Record, digest
 from harness.tagged import PAUSES, Tag, TaggedText
 
 NEGATIVE = "negative"
@@ -47,11 +47,11 @@ class Unit:
 
 @dataclass
 class UnitResult:
-    """What a unit gives back, by the name of the file that it belongs to."""
+    """What a unit returns, by the name of the file that it belongs to."""
 
     unit: Unit
     clips: list[Clip] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
+    scores: list[TagScore] = field(default_factory=list)
     nulls: list[Record] = field(default_factory=list)
     contrasts: list[Record] = field(default_factory=list)
     crosstalk: list[Record] = field(default_factory=list)
@@ -61,18 +61,17 @@ class UnitResult:
 
 
 def run_unit(unit: Unit) -> UnitResult:
-    """Speak and score one sentence. A failure is counted, and does not stop the run."""
+    """Speak and measure one sentence. A failure is counted, and does not stop the run."""
     result = UnitResult(unit)
     try:
         _Work(unit, result).all()
     except HarnessError as error:
-        known = {(outcome.tagger, outcome.sentence) for outcome in result.outcomes}
-        reason = f"engine failed: {error.message}"
-        result.outcomes += [
-            _outcome(unit, tagger, item.id, TagScore(slot, tag, Arm.TAGGED, Verdict.UNMEASURABLE, reason=reason))
+        known = {(score.tagger, score.sentence) for score in result.scores}
+        result.scores += [
+            score.named(unit.engine.title, tagger, item.id)
             for tagger, item, text in unit.texts
             if (tagger, item.id) not in known
-            for slot, tag in dict.fromkeys(text.tags)
+            for score in unmeasurable(text, f"engine failed: {error.message}")
         ]
         result.failed, result.reason = True, error.message
     return result
@@ -80,7 +79,7 @@ def run_unit(unit: Unit) -> UnitResult:
 
 @cache
 def engine_of(spec: str, timeout: float | None) -> SpeechEngine:
-    """One engine a process; the key is JSON because options may hold lists. With a time limit, it runs in its own child."""
+    """Return the engine of this process; with a time limit, it runs in a child. The key is JSON because options may hold lists."""
     parsed = EngineSpec.model_validate_json(spec)
     if timeout is None:
         return make_engine(parsed.name, **parsed.options)
@@ -114,7 +113,7 @@ class _Work:
             self.dose(plain)
 
     def score(self, tagger: str, item: Item, text: TaggedText, plain: Sequence[ClipFeatures | str]) -> None:
-        """One tagged text: its clip, its outcomes, and what else is asked of it."""
+        """Speak one tagged text, measure its tags, and what else the experiment asks of it."""
         lost = [] if self.unit.engine.role == NEGATIVE else DIALECTS[self.engine.dialect].lost(text)
         asked = [place for place in dict.fromkeys(text.tags) if place not in lost]
         seed = TAGGED_SEEDS + item.place
@@ -124,7 +123,7 @@ class _Work:
         else:
             features, leaked = analyse(audio, text), set()
         scores = score_clip(text, features, plain, placebo=self.experiment.placebo, lost=lost, leaked=leaked)
-        self.result.outcomes += [_outcome(self.unit, tagger, item.id, score) for score in scores]
+        self.result.scores += [score.named(self.title, tagger, item.id) for score in scores]
         if len(asked) == 1 and self.experiment.contrast and not leaked:
             [(slot, tag)] = asked
             values = cross_talk(text, slot, features, plain)
@@ -208,11 +207,3 @@ def _stored(path: Path) -> Audio | None:
     except DataError:  # not there yet, or damaged
         path.unlink(missing_ok=True)
         return None
-
-
-def _outcome(unit: Unit, tagger: str, sentence: str, score: TagScore) -> Outcome:
-    return Outcome(
-        engine=unit.engine.title, tagger=tagger, sentence=sentence, arm=score.arm, slot=score.slot, tag=score.tag,
-        verdict=score.verdict, value=score.value, unit=score.unit, threshold=score.threshold, reason=score.reason,
-        paired=score.paired,
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Read lists of clips that somebody else made: JSON Lines, or CSV as a spreadsheet saves it."""
+"""Read lists of clips made elsewhere: JSON Lines, or CSV as a spreadsheet saves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score clips that somebody else made: a manifest names each clip, its tagged text, and its plain twins."""
+"""Score clips made elsewhere: a manifest names each clip, its tagged text, and its plain twins."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.audio import read_audio
 from harness.errors import DataError, HarnessError
 from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.features import ClipFeatures
-from harness.prosody.null import NULL, Thresholds, fit, judge_again, null_differences
+from harness.prosody.null import NULL, Thresholds, fit, null_differences
 from harness.prosody.rates import null_rows, per_tag
-from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, score_clip
-from harness.records import Arm, NullSample, Outcome, Verdict, digest
+from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, judge, score_clip, unmeasurable
+from harness.records import NullSample, Outcome, digest
 from harness.tagged import PAUSES, TaggedText
 
 EXTERNAL = "external"  # engine and tagger of clips that come from elsewhere
@@ -117,7 +117,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Scored:
-    outcomes: list[Outcome]
+    scores: list[TagScore]
     null: list[NullSample]
     problem: DataError | None = None
 
@@ -167,7 +167,7 @@ def score_manifest(
                             remedy="add plain_audio to the lines, or leave --calibrate out")  # fmt: skip
         plain = _PlainClips.read(Path(calibrate))
     done, total = 0, len(items) + (plain.clips if plain else 0)
-    outcomes: list[Outcome] = []
+    scores: list[TagScore] = []
     samples: list[NullSample] = []
     problems: list[HarnessError] = []
     for found, bad, clips in plain.null(jobs) if plain else ():
@@ -179,7 +179,7 @@ def score_manifest(
     score = partial(_score_run, manifest=path, check_leaks=check_leaks)
     for run in _in_order(score, list(_runs(items, null=plain is None)), jobs):
         for scored in run:
-            outcomes += scored.outcomes
+            scores += scored.scores
             samples += scored.null
             problems += [scored.problem] if scored.problem else []
             done += 1
@@ -188,7 +188,7 @@ def score_manifest(
     thresholds = fit(samples)
     used = len({sample.sentence for sample in samples})
     return ManifestScores(
-        outcomes=judge_again(outcomes, thresholds, sentences.__getitem__),
+        outcomes=[judge(score, thresholds, sentences[score.sentence]) for score in scores],
         problems=problems,
         clips=len(items),
         few_plain=sum(0 < len(set(item.plain_audio)) < MIN_CLIPS for _, item in items),
@@ -272,11 +272,10 @@ def _score_line(
         scores = score_clip(text, read_audio(folder / item.audio), plain, check_leaks=check_leaks)
     except HarnessError as error:
         problem = _placed(error, (item.audio, *item.plain_audio), manifest, line.number)
-        scores = [
-            TagScore(slot, tag, Arm.TAGGED, Verdict.UNMEASURABLE, reason=problem.message)
-            for slot, tag in dict.fromkeys(text.tags)
-        ]
-    return _Scored([_outcome(item, score) for score in scores], null, problem)
+        scores = unmeasurable(text, problem.message)
+    paired = bool(item.plain_audio)  # also where a tag has no value, and so no plain clip was looked at
+    named = [score.named(EXTERNAL, EXTERNAL, item.id).model_copy(update={"paired": paired}) for score in scores]
+    return _Scored(named, null, problem)
 
 
 def _placed(error: HarnessError, names: Iterable[str], manifest: Path, line: int) -> DataError:
@@ -285,14 +284,6 @@ def _placed(error: HarnessError, names: Iterable[str], manifest: Path, line: int
     return DataError(
         f"{given}: {error.message}" if given else error.message, path=manifest, line=line, remedy=error.remedy
     )
-
-
-def _outcome(item: AudioItem, score: TagScore) -> Outcome:
-    return Outcome(
-        engine=EXTERNAL, tagger=EXTERNAL, sentence=item.id, arm=score.arm, slot=score.slot, tag=score.tag,
-        verdict=score.verdict, value=score.value, unit=score.unit, threshold=score.threshold, reason=score.reason,
-        paired=bool(item.plain_audio),  # also where the score has no value, and so no twin was looked at
-    )  # fmt: skip
 
 
 # --- an engine's plain clips -----------------------------------------------------------------------------------------

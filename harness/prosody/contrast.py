@@ -5,7 +5,7 @@ measured value rose most against its own mean in the other renderings. Guessing 
 tag says is right every time. There is nothing to tune.
 
 An engine that repeats itself exactly is identified by a difference that nobody can hear, so the share of right answers whose
-difference is above the audible floor stands beside the accuracy.
+difference is above the audible floor is reported with the accuracy.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIE = 1e-9  # values closer than this are equal
 def measure_contrast(
     tag: Tag, text: TaggedText, slots: Sequence[int], renderings: Sequence[ClipFeatures | str]
 ) -> list[list[float | None]]:
-    """Values of a tag's cue at every candidate place in every rendering.
+    """Measure a tag's cue at every candidate place in every rendering.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def measure_contrast(
     -------
     list of K lists of K floats
         Row k, column j: the value at place j in the rendering with the tag at place k, in the cue's unit, in the direction that
-        the tag asks for. None where it could not be measured. Candidates serve as nobody's reference.
+        the tag asks for. None where it could not be measured. Candidates are never used as reference.
     """
     detector = DETECTORS[tag]
     places = [detector.place(text, slot) for slot in slots]
@@ -82,7 +82,7 @@ def identify(values: Sequence[Sequence[float | None]]) -> list[tuple[float, floa
 
 
 def contrastive(records: Iterable[Contrast], seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Identification accuracy of every tag, with its 95 % interval by sentence.
+    """Return the identification accuracy of every tag, with its 95 % interval by sentence.
 
     Returns
     -------

@@ -10,14 +10,14 @@ it gives is not measured on what it was tuned on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.prosody.detectors import DETECTORS, Cue, by_cue, places
 from harness.prosody.features import ClipFeatures
-from harness.records import NullSample, Outcome, Verdict, digest
+from harness.records import NullSample, Verdict, digest
 from harness.stats import ClusterBootstrap, Interval, ratio
 from harness.tagged import TAGS, Tag, TaggedText
 
@@ -27,7 +27,7 @@ FLOOR, NULL, NOT_APPLICABLE, TOO_FEW = "floor", "null", "not applicable", "too f
 
 
 def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> dict[Cue, list[float]]:
-    """Differences between plain clips of one sentence, at every place where a cue could be measured.
+    """Return the differences between plain clips of one sentence, at every place where a cue could be measured.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> d
 
 
 def half(sentence: str) -> int:
-    """Which half of the sentences one belongs to: 0 or 1, by its name alone."""
+    """Return which half a sentence belongs to, 0 or 1, by its name alone."""
     return int(digest("half", sentence), 16) % 2
 
 
@@ -72,16 +72,16 @@ class Thresholds:
     why: Mapping[Tag, str] = field(default_factory=dict)
 
     def of(self, tag: Tag, sentence: str) -> float:
-        """Threshold for a tag in a sentence, in the detector's unit."""
+        """Return the threshold for a tag in a sentence, in the detector's unit."""
         return self.values.get((tag, half(sentence)), DETECTORS[tag].floor)
 
     def typical(self, tag: Tag) -> float:
-        """Mean of the thresholds of both halves, for tables."""
+        """Return the mean of the thresholds of both halves, for tables."""
         floor = DETECTORS[tag].floor
         return round(float(np.mean([self.values.get((tag, part), floor) for part in (0, 1)])), 4)
 
     def reason(self, tag: Tag) -> str:
-        """Where the threshold comes from."""
+        """Return where the threshold comes from."""
         return self.why.get(tag, NOT_APPLICABLE)
 
 
@@ -89,12 +89,12 @@ FLOORS = Thresholds()
 
 
 def fit(samples: Iterable[NullSample]) -> Thresholds:
-    """Thresholds of one engine from its own null, cross-fitted: each half gets what the other half says.
+    """Fit the thresholds of one engine to its own null; each half of the sentences gets the percentile of the other half.
 
     Parameters
     ----------
     samples : iterable of NullSample
-        Of one engine. None at all: the engine repeats itself, and floors stand.
+        Samples of one engine. If there are none, the engine repeats itself, and the floors apply.
     """
     pools: dict[tuple[Cue, int], list[float]] = {}
     for sample in samples:
@@ -114,36 +114,10 @@ def fit(samples: Iterable[NullSample]) -> Thresholds:
     return Thresholds(values, why)
 
 
-def judge_again(
-    outcomes: Iterable[Outcome], thresholds: Thresholds, sentence_of: Callable[[str], str]
-) -> list[Outcome]:
-    """The same outcomes, judged by an engine's own thresholds instead of the floors.
-
-    Parameters
-    ----------
-    outcomes : iterable of Outcome
-        What has no value (leaked, unmeasurable, not expressible) stays as it is, and so do unpaired outcomes.
-    thresholds : Thresholds
-    sentence_of : callable
-        Maps the id of an outcome's text to its sentence, which decides the half.
-    """
-    judged = []
-    for outcome in outcomes:
-        if outcome.value is not None and outcome.paired and outcome.verdict in _JUDGED:
-            threshold = thresholds.of(outcome.tag, sentence_of(outcome.sentence))
-            verdict = DETECTORS[outcome.tag].judge(outcome.value, threshold)
-            outcome = outcome.model_copy(update={"threshold": threshold, "verdict": verdict})
-        judged.append(outcome)
-    return judged
-
-
-_JUDGED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION)
-
-
 def false_positives(
     samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0
 ) -> dict[Tag, tuple[Interval, int]]:
-    """How often each detector fires on an engine's own plain clips: the rate with its interval (by sentence), and out of how many."""
+    """Return how often each detector fires on an engine's own plain clips: the rate with its interval by sentence, and the count."""
     by_cue_of: dict[Cue, list[NullSample]] = {}
     for sample in samples:
         by_cue_of.setdefault(Cue(sample.cue), []).append(sample)

@@ -14,7 +14,7 @@ MIN_DISTANCE = 2  # words between a placebo and any tag
 
 
 def placebo_slot(text: TaggedText, slot: int, tag: Tag) -> int | None:
-    """The slot where `tag` of `slot` is scored as a placebo; None if the sentence has no room for one.
+    """Return the slot where `tag` of `slot` is scored as a placebo; None if the sentence has no room for one.
 
     For pauses the candidates are inner gaps, matched by whether punctuation stands there; for contours they are the ends of
     other phrases; for other tags they are words, matched by class (open or closed). Among the candidates the nearest wins, the

@@ -20,7 +20,7 @@ UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def per_tag(outcomes: Iterable[Outcome], seed: int = 0) -> dict[str, dict]:
-    """Counts and rates of every tag that occurs.
+    """Return counts and rates of every tag that occurs.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
 
 
 def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
-    """Hits among measurable outcomes; NaN if there are none."""
+    """Return the share of hits among measurable outcomes; NaN if there are none."""
     measurable = [o for o in outcomes if o.verdict in MEASURED]
     counts = [[o.verdict is Verdict.HIT, 1] for o in measurable]
     bootstrap = ClusterBootstrap(
@@ -64,12 +64,12 @@ def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
 
 
 def named(name: str, interval: Interval) -> dict[str, float | None]:
-    """An interval as the fields of a summary: `name`, ``name_low`` and ``name_high``."""
+    """Return an interval as the fields of a summary: `name`, ``name_low`` and ``name_high``."""
     return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}
 
 
 def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0) -> dict[str, dict]:
-    """For each tag, an engine's threshold and how often its own plain clips exceed it.
+    """Return an engine's threshold for each tag, and how often its own plain clips exceed it.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
 
 
 def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
-    """Hit rate minus placebo rate, with a 95 % interval from one bootstrap over sentences for both.
+    """Return the hit rate minus the placebo rate, with a 95 % interval from one bootstrap over sentences for both.
 
     Where all sentences agree the bootstrap has nothing to vary; then the intervals of both rates are combined (Newcombe 1998,
     Statistics in Medicine 17:873, method 10).
@@ -114,7 +114,7 @@ def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
 
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """Why tags (not placebos) were unmeasurable, most frequent first."""
+    """Count the reasons why tags (not placebos) were unmeasurable, most frequent first."""
     found: dict[str, int] = {}
     for outcome in outcomes:
         if outcome.verdict is Verdict.UNMEASURABLE and outcome.arm is Arm.TAGGED:
@@ -123,7 +123,7 @@ def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def unlike_chance(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Tags whose accuracy differs from chance, after Bonferroni-Holm correction for the number of tags.
+    """Return the tags whose accuracy differs from chance, after Bonferroni-Holm correction for the number of tags.
 
     Renderings of one sentence are not independent, so the test is a normal approximation with the standard error of the interval
     by sentence, not a binomial one.
@@ -146,7 +146,7 @@ def unlike_chance(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6:65), in the given order."""
+    """Adjust p values for their number (Holm 1979, Scandinavian Journal of Statistics 6:65), in the given order."""
     adjusted, largest = [1.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
         largest = max(largest, min(1.0, p_values[place] * (len(p_values) - rank)))

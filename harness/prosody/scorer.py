@@ -1,15 +1,18 @@
-"""Clips to outcomes: is each tag in the audio?
+"""Clips to scores, and scores to verdicts: is each tag in the audio?
 
-The order is fixed: was the tag read aloud (then nothing else counts), can the words be found, and only then does a
-detector compare the tagged clip with plain clips of the same sentence.
+The order is fixed. A tag that was read aloud has leaked, and nothing else counts. If the words can be found, a detector compares the
+tagged clip with plain clips of the same sentence. This gives a difference; `judge` turns it into a verdict once the engine's
+thresholds are known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from harness.audio import Audio
 from harness.errors import HarnessError
@@ -26,7 +29,7 @@ from harness.prosody.features import ClipFeatures, measure
 from harness.prosody.leak import align_and_listen
 from harness.prosody.null import FLOORS, Thresholds
 from harness.prosody.placebo import placebo_slot
-from harness.records import Arm, Verdict
+from harness.records import Arm, Outcome, Record, Verdict
 from harness.tagged import Tag, TaggedText
 
 # Without a plain twin a word is judged against its own sentence. What it must exceed is the 95th percentile of the same value over
@@ -44,27 +47,71 @@ UNPAIRED_FLOORS: dict[Tag, float] = {
 }
 
 
-@dataclass(frozen=True)
-class TagScore:
-    """Verdict on one tag, or on its placebo, with the measurement behind it.
+class TagScore(Record):
+    """What was measured of one tag (or placebo) of one clip, before a threshold is known.
 
-    `value` is the difference to the plain clips in `unit`, or the clip's own value if it is not `paired`; `slot` is where the tag
-    (or placebo) stands.
+    `value` is the difference from the plain clips in the detector's unit, or the clip's own value if it is not `paired`. Without a
+    value, `failure` is the verdict that needs no threshold, and `reason` says why. The names are those of the `Outcome` to be.
     """
 
-    slot: int
-    tag: Tag
+    SCHEMA: ClassVar[str] = "harness.score/1"
+
+    schema_: Literal["harness.score/1"] = Field("harness.score/1", alias="schema")
+    engine: str = ""
+    tagger: str = ""
+    sentence: str = ""
     arm: Arm
-    verdict: Verdict
+    slot: int = Field(ge=0)
+    tag: Tag
     value: float | None = None
-    unit: str = ""
-    threshold: float | None = None
+    failure: Literal[Verdict.LEAKED, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE] | None = None
     reason: str = ""
     paired: bool = True
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.engine, self.tagger, self.sentence, self.arm.value, f"{self.slot:04d}", self.tag.value)
+
+    def named(self, engine: str, tagger: str, sentence: str) -> TagScore:
+        """Return the score with the names of its outcome."""
+        return self.model_copy(update={"engine": engine, "tagger": tagger, "sentence": sentence})
+
+
+def judge(score: TagScore, thresholds: Thresholds = FLOORS, sentence: str = "") -> Outcome:
+    """Pass the verdict on a tag.
+
+    Parameters
+    ----------
+    score : TagScore
+    thresholds : Thresholds
+        The engine's own, for paired scores; the floors otherwise.
+    sentence : str
+        Name of the sentence, which decides the half that the threshold is for; the score's own by default.
+    """
+    detector = DETECTORS[score.tag]
+    threshold, unit = None, ""
+    verdict: Verdict | None = score.failure
+    if score.value is not None and verdict is None:
+        paired = score.paired
+        threshold = thresholds.of(score.tag, sentence or score.sentence) if paired else UNPAIRED_FLOORS[score.tag]
+        verdict, unit = detector.judge(score.value, threshold), detector.unit
+    assert verdict is not None, "a score has a value or a failure"
+    return Outcome(
+        engine=score.engine, tagger=score.tagger, sentence=score.sentence, arm=score.arm, slot=score.slot, tag=score.tag,
+        verdict=verdict, value=score.value, unit=unit, threshold=threshold, reason=score.reason, paired=score.paired,
+    )  # fmt: skip
+
+
+def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
+    """Return the scores of a clip that cannot be used: each tag is unmeasurable for the same reason."""
+    return [
+        TagScore(slot=slot, tag=tag, arm=Arm.TAGGED, failure=Verdict.UNMEASURABLE, reason=reason)
+        for slot, tag in dict.fromkeys(text.tags)
+    ]
+
 
 def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
-    """Align and measure a clip; a string says why it cannot be measured."""
+    """Align and measure a clip. Return its features, or the reason why it cannot be measured."""
     try:
         return measure(audio, align(audio, text.words))
     except HarnessError as error:
@@ -74,7 +121,7 @@ def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
 def analyse_tagged(
     audio: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]]
 ) -> tuple[ClipFeatures | str, set[tuple[int, Tag]]]:
-    """As `analyse`, and which of the tags were read aloud.
+    """Measure a clip as `analyse` does, and return also which of its tags were read aloud.
 
     A clip that cannot be listened to cannot be scored either.
     """
@@ -93,11 +140,9 @@ def score_clip(
     check_leaks: bool = True,
     placebo: bool = True,
     lost: Sequence[tuple[int, Tag]] = (),
-    thresholds: Thresholds = FLOORS,
-    sentence: str = "",
     leaked: set[tuple[int, Tag]] | None = None,
 ) -> list[TagScore]:
-    """Score all tags of one tagged clip.
+    """Measure all tags of one tagged clip.
 
     Parameters
     ----------
@@ -106,18 +151,14 @@ def score_clip(
     clip : Audio, ClipFeatures or str
         The tagged clip, or what `analyse_tagged` made of it.
     plain : sequence of ClipFeatures or str
-        `analyse` of clips of the same words without tags. Empty: the clip is scored by itself, which serves for pauses away
+        `analyse` of clips of the same words without tags. If empty, the clip is scored by itself, which serves for pauses away
         from punctuation and is exploratory for the rest.
     check_leaks : bool
         Whether to listen for tags that were read aloud.
     placebo : bool
         Whether to score placebos too.
     lost : sequence of (slot, tag)
-        Tags that the engine's dialect could not express; they are reported apart.
-    thresholds : Thresholds
-        Of the engine; the floors otherwise.
-    sentence : str
-        Name of the sentence, which decides the half that the threshold is for.
+        Tags that the engine's dialect cannot express; they are reported separately.
     leaked : set of (slot, tag), optional
         What `analyse_tagged` heard, if `clip` is features.
 
@@ -132,24 +173,17 @@ def score_clip(
         features, leaked = analyse_tagged(clip, text, asked) if check_leaks else (analyse(clip, text), set())
     else:
         features, leaked = clip, leaked or set()
-    scorer = _ClipScorer(text, features, plain, thresholds, sentence)
-    paired = bool(plain)
+    scorer = _ClipScorer(text, features, plain)
     scores: list[TagScore] = []
     placed: set[tuple[int, Tag]] = set()  # two tags may be nearest to one placebo slot; it counts once
     for slot, tag in tags:
         if (slot, tag) not in asked:
-            scores.append(
-                TagScore(
-                    slot, tag, Arm.TAGGED, Verdict.NOT_EXPRESSIBLE, reason="the dialect has no such tag", paired=paired
-                )
-            )
+            scores.append(scorer.failed(slot, tag, "the dialect has no such tag", Verdict.NOT_EXPRESSIBLE))
             continue
         if (slot, tag) in leaked:
-            scores.append(
-                TagScore(slot, tag, Arm.TAGGED, Verdict.LEAKED, reason="the tag was read aloud", paired=paired)
-            )
+            scores.append(scorer.failed(slot, tag, "the tag was read aloud", Verdict.LEAKED))
         else:
-            scores.append(scorer.score(slot, tag, Arm.TAGGED))
+            scores.append(scorer.score(slot, tag))
         other = placebo_slot(text, slot, tag) if placebo and plain and not leaked else None
         if other is not None and (other, tag) not in placed:
             placed.add((other, tag))
@@ -164,29 +198,26 @@ class _ClipScorer:
     text: TaggedText
     features: ClipFeatures | str
     plain: Sequence[ClipFeatures | str]
-    thresholds: Thresholds
-    sentence: str
 
-    def score(self, slot: int, tag: Tag, arm: Arm) -> TagScore:
+    def score(self, slot: int, tag: Tag, arm: Arm = Arm.TAGGED) -> TagScore:
         detector = DETECTORS[tag]
         place = detector.place(self.text, slot)
         if place is None:
-            return self.unmeasurable(slot, tag, arm, "no word follows the tag")
+            return self.failed(slot, tag, "no word follows the tag", arm=arm)
         if isinstance(self.features, str):
-            return self.unmeasurable(slot, tag, arm, self.features)
+            return self.failed(slot, tag, self.features, arm=arm)
         usable = [item for item in self.plain if not isinstance(item, str)]
         if self.plain and not usable:
-            return self.unmeasurable(slot, tag, arm, f"no plain clip could be measured: {self.plain[0]}")
-        paired = bool(usable)
+            return self.failed(slot, tag, f"no plain clip could be measured: {self.plain[0]}", arm=arm)
         value = difference(detector.cue, self.text, self.features, usable, place)
         if not np.isfinite(value):
-            return self.unmeasurable(slot, tag, arm, NOT_MEASURED[detector.cue])
-        threshold = self.thresholds.of(tag, self.sentence) if paired else UNPAIRED_FLOORS[tag]
-        value = round(value, 4)
-        return TagScore(slot, tag, arm, detector.judge(value, threshold), value, detector.unit, threshold, "", paired)
+            return self.failed(slot, tag, NOT_MEASURED[detector.cue], arm=arm)
+        return TagScore(slot=slot, tag=tag, arm=arm, value=round(value, 4), paired=bool(self.plain))
 
-    def unmeasurable(self, slot: int, tag: Tag, arm: Arm, reason: str) -> TagScore:
-        return TagScore(slot, tag, arm, Verdict.UNMEASURABLE, reason=reason, paired=bool(self.plain))
+    def failed(
+        self, slot: int, tag: Tag, reason: str, verdict: Verdict = Verdict.UNMEASURABLE, arm: Arm = Arm.TAGGED
+    ) -> TagScore:
+        return TagScore(slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason, paired=bool(self.plain))
 
 
 NOT_MEASURED = {
@@ -198,9 +229,9 @@ NOT_MEASURED = {
 
 
 def difference(cue: Cue, text: TaggedText, tagged: ClipFeatures, plain: Sequence[ClipFeatures], place: int) -> float:
-    """Value of a cue at a place in the tagged clip, minus its mean over the plain clips (if any); NaN if not measurable.
+    """Return the value of a cue at a place in the tagged clip, minus its mean over any plain clips; NaN if not measurable.
 
-    Words that a tag acts on serve as nobody's reference.
+    Words that a tag acts on are never used as reference.
     """
     detector = by_cue()[cue]
     excluded = affected_words(text)
@@ -215,7 +246,7 @@ def difference(cue: Cue, text: TaggedText, tagged: ClipFeatures, plain: Sequence
 def cross_talk(
     text: TaggedText, slot: int, tagged: ClipFeatures | str, plain: Sequence[ClipFeatures | str]
 ) -> dict[str, float | None]:
-    """What every cue did at one tag's place: the tag's own cue and all others.
+    """Measure every cue at the place of one tag: the tag's own cue and all others.
 
     Returns
     -------

@@ -3,7 +3,6 @@
 import pytest
 
 from harness.benchmark.rows import ablation_name, select
-from harness.benchmark.suite import RESULT, load, stale
 from harness.chapters.ch06_training.verdict import judge_standard_training
 from harness.chapters.ch07_tag_placement.figures import (
     ablation_dots,
@@ -172,8 +171,3 @@ def test_g3_names_what_is_slow():
     assert verdict.verdict == "reproduced, but" and "generate" in verdict.reading
     assert judge_speed(DECODINGS[:1], ROWS, "a machine", "gpt2").verdict == "reproduced"
     assert judge_speed(DECODINGS[:1], ROWS, "a machine", "embedded").verdict == "reproduced, but", "another base"
-
-
-def test_the_committed_results_were_made_with_this_code():
-    old = sorted({row["kind"] for row in stale(load(RESULT))})
-    assert not old, f"run again: harness benchmark suite (stale: {', '.join(old)})"

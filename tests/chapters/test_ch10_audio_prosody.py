@@ -7,7 +7,7 @@ from harness.audio import Audio
 from harness.chapters.ch10_audio_prosody import figures as figures
 from harness.chapters.ch10_audio_prosody import tables as tables
 from harness.engines import SpeechRequest, make_engine
-from harness.experiment.published import RESULT
+from harness.experiment.result_files import RESULT
 from harness.prosody.align import align
 from harness.prosody.features import measure
 from harness.prosody.null import fit

@@ -6,7 +6,7 @@ import pytest
 
 from harness.experiment import validate
 from harness.experiment.controls import confusion, control_block, leak_row, shuffled
-from harness.experiment.results import Results
+from harness.experiment.folder import RunData
 from harness.prosody.detectors import DETECTORS, Cue
 from harness.prosody.null import FLOORS, Thresholds
 from harness.records import Arm, Contrast, CrossTalk, NullSample, Outcome, Verdict
@@ -42,7 +42,7 @@ def block(outcomes=(), nulls=(), contrasts=(), talk=(), thresholds=None):
     engines = [{"name": "espeak", "label": label, "role": role} for label, role in roles.items()]
     records = {"outcomes": outcomes, "nulls": nulls, "contrasts": contrasts, "crosstalk": talk, "doses": ()}
     known = {**dict.fromkeys(roles, FLOORS), "varied": VARIED, **(thresholds or {})}
-    return control_block(Results(validate({"name": "c", "engines": engines}), [], {}, known, records))
+    return control_block(RunData(validate({"name": "c", "engines": engines}), [], {}, known, records))
 
 
 def emph(**given):

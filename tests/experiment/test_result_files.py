@@ -7,8 +7,9 @@ import pytest
 
 from harness.errors import DataError
 from harness.experiment import run, validate
-from harness.experiment.published import measuring_code, publish
-from harness.experiment.result_files import load_results
+from harness.experiment.result_files import SCHEMA, load_controls, load_results, publish
+from harness.store import read_json
+from harness.tagged import TAGS
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,9 @@ def changed(made, where, value):
 def test_a_dropped_file_is_read_with_its_provenance(made, tmp_path):
     drop(tmp_path, made)
     result = load_results(tmp_path)["mine"]
-    assert result.spoken == "heldout" and result.same_code and result.code == measuring_code()
+    assert result.spoken == "heldout" and result.provenance.harness.startswith(
+        result.provenance.packages["prosody-harness"]
+    )
     assert result.provenance.machine and len(result.provenance.date) == 10 and result.provenance.git_revision
     joint = result.engines["espeak"].end_to_end["rules"]
     assert 0 <= joint.readings["joint recall"][0] <= 1
@@ -94,10 +97,42 @@ def test_garbage_is_refused_by_name(tmp_path, text):
     assert str(caught.value.path).endswith("mine.json")
 
 
-def test_the_committed_folder_reads(made):
+def test_a_result_of_an_older_harness_is_read(made, tmp_path):
+    drop(tmp_path, {**made, "code": "0" * 16, "provenance": {**made["provenance"], "git_revision": "", "packages": {}}})
+    assert load_results(tmp_path)["mine"].provenance.harness == "unknown"
+
+
+def test_the_committed_results_read_and_are_complete():
     assert "controls" not in load_results() and "placement" not in load_results()
+    result = load_controls()
+    assert result["failed_units"] == 0 and set(result["controls"]) == {tag.value for tag in TAGS}
+    wanted = {"hit", "hit_low", "hit_high", "n", "placebo", "placebo_high", "null", "null_high", "null_n"}
+    assert all(wanted <= set(row) for row in result["controls"].values())
+    assert all(row["null_n"] >= 1000 and row["n"] >= 200 for row in result["controls"].values())
+    assert {"found", "found_low", "false_alarm", "n"} <= set(result["leak"])
 
 
-def test_other_code_is_said(made, tmp_path):
-    drop(tmp_path, {**made, "code": "0" * 16})
-    assert not load_results(tmp_path)["mine"].same_code
+def finished_run(folder, failed=0):
+    folder.mkdir()
+    (folder / "summary.json").write_text(json.dumps({"failed_units": failed, "failures": {}, "controls": {}}))
+    manifest = {
+        "run": "r", "created": "2026-01-01", "parameters": {}, "packages": {}, "git_revision": "x", "git_dirty": None,
+        "data": {}, "seeds": [0], "revisions": {}, "machine": "m", "counts": {"clips": 1},
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_finished_run_becomes_a_result_with_its_provenance(tmp_path):
+    result = read_json(publish(finished_run(tmp_path / "run"), tmp_path / "out.json"))
+    assert result["schema"] == SCHEMA
+    assert result["provenance"]["machine"] == "m" and result["provenance"]["git_revision"] == "x"
+
+
+def test_an_unfinished_or_failed_run_is_not_published(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="not complete"):
+        publish(tmp_path / "empty", tmp_path / "out.json")
+    with pytest.raises(DataError, match="2 failed sentences"):
+        publish(finished_run(tmp_path / "run", failed=2), tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()

@@ -207,7 +207,9 @@ def test_lines_of_a_users_file_with_the_same_words_are_one_group(tmp_path):
     )
     items = load_items(name, contrast=5)
     assert [(item.id, item.group) for item in items] == [("a", "a"), ("b", "b"), ("c", "a"), ("d", "d")]
-    assert items[2] == Item("c", "a", TaggedText.parse("We sell <pitch_high> boats.")), "no contrast for a file"
+    assert items[2] == Item("c", "a", TaggedText.parse("We sell <pitch_high> boats."), cluster="a"), (
+        "no contrast for a file"
+    )
     assert [item.id for item in load_items(name, limit=2)] == ["a", "b"]
 
 

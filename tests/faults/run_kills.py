@@ -22,7 +22,7 @@ EXPERIMENT = {
 }
 # Every fifth kill: all sentences are done, and within so many seconds files are sorted, and the manifest is written.
 ENDING, LAST = "the ending", 1.0
-RECORDS = ("outcomes.jsonl", "clips.jsonl", "predictions.jsonl", "units.jsonl")
+RECORDS = ("outcomes.jsonl", "scores.jsonl", "clips.jsonl", "predictions.jsonl", "units.jsonl")
 
 
 def command(experiment: Path, folder: Path) -> list[object]:

@@ -9,8 +9,7 @@ import pytest
 from harness.audio import read_audio
 from harness.engines import SpeechRequest, make_engine
 from harness.experiment import run, validate
-from harness.experiment.published import publish
-from harness.experiment.result_files import load_results
+from harness.experiment.result_files import load_results, publish
 from harness.paths import BOOK
 from harness.prosody.align import align
 from harness.prosody.edits import stretch

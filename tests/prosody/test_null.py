@@ -17,10 +17,9 @@ from harness.prosody.null import (
     false_positives,
     fit,
     half,
-    judge_again,
     null_differences,
 )
-from harness.records import Arm, NullSample, Outcome, Verdict
+from harness.records import NullSample
 from harness.store import read_jsonl
 from harness.tagged import TAGS, Tag, TaggedText
 
@@ -191,42 +190,3 @@ def test_falling_ends_are_judged_by_the_other_tail():
     thresholds = fit(samples(lambda _: [-8.0] * 10, Cue.END))
     assert thresholds.of(Tag.PITCH_FALLING, "s001") == 8
     assert thresholds.of(Tag.PITCH_RISING, "s001") == PITCH_FLOOR_SEMITONES
-
-
-def outcome(value, verdict=Verdict.HIT, tag=Tag.PITCH_HIGH, paired=True, sentence="s001.pitch_high"):
-    return Outcome(
-        engine="e", tagger="gold", sentence=sentence, arm=Arm.TAGGED, slot=0, tag=tag, verdict=verdict,
-        value=value, threshold=None if value is None else 1.5, paired=paired,
-    )  # fmt: skip
-
-
-def sentence_of(item):
-    return item.partition(".")[0]
-
-
-def test_outcomes_are_judged_again_by_the_engines_own_thresholds():
-    strict = Thresholds({(Tag.PITCH_HIGH, part): 4.0 for part in (0, 1)})
-    given = [outcome(3.0), outcome(5.0), outcome(-5.0, Verdict.WRONG_DIRECTION), outcome(-3.0, Verdict.WRONG_DIRECTION)]
-    judged = judge_again(given, strict, sentence_of)
-    assert [o.verdict for o in judged] == [Verdict.MISS, Verdict.HIT, Verdict.WRONG_DIRECTION, Verdict.MISS]
-    assert {o.threshold for o in judged} == {4.0}
-    assert [o.value for o in judged] == [o.value for o in given]
-
-
-def test_an_outcome_is_judged_by_the_half_of_its_sentence():
-    one, other = (next(name for name in SENTENCES if half(name) == part) for part in (0, 1))
-    uneven = Thresholds({(Tag.PITCH_HIGH, 0): 2.0, (Tag.PITCH_HIGH, 1): 4.0})
-    judged = judge_again([outcome(3.0, sentence=f"{name}.pitch_high") for name in (one, other)], uneven, sentence_of)
-    assert [o.verdict for o in judged] == [Verdict.HIT, Verdict.MISS]
-
-
-def test_what_was_not_judged_stays_as_it_is():
-    strict = Thresholds({(Tag.PITCH_HIGH, part): 4.0 for part in (0, 1)})
-    given = [
-        outcome(None, Verdict.LEAKED),
-        outcome(None, Verdict.UNMEASURABLE),
-        outcome(None, Verdict.NOT_EXPRESSIBLE),
-        outcome(3.0, Verdict.HIT, paired=False),
-        outcome(9.0, Verdict.LEAKED),
-    ]
-    assert judge_again(given, strict, sentence_of) == given

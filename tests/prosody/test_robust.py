@@ -6,7 +6,7 @@ from scipy.signal import resample_poly
 
 from harness.audio import Audio, read_audio
 from harness.engines import SpeechRequest, make_engine
-from harness.prosody.scorer import analyse, score_clip
+from harness.prosody.scorer import analyse, judge, score_clip
 from harness.records import Arm, Verdict
 from harness.tagged import Tag, TaggedText
 
@@ -41,7 +41,7 @@ DAMAGE = {"8 kHz": resampled(8_000), "48 kHz": resampled(48_000), "clipping": cl
 def verdict(text, damage=lambda audio: audio):
     plain, tagged = (damage(ENGINE.speak(SpeechRequest(each)).audio) for each in (text.stripped(), text))
     [score] = [s for s in score_clip(text, tagged, [analyse(plain, text)]) if s.arm is Arm.TAGGED]
-    return score.verdict
+    return judge(score).verdict
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -66,7 +66,7 @@ def test_stereo_files_are_averaged(tmp_path):
     soundfile.write(tmp_path / "s.wav", np.stack([clip.samples, clip.samples], axis=1), clip.sample_rate)
     again = read_audio(tmp_path / "s.wav")
     plain = [analyse(ENGINE.speak(SpeechRequest(text.stripped())).audio, text)]
-    assert score_clip(text, again, plain)[0].verdict is Verdict.HIT
+    assert judge(score_clip(text, again, plain)[0]).verdict is Verdict.HIT
 
 
 def test_how_much_of_a_word_is_voiced_is_stated():

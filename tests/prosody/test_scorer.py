@@ -7,10 +7,10 @@ from harness.audio import Audio
 from harness.engines import SpeechRequest, make_engine
 from harness.prosody.align import AlignmentError
 from harness.prosody.detectors import Cue
-from harness.prosody.null import Thresholds
+from harness.prosody.null import FLOORS, Thresholds, half
 from harness.prosody.placebo import placebo_slot
 from harness.prosody.rates import hit_rate, per_tag
-from harness.prosody.scorer import UNPAIRED_FLOORS, analyse, cross_talk, score_clip
+from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, cross_talk, judge, score_clip
 from harness.records import Arm, Outcome, Verdict
 from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 
@@ -26,10 +26,11 @@ def speak(engine, text):
     return engine.speak(SpeechRequest(text)).audio
 
 
-def verdicts(engine, spoken, scored, **options):
-    """Speak `spoken`, score it as if `scored` had been asked for."""
+def verdicts(engine, spoken, scored, thresholds=FLOORS, **options):
+    """Speak `spoken`, and judge it as if `scored` had been asked for."""
     plain = [analyse(speak(engine, scored.stripped()), scored)]
-    return {(s.arm, s.tag): s for s in score_clip(scored, speak(engine, spoken), plain, **options)}
+    scores = score_clip(scored, speak(engine, spoken), plain, **options)
+    return {(o.arm, o.tag): o for o in (judge(score, thresholds) for score in scores)}
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -82,7 +83,7 @@ def test_what_cannot_be_measured_says_why(engine):
     assert "no word follows" in scores[Arm.TAGGED, Tag.PITCH_HIGH].reason
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
     asked = TaggedText.parse("We <pause_long> asked every customer about it")
-    assert score_clip(asked, noise, [], check_leaks=False)[0].verdict is Verdict.UNMEASURABLE
+    assert judge(score_clip(asked, noise, [], check_leaks=False)[0]).verdict is Verdict.UNMEASURABLE
 
 
 def test_a_clip_whose_leak_check_fails_is_not_scored(engine, monkeypatch):
@@ -99,7 +100,7 @@ def test_a_clip_whose_leak_check_fails_is_not_scored(engine, monkeypatch):
 
 def test_without_a_plain_clip_a_clip_is_judged_by_itself(engine):
     text = TaggedText.parse("We asked <pause_long> every customer <pitch_high> about it and they agreed")
-    scores = {s.tag: s for s in score_clip(text, speak(engine, text), [])}
+    scores = {s.tag: judge(s) for s in score_clip(text, speak(engine, text), [])}
     assert scores[Tag.PAUSE_LONG].verdict is Verdict.HIT
     assert not scores[Tag.PITCH_HIGH].paired
     assert scores[Tag.PITCH_HIGH].threshold == UNPAIRED_FLOORS[Tag.PITCH_HIGH]
@@ -111,6 +112,32 @@ def test_thresholds_of_an_engine_replace_the_floors(engine):
     strict = Thresholds({(Tag.PITCH_HIGH, part): 6.0 for part in (0, 1)})
     score = verdicts(engine, text, text, thresholds=strict)[Arm.TAGGED, Tag.PITCH_HIGH]
     assert score.verdict is Verdict.MISS and score.threshold == 6.0
+
+
+def score(value=None, sentence="s001", **fields):
+    return TagScore(sentence=sentence, arm=Arm.TAGGED, slot=0, tag=Tag.PITCH_HIGH, value=value, **fields)
+
+
+def test_a_difference_is_judged_by_the_threshold_for_the_half_of_its_sentence():
+    one, other = (next(f"s{n:03d}" for n in range(99) if half(f"s{n:03d}") == part) for part in (0, 1))
+    uneven = Thresholds({(Tag.PITCH_HIGH, 0): 2.0, (Tag.PITCH_HIGH, 1): 4.0})
+    judged = [
+        judge(score(value, f"{name}.pitch_high"), uneven, name) for name in (one, other) for value in (3.0, -3.0, 5.0)
+    ]
+    assert [o.verdict.value for o in judged] == ["hit", "wrong_direction", "hit", "miss", "miss", "hit"]
+    assert [o.threshold for o in judged] == [2.0] * 3 + [4.0] * 3
+    assert {o.unit for o in judged} == {"st"} and judged[0].sentence == f"{one}.pitch_high"
+
+
+@pytest.mark.parametrize("failure", [Verdict.LEAKED, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE])
+def test_without_a_value_the_failure_is_the_verdict(failure):
+    found = judge(score(failure=failure, reason="why"), Thresholds({(Tag.PITCH_HIGH, part): 4.0 for part in (0, 1)}))
+    assert (found.verdict, found.threshold, found.value, found.unit, found.reason) == (failure, None, None, "", "why")
+
+
+def test_an_unpaired_value_is_not_judged_by_an_engines_thresholds():
+    strict = Thresholds({(Tag.PITCH_HIGH, part): 9.0 for part in (0, 1)})
+    assert judge(score(3.0, paired=False), strict).verdict is Verdict.HIT
 
 
 def test_cross_talk_names_every_cue(engine):

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.audio import read_audio
 from harness.prosody.rates import hit_rate
-from harness.prosody.scorer import analyse, score_clip
+from harness.prosody.scorer import analyse, judge, score_clip
 from harness.records import Arm, Clip, Outcome, Verdict
 from harness.stats import number
 from harness.store import read_jsonl
@@ -48,10 +48,7 @@ def unpaired_rates(folder: Path, engine: str) -> dict[str, dict[str, Any]]:
             if source.audio not in features:
                 features[source.audio] = analyse(read_audio(folder / source.audio), text)
             [score] = score_clip(text, features[source.audio], [])
-            scores[arm].append(
-                Outcome(engine=engine, tagger=clip.tagger, sentence=clip.sentence, arm=Arm.TAGGED, slot=score.slot, tag=score.tag,
-                        verdict=score.verdict, value=score.value, unit=score.unit, threshold=score.threshold, paired=False)
-            )  # fmt: skip
+            scores[arm].append(judge(score.named(engine, clip.tagger, clip.sentence)))
     table = {}
     for tag in TAGS:
         mine = {arm: [o for o in rows if o.tag is tag] for arm, rows in scores.items()}

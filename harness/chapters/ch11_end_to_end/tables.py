@@ -181,8 +181,7 @@ def elsewhere_table(results: Mapping[str, ResultFile]) -> Html:
                 "hit rate": "; ".join(f"{engine} {_hit_rate(one, engine)}" for engine in one.engines),
                 "date": one.provenance.date,
                 "machine": one.provenance.machine,
-                "revision": one.provenance.git_revision[:12] or "unknown",
-                "scored by": "today's code" if one.same_code else "other code than today's",
+                "scored by": f"harness {one.provenance.harness}",
             }
             for name, one in results.items()
         ],

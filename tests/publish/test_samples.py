@@ -1,0 +1,52 @@
+"""Published results are what today's code measures: the samples beside them, and their quick rows, measured again."""
+
+import copy
+
+import pytest
+
+from harness.benchmark import suite
+from harness.benchmark.units import measure
+from harness.publish import samples
+from harness.publish.samples import changes, load_sample
+
+QUICK = [("heldout", tagger) for tagger in (*samples.TAGGERS, "second pass")] + [
+    ("crossval", "rules"),
+    ("crossval", "majority"),
+]
+
+
+def test_the_sample_of_the_controls_is_measured_as_before():
+    assert changes(load_sample("controls"), samples.controls_sample()) == []
+
+
+def test_the_sample_of_the_placement_benchmark_is_measured_as_before():
+    assert changes(load_sample("placement"), samples.placement_sample()) == []
+
+
+def test_quick_rows_of_the_placement_benchmark_are_measured_as_before():
+    rows = [row for row in suite.load() if (row["kind"], row["parameters"].get("tagger")) in QUICK]
+    assert len(rows) >= len(QUICK)
+    again = [{**row, "figures": measure(row["kind"], row["parameters"], 2000)} for row in rows]
+    assert changes(rows, again) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "field", "value", "equal"),
+    [
+        ("espeak", "value", 1.0 + 1e-9, True),
+        ("espeak", "value", 1.0001, False),
+        ("piper", "value", 1.1, True),
+        ("piper", "value", 1.3, False),
+        ("piper", "value", None, False),
+        ("piper", "verdict", "miss", False),
+        ("piper", "words", [[0.0, 0.4], [0.5, 0.9]], False),
+    ],
+)
+def test_a_difference_counts_beyond_what_processors_differ_by(engine, field, value, equal):
+    kept = [{"engine": engine, "verdict": "hit", "value": 1.0, "words": [[0.0, 0.4]]}]
+    measured = copy.deepcopy(kept)
+    measured[0][field] = value
+    found = changes(kept, measured)
+    assert (found == []) is equal
+    assert equal or field in found[0]
+    assert changes(kept, []) == ["1 lines were kept, 0 measured"]
