@@ -60,7 +60,7 @@ def _everything_is_stale() -> bool:
     files = [path for path in (STAGE / "_static").rglob("*") if path.is_file()]
     copies = [HTML / path.relative_to(STAGE) for path in files]
     extension = [
-        ROOT / "harness" / "publish" / name for name in ("sphinx_extension.py", "site_extras.py", "glossary_links.py")
+        ROOT / "harness" / "publish" / name for name in ("sphinx_extension.py", "hosting.py", "glossary_links.py")
     ]
     shared = [*extension, STAGE / "reference" / "glossary.md"]  # whose terms every page links
     return any(path.is_file() and path.stat().st_mtime > index.stat().st_mtime for path in shared) or any(

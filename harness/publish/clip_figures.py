@@ -10,8 +10,7 @@ from harness.audio import Audio
 from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
-from harness.publish.looks import GREY, INK, look
-from harness.publish.style import SMALL, WIDTH, Figure, folded, use_style
+from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, folded, look, use_style
 from harness.records import Arm, Outcome, WordTime
 from harness.tagged import TaggedText
 

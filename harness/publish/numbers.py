@@ -14,7 +14,7 @@ from harness.experiment.folder import is_complete
 from harness.paths import BUILD, NOTEBOOKS, RESULTS
 from harness.publish.parameters import check_values, declared, profile_values
 from harness.publish.run import NUMBERS, results_folder
-from harness.publish.text import interval, rate_of
+from harness.publish.tables import interval, rate_of
 from harness.store import read_json, write_json
 
 COLLECTED = BUILD / "numbers.json"

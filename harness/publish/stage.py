@@ -10,8 +10,7 @@ from typing import Any
 
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
-from harness.publish import bench_page as benchmarks
-from harness.publish import imports_picture as floors
+from harness.publish import bench_page, imports_picture
 from harness.publish.hosting import repository_url, run_elsewhere
 from harness.publish.markup import literal
 from harness.publish.parameters import Parameter, declared
@@ -55,9 +54,9 @@ def stage() -> list[Path]:
     if FAULT_PAGE in wanted:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
     if BENCH_PAGE in wanted:
-        wanted[BENCH_TABLES] = benchmarks.tables().encode()
+        wanted[BENCH_TABLES] = bench_page.tables().encode()
     if FLOOR_PAGE in wanted:
-        wanted[FLOOR_PICTURE] = floors.page().encode()
+        wanted[FLOOR_PICTURE] = imports_picture.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
         wanted[SECURITY_PAGE] = SECURITY.read_bytes()
     return _sync(wanted)

@@ -1,4 +1,4 @@
-"""Results as HTML tables: escaped, compact, scrolling inside themselves on a narrow screen."""
+"""Results as text and as HTML tables: how a rate is written, which value of a column is best, and the tables themselves."""
 
 from __future__ import annotations
 
@@ -6,13 +6,94 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from harness.publish.best import MARK, NOT_RANKED, ahead, said
 from harness.publish.html import Html
-from harness.publish.text import f1_of, interval, rate_of
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
 
+Rate = tuple[float | None, float | None, float | None]  # value, low, high
+
+
+def interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
+    """A rate with its interval; an en dash where there is none."""
+    if value is None:
+        return "–"
+    shown = f"{value:.{digits}f}"
+    return shown if low is None or high is None else f"{shown} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def rate_of(row: Mapping[str, Any], name: str) -> Rate:
+    """A rate of a result row: ``name``, ``name_low`` and ``name_high``; None where the row has none."""
+    return row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
+
+
+def f1_of(score: Mapping[str, Any]) -> str:
+    """F1 of a placement score as JSON, with its interval."""
+    return interval(*rate_of(score, "f1"))
+
+
+def verdict_on_difference(value: float, low: float, high: float, better: str, worse: str) -> str:
+    """A sentence part that claims no more than the interval of a paired difference allows."""
+    figures = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    if low > 0:
+        return f"{better} ({figures})"
+    if high < 0:
+        return f"{worse} ({figures})"
+    return f"no difference that the data can show ({figures})"
+
+
+# --- the best value of a column
+
+MARK = "▲ best"
+NOBODY = "no system is ahead of all others within the intervals"
+# An annotation is what taggers are measured by. It has no place among them.
+NOT_RANKED = ("gold", "second pass")
+
+
+def ahead(rates: Mapping[str, Rate]) -> str | None:
+    """Who is best by unpaired intervals: whose interval lies above that of every other, and meets none. `NOT_RANKED` take no part.
+
+    Parameters
+    ----------
+    rates : mapping
+        System -> (value, low, high), higher is better. What has a value but no interval bars others from being best if it
+        reaches into their interval, and cannot be best itself.
+
+    Returns
+    -------
+    str or None
+        None where intervals meet, or where fewer than two systems have a value.
+
+    Examples
+    --------
+    >>> ahead({"a": (0.9, 0.8, 1.0), "b": (0.5, 0.4, 0.6)})
+    'a'
+    >>> ahead({"a": (0.9, 0.5, 1.0), "b": (0.5, 0.4, 0.6)}) is None
+    True
+    """
+    known = {name: rate for name, rate in rates.items() if name not in NOT_RANKED and rate[0] is not None}
+    if len(known) < 2:
+        return None
+    first = max(known, key=lambda name: known[name][0] or 0.0)
+    low = known[first][1]
+    reached = max(_upper(rate) for name, rate in known.items() if name != first)
+    return first if low is not None and low > reached else None
+
+
+def _upper(rate: Rate) -> float:
+    value, _, high = rate
+    return float((value if high is None else high) or 0.0)
+
+
+def said(best: Mapping[str, str | None]) -> str:
+    """What a caption says of the marks, given the best system of each column."""
+    none = [column for column, name in best.items() if name is None]
+    if len(none) == len(best):
+        return NOBODY
+    return f"{MARK}: its interval lies above every other" + (f"; in {' and '.join(none)}, {NOBODY}" if none else "")
+
+
+# --- tables
 
 _LINE = 30  # characters that stay on one line
 _LONG = ' class="long"'  # the heading of a row
@@ -27,7 +108,7 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "", best: Mapping[st
         Column -> what stands in its cell.
     caption : str
     best : mapping, optional
-        Column -> the row's head whose value is best there, None if nobody's is (see `harness.publish.best`). The cell is marked,
+        Column -> the row's head whose value is best there, None if nobody's is (see `ahead`). The cell is marked,
         and the caption says what the mark means, or that nobody has earned it.
     """
     if not rows:

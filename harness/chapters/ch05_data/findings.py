@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.chapters.ch05_data.leakage import SHARED
-from harness.publish.text import f1_of, interval
+from harness.publish.tables import f1_of, interval
 
 
 def memory_words(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.publish.best import NOT_RANKED
-from harness.publish.looks import on
-from harness.publish.marks import dot
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
-from harness.publish.text import f1_of, interval, rate_of
+from harness.publish.style import SMALL, WIDTH, Figure, dot, on, use_style
+from harness.publish.tables import NOT_RANKED, f1_of, interval, rate_of
 from harness.tagged import TAGS
 
 _ROOM = 1.4  # how far a scale from 0 to 1 is drawn where figures stand behind the intervals

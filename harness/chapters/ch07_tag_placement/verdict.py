@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.benchmark.rows import BASES, select, system_name
-from harness.publish.text import f1_of, interval
+from harness.publish.tables import f1_of, interval
 from harness.publish.verdicts import Verdict, claims
 
 FAST = 5.0  # sentences a second that a laptop must reach: faster than anybody types
