@@ -28,7 +28,7 @@ TEXT_CONTRAST = 4.5
 
 
 class Look(NamedTuple):
-    """How one thing is drawn."""
+    """Colour, marker and line of one engine, tagger or arm."""
 
     colour: str
     marker: str = "o"
@@ -51,15 +51,15 @@ FAMILIES: dict[str, dict[str, Look]] = {
     },
 }  # fmt: skip
 KNOWN = {name: look for family in FAMILIES.values() for name, look in family.items()}
-# The two stacks of chapters 03, 04 and 08 are the engines that stand on them.
+# The two stacks of chapters 03, 04 and 08 look like the engines that use them.
 KNOWN |= {"boson": KNOWN["higgs_boson"], "native": KNOWN["higgs_native"]}
 
 
 def look(name: str) -> Look:
-    """How `name` is drawn.
+    """Return how `name` is drawn.
 
-    "espeak:en-us", "gpt2, espeak" and "lm_slots on SmolLM2-135M" look like what stands first in them. A name that nobody knows
-    has a look of its own, the same in every figure and on every machine.
+    "espeak:en-us", "gpt2, espeak" and "lm_slots on SmolLM2-135M" look like the name at their beginning. An unknown
+    name gets a look that is the same in every figure and on every machine.
     """
     for known in (name, re.split(r"[:,]| on | with ", name)[0].strip()):
         if known in KNOWN:
@@ -69,7 +69,7 @@ def look(name: str) -> Look:
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Looks of things that stand in one figure: where two would have the same colour and marker, the later one gets others."""
+    """Return the looks for one figure; where two would share colour and marker, the later one gets another marker."""
     chosen: dict[str, Look] = {}
     for name in names:
         wanted = look(name)
@@ -82,20 +82,20 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def contrast(colour: str, ground: str = "#FFFFFF") -> float:
-    """Contrast of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
+    """Return the contrast of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
     lighter, darker = sorted((_luminance(colour), _luminance(ground)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def ink(colour: str) -> str:
-    """`colour`, darkened until text in it can be read on white."""
+    """Return `colour`, darkened until text in it is readable on white."""
     while contrast(colour) < TEXT_CONTRAST:
         colour = "#" + "".join(f"{int(0.96 * level):02X}" for level in _levels(colour))
     return colour
 
 
 def on(ground: str) -> str:
-    """White or nearly black, whichever is read better on `ground`."""
+    """Return white or nearly black, whichever is more readable on `ground`."""
     return "#FFFFFF" if contrast("#FFFFFF", ground) >= contrast(INK, ground) else INK
 
 
@@ -118,7 +118,7 @@ SMALL = 9.5  # points: the smallest type in a figure
 
 
 def use_style() -> None:
-    """Set matplotlib and seaborn up; every figure function calls it."""
+    """Configure matplotlib and seaborn; every function that draws a figure calls it."""
     import matplotlib as mpl
     import seaborn as sns
 
@@ -133,7 +133,7 @@ def use_style() -> None:
 
 
 def folded(text: str, width: int = TITLE_CHARACTERS) -> str:
-    """A long title in lines of at most `width` characters."""
+    """Break a long title into lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(text, width))
 
 
@@ -143,11 +143,11 @@ class Figure:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Closed after it was drawn, so that notebooks do not show it twice.
+        Drawn and then closed, so that notebooks do not show it twice.
     alt : str
-        What the figure shows, in a sentence or two, for people who cannot see it.
+        Description of the figure in a sentence or two, for people who cannot see it.
     caption : str
-        The line below it: what to look at, with figures from the results. Text between backticks is code.
+        Text below the figure: what to look at, with numbers from the results. Text between backticks is code.
     """
 
     def __init__(self, figure: Any, alt: str, caption: str) -> None:
@@ -175,10 +175,7 @@ _MIDDLE = 0.5
 def dot(
     axis: Any, rate: Sequence[float | None], y: float, drawn: str | Look, size: float = 7, label: str | None = None
 ) -> None:
-    """A value at height `y`, with a bar from the low to the high end of its interval; nothing if there is no value.
-
-    `label` is its name in a legend.
-    """
+    """Draw a value at height `y` with a bar for its interval, or nothing if there is no value; `label` is for a legend."""
     value, low, high = rate
     if value is None:
         return
@@ -190,7 +187,7 @@ def dot(
 
 
 def beside(axis: Any, rate: Sequence[float | None], y: float, text: str, drawn: str | Look) -> None:
-    """Write what a mark is beside its interval, on the side where there is more room on a scale from 0 to 1."""
+    """Label a mark next to its interval, on the side with more room on a scale from 0 to 1."""
     value, low, high = rate
     if value is None:
         return
@@ -207,7 +204,7 @@ def dot_rows(
     series: Mapping[str, tuple[str, str | Look]],
     spread: float = 0.6,
 ) -> None:
-    """Rows of rates on a scale from 0 to 1, one dot a series, the first row on top; its dots say what they are.
+    """Draw rows of rates on a scale from 0 to 1, with one dot per series; the dots of the first row are labelled.
 
     Parameters
     ----------
@@ -215,7 +212,7 @@ def dot_rows(
     rows : mapping
         Name of the row -> series -> (value, low, high).
     series : mapping
-        Series -> (what is written beside its first dot, how it is drawn).
+        Series -> (label of its first dot, look).
     spread : float
         Share of a row's height over which its dots are spread.
     """
