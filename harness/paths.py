@@ -1,4 +1,4 @@
-"""Where things are. Everything generated goes under ``_build/``."""
+"""Paths of the project. Everything generated goes to ``_build/``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CACHE_VARIABLE = "HARNESS_CACHE"
 
 
 def cache_folder() -> Path:
-    """Folder for downloads: ``HARNESS_CACHE``, else ``$XDG_CACHE_HOME/prosody-harness``, else ``~/.cache/prosody-harness``."""
+    """Return the folder for downloads: ``HARNESS_CACHE``, else ``$XDG_CACHE_HOME/prosody-harness``, else ``~/.cache/prosody-harness``."""
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prosody-harness"
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether `path` is a file; False also for a path that the system refuses, such as one that is too long."""
+    """Return whether `path` is a file; False also for a path that the system rejects, such as a very long one."""
     try:
         return Path(path).is_file()
     except (OSError, ValueError):
@@ -34,7 +34,7 @@ def is_file(path: str | Path) -> bool:
 
 
 def exists(path: str | Path) -> bool:
-    """Whether something is there; False also for a path that the system refuses."""
+    """Return whether `path` exists; False also for a path that the system rejects."""
     try:
         return Path(path).exists()
     except (OSError, ValueError):
@@ -42,6 +42,6 @@ def exists(path: str | Path) -> bool:
 
 
 def relative(path: str | Path) -> str:
-    """`path` as seen from the project's root, where it lies inside; for messages and records."""
+    """Return `path` relative to the project's root if it is inside, for messages and records."""
     path = Path(path).resolve()
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,10 +1,9 @@
-"""Files that people write: YAML and JSON read strictly, and what is wrong in words, with the line."""
+"""Read YAML and JSON that people write, with errors that name the line."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping
-from math import isinf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,49 +13,34 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 
 from harness.errors import DataError
 
-MAX_BYTES = 1 << 20  # of a YAML file: settings are a page of text
-_LONGEST_NUMBER = 100  # characters: "1:1:1…" is a number to base 60, and a megabyte of it takes minutes
-_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 Location = tuple[str | int, ...]
 
 
 class _Strict(yaml.SafeLoader):
-    """Plain values only. No aliases: nine lines of them can unfold to gigabytes. No key twice: the first would be lost in silence."""
-
-    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(
-                None, None, "aliases (*name) are not read here; write the value out", mark
-            )
-        return super().compose_node(parent, index)
+    """Loads plain values, and refuses a key that occurs twice: YAML would silently drop the first."""
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
-        if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
-            said = f"no value: a number of {len(node.value)} characters"
-            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
         try:
             return super().construct_object(node, deep=deep)
-        except (ValueError, OverflowError) as error:  # a date that does not exist, a number of ten thousand digits
-            raise yaml.constructor.ConstructorError(None, None, f"no value: {error}", node.start_mark) from error
+        except ValueError as error:  # a date that does not exist
+            raise yaml.constructor.ConstructorError(None, None, f"invalid value: {error}", node.start_mark) from error
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
         for name, _ in node.value if isinstance(node, MappingNode) else ():
+            if name.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(name, deep=True)
-            try:
-                known = key in seen
-            except TypeError:  # a list, or something that holds one
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", name.start_mark) from None
-            if known:
-                said = f"the key {str(key)[:40]!r} stands here twice"
-                raise yaml.constructor.ConstructorError(None, None, said, name.start_mark)
-            seen.add(key)
+            if isinstance(key, Hashable) and key in seen:
+                problem = f"the key {str(key)[:40]!r} occurs twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, name.start_mark)
+            if isinstance(key, Hashable):  # PyYAML itself refuses other keys
+                seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
 
 def parse_yaml(text: str) -> tuple[Any, dict[Location, int]]:
-    """A YAML document, and the line of each field in it.
+    """Return a YAML document, and the line of each of its fields.
 
     Returns
     -------
@@ -66,10 +50,8 @@ def parse_yaml(text: str) -> tuple[Any, dict[Location, int]]:
     Raises
     ------
     DataError
-        With the line, if it is not YAML, or holds an alias, a key twice, or a value that does not exist.
+        If it is not YAML, or has a duplicate key or an impossible value; names the line.
     """
-    if len(text) > MAX_BYTES:
-        raise DataError(f"longer than {MAX_BYTES >> 20} MB, which no file of settings is")
     try:
         loader = _Strict(text)
         node = loader.get_single_node()
@@ -90,12 +72,12 @@ def parse_yaml(text: str) -> tuple[Any, dict[Location, int]]:
 
 
 def read_yaml(path: str | Path) -> tuple[Any, dict[Location, int]]:
-    """A YAML file; see `parse_yaml`. Errors name it.
+    """Read a YAML file; see `parse_yaml`.
 
     Raises
     ------
     DataError
-        Also if it cannot be read, or is not UTF-8.
+        If `parse_yaml` raises one, or the file cannot be read or is not UTF-8; names the file.
     """
     try:
         content = Path(path).read_bytes()
@@ -110,12 +92,12 @@ def read_yaml(path: str | Path) -> tuple[Any, dict[Location, int]]:
 
 
 def key_value(text: str) -> tuple[str, Any]:
-    """``key=value`` as a command line gives it; the value is read as YAML: ``speed=1.1``, ``voice=joe``.
+    """Split ``key=value`` from a command line, and read the value as YAML: ``speed=1.1``, ``voice=joe``.
 
     Raises
     ------
     DataError
-        If it is not of that form.
+        If it has another form.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
@@ -127,30 +109,30 @@ def key_value(text: str) -> tuple[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """A JSON value, strictly: no NaN, no infinity.
+    """Return a JSON value; NaN and Infinity, which Python writes but JSON forbids, are refused.
 
     Raises
     ------
     DataError
-        In words, if it is none.
+        If it is not JSON; names line and column.
     """
     try:
-        return json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
+        return json.loads(text, parse_constant=_not_a_number)
     except RecursionError as error:
         raise DataError("not JSON: nested too deeply") from error
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno) from error
-    except ValueError as error:  # a number of ten thousand digits
-        raise DataError(f"not JSON: {str(error).split(';')[0]}") from error
+    except ValueError as error:
+        raise DataError(f"not JSON: {error}") from error
 
 
 def read_json(path: str | Path) -> dict:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises
     ------
     DataError
-        Naming the file, if it cannot be read or holds something else.
+        If the file cannot be read or holds something else; names the file.
     """
     try:
         content = Path(path).read_bytes()
@@ -168,23 +150,24 @@ def read_json(path: str | Path) -> dict:
 
 
 def unreadable(path: str | Path, error: Exception) -> DataError:
-    """The error for a file that cannot be opened; a name may also be one that no file can have."""
+    """Return the error for a file that cannot be opened, or for a path that is not valid (a `ValueError`)."""
     return DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path, remedy="check the path")
 
 
 def first_problem(error: ValidationError, whole: str) -> tuple[str, Location, str]:
-    """The first thing that is wrong with a record.
+    """Return the first problem of a record that does not validate.
 
     Parameters
     ----------
     error : ValidationError
+        All its problems.
     whole : str
-        What to call it where no single field is at fault.
+        Name for the record where no single field is at fault.
 
     Returns
     -------
-    (words, location, kind)
-        In words with the field; where; and pydantic's name of the problem.
+    (message, location, kind)
+        A message with the name of the field; its location; and pydantic's name for the kind of problem.
     """
     problem = error.errors(include_url=False)[0]
     field = ".".join(map(str, problem["loc"])) or whole
@@ -194,28 +177,21 @@ def first_problem(error: ValidationError, whole: str) -> tuple[str, Location, st
 
 
 def line_of(location: Location, lines: Mapping[Location, int]) -> int | None:
-    """The line of a field, or of the nearest thing around it that has one."""
+    """Return the line of a field, or of the innermost enclosing field that has one."""
     while location and location not in lines:
         location = location[:-1]
     return lines.get(location)
 
 
 def _not_a_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if isinf(value):  # 1e999
-        raise ValueError(f"{text[:40]} is too large a number")
-    return value
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _lines_of(node: Node, at: Location, lines: dict[Location, int]) -> None:
     lines[at] = node.start_mark.line + 1
     if isinstance(node, MappingNode):
         for key, value in node.value:
-            if not isinstance(key.value, str):  # a key that is a list, which is refused when it is read
+            if not isinstance(key.value, str):  # a list as a key, refused when it is constructed
                 continue
             _lines_of(value, (*at, key.value), lines)
             lines[(*at, key.value)] = key.start_mark.line + 1

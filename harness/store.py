@@ -1,14 +1,13 @@
-"""Append-only JSON Lines that survive a kill, and a manifest that is written last.
+"""Append-only JSON Lines that survive a kill, atomic writes, and locked folders.
 
-A run may die at any byte. `Store` therefore appends whole lines and flushes each; on reopening it cuts off a
-torn last line (the record is simply made again) and says which keys are already there. `Store.finish` sorts the
-file by key, so a resumed run ends with the same bytes as an undisturbed one.
+A run may die at any byte. `Store` therefore appends whole lines and flushes each of them. On reopening it cuts off a
+torn last line (that record is made again) and knows which keys are already there. `Store.finish` sorts the
+file by key, so a resumed run ends with the same bytes as an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import tempfile
@@ -17,11 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from harness.errors import DataError, HarnessError
 from harness.reading import first_problem, parse_json, unreadable
-from harness.reading import read_json as read_json  # beside `write_json`
+from harness.reading import read_json as read_json  # the counterpart of `write_json`
 from harness.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -40,8 +40,8 @@ def read_jsonl(path: str | Path, model: type[R]) -> list[R]:
 
 
 def iterate_unique(path: str | Path, model: type[R]) -> Iterator[R]:
-    """Yield the records of a file; only their keys are kept. Raises as `read_jsonl`."""
-    lines_of: dict[str, int] = {}  # by strings: a million tuples take half of the time, in the garbage collector
+    """Yield the records of a file, keeping only their keys in memory; raises as `read_jsonl` does."""
+    lines_of: dict[str, int] = {}  # keyed by strings: with a million tuples, garbage collection takes half of the time
     for number, record in iterate_jsonl(path, model):
         key = repr(record.key)
         if key in lines_of:
@@ -54,7 +54,7 @@ def iterate_unique(path: str | Path, model: type[R]) -> Iterator[R]:
 
 
 def iterate_jsonl(path: str | Path, model: type[R]) -> Iterator[tuple[int, R]]:
-    """Yield ``(line number, record)``; memory does not grow with the file. Raises as `read_jsonl`."""
+    """Yield ``(line number, record)`` without reading the whole file into memory; raises as `read_jsonl` does."""
     path = Path(path)
     try:
         handle = path.open("rb")
@@ -67,7 +67,7 @@ def iterate_jsonl(path: str | Path, model: type[R]) -> Iterator[tuple[int, R]]:
 
 
 def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
-    """Validate one line of JSON as `model`; see `read_jsonl` for the errors."""
+    """Validate one line of JSON as `model`; raise as `read_jsonl` does."""
     try:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
@@ -93,16 +93,16 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
 
 
 class Store(Generic[R]):
-    """An append-only file of records, keyed.
+    """An append-only file of records, each with a key.
 
-    What is in the file is kept in memory as lines of text, a quarter of the size of the records.
+    The lines of the file are kept in memory as text, which takes a quarter of the memory of the records.
 
     Parameters
     ----------
     path : path-like
-        Made when the first record is added; its folder must exist.
+        File, created when the first record is added; its folder must exist.
     model : type of Record
-        What a line holds.
+        Class of the records.
     """
 
     def __init__(self, path: str | Path, model: type[R]) -> None:
@@ -114,8 +114,7 @@ class Store(Generic[R]):
         )
 
     def _repair(self) -> int:
-        """Cut a torn last line; return how many bytes it had."""
-        refuse_link(self.path)
+        """Cut off a torn last line; return its number of bytes."""
         if not self.path.exists():
             return 0
         content = self.path.read_bytes()
@@ -136,8 +135,7 @@ class Store(Generic[R]):
 
     def _append(self, content: bytes) -> None:
         try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-            with os.fdopen(os.open(self.path, flags, 0o666), "wb") as handle:
+            with self.path.open("ab") as handle:
                 handle.write(content)
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -151,18 +149,18 @@ class Store(Generic[R]):
         return len(self._lines)
 
     def __iter__(self) -> Iterator[R]:
-        """Records, sorted by key, one at a time."""
+        """Yield the records, sorted by key."""
         return (self._parsed(self._lines[key]) for key in sorted(self._lines))
 
     def records(self) -> list[R]:
-        """All records, sorted by key."""
+        """Return all records, sorted by key."""
         return list(self)
 
     def _parsed(self, line: str) -> R:
         return self.model.model_validate_json(line)
 
     def add(self, records: Iterable[R]) -> None:
-        """Append records whose key is new; known keys are left as they are."""
+        """Append the records whose key is new; leave known keys unchanged."""
         fresh = {record.key: record.line() for record in records if record.key not in self._lines}
         if not fresh:
             return
@@ -170,14 +168,14 @@ class Store(Generic[R]):
         self._lines.update(fresh)
 
     def keep(self, wanted: Callable[[R], bool]) -> None:
-        """Drop the records that are not wanted, from memory and from the file."""
+        """Drop every other record from memory and from the file."""
         kept = {key: line for key, line in self._lines.items() if wanted(self._parsed(line))}
         if len(kept) < len(self._lines):
             self._lines = kept
             self.finish()
 
     def replace(self, records: Iterable[R]) -> None:
-        """Put other records in place of all; `records` may be made from the old ones as they are read."""
+        """Replace all records; `records` may be computed from the old ones while they are read."""
         self._lines = {record.key: record.line() for record in records}
         self.finish()
 
@@ -186,27 +184,40 @@ class Store(Generic[R]):
         write_atomic(self.path, "".join(self._lines[key] + "\n" for key in sorted(self._lines)))
 
 
-def write_atomic(path: str | Path, text: str | bytes) -> None:
-    """Write `text` so that a reader sees the old file or the new one, never half of it."""
+def write_atomic(path: str | Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old content or the new content, never part of it.
+
+    Parameters
+    ----------
+    path : path-like
+        File, replaced if it exists.
+    content : str or bytes
+        Text is encoded as UTF-8.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written; the old file is unchanged.
+    """
     path = Path(path)
+    encoded = content.encode() if isinstance(content, str) else content
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
         raise _unwritten(path, error) from error
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(text.encode() if isinstance(text, str) else text)
+            handle.write(encoded)
             handle.flush()
             os.fsync(handle.fileno())
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        raise _unwritten(path, error) from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _unwritten(path, error) from error
         raise
 
 
@@ -217,68 +228,60 @@ _REMEDIES = {
     errno.EROFS: "choose a folder that can be written",
     errno.EACCES: "choose a folder that you may write into",
     errno.EPERM: "choose a folder that you may write into",
-    errno.ELOOP: "remove the link, or choose another folder",
     errno.ENOENT: "check that the folder exists",
 }
 
 
 def _unwritten(path: Path, error: OSError) -> DataError:
-    """Why a file could not be written, and what to do."""
+    """Return an error that says why a file could not be written, and what to do."""
     remedy = _REMEDIES.get(error.errno or 0, "check that the folder exists and can be written")
     return DataError(f"cannot be written: {error.strerror}", path=path, remedy=remedy)
 
 
-def refuse_link(path: Path) -> None:
-    """Raise a `DataError` if a symbolic link stands at `path`: what is written there would land elsewhere."""
-    if path.is_symlink():
-        raise DataError("a link stands where this command writes a file or folder of its own", path=path,
-                        remedy="remove the link, or choose another folder")  # fmt: skip
-
-
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """Keep a folder to this process. The system gives it free when the process ends, however it ends.
+    """Reserve a folder for this process. The operating system releases the lock when the process ends, however it ends.
 
     Parameters
     ----------
     folder : Path
-        Exists. Gets a file ``.lock``, which names the process while the lock is held.
+        An existing folder. The lock is its file ``.lock``, which holds the process id while the lock is held.
     what : str
-        What does so, for the message: "run", "training".
+        What the process does there, for the message: "run", "training".
 
     Raises
     ------
     DataError
-        If another process has it, or the folder cannot be written.
+        If another process holds the lock, or the folder cannot be written.
     """
     path = folder / LOCK
+    lock = FileLock(path, blocking=False, fallback_to_soft=False, on_acquired=_write_process_id)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        lock.acquire()
+    except Timeout as error:
+        holder = path.read_text(encoding="ascii", errors="replace").strip()
+        who = f" (process {holder})" if holder.isdigit() else ""
+        raise DataError(f"another {what} is writing into this folder{who}", path=folder,
+                        remedy="wait for it, or choose another folder") from error  # fmt: skip
     except OSError as error:
-        raise _unwritten(path, error) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(handle, 32).decode("ascii", "replace").strip()
-            who = f" (process {holder})" if holder.isdigit() else ""
-            raise DataError(f"another {what} is writing into this folder{who}", path=folder,
-                            remedy="wait for it, or choose another folder") from error  # fmt: skip
-        except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
             raise DataError(f"cannot be locked: {error.strerror}", path=path,
                             remedy="choose a folder on a file system with locks") from error  # fmt: skip
-        with suppress(OSError):  # the number is for people: a full disk is no reason to stop here
-            os.truncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                os.truncate(handle, 0)
+        raise _unwritten(path, error) from error
+    try:
+        yield
     finally:
-        os.close(handle)
+        with suppress(OSError):
+            os.truncate(path, 0)
+        lock.release()
+
+
+def _write_process_id(descriptor: int) -> None:
+    with suppress(OSError):  # only people read the number: a full disk must not stop the run here
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write a JSON file atomically, indented, keys in the given order."""
+    """Write a JSON file atomically, indented, with its keys in the given order."""
     write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

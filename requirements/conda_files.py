@@ -1,4 +1,4 @@
-"""The conda files, generated from ``pyproject.toml`` so that both say the same.
+"""Generate the conda files from ``pyproject.toml``, so that they agree.
 
 python requirements/conda_files.py   # rewrite environment.yml and requirements/environment-boson.yml
 """
@@ -20,18 +20,18 @@ _HEADER = "# Generated from pyproject.toml by `make environments`. Do not edit.\
 
 
 def main_environment(project: dict[str, Any]) -> dict[str, Any]:
-    """The environment of the book: the package itself, base dependencies and all extras but boson; what Binder installs."""
+    """Return the environment of the book, which Binder installs: the package, its base dependencies, and all extras but boson."""
     extras = [item for extra in MAIN_EXTRAS for item in project["optional-dependencies"][extra]]
     return _environment("prosody-harness", ["-e .", *project["dependencies"], *extras])
 
 
 def boson_environment(project: dict[str, Any]) -> dict[str, Any]:
-    """The other stack. Packages of ``boson-no-deps.lock`` are installed afterwards, without dependencies."""
+    """Return the environment of the older stack; the packages of ``boson-no-deps.lock`` are installed afterwards, without dependencies."""
     return _environment("prosody-harness-boson", [*project["dependencies"], *project["optional-dependencies"]["boson"]])
 
 
 def environment_files(project: dict[str, Any]) -> dict[Path, str]:
-    """Path and text of both files."""
+    """Return the text of each file by its path."""
     boson_note = (
         "# After `conda env create -f`:\n"
         "#   conda run -n prosody-harness-boson pip install --no-deps -r requirements/boson-no-deps.lock\n"
@@ -48,7 +48,7 @@ def environment_files(project: dict[str, Any]) -> dict[Path, str]:
 
 
 def read_project() -> dict[str, Any]:
-    """The ``[project]`` table."""
+    """Return the ``[project]`` table of ``pyproject.toml``."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

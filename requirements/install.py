@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Make the project's two environments, or bring them up to date.
+"""Create or update the project's two environments.
 
     python3 requirements/install.py              # .venv and .venv-boson, kernel `boson` registered in .venv
     python3 requirements/install.py --only main  # one of them
-    python3 requirements/install.py --lock       # resolve pyproject.toml anew and rewrite the locks
+    python3 requirements/install.py --lock       # resolve pyproject.toml again and rewrite the locks
 
-It needs Python 3.11, 3.12 or 3.13 and nothing else. An environment is touched only when its lock, pyproject.toml
-or the Python version changed: a second call takes a fraction of a second. Logs: _build/logs/.
+Requires only Python 3.11, 3.12 or 3.13. An environment is updated only if its lock, pyproject.toml or the Python
+version has changed, so a second call takes a fraction of a second. Logs: _build/logs/.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ MORE_LOCKS = {"main": ASIDE, "boson": NO_DEPS}
 
 
 class Problem(Exception):
-    """Something the user can mend; printed as one line."""
+    """A problem that the user can fix; printed as one line."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=ENVIRONMENTS, help="leave the other environment alone")
+    parser.add_argument("--only", choices=ENVIRONMENTS, help="install only this environment")
     parser.add_argument("--lock", action="store_true", help="rewrite requirements/*.lock from pyproject.toml")
     arguments = parser.parse_args()
     names = [arguments.only] if arguments.only else list(ENVIRONMENTS)
@@ -56,7 +56,7 @@ def main() -> int:
         print(f"install: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("install: interrupted; call again to go on", file=sys.stderr)
+        print("install: interrupted; run the same command again to continue", file=sys.stderr)
         return 130
     return 0
 
@@ -84,7 +84,7 @@ def install(name: str) -> None:
     stamp = target / STAMP
     if stamp.is_file() and stamp.read_text() == state:
         return
-    if target.is_symlink():  # it would be emptied through the link
+    if target.is_symlink():  # venv --clear would empty the folder it leads to
         raise Problem(
             f"{folder} is a link to {target.resolve()}, which may belong to another project; remove the link and call again"
         )
@@ -128,7 +128,7 @@ def register_kernel() -> None:
 
 
 def lock(name: str) -> None:
-    """Install the newest allowed versions into a scratch environment and write down what came."""
+    """Install the newest allowed versions into a scratch environment and write their versions into the lock."""
     _, extras, _ = ENVIRONMENTS[name]
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"lock-{name}.log"
@@ -138,7 +138,7 @@ def lock(name: str) -> None:
         run([*pip, "install", "--quiet", f"{ROOT}[{extras}]", "setuptools"], out, log)
         frozen = subprocess.run([*map(str, pip), "freeze", "--all", "--exclude", "pip", "--exclude", "prosody-harness"],
                                 check=True, capture_output=True, text=True).stdout  # fmt: skip
-    # torch's local label (+cpu) is the build of this machine: the lock names the version only.
+    # The local label of torch (+cpu) belongs to the build on this machine; the lock holds the version only.
     pins = sorted(re.sub(r"^(torch==[0-9.]+)\+\w+$", r"\1", line) for line in frozen.splitlines())
     # What only other versions of Python need has a marker, which `pip freeze` here does not show: kept, to be updated by hand.
     pins += [line for line in (LOCKS / f"{name}.lock").read_text().splitlines() if ";" in line]
@@ -148,14 +148,14 @@ def lock(name: str) -> None:
 
 
 def fingerprint(name: str) -> str:
-    """What an installed environment depends on."""
+    """Return a digest of everything that an installed environment depends on."""
     locks = [LOCKS / f"{name}.lock", MORE_LOCKS[name]]
     pyproject = ROOT / "pyproject.toml"
     files = [*locks, pyproject]
     for file in files:
         if not file.is_file():
             raise Problem(
-                f"{file.relative_to(ROOT)} is missing; get it back with `git checkout -- {file.relative_to(ROOT)}`"
+                f"{file.relative_to(ROOT)} is missing; restore it with `git checkout -- {file.relative_to(ROOT)}`"
             )
     import tomllib  # new in 3.11, and main() has checked the version by now
 
@@ -177,7 +177,7 @@ def run(command: list, out, log: Path) -> None:
 
 
 def explain(log: Path) -> str:
-    """One line for the ways in which an installation usually fails."""
+    """Return one line that explains why an installation failed, for the usual reasons."""
     text = log.read_text(errors="replace")
     where = f"log: {log.relative_to(ROOT)}"
     for pattern, advice in (

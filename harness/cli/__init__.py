@@ -1,4 +1,4 @@
-"""The `harness` command: thin, no logic. Each module adds the commands of one subject."""
+"""The `harness` command, without logic of its own. Each module adds the commands of one subject."""
 
 from __future__ import annotations
 
@@ -65,22 +65,22 @@ app.add_typer(chapters.app, name="chapter")
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
 
 
 def main() -> None:
-    """Run the command; every problem the user can mend is one line, with the contract's exit code.
+    """Run the command; report every problem that the user can fix in one line, with the documented exit code.
 
-    0: done. 1: finished with failures. 2: bad usage or input. 130: interrupted; what was done is kept. 143 and 129: ended
-    by a scheduler's SIGTERM, or by the SIGHUP of a terminal that closed; the same.
+    0: done. 1: finished with failures. 2: wrong usage or input. 130: interrupted. 143 and 129: ended by the SIGTERM of a
+    scheduler, or by the SIGHUP of a terminal that was closed. Finished work is kept in all cases.
     """
     _open_streams()
     for number in ENDINGS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it
-            signal.signal(number, lambda number, _: sys.exit(128 + number))  # in order: worker processes end too
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # an orderly exit also ends the workers
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
@@ -112,7 +112,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Give a standard stream that was closed (`<&-`) one that holds nothing; its number would go to the next file opened."""
+    """Replace a closed standard stream (`<&-`) by an empty one; its number would go to the next file that is opened."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             try:
@@ -124,7 +124,7 @@ def _open_streams() -> None:
 
 
 def _reader_left(error: SystemExit) -> bool:
-    """Whether the 1 of typer, or of rich, says that nobody reads the output any more (`| head`)."""
+    """Return whether exit code 1 of typer or rich means that the reader of the output has left (`| head`)."""
     return type(sys.stdout).__name__ == "PacifyFlushWrapper" or isinstance(error.__context__, BrokenPipeError)
 
 
@@ -137,7 +137,7 @@ def _ended(number: int) -> NoReturn:
 
 
 def _interrupted() -> NoReturn:
-    logging.disable()  # asyncio would print the traceback of a kernel's wait that nobody waits for any more
+    logging.disable()  # asyncio would print the traceback of an abandoned wait for a kernel
     _leave("interrupted; what was finished is kept (give the same command again)", Interrupted.exit_code)
 
 
@@ -147,7 +147,7 @@ def _full(error: OSError) -> NoReturn:
 
 
 def _quiet(stream: int = 1) -> None:
-    """Let Python's last flush of standard output, or of another stream, go nowhere: it has failed already."""
+    """Discard Python's last flush of a stream that has failed already."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 

@@ -37,7 +37,7 @@ def helsinki(
     Example: `harness benchmark helsinki --tagger lm_slots --base-model smollm2 --json`
     """
     from harness.benchmark.helsinki import benchmark
-    from harness.publish.text import interval
+    from harness.publish.tables import interval
 
     with progress_bar("Training") as update:
 

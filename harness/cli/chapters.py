@@ -15,12 +15,12 @@ app = typer.Typer(no_args_is_help=True, help="Run chapters and build the book (t
 def run(
     context: typer.Context,
     chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_tag_placement.")],
-    profile: Annotated[str, typer.Option(help="Parameter file underneath: ci or full.")] = "ci",
+    profile: Annotated[str, typer.Option(help="Parameter file for values not given: ci or full.")] = "ci",
     output: Annotated[
-        Path | None, typer.Option(help="Executed notebook; in the run's results folder by default.")
+        Path | None, typer.Option(help="Path of the executed notebook; by default in the results folder of the run.")
     ] = None,
 ) -> None:
-    """Execute one chapter, into a results folder of its own.
+    """Execute one chapter; its results go into a separate folder for these parameters.
 
     Parameters are given as for papermill: `harness chapter run 07 -p tagger rules -p folds 3`.
     """
@@ -43,8 +43,8 @@ def box(chapter: Annotated[str, typer.Argument(help="Number or name: 07 or 07_ta
 
 
 @app.command("numbers")
-def numbers(profile: Annotated[str, typer.Option(help="Whose runs: ci or full.")] = "ci") -> None:
-    """Gather the figures that pages quote from the results of all chapters."""
+def numbers(profile: Annotated[str, typer.Option(help="Profile of the runs: ci or full.")] = "ci") -> None:
+    """Collect the numbers that pages quote from the results of all chapters."""
     from harness.publish.numbers import collect
 
     typer.echo(f"{sum(len(values) for values in collect(profile).values())} numbers gathered")
@@ -52,7 +52,7 @@ def numbers(profile: Annotated[str, typer.Option(help="Whose runs: ci or full.")
 
 @app.command("stage")
 def stage() -> None:
-    """Bring _build/stage up to date: book sources, and executed notebooks with their parameter boxes."""
+    """Update _build/stage: book sources, and executed notebooks with their parameter boxes."""
     from harness.publish.stage import stage as stage_tree
 
     typer.echo(f"{len(stage_tree())} staged files changed")

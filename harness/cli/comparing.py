@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli.output import print_json, print_table
-from harness.publish.text import interval
+from harness.publish.tables import interval
 
 
 def compare(

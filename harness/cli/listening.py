@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.output import print_json, print_table
-from harness.publish.text import interval
+from harness.publish.tables import interval
 
 QUESTIONS = {"word": "which word", "gap": "which gap", "pair": "tagged or plain"}
 FEW_LISTENERS = 8  # resampling fewer clusters than about this gives intervals that are too narrow

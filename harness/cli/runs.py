@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
-from harness.publish.text import f1_of, interval
+from harness.publish.tables import f1_of, interval
 
 
 def run(

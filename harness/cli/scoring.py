@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.output import print_json, print_table, progress_bar
 from harness.errors import DataError
-from harness.publish.text import f1_of, interval, rate_of
+from harness.publish.tables import f1_of, interval, rate_of
 
 app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or what listeners heard.")
 

@@ -16,7 +16,7 @@ from harness.prosody.scorer import TagScore
 from harness.provenance import code_digest
 from harness.records import Clip, Contrast, CrossTalk, Dose, NullSample, Outcome, Record
 from harness.registry import own_source
-from harness.store import LOCK, read_json, refuse_link, write_json
+from harness.store import read_json, write_json
 from harness.tagged import TaggedText
 
 IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"
@@ -61,19 +61,14 @@ def prepare(folder: Path) -> None:
     Raises
     ------
     DataError
-        If something else has its name, or if it holds links where a run writes: they may lead anywhere.
+        If something else is in its place.
     """
-    refuse_link(folder / AUDIO)
     try:
         (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
             f"the run folder cannot be made: {error.strerror}", path=folder, remedy="choose another --out"
         ) from error
-    for name in (*_OURS, LOCK):
-        refuse_link(folder / name)
-    for path in (folder / AUDIO).iterdir():
-        refuse_link(path)
 
 
 def is_complete(folder: Path) -> bool:

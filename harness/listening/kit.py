@@ -17,7 +17,7 @@ from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
 from harness.reading import first_problem
 from harness.records import Arm, Clip, Outcome, digest
-from harness.store import read_json, read_jsonl, refuse_link, write_atomic, write_json
+from harness.store import read_json, read_jsonl, write_atomic, write_json
 
 CLIPS, OUTCOMES = "clips.jsonl", "outcomes.jsonl"
 PAGE, KEY = "index.html", "key.json"
@@ -85,10 +85,7 @@ def write_kit(
         If the run cannot be used, or `out` contains another test.
     """
     run = Path(run)
-    if out is None:
-        out = run / "listening"
-        refuse_link(out)  # the run folder may come from somebody else
-    out = Path(out)
+    out = Path(out or run / "listening")
     name, found = read_run(run)
     try:
         chosen = choose(found, trials, seed)

@@ -1,4 +1,4 @@
-"""Word times as a Praat TextGrid, written by Praat itself (parselmouth)."""
+"""Word times as a Praat TextGrid in UTF-8, written by Praat itself (parselmouth)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ TIER = "words"
 
 
 def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) -> None:
-    """Write one interval tier, `TIER`, with an interval for each word and empty ones between.
+    """Write one interval tier, `TIER`, with an interval for each word and empty intervals between them.
 
     Parameters
     ----------
     path : str or Path
-        Replaced if it exists.
+        File, replaced if it exists. It is UTF-8 whatever the words are: Praat's own choice would be UTF-16 for a curly quote,
+        which many readers of TextGrids do not accept.
     words : sequence of WordTime
-        In order. A token that takes no time (a dash, say) has no interval. The null character, at which Praat would
-        end a label, is left out.
+        Words in order. A token without duration (a dash, for example) gets no interval. Null characters, at which Praat
+        would end a label, are left out.
     seconds : float
         Length of the clip.
 
@@ -30,7 +31,7 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
         If the file cannot be written.
     """
     from parselmouth import PraatError
-    from parselmouth.praat import call
+    from parselmouth.praat import call, run
 
     spoken = [word for word in words if word.end > word.start]
     grid = call("Create TextGrid", 0, seconds, TIER, "")
@@ -40,6 +41,7 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
     for word in spoken:
         interval = call(grid, "Get interval at time", 1, (word.start + word.end) / 2)
         call(grid, "Set interval text", 1, interval, word.word.replace("\0", "").replace("\\", "\\bs"))
+    run('Text writing preferences: "UTF-8"')
     try:
         grid.save_as_text_file(str(path))
     except PraatError as error:

@@ -31,7 +31,7 @@ class Row(BaseModel):
 
 
 class Group(BaseModel):
-    """Rows that stand under one heading; groups can be measured one by one, so each has its day and its revision."""
+    """Rows under one heading; groups can be measured separately, so each has its own date and revision."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,12 +54,12 @@ class Benchmarks(BaseModel):
 
 
 def tables() -> str:
-    """The tables of the page as Markdown, with the machine, and the day each was measured.
+    """Return the tables of the page as Markdown, with the machine and the date of each group.
 
     Raises
     ------
     DataError
-        If the file does not hold to the schema.
+        If the file does not fit the schema.
     """
     path = HERE if HERE.is_file() else PUBLISHED
     if not path.is_file():
@@ -74,7 +74,7 @@ def tables() -> str:
 
 
 def as_markdown(found: Benchmarks, path: Path) -> str:
-    """See `tables`."""
+    """Format the benchmarks as Markdown; see `tables`."""
     where = "this machine" if path == HERE else "the machine of the last publication"
     lines = [f"Measured on {where}: {literal(found.machine)}."]
     for group in found.groups:
@@ -96,7 +96,7 @@ def as_markdown(found: Benchmarks, path: Path) -> str:
 
 
 def duration(value: float) -> str:
-    """Seconds as a reader wants them: 4.1 ms, 2.53 s, 11.4 min."""
+    """Format seconds with a suitable unit: 4.1 ms, 2.53 s, 11.4 min."""
     if value < 0.1:
         return f"{1000 * value:.3g} ms"
     return f"{value:.3g} s" if value < 120 else f"{value / 60:.3g} min"

@@ -15,7 +15,9 @@ from harness.publish.stage import STAGE
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 HTML = BUILD / "html"
 LOG = BUILD / "logs" / "site.log"
-BEGUN = BUILD / "logs" / "site.begun"  # while Sphinx writes. If it was killed, a page may be half or old, and look new
+BEGUN = (
+    BUILD / "logs" / "site.begun"
+)  # exists while Sphinx writes; left by a killed build, whose pages may be incomplete
 
 
 class SiteFailed(HarnessError):
@@ -25,7 +27,7 @@ class SiteFailed(HarnessError):
 
 
 def build() -> str:
-    """Run ``jupyter-book build``; return where the site is.
+    """Run ``jupyter-book build``, and return a line that says where the site is.
 
     Raises
     ------
@@ -53,16 +55,16 @@ def build() -> str:
 
 
 def _everything_is_stale() -> bool:
-    """Whether something changed that Sphinx does not track for each page: style sheets and images, or our extension."""
+    """Return whether something changed that Sphinx does not track per page: style sheets, images, or this extension."""
     index = HTML / "index.html"
     if not index.is_file():
         return False
     files = [path for path in (STAGE / "_static").rglob("*") if path.is_file()]
     copies = [HTML / path.relative_to(STAGE) for path in files]
     extension = [
-        ROOT / "harness" / "publish" / name for name in ("sphinx_extension.py", "site_extras.py", "glossary_links.py")
+        ROOT / "harness" / "publish" / name for name in ("sphinx_extension.py", "hosting.py", "glossary_links.py")
     ]
-    shared = [*extension, STAGE / "reference" / "glossary.md"]  # whose terms every page links
+    shared = [*extension, STAGE / "reference" / "glossary.md"]  # every page links to its terms
     return any(path.is_file() and path.stat().st_mtime > index.stat().st_mtime for path in shared) or any(
         not copy.is_file() or copy.read_bytes() != path.read_bytes() for path, copy in zip(files, copies, strict=True)
     )

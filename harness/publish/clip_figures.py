@@ -10,8 +10,7 @@ from harness.audio import Audio
 from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
-from harness.publish.looks import GREY, INK, look
-from harness.publish.style import SMALL, WIDTH, Figure, folded, use_style
+from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, folded, look, use_style
 from harness.records import Arm, Outcome, WordTime
 from harness.tagged import TaggedText
 
@@ -19,7 +18,7 @@ _NAME_LINE = 0.24  # of the wave's height: a line of type
 
 
 def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
-    """Waveform, words and F0 of a plain and a tagged clip, on one time scale; a dashed line where each tag stands."""
+    """Draw waveform, words and F0 of a plain and a tagged clip on one time scale, with a dashed line at each tag."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -44,7 +43,7 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
         silences[arm] = (audio.seconds, float(max(features.pause[1:-1], default=0.0)))
         described.append(f"{arm} clip of {audio.seconds:.1f} s, longest inner silence {silences[arm][1]:.2f} s")
     limits = [axis.get_ylim() for axis in (axes[1], axes[3])]
-    for axis in (axes[1], axes[3]):  # one scale, or the eye compares nothing
+    for axis in (axes[1], axes[3]):  # the same scale makes the two comparable
         axis.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     axes[-1].set_xlabel("time (s)")
     told = "; ".join(
@@ -57,7 +56,7 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
 
 
 def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
-    """The measured difference of every tag and placebo, by tag, with the floor as a dashed line."""
+    """Draw the measured difference of every tag and placebo, by tag, with the threshold as a dashed line."""
     import matplotlib.pyplot as plt
 
     use_style()
@@ -103,7 +102,7 @@ def _word_bands(axis, words: Sequence[WordTime]) -> None:
 
 
 def _word_names(axis, words: Sequence[WordTime]) -> None:
-    """Names above the wave, on two lines in turn, so that neighbours do not meet."""
+    """Write the words above the wave, alternately on two lines, so that neighbours do not overlap."""
     low, high = axis.get_ylim()
     step = _NAME_LINE * (high - low)
     axis.set_ylim(low, high + 2 * step)

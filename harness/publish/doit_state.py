@@ -1,4 +1,4 @@
-"""What `doit` knows about finished tasks, on disk as soon as each is finished: a kill costs the task it hits, no other."""
+"""Write the state of `doit` to disk after every finished task, so that a kill costs only the tasks that were running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.store import write_atomic
 
 
 class KeptJson(JsonDB):
-    """`doit`'s JSON backend, written atomically after every task; its own is written in place, once, at the end."""
+    """The JSON backend of `doit`, written atomically after every task; the original is written in place, once, at the end."""
 
     desc = "JSON, written after every task"
 
@@ -25,7 +25,7 @@ class KeptJson(JsonDB):
         write_atomic(self.name, self.codec.encode(self._db))
 
     def set(self, task_id: str, dependency: str, value: Any) -> None:
-        """Store a value; a task's list of files is its last, and the task is finished."""
+        """Store a value. The list of files is the last value of a task: it is finished then."""
         super().set(task_id, dependency, value)
         if dependency == "deps:":
             self.dump()

@@ -1,4 +1,4 @@
-"""Run a notebook with Papermill, so that a failure leaves the last good page in place."""
+"""Run notebooks with Papermill; after a failure, the last good page remains in place."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def execute(
     values : mapping
         Parameters that differ from the profile's.
     output : Path, optional
-        Where the executed notebook goes; into the run's results folder otherwise.
+        Path of the executed notebook; by default in the results folder of the run.
     profile : {"ci", "full"}
-        The parameter file underneath.
+        Parameter file whose values apply where `values` has none.
     progress : bool
-        Whether to show Papermill's progress bar.
+        Show Papermill's progress bar.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Link the first use of each glossary term on a page, so that a reader who skips chapters is not lost."""
+"""Link the first use of each glossary term on a page, for readers who skip chapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.paths import BOOK
 
 GLOSSARY = BOOK / "reference" / "glossary.md"
 FOLDERS = ("notebooks/", "howto/")
-# Words that mostly mean what they mean elsewhere. They are linked where the text says so itself, with {term}.
+# Words with mostly their everyday meaning. They are linked only where the text does so itself, with {term}.
 EVERYDAY = frozenset(
     {"word", "tag", "arm", "head", "hit", "leak", "margin", "null", "stack", "micro and macro", "checkpoint"}
 )
@@ -25,7 +25,7 @@ _NOT_INSIDE = (nodes.title, nodes.literal, nodes.reference, nodes.table, nodes.c
 
 @cache
 def terms() -> tuple[str, ...]:
-    """The terms of the glossary that are linked, longest first."""
+    """Return the glossary terms that are linked, longest first."""
     text = GLOSSARY.read_text(encoding="utf-8").split(":::{glossary}")[1].split("\n:::")[0]
     found = [line for line in text.splitlines() if line and not line.startswith(" ")]
     return tuple(sorted((term for term in found if term.lower() not in EVERYDAY), key=len, reverse=True))
@@ -42,12 +42,12 @@ def _name(match: re.Match[str]) -> str:
 
 
 class FirstUse(SphinxTransform):
-    """Puts a reference around the first use of a term in a paragraph; titles, code, links and tables stay as they are."""
+    """Link the first use of a term in a paragraph; titles, code, links and tables are left unchanged."""
 
     default_priority = 750  # after the parser's own, before references are resolved
 
     def apply(self, **kwargs: Any) -> None:
-        """Called by Sphinx, once a page."""
+        """Link the terms of a page; called by Sphinx."""
         if self.env.docname.startswith(FOLDERS):
             link(self.document, self.env.docname)
 
@@ -73,7 +73,7 @@ def link(document: nodes.document, page: str) -> None:
 
 
 def _running(document: nodes.document) -> Iterator[nodes.Text]:
-    """Text of paragraphs, without that of titles, code, links and tables."""
+    """Yield the text of paragraphs, without titles, code, links and tables."""
     for paragraph in document.findall(nodes.paragraph):
         if _has_ancestor(paragraph, (nodes.table, nodes.footnote, nodes.citation)):
             continue

@@ -1,20 +1,36 @@
-"""Where the project is hosted, and how a page of it is run there."""
+"""Where the project and its site are hosted, and how to run a page there."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+from typing import Any
 from urllib.parse import quote
 
 from harness.paths import ROOT
 
 BRANCH = "main"
+SITE_VARIABLE = "HARNESS_SITE_URL"
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
+
+# Pages whose source is outside of book/.
+_SOURCES = {"reference/contributing": "CONTRIBUTING.md", "reference/security": "SECURITY.md"}
+
+
+def site_url() -> str:
+    """Return the address of the published site, with a final slash; empty if it is unknown.
+
+    It comes from ``HARNESS_SITE_URL``, else from the name of the repository, for GitHub Pages.
+    """
+    if url := os.environ.get(SITE_VARIABLE):
+        return url.rstrip("/") + "/"
+    owner, _, name = os.environ.get("GITHUB_REPOSITORY", "").partition("/")
+    return f"https://{owner.lower()}.github.io/{name}/" if name else ""
 
 
 def repository_url() -> str:
-    """Where this checkout is hosted: from the CI's environment, else from git's `origin`; empty if neither says."""
+    """Return the address of the repository, from the CI's environment or git's remote `origin`; empty if it is unknown."""
     if repository := os.environ.get("GITHUB_REPOSITORY"):
         return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
     try:
@@ -28,16 +44,16 @@ def repository_url() -> str:
 
 
 def run_elsewhere(chapter: str, kernel: str, url: str) -> list[str]:
-    """Lines of Markdown: how to run a chapter without a clone of one's own; none if nobody knows where the project is hosted.
+    """Return lines of Markdown that say how to run a chapter without a local clone; none if the repository is not on GitHub.
 
     Parameters
     ----------
     chapter : str
-        Name of the notebook, without its end.
+        Name of the notebook, without its suffix.
     kernel : str
-        Chapters with the kernel ``boson`` need a second environment, which neither service makes.
+        Name of its kernel. The kernel ``boson`` needs a second environment, which neither service provides.
     url : str
-        See `repository_url`. Both services take GitHub's repositories only, as far as these links go.
+        Address of the repository; see `repository_url`.
     """
     if not url.startswith("https://github.com/"):
         return []
@@ -57,3 +73,14 @@ def run_elsewhere(chapter: str, kernel: str, url: str) -> list[str]:
         '%pip install --quiet -e ".[models,audio,voices,api]"',
         "```",
     ]
+
+
+def fix_edit_links(pagename: str, buttons: list[dict[str, Any]]) -> None:
+    """Point the edit buttons of a page to its source: Sphinx knows only the staged copy."""
+    if pagename.startswith("notebooks/"):
+        return
+    for button in buttons:
+        fix_edit_links(pagename, button.get("buttons", []))
+        if button.get("label") == "source-edit-button":
+            source = _SOURCES.get(pagename, f"book/{pagename}.md")
+            button["url"] = button["url"].replace(f"/{pagename}.md", f"/{source}")

@@ -1,13 +1,21 @@
-"""HTML that a notebook shows, and text on its way there."""
+"""Text from data as HTML that a notebook shows."""
 
 from __future__ import annotations
 
 import re
 from html import escape
 
+from harness.audio import Audio, data_uri
+
 
 class Html:
-    """A piece of HTML that a notebook shows."""
+    """A piece of HTML that a notebook shows.
+
+    Parameters
+    ----------
+    html : str
+        Shown unchanged: text from data must be escaped already.
+    """
 
     def __init__(self, html: str) -> None:
         self.html = html
@@ -17,5 +25,14 @@ class Html:
 
 
 def as_code(text: str) -> str:
-    """Escaped text, with what stands between backticks as code."""
+    """Escape text, and show what is between backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def player(audio: Audio, label: str) -> Html:
+    """Return a labelled audio player that contains the clip, compressed; it can be used from the keyboard."""
+    return Html(
+        f'<figure class="clip"><figcaption>{escape(label)} ({audio.seconds:.1f} s)</figcaption>'
+        f'<audio controls preload="none" aria-label="{escape(label, quote=True)}" '
+        f'src="{data_uri(audio.samples, audio.sample_rate)}"></audio></figure>'
+    )

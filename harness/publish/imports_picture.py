@@ -1,4 +1,4 @@
-"""The picture of the architecture: which part of the package imports which, drawn from the imports themselves."""
+"""Draw the picture of the architecture from the imports: which part of the package imports which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CELL, LABEL = 24, 118  # pixels
 
 @cache
 def floors() -> list[list[str]]:
-    """The floors of ``pyproject.toml``, top floor first; the parts of each in the order of their imports."""
+    """Return the floors of ``pyproject.toml``, top floor first, with the parts of each in the order of their imports."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
@@ -24,7 +24,7 @@ def floors() -> list[list[str]]:
 
 
 def imports() -> Counter[tuple[str, str]]:
-    """How many modules of one part import from another: (importer, imported) -> count."""
+    """Count the modules of one part that import from another: (importer, imported) -> count."""
     graph = import_graph()
     found: Counter[tuple[str, str]] = Counter()
     for module in graph.modules:
@@ -39,7 +39,7 @@ def _part(module: str) -> str:
 
 
 def picture() -> str:
-    """The matrix of imports as SVG, in the colours of the page: a row imports from the columns that hold a mark."""
+    """Return the matrix of imports as SVG in the colours of the page; a row imports from the columns with a mark."""
     names = [name for floor in floors() for name in floor]
     level, counts = _levels(), imports()
     size = LABEL + CELL * len(names) + 6
@@ -67,16 +67,16 @@ def picture() -> str:
 
 
 def page() -> str:
-    """The picture with a sentence on what to see, as Markdown that the architecture page includes."""
+    """Return the picture with an explanation, as Markdown that the architecture page includes."""
     return (
-        f"Drawn from the imports when this page was built: {_counted()}. A row imports from the columns that hold a mark; a larger mark, "
-        "more modules. No mark stands left of the diagonal.\n\n"
+        f"Drawn from the imports when this page was built: {_counted()}. A row imports from the columns with a mark; a larger mark "
+        "means more modules. No mark is left of the diagonal.\n\n"
         f'```{{raw}} html\n<figure class="harness-plot">{picture()}</figure>\n```\n'
     )
 
 
 def _levels() -> dict[str, int]:
-    """The number of each part's floor; the ground floor is 1."""
+    """Return the floor of each part; the ground floor is 1."""
     return {name: len(floors()) - k for k, floor in enumerate(floors()) for name in floor}
 
 

@@ -1,4 +1,4 @@
-"""Numbers in prose: figures that runs published, gathered under short names.
+"""Numbers in prose: the numbers that chapters publish, collected under short names.
 
 A chapter calls ``run.numbers(f1="0.42", ...)``; a page writes ``{{ ch07.f1 }}``. A name that no run published stops the
 build, so prose can neither go stale nor be typed by hand.
@@ -14,7 +14,7 @@ from harness.experiment.folder import is_complete
 from harness.paths import BUILD, NOTEBOOKS, RESULTS
 from harness.publish.parameters import check_values, declared, profile_values
 from harness.publish.run import NUMBERS, results_folder
-from harness.publish.text import interval, rate_of
+from harness.publish.tables import interval, rate_of
 from harness.store import read_json, write_json
 
 COLLECTED = BUILD / "numbers.json"
@@ -22,7 +22,7 @@ QUICKSTART = RESULTS / "quickstart"
 
 
 def collect(profile: str = "ci") -> dict[str, Any]:
-    """Gather the numbers of every chapter's run under `profile` and write them for the site.
+    """Collect the numbers of all chapters under `profile`, and write them for the site.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def collect(profile: str = "ci") -> dict[str, Any]:
 
 
 def _run_numbers(summary: dict[str, Any]) -> dict[str, Any]:
-    """Figures of a run's summary, for prose."""
+    """Return the numbers of a run's summary that prose quotes."""
     [(engine, figures)] = summary["engines"].items()
     numbers: dict[str, Any] = {"sentences": summary["sentences"], "engine": engine}
     for tagger, both in figures["end_to_end"].items():
@@ -55,5 +55,5 @@ def _run_numbers(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(path: Path = COLLECTED) -> dict[str, Any]:
-    """The gathered numbers, for the site's substitutions."""
+    """Return the collected numbers, for the substitutions of the site."""
     return read_json(path)

@@ -1,4 +1,4 @@
-"""The `parameters` cell of a notebook: what it declares, and whether values fit.
+"""Read the `parameters` cell of a notebook, and check values against it.
 
 A declaration is one line, for instance::
 
@@ -48,7 +48,7 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """The allowed values, in words."""
+        """The allowed values, for people."""
         if self.choices:
             return ", ".join(self.choices)
         if self.low is not None and self.high is not None:
@@ -56,12 +56,12 @@ class Parameter:
         return "true, false" if self.type == "bool" else "any"
 
     def check(self, value: Any) -> Any:
-        """Return `value` if it fits (an int is welcome where a float is asked for).
+        """Return `value` if it fits the declaration (an int is accepted for a float).
 
         Raises
         ------
         ParameterError
-            If it does not; the message says what would.
+            If it does not fit; the message lists what is allowed.
         """
         wanted: type[Any] = TYPES[self.type]
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
@@ -77,12 +77,12 @@ class Parameter:
 
 
 def notebook_path(chapter: str) -> Path:
-    """The notebook of a chapter, given as ``07`` or ``07_tag_placement``.
+    """Return the notebook of a chapter, given as ``07`` or ``07_tag_placement``.
 
     Raises
     ------
     HarnessError
-        If there is none; the message lists those there are.
+        If there is none; the message lists all chapters.
     """
     every = sorted(NOTEBOOKS.glob("*.ipynb"))
     found = [path for path in every if chapter in (path.stem, path.stem.split("_")[0])]
@@ -93,7 +93,7 @@ def notebook_path(chapter: str) -> Path:
 
 
 def declared(notebook: Path) -> dict[str, Parameter]:
-    """Parameters that a notebook declares, by name, in order.
+    """Return the parameters that a notebook declares, by name, in order.
 
     Raises
     ------
@@ -143,10 +143,10 @@ def parse_declarations(source: str, path: Path) -> dict[str, Parameter]:
 
 
 def check_values(parameters: Mapping[str, Parameter], values: Mapping[str, Any], chapter: str) -> dict[str, Any]:
-    """All parameters of a chapter: the declared defaults, overridden by `values`.
+    """Return all parameters of a chapter: the declared defaults, overridden by `values`.
 
-    A profile file is shared by all chapters, so a name that this one does not declare is let through if the profile
-    in force sets it to just this value. Every other unknown name is an error.
+    A profile file is shared by all chapters, so a name that this chapter does not declare is accepted if the current
+    profile sets it to exactly this value. Every other unknown name is an error.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def check_values(parameters: Mapping[str, Parameter], values: Mapping[str, Any],
 
 
 def profile_values(profile: str) -> dict[str, Any]:
-    """Values that ``notebooks/parameters/PROFILE.yaml`` sets, for all chapters."""
+    """Return the values that ``notebooks/parameters/PROFILE.yaml`` sets for all chapters."""
     path = NOTEBOOKS / "parameters" / f"{profile}.yaml"
     if not path.is_file():
         raise HarnessError(f"no profile is called {profile!r}", remedy=f"choose one of: {', '.join(PROFILES)}")

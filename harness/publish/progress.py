@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 @contextmanager
 def epoch_bar(epochs: int) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """A bar over epochs; call the yielded function with the figures of each finished one."""
+    """Show a bar over epochs; call the yielded function with the results of each finished epoch."""
     with tqdm(total=epochs, desc="epochs") as bar:
 
         def log(figures: Mapping[str, Any]) -> None:
@@ -23,7 +23,7 @@ def epoch_bar(epochs: int) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 @contextmanager
 def unit_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar over sentences; call the yielded function with how many are done, and how many there are."""
+    """Show a bar over sentences; call the yielded function with the number done and the total."""
     with tqdm(desc="sentences") as bar:
 
         def update(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""What a notebook calls first: its parameters are checked, and it gets a results folder of its own."""
+"""Start a notebook: check its parameters, and give it a results folder for exactly these parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ChapterRun:
 
     @property
     def folder(self) -> Path:
-        """The results folder: each set of parameters has its own."""
+        """Results folder; each set of parameters has a separate one."""
         return results_folder(self.chapter, self.parameters)
 
     def save(self, name: str, value: Mapping[str, Any]) -> Path:
@@ -40,7 +40,7 @@ class ChapterRun:
 
 
 def results_folder(chapter: str, parameters: Mapping[str, Any]) -> Path:
-    """Where a chapter run with these parameters keeps its results."""
+    """Return the folder for the results of a chapter with these parameters."""
     key = digest(*(f"{name}={value!r}" for name, value in sorted(parameters.items())), length=8)
     return RESULTS / f"{chapter}-{key}"
 
@@ -63,7 +63,7 @@ def begin(chapter: str, namespace: Mapping[str, Any]) -> ChapterRun:
 
 
 def _injected(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Names in the notebook's namespace that hold plain values: what the parameter cells have set so far."""
+    """Return the plain values in the notebook's namespace, which the parameter cells have set so far."""
     shell = namespace["get_ipython"]() if "get_ipython" in namespace else None
     hidden = set(shell.user_ns_hidden) if shell is not None else set()
     plain = (str, int, float, bool, list, dict, tuple, type(None))

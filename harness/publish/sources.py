@@ -1,4 +1,4 @@
-"""Which files a notebook depends on: itself, the package code it imports, and what that imports."""
+"""Find the files that a notebook depends on: the package code that it imports, directly or indirectly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOADED_BY_NAME = {"harness.taggers", "harness.taggers.base", "harness.engines",
 
 
 def code_dependencies(notebook: Path) -> list[Path]:
-    """Source files of the package that can change what a notebook computes.
+    """Return the source files of the package that can change the results of a notebook.
 
     Imports inside functions are followed too, and names in strings: ``call("boson", "harness.chapters.ch04_training_higgs.traps:...")``
     runs that module in another process. Taggers and engines are loaded by name, so importing one of those packages counts as
@@ -24,7 +24,7 @@ def code_dependencies(notebook: Path) -> list[Path]:
 
 
 def module_dependencies(*names: str) -> list[Path]:
-    """Source files of the given modules and of all that they import; see `code_dependencies`."""
+    """Return the source files of modules and of everything that they import; see `code_dependencies`."""
     graph = import_graph()
     pending = set(names)
     reached: set[str] = set()
@@ -65,7 +65,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def import_graph():
-    """Which module of the package imports which."""
+    """Return the graph of the imports within the package."""
     import grimp
 
     return grimp.build_graph("harness", cache_dir=str(BUILD / ".grimp_cache"))

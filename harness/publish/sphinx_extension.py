@@ -1,36 +1,50 @@
-"""Sphinx extension of the book: numbers from result files, links to wherever the project is hosted."""
+"""Sphinx extension of the book: numbers from result files, links to the hosted project, and what only a published site needs.
+
+A site whose address is unknown (`hosting.site_url`) has no link previews, no sitemap and no page 404: all three name addresses.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
-from harness.publish import site_extras
 from harness.publish.glossary_links import FirstUse
-from harness.publish.hosting import BINDER, BRANCH, COLAB, repository_url
+from harness.publish.hosting import BINDER, BRANCH, COLAB, fix_edit_links, repository_url, site_url
 from harness.publish.numbers import load
 
 KNOWN = ("https://github.com/", "https://gitlab.com/")
 LAUNCH = {"colab_url": COLAB, "binderhub_url": BINDER, "notebook_interface": "jupyterlab"}
+TITLE = "Can you hear the tag?"
+SUBTITLE = "An executable book and evaluation harness for prosody tags"
+CARD = "_static/card.png"  # the picture of a link preview, 1200 x 630 pixels
+NOT_FOUND = {
+    "title": "There is no such page",
+    "body": "<h1>There is no such page</h1><p>It may have moved. The contents and the search lead to every page.</p>",
+}
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register the extension; called by Sphinx."""
+    if site_url():
+        app.setup_extension("sphinxext.opengraph")
+        app.setup_extension("notfound.extension")
     app.add_transform(FirstUse)
-    app.connect("config-inited", configure)
+    app.connect("config-inited", configure, priority=400)  # before the extensions above check their settings
     app.connect("autodoc-process-docstring", keep_colon, priority=400)  # before napoleon reads it
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
-    app.connect("html-page-context", dress, priority=900)
-    app.connect("build-finished", finish)
+    app.connect("html-page-context", finish_page, priority=900)
+    app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def configure(app: Any, config: Any) -> None:
-    """Fill in the substitutions, and the repository for edit and launch buttons if it is known."""
+    """Fill in the substitutions, the repository for edit and launch buttons, and the address of the site, if they are known."""
     config.myst_substitutions = {**config.myst_substitutions, **load()}
     url = repository_url()
     options = {**config.html_theme_options}
-    if url.startswith(KNOWN):  # the theme knows no others
+    if url.startswith(KNOWN):  # the theme supports no others
         options |= {"repository_url": url, "use_repository_button": True, "use_issues_button": True,
                     "use_edit_page_button": True, "repository_branch": BRANCH, "launch_buttons": LAUNCH}  # fmt: skip
     else:
@@ -40,10 +54,16 @@ def configure(app: Any, config: Any) -> None:
         options.pop("repository_url", None)
     config.html_theme_options = options
     config.html_context = {**config.html_context, "source_type": "github"} if url else config.html_context
+    if base := site_url():
+        config.html_baseurl = config.ogp_site_url = base
+        config.ogp_site_name, config.ogp_type = TITLE, "article"
+        config.ogp_image, config.ogp_image_alt = base + CARD, f"{TITLE} A pitch curve with a tag."
+        config.ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image" />']
+        config.notfound_urls_prefix, config.notfound_context = urlsplit(base).path, NOT_FOUND
 
 
 def drop_repeated_scripts(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Keep one of equal scripts: theme and Jupyter Book both add sphinx-thebe's, and its second copy is an error."""
+    """Drop repeated scripts: the theme and Jupyter Book both add sphinx-thebe's, and its second copy raises an error."""
     seen: set[str] = set()
     kept = []
     for script in context.get("script_files", []):
@@ -54,35 +74,38 @@ def drop_repeated_scripts(app: Any, page: str, template: str, context: dict[str,
     context["script_files"] = kept
 
 
-def dress(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Add what link previews and search engines read, and mend the edit links and docutils' list of references."""
-    base = site_extras.site_url()
-    # docutils calls it a list, and gives it entries that are no list items.
+def finish_page(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Fix the edit links, the title of the landing page, and docutils' list of references."""
+    # docutils declares the references a list, but its entries are not list items.
     context["body"] = context.get("body", "").replace(
         '<div role="list" class="citation-list">', '<div class="citation-list">'
     )
-    site_extras.mend_edit_links(page, context.get("header_buttons", []))
-    tags = site_extras.meta_tags(page, context.get("title", ""), context.get("body", ""), base)
-    context["metatags"] = "\n".join(filter(None, (context.get("metatags", ""), tags)))
+    fix_edit_links(page, context.get("header_buttons", []))
     if page == app.config.root_doc:
-        context["title"] = site_extras.SUBTITLE  # its own is the book's, which the theme adds to every page's title
-    if base:
-        context["pageurl"] = f"{base}{page}.html"
+        context["title"] = SUBTITLE  # its heading is the title of the book, which the theme appends to every title
 
 
 def keep_colon(app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]) -> None:
-    """Let napoleon not take what stands before a colon in a property's docstring for its type."""
+    """Keep napoleon from reading the text before a colon in a property's docstring as its type."""
     if what in ("property", "attribute") and lines:
         lines[0] = lines[0].replace(": ", ", ", 1)
 
 
-def finish(app: Any, error: Exception | None) -> None:
-    """Write what stands beside the pages."""
-    if error is None and app.builder.name == "html":
-        folder = Path(app.outdir)
-        site_extras.draw_card(folder / site_extras.CARD)
-        chapters = {
-            page: app.env.titles[page].astext() for page in app.env.toctree_includes.get(app.config.root_doc, ())
-        }
-        site_extras.write_not_found(folder, site_extras.site_url(), chapters)
-        site_extras.write_sitemap(folder, site_extras.site_url())
+def write_sitemap(app: Any, error: Exception | None) -> None:
+    """Write ``sitemap.xml`` and ``robots.txt`` if the address of the site is known; remove old ones if not.
+
+    The package sphinx-sitemap lists only the pages that a build has written, and this book is built incrementally.
+    """
+    if error is not None or app.builder.name != "html":
+        return
+    files = {name: Path(app.outdir) / name for name in ("sitemap.xml", "robots.txt")}
+    if base := site_url():
+        rows = "".join(f"<url><loc>{escape(base + page)}.html</loc></url>\n" for page in sorted(app.env.found_docs))
+        files["sitemap.xml"].write_text(
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n',
+            encoding="utf-8",
+        )
+        files["robots.txt"].write_text(f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n", encoding="utf-8")
+    else:
+        for path in files.values():
+            path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The staged tree: what Jupyter Book reads. Book sources as they are, executed notebooks with a box on top, generated tables."""
+"""Build the staged tree that Jupyter Book reads: book sources, executed notebooks with a parameter box, generated tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
-from harness.publish import bench_page as benchmarks
-from harness.publish import imports_picture as floors
+from harness.publish import bench_page, imports_picture
 from harness.publish.hosting import repository_url, run_elsewhere
 from harness.publish.markup import literal
 from harness.publish.parameters import Parameter, declared
@@ -20,7 +19,7 @@ from harness.store import read_json
 STAGE = BUILD / "stage"
 EXECUTED = BUILD / "executed"
 FAULTS = RESULTS / "faults.json"  # tests/faults writes it
-LOCAL = "127.0.0.1: "  # every message of them begins with the server
+LOCAL = "127.0.0.1: "  # every message starts with the address of the server
 FAULT_PAGE = Path("reference", "faults.md")
 FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("reference", "architecture_imports.md")
 CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
@@ -30,7 +29,7 @@ BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference",
 
 
 def stage() -> list[Path]:
-    """Bring ``_build/stage`` up to date; files that did not change keep their time, so Sphinx skips them.
+    """Update ``_build/stage``; unchanged files keep their modification time, so Sphinx skips them.
 
     Returns
     -------
@@ -55,9 +54,9 @@ def stage() -> list[Path]:
     if FAULT_PAGE in wanted:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
     if BENCH_PAGE in wanted:
-        wanted[BENCH_TABLES] = benchmarks.tables().encode()
+        wanted[BENCH_TABLES] = bench_page.tables().encode()
     if FLOOR_PAGE in wanted:
-        wanted[FLOOR_PICTURE] = floors.page().encode()
+        wanted[FLOOR_PICTURE] = imports_picture.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
         wanted[SECURITY_PAGE] = SECURITY.read_bytes()
     return _sync(wanted)
@@ -79,7 +78,7 @@ def _sync(wanted: dict[Path, bytes]) -> list[Path]:
 
 
 def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter: str) -> dict[str, Any]:
-    """A copy of an executed notebook as a page: parameter box after the title, parameter cells folded away."""
+    """Return a copy of an executed notebook as a page: with a parameter box after the title, without parameter cells."""
     page = copy.deepcopy(notebook)
     values = notebook["metadata"].get("papermill", {}).get("parameters", {})
     cells = page["cells"]
@@ -87,7 +86,7 @@ def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter
         tags = cell["metadata"].setdefault("tags", [])
         if "injected-parameters" in tags or "parameters" in tags:
             tags.append("remove-cell")
-        cell["metadata"].pop("papermill", None)  # times and counts: they would change the page at every run
+        cell["metadata"].pop("papermill", None)  # durations and counts would change the page with every run
         cell["metadata"].pop("execution", None)
     page["metadata"].pop("papermill", None)
     box = {
@@ -105,7 +104,7 @@ def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter
 def parameter_box(
     parameters: dict[str, Parameter], values: dict[str, Any], chapter: str, kernel: str = "python3"
 ) -> str:
-    """The box "Rerun this page": each parameter with its meaning, the line to paste, and where else the page runs."""
+    """Return the box "Rerun this page": the parameters, commands to copy, and other places where the page runs."""
     rows = [
         f"| `{p.name}` | {p.type} | {_cell(p.meaning)} | `{p.default!r}` | {_cell(p.allowed)} | `{values.get(p.name, p.default)!r}` |"
         for p in parameters.values()
@@ -131,7 +130,7 @@ def parameter_box(
 
 
 def fault_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The table of faults, and a sentence that counts them, as Markdown in which nothing but the table itself is markup."""
+    """Return the table of faults with a sentence that counts them, as Markdown; text from the results is never markup."""
     lines = [
         f"| {literal(row['fault'])} | {literal(row['server'])} | {row['requests']} | {row['waited']:g} | "
         f"{literal(row['message'].removeprefix(LOCAL) or 'speech, after ' + _requests(row['requests']))} |"
@@ -151,7 +150,7 @@ def fault_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _faults(path: Path) -> list[dict[str, Any]]:
-    """Rows of the fault tests' results."""
+    """Return the rows that the fault tests have written."""
     remedy = "run: .venv/bin/doit faults"
     if not path.is_file():
         raise DataError("the fault tests have left no results", path=path, remedy=remedy)
@@ -166,7 +165,7 @@ def _requests(count: int) -> str:
 
 
 def _another_value(parameter: Parameter) -> str:
-    """A papermill option that changes `parameter`; empty if its declaration names no other value."""
+    """Return a papermill option that changes `parameter`; empty if its declaration names no other value."""
     others: tuple[Any, ...] = parameter.choices or tuple(v for v in (parameter.low, parameter.high) if v is not None)
     value = next((other for other in others if str(other) != str(parameter.default)), None)
     if value is None:

@@ -7,6 +7,7 @@ import parselmouth
 import pytest
 from helpers import harness
 from parselmouth.praat import call
+from praatio import textgrid
 
 from harness.prosody.textgrid import write_textgrid
 from harness.records import WordTime
@@ -30,6 +31,15 @@ def test_words_and_gaps_become_intervals(tmp_path):
     found = intervals(tmp_path / "x.TextGrid")
     assert [label for _, label in found] == ["We", '"pay\\bs"', "", "now"]
     assert [start for start, _ in found] == pytest.approx([0, 0.2, 0.5, 0.8])
+
+
+@pytest.mark.parametrize("word", ["pay", "“pay”", "naïve", "支払う", "😀"])
+def test_a_textgrid_is_utf8_for_every_reader(tmp_path, word):
+    path = tmp_path / "x.TextGrid"
+    write_textgrid(path, [WordTime(word=word, start=0.0, end=0.5)], 1.0)
+    assert f'"{word}"' in path.read_text(encoding="utf-8")
+    assert [label for _, label in intervals(path)] == [word, ""]
+    assert [entry.label for entry in textgrid.openTextgrid(str(path), False).getTier("words").entries] == [word]
 
 
 def test_a_spoken_sentence_is_aligned_to_its_words(tmp_path):

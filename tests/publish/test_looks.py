@@ -5,11 +5,22 @@ from itertools import combinations
 
 import pytest
 
-from harness.publish import looks
-from harness.publish.best import MARK, NOBODY, ahead, said
-from harness.publish.looks import FAMILIES, INK, PALETTE, TEXT_CONTRAST, contrast, ink, look, on
-from harness.publish.style import DPI, WIDTH, Figure, use_style
-from harness.publish.tables import placement_table, table
+from harness.publish.style import (
+    DPI,
+    FAMILIES,
+    INK,
+    PALETTE,
+    TEXT_CONTRAST,
+    WIDTH,
+    Figure,
+    contrast,
+    ink,
+    look,
+    looks,
+    on,
+    use_style,
+)
+from harness.publish.tables import MARK, NOBODY, ahead, placement_table, said, table
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -32,7 +43,7 @@ def test_a_name_keeps_its_look_with_what_stands_behind_it():
 
 
 def test_a_figure_tells_apart_what_a_name_does_not():
-    drawn = looks.looks(["espeak:en-us", "espeak:en-gb", "piper"])
+    drawn = looks(["espeak:en-us", "espeak:en-gb", "piper"])
     assert len({one[:2] for one in drawn.values()}) == 3 and drawn["piper"] == look("piper")
 
 

@@ -9,9 +9,8 @@ from harness.chapters.ch07_tag_placement.figures import f1_heatmap, f1_interval_
 from harness.chapters.ch07_tag_placement.interpretations import placement_readings
 from harness.placement import score_placement
 from harness.publish.clip_figures import difference_strips
-from harness.publish.player import player
-from harness.publish.tables import placement_table, table
-from harness.publish.text import interval, verdict_on_difference
+from harness.publish.html import player
+from harness.publish.tables import interval, placement_table, table, verdict_on_difference
 from harness.records import Arm, Outcome, Verdict
 from harness.tagged import Tag, TaggedText
 

@@ -16,8 +16,8 @@ from harness.experiment import result_files
 from harness.experiment.result_files import load_controls, validate_result
 from harness.listening.kit import page
 from harness.paths import ROOT
+from harness.publish.html import player
 from harness.publish.markup import literal
-from harness.publish.player import player
 from harness.publish.tables import realisation_table, table
 from harness.publish.verdicts import Verdict
 from harness.store import read_json

@@ -10,7 +10,6 @@ import pytest
 from test_kit import TEXTS, make_run
 
 from harness.audio import Audio, write_wav
-from harness.errors import DataError
 from harness.experiment.folder import IDENTITY
 from harness.experiment.higgs_playground import record
 from harness.listening.kit import KEY, PAGE, write_kit
@@ -95,15 +94,3 @@ def test_a_listening_test_is_two_files(folder, name):
     made = write_kit(run, folder / "out", trials=4)
     assert everything(folder) - before == {"deep/work/out", f"deep/work/out/{KEY}", f"deep/work/out/{PAGE}"}
     assert made.run == name
-
-
-def test_a_listening_test_does_not_follow_a_link_of_the_run_folder(folder):
-    run, elsewhere = make_run(folder / "run", TEXTS[:3], ["one"]), folder / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / PAGE).write_text("mine")
-    (run / "listening").symlink_to(elsewhere)
-    with pytest.raises(DataError, match="a link stands where"):
-        write_kit(run, trials=4)
-    assert [path.read_text() for path in elsewhere.iterdir()] == ["mine"]
-    write_kit(run, run / "listening", trials=4)  # a link that the command line names is the user's own
-    assert (elsewhere / KEY).exists()

@@ -11,8 +11,7 @@ import numpy as np
 from harness.chapters.ch02_architecture.routing import AUDIO
 from harness.higgs.accounting import AUDIO_SIDE, TEXT_SIDE
 from harness.higgs.memory import GIB, MemoryEstimate
-from harness.publish.looks import BLUE, GREEN, INK, PURPLE, SKY, on
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, SMALL, WIDTH, Figure, on, use_style
 
 # Okabe and Ito's palette: blue for what belongs to text, orange for audio, green for what both share. These are areas with their
 # names in or above them, so the orange is as bright as theirs.

@@ -9,8 +9,7 @@ import numpy as np
 
 from harness.chapters.ch03_peft.study import Curve
 from harness.chapters.ch03_peft.targets import FROZEN, TRAINED
-from harness.publish.looks import BLUE, INK, SKY, VERMILLION
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.style import BLUE, INK, SKY, SMALL, VERMILLION, WIDTH, Figure, use_style
 
 # Lines and markers differ too, so that nothing is said by colour alone.
 _LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))

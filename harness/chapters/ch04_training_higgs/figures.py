@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.publish.looks import BLUE, GREEN, INK, SKY, VERMILLION, look
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.style import BLUE, GREEN, INK, SKY, SMALL, VERMILLION, WIDTH, Figure, look, use_style
 
 # Stacks use the colours of their engines and differ in line style too. The third entry is a run, not a stack.
 STACK_LOOKS = {name: (look(name).colour, look(name).line) for name in ("boson", "native")}

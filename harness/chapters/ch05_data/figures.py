@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from harness.publish.looks import BLUE, GREEN, GREY, INK, VERMILLION, Look, ink, look
-from harness.publish.marks import dot
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
-from harness.publish.text import interval
+from harness.publish.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    SMALL,
+    VERMILLION,
+    WIDTH,
+    Figure,
+    Look,
+    dot,
+    ink,
+    look,
+    use_style,
+)
+from harness.publish.tables import interval
 from harness.stats import Interval
 
 _SETS = (Look(BLUE, "o"), Look(VERMILLION, "s"), Look(GREEN, "D"))

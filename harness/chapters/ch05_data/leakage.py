@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.benchmark.examples import cross_validate, difference, report
 from harness.datasets import bare_word, overlap_groups
-from harness.publish.text import rate_of
+from harness.publish.tables import rate_of
 from harness.records import Example
 from harness.tagged import Tag, TaggedText
 from harness.taggers import Tagger

@@ -8,9 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.publish.looks import INK
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
-from harness.publish.text import interval
+from harness.publish.style import INK, SMALL, WIDTH, Figure, use_style
+from harness.publish.tables import interval
 from harness.records import Example
 from harness.stats import ClusterBootstrap, Interval, Statistic, ratio
 from harness.tagged import TAGS

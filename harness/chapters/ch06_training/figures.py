@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.publish.looks import GREY, ink, look
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.style import GREY, SMALL, WIDTH, Figure, ink, look, use_style
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:

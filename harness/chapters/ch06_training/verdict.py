@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.benchmark.rows import BASES, TAGS_FROZEN, ablation_name, select
-from harness.publish.text import f1_of
+from harness.publish.tables import f1_of
 from harness.publish.verdicts import Found, predicate
 
 

@@ -9,11 +9,8 @@ import numpy as np
 
 from harness.benchmark.rows import ablation_name, select, system_name
 from harness.chapters.ch07_tag_placement.tables import published
-from harness.publish.best import NOT_RANKED
-from harness.publish.looks import GREY, INK, ink, look, looks, on
-from harness.publish.marks import dot
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
-from harness.publish.text import f1_of, interval, rate_of
+from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, dot, ink, look, looks, on, use_style
+from harness.publish.tables import NOT_RANKED, f1_of, interval, rate_of
 from harness.tagged import TAGS, TaggedText
 
 _UNCHANGED = ablation_name({})

@@ -10,10 +10,8 @@ from typing import Any
 
 from harness.benchmark.rows import select, system_name
 from harness.paths import DATA
-from harness.publish.best import ahead
 from harness.publish.html import Html
-from harness.publish.tables import table
-from harness.publish.text import Rate, f1_of, interval, rate_of, verdict_on_difference
+from harness.publish.tables import Rate, ahead, f1_of, interval, rate_of, table, verdict_on_difference
 from harness.reading import read_yaml
 
 PUBLISHED = DATA / "published.yaml"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.benchmark.rows import BASES, select, system_name
-from harness.publish.text import f1_of
+from harness.publish.tables import f1_of
 from harness.publish.verdicts import Found, claims, predicate
 
 FAST = 5.0  # sentences a second that a laptop must reach: faster than anyone types

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Audio
-from harness.publish.looks import BLUE, GREY, INK, VERMILLION, look
-from harness.publish.style import SMALL, WIDTH, Figure, folded, use_style
+from harness.publish.style import BLUE, GREY, INK, SMALL, VERMILLION, WIDTH, Figure, folded, look, use_style
 
 _BEGIN, _END = "#BBBBBB", VERMILLION
 

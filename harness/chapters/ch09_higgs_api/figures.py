@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.publish.looks import BLUE, VERMILLION
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.style import BLUE, SMALL, VERMILLION, WIDTH, Figure, use_style
 
 _LOOKS = {"streamed": (BLUE, "o", "-"), "whole": (VERMILLION, "s", "--")}
 

@@ -11,10 +11,8 @@ from harness.audio import Audio
 from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS, Cue, by_cue
 from harness.prosody.features import measure
-from harness.publish.looks import GREY, INK, look, looks
-from harness.publish.marks import dot_rows
-from harness.publish.style import WIDTH, Figure, use_style
-from harness.publish.text import Rate, interval, rate_of
+from harness.publish.style import GREY, INK, WIDTH, Figure, dot_rows, look, looks, use_style
+from harness.publish.tables import Rate, interval, rate_of
 from harness.records import NullSample
 from harness.tagged import TAGS, TaggedText
 

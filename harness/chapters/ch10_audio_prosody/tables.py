@@ -12,8 +12,7 @@ from harness.prosody.features import ClipFeatures
 from harness.prosody.rates import unlike_chance
 from harness.prosody.scorer import UNPAIRED_FLOORS
 from harness.publish.html import Html
-from harness.publish.tables import table
-from harness.publish.text import interval, rate_of
+from harness.publish.tables import interval, rate_of, table
 from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 

@@ -8,9 +8,20 @@ from typing import Any
 from harness.chapters.ch11_end_to_end.tables import shown
 from harness.chapters.ch11_end_to_end.verdict import within
 from harness.experiment.joint import READINGS
-from harness.publish.looks import BLUE, GREEN, INK, VERMILLION, Look, looks
-from harness.publish.marks import dot
-from harness.publish.style import SMALL, WIDTH, Figure, folded, use_style
+from harness.publish.style import (
+    BLUE,
+    GREEN,
+    INK,
+    SMALL,
+    VERMILLION,
+    WIDTH,
+    Figure,
+    Look,
+    dot,
+    folded,
+    looks,
+    use_style,
+)
 
 Readings = Mapping[str, Sequence[float | None]]
 _LISTED = 4  # readings that a caption names

@@ -12,8 +12,7 @@ from harness.experiment.result_files import FOLDER, ResultFile
 from harness.experiment.spec import EngineSpec
 from harness.paths import relative
 from harness.publish.html import Html
-from harness.publish.tables import table
-from harness.publish.text import interval, verdict_on_difference
+from harness.publish.tables import interval, table, verdict_on_difference
 
 EXPERIMENT = "harness run data/experiments/end_to_end.yaml"
 # What this project could not run, why, and how one who can does it. A result file with such an engine replaces its row.

@@ -9,7 +9,7 @@ from harness.chapters.ch11_end_to_end.tables import NOT_RUN, of_higgs, shown
 from harness.engines.dialects import DIALECTS
 from harness.experiment.joint import OVERALL, READINGS, REALISATION
 from harness.experiment.result_files import ResultFile
-from harness.publish.text import interval, rate_of
+from harness.publish.tables import interval, rate_of
 from harness.publish.verdicts import Found, claims, predicate
 from harness.tagged import TaggedText
 

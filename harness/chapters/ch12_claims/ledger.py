@@ -9,10 +9,9 @@ from html import escape
 
 from harness.errors import DataError
 from harness.publish.html import Html, as_code
-from harness.publish.looks import GREEN, INK, VERMILLION
 from harness.publish.parameters import check_values, declared, notebook_path, profile_values
 from harness.publish.run import NUMBERS, results_folder
-from harness.publish.style import WIDTH, Figure, use_style
+from harness.publish.style import GREEN, INK, VERMILLION, WIDTH, Figure, use_style
 from harness.publish.verdicts import DEPENDS, Claim, Verdict, claims, section_anchor, verdict_look
 from harness.store import read_json
 

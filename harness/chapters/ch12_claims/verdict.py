@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.publish.text import verdict_on_difference
+from harness.publish.tables import verdict_on_difference
 from harness.publish.verdicts import Found, Verdict, predicate
 
 # The claims that the advice rests on, as the evidence names them.
