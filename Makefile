@@ -18,10 +18,10 @@ export MPLCONFIGDIR ?= $(CURDIR)/_build/cache/matplotlib
 export IPYTHONDIR ?= $(CURDIR)/_build/cache/ipython
 export DASK_TEMPORARY_DIRECTORY ?= $(CURDIR)/_build/cache/dask
 
-.PHONY: help env smollm2 secondserver book test lint chapter lab full bench fuzz faults lock environments clean
+.PHONY: help env smollm2 secondserver book test test-data lint chapter lab full bench fuzz faults lock environments clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 env: ## install or update both environments
 	@mkdir -p _build/cache
@@ -39,6 +39,9 @@ book: env ## execute the notebooks, run the harness, build the site
 
 test: book lint ## run all checks; builds the book first, for the browser tests
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-data: env ## run only the tests that need the corpus or the recordings
+	@$(BIN)/pytest -n 2 --dist loadfile -m data -rs
 
 lint: env ## run ruff, mypy, import-linter and the checks of notebooks and workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .

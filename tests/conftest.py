@@ -5,7 +5,7 @@ import shutil
 import signal
 
 import pytest
-from helpers import python_or_skip
+from helpers import NOT_EMBEDDED, python_or_skip
 from hypothesis import settings
 
 from harness.higgs.stacks import BOSON
@@ -22,6 +22,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Give the marker `data` to each test that needs data that is not embedded, so that ``-m data`` runs just these."""
+    for item in items:
+        if any(mark.kwargs.get("reason", "").startswith(NOT_EMBEDDED) for mark in item.iter_markers("skipif")):
+            item.add_marker(pytest.mark.data)
 
 
 def find_browser():

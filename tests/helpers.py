@@ -18,10 +18,19 @@ def harness(*arguments, stdin=None, cwd=ROOT, **options):
     return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, **options)
 
 
+NOT_EMBEDDED = "data that is not embedded: "  # such a test gets the marker `data`; see conftest.py
+
+
 def needs_data(name):
     """Mark a test that needs a data set that is fetched on demand, such as ``helsinki-prosody``."""
-    missing = [file.path for file in REMOTES[name].files if locate(file.path) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"{name} is not on this machine: harness data fetch {name}")
+    missing = any(locate(file.path) is None for file in REMOTES[name].files)
+    return pytest.mark.skipif(missing, reason=f"{NOT_EMBEDDED}harness data fetch {name}")
+
+
+def needs_recordings(*names):
+    """Mark a test that needs files of the data folder real-speech/, which no command fetches."""
+    missing = any(locate(f"real-speech/{name}") is None for name in names)
+    return pytest.mark.skipif(missing, reason=f"{NOT_EMBEDDED}put real-speech/ into the folder that HARNESS_DATA names")
 
 
 def python_or_skip(stack):

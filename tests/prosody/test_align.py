@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import soundfile
+from helpers import needs_recordings
 from scipy.signal import resample_poly
 
 from harness.audio import Audio, read_audio
@@ -17,10 +18,7 @@ pytest.importorskip("pocketsphinx")
 pytest.importorskip("espeakng_loader")
 
 RECORDINGS = ("LJ050-0276", "7127_75947_000010_000000")
-real_speech = pytest.mark.skipif(
-    any(locate(f"real-speech/{name}.{end}") is None for name in RECORDINGS for end in ("wav", "TextGrid")),
-    reason="the recordings of data folder real-speech/ are not on this machine (set HARNESS_DATA)",
-)
+real_speech = needs_recordings(*(f"{name}.{end}" for name in RECORDINGS for end in ("wav", "TextGrid")))
 SENTENCE = "Please bring the heavy boxes over to the other window before noon."
 
 

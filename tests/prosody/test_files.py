@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers import needs_recordings
 
 from harness.audio import Audio, write_wav
 from harness.datasets import locate
@@ -304,10 +305,7 @@ def transcript(name):
     return [word for word in re.findall(r'text = "(.*?)"', tier) if word]
 
 
-@pytest.mark.skipif(
-    any(locate(f"real-speech/{name}") is None for pair in RECORDINGS.items() for name in pair if name),
-    reason="the recordings of data folder real-speech/ are not on this machine (set HARNESS_DATA)",
-)
+@needs_recordings(*(name for pair in RECORDINGS.items() for name in pair if name))
 def test_real_recordings_from_either_format(tmp_path):
     rows = []
     for name in RECORDINGS:

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from helpers import needs_recordings
 
 from harness.audio import read_audio
 from harness.datasets import load_examples, locate
@@ -79,10 +80,7 @@ def test_a_sentence_about_a_pause_is_not_a_leak():
     assert spoken_tags(say(text), text.words, candidates) == set()
 
 
-@pytest.mark.skipif(
-    locate("real-speech/jfk.flac") is None,
-    reason="the recordings of data folder real-speech/ are not on this machine (set HARNESS_DATA)",
-)
+@needs_recordings("jfk.flac")
 def test_a_human_voice_with_long_pauses_leaks_nothing():
     words = (
         "And so, my fellow Americans, ask not what your country can do for you, "

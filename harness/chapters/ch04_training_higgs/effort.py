@@ -9,13 +9,13 @@ from harness.publish.code_lines import code_lines
 
 # What the note says a custom training needs, and the modules in which this project has it.
 NEEDS = {
-    "the package, loaded in a second environment": ("stacks", "checkpoints"),
-    "its architecture, formats and names": ("formats", "lora"),
-    "data: recordings, codes, delayed labels": ("samples", "codec", "delay", "batches"),
-    "a loss over text and codebooks": ("labels",),
-    "a training loop, saving, resuming": ("train_config", "trainer", "training"),
-    "generation, to see what was learned": ("generate",),
-    "conversion to the other format": ("convert",),
+    "the package, loaded in a second environment": ("processes", "higgs.stacks", "higgs.checkpoints"),
+    "its architecture, formats and names": ("higgs.formats", "higgs.lora"),
+    "data: recordings, codes, delayed labels": ("higgs.samples", "higgs.codec", "higgs.delay", "higgs.batches"),
+    "a loss over text and codebooks": ("higgs.labels",),
+    "a training loop, saving, resuming": ("higgs.train_config", "higgs.trainer", "higgs.training"),
+    "generation, to see what was learned": ("higgs.generate",),
+    "conversion to the other format": ("higgs.convert",),
 }
 
 
@@ -28,6 +28,6 @@ def effort() -> list[dict[str, object]]:
 
 
 def _path(name: str) -> Path:
-    spec = find_spec(f"harness.higgs.{name}")
+    spec = find_spec(f"harness.{name}")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin)
