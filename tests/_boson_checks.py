@@ -19,8 +19,8 @@ from harness.higgs.batches import BosonCollator, count_labels
 from harness.higgs.checkpoints import load_model
 from harness.higgs.labels import IGNORED
 from harness.higgs.lora import add_lora, linear_modules
-from harness.higgs.stacks import BOSON
 from harness.higgs.training import run
+from harness.processes.stacks import BOSON
 
 FOLDER = Path(sys.argv[1])
 REQUEST = json.loads((FOLDER / "request.json").read_text())

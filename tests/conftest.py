@@ -8,8 +8,8 @@ import pytest
 from helpers import NOT_EMBEDDED, python_or_skip
 from hypothesis import settings
 
-from harness.higgs.stacks import BOSON
 from harness.higgs.tiny import make_tiny_checkpoint
+from harness.processes.stacks import BOSON
 
 pytest_plugins = ["higgs_fixtures"]
 

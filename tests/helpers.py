@@ -7,9 +7,9 @@ import pytest
 
 from harness.datasets import REMOTES, locate
 from harness.errors import HarnessError
-from harness.higgs.stacks import here, python_of
 from harness.paths import ROOT
 from harness.processes import call
+from harness.processes.stacks import here, python_of
 
 
 def harness(*arguments, stdin=None, cwd=ROOT, **options):

@@ -10,12 +10,12 @@ import pytest
 from harness import processes
 from harness.engines.apart import EngineTimeout
 from harness.errors import DataError, HarnessError, NotAvailable, TagError
-from harness.higgs.stacks import BOSON, NATIVE, PYTHON_VARIABLES
 from harness.paths import ROOT
 from harness.processes import call, call_together
+from harness.processes.stacks import BOSON, NATIVE, PYTHON_VARIABLES
 
 PYTHON = Path(sys.executable)
-HERE = "harness.higgs.stacks:here"
+HERE = "harness.processes.stacks:here"
 
 
 def test_a_call_runs_in_the_other_environment(boson_python, monkeypatch):
@@ -56,9 +56,9 @@ def test_an_error_comes_back_as_the_nearest_class_of_the_harness(kind, expected)
     ("function", "arguments", "error"),
     [
         (HERE, {"surprise": 1}, "TypeError: .*unexpected keyword"),
-        ("harness.higgs.stacks:no_such_function", {}, "AttributeError: .*no_such_function"),
+        ("harness.processes.stacks:no_such_function", {}, "AttributeError: .*no_such_function"),
         (
-            "harness.higgs.stacks:python_of",
+            "harness.processes.stacks:python_of",
             {"stack": NATIVE},
             r"TypeError: Object of type \w+ is not JSON serializable",
         ),
@@ -128,7 +128,7 @@ def test_a_child_does_not_see_the_packages_of_this_interpreter(monkeypatch):
 
 WAITS = """
 import signal, sys
-from harness.higgs.stacks import NATIVE
+from harness.processes.stacks import NATIVE
 from harness.processes import call
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as the command line does
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run in the background

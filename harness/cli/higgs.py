@@ -73,9 +73,9 @@ def probe(
 
 
 def _tiny_of_both_formats(folder: Path) -> Mapping[str, str | Path]:
-    from harness.higgs.stacks import NATIVE
     from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_apart
     from harness.processes import call
+    from harness.processes.stacks import NATIVE
 
     call(NATIVE, "harness.higgs.tiny:make_native_checkpoint", folder=str(folder / NATIVE_TYPE))
     return {

@@ -17,9 +17,9 @@ from harness.errors import HarnessError
 from harness.higgs.checkpoints import resolve
 from harness.higgs.convert import convert
 from harness.higgs.lora import HEADS
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import make_tiny_apart
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE
 from harness.records import Example
 from harness.store import write_atomic
 

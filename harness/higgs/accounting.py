@@ -12,8 +12,8 @@ from typing import Any
 
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config, native_model
-from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny.layout import tiny_config
+from harness.processes.stacks import BOSON, NATIVE, here
 
 # The sizes in config.json of the original revision (layout.ORIGINAL_REVISION; copied in neiom-systems/higgs-audio,
 # models/model/config.json). Everything else is as in `tiny_config`.

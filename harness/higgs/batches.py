@@ -20,7 +20,7 @@ import numpy as np
 from harness.higgs.delay import delay
 from harness.higgs.labels import IGNORED
 from harness.higgs.samples import Sample, prompt
-from harness.higgs.stacks import BOSON
+from harness.processes.stacks import BOSON
 
 if TYPE_CHECKING:
     import torch

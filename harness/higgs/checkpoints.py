@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE, stack_of
-from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.paths import is_file
+from harness.processes.stacks import BOSON, NATIVE, here
 from harness.store import read_json
 
 _NAMED = 3  # weights that a message names

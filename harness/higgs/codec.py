@@ -24,8 +24,8 @@ from harness.audio import Audio, read_audio, resample
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
-from harness.higgs.stacks import BOSON, here
 from harness.paths import is_file
+from harness.processes.stacks import BOSON, here
 from harness.store import read_json
 
 RATE = 24000  # Hz, of both formats

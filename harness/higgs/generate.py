@@ -13,7 +13,7 @@ from harness.higgs.delay import undelay
 from harness.higgs.formats import EOT_AFTER_END, codebooks_of
 from harness.higgs.lora import without_peft
 from harness.higgs.samples import prompt
-from harness.higgs.stacks import BOSON
+from harness.processes.stacks import BOSON
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import cache
 from inspect import Signature, signature
 from typing import TYPE_CHECKING, Any
 
-from harness.higgs.stacks import BOSON
+from harness.processes.stacks import BOSON
 
 if TYPE_CHECKING:
     import torch

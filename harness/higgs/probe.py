@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.higgs.checkpoints import read_config, resolve, some_of
 from harness.higgs.memory_limit import limited, what_was_built
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import BOSON_MODULE
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE
 
 if TYPE_CHECKING:
     import harness.higgs.register  # noqa: F401  named below; so that the build knows who depends on it

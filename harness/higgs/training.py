@@ -22,10 +22,10 @@ from harness.higgs.formats import codebooks_of
 from harness.higgs.lora import add_lora, without_peft
 from harness.higgs.memory import estimate
 from harness.higgs.samples import Sample, load_samples
-from harness.higgs.stacks import here
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.trainer import LOSSES, WithIndex, read_losses, trainer_class
 from harness.processes import call
+from harness.processes.stacks import here
 from harness.store import LOCK, locked, read_json, write_json
 
 SUMMARY, CONFIG = "summary.json", "config.json"

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, NotAvailable
-from harness.higgs.stacks import INSTALL, python_of
 from harness.paths import ROOT
+from harness.processes.stacks import INSTALL, python_of
 
 MODULE = "harness.processes"  # what a child runs: see `harness.processes.__main__`
 _CALLER = "HARNESS_CALLER"
@@ -55,7 +55,7 @@ def call(
     Parameters
     ----------
     stack : str or Path
-        Environment to run in (`harness.higgs.stacks.NATIVE` or `BOSON`), or the path of an interpreter.
+        Environment to run in (`harness.processes.stacks.NATIVE` or `BOSON`), or the path of an interpreter.
     function : str
         ``module:name``, inside the package harness.
     before : tuple of str

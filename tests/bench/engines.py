@@ -19,9 +19,9 @@ from harness.engines import SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
 from harness.experiment.sentences import load_items
 from harness.higgs.convert import convert
-from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.paths import ROOT
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE, python_of
 from harness.tagged import Tag, TaggedText
 from tests.bench.table import Row, beside, seconds
 

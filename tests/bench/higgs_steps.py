@@ -19,8 +19,8 @@ from harness.higgs.formats import native_config
 from harness.higgs.labels import training_class
 from harness.higgs.lora import add_lora
 from harness.higgs.samples import Sample
-from harness.higgs.stacks import BOSON, here
 from harness.higgs.tiny import tiny_config, tokenizer
+from harness.processes.stacks import BOSON, here
 
 HIDDEN, LAYERS, STEPS = 512, 4, 4
 

@@ -2,9 +2,9 @@ import pytest
 from helpers import python_or_skip
 
 from harness.chapters.ch01_loading.auto_classes import auto_classes
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE
 
 
 def test_auto_classes_follow_the_tables():

@@ -7,8 +7,8 @@ import pytest
 from harness.chapters.ch02_architecture import measured
 from harness.higgs.delay import delay, undelay
 from harness.higgs.memory import FORMULA_BYTES, PRECISIONS
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny.layout import CODEBOOK_SIZE, CODEBOOKS
+from harness.processes.stacks import BOSON, NATIVE
 
 in_stack = partial(helpers.in_stack, measured)
 

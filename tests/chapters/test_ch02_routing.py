@@ -7,7 +7,7 @@ import pytest
 from harness.chapters.ch02_architecture import routing
 from harness.chapters.ch02_architecture.routing import AUDIO, PARTS, SEQUENCE, TEXT, route, what_moved
 from harness.errors import HarnessError
-from harness.higgs.stacks import BOSON, NATIVE
+from harness.processes.stacks import BOSON, NATIVE
 
 in_stack = partial(helpers.in_stack, routing)
 KINDS = [kind for kind, length in SEQUENCE for _ in range(length)]

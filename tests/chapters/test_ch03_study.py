@@ -14,9 +14,9 @@ from harness.errors import DataError, HarnessError
 from harness.higgs.accounting import count, lora_parameters
 from harness.higgs.convert import convert
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE
-from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny import make_tiny_apart
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE, here
 
 STEPS = 12
 SAID = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"

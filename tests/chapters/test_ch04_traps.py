@@ -5,9 +5,9 @@ import pytest
 from harness.chapters.ch04_training_higgs.effort import NEEDS, effort
 from harness.chapters.ch04_training_higgs.evidence import check, compare_stacks, write_cases
 from harness.higgs.samples import load_samples
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.training import last_checkpoint
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE
 
 
 @pytest.fixture(scope="module")

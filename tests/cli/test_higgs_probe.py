@@ -8,8 +8,8 @@ from harness.cli.higgs import app
 from harness.errors import DataError, HarnessError
 from harness.higgs import probe
 from harness.higgs.probe import LOADERS, SETTINGS, LoadOutcome, StackReport
-from harness.higgs.stacks import NATIVE
 from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION
+from harness.processes.stacks import NATIVE
 
 
 def call(*arguments):

@@ -15,9 +15,9 @@ from harness.engines import SpeechRequest, make_engine
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.convert import convert
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.paths import ROOT
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE
 from harness.tagged import TaggedText
 
 pytest.importorskip("torch")

@@ -8,8 +8,8 @@ from harness.errors import HarnessError
 from harness.experiment.higgs_playground import MANIFEST, make_playground, record
 from harness.higgs.checkpoints import check_type
 from harness.higgs.samples import read_manifest
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.train_config import read_config
+from harness.processes.stacks import BOSON, NATIVE
 from harness.records import Example
 
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from harness.higgs.stacks import BOSON, NATIVE, PYTHON_VARIABLES, python_of
 from harness.paths import ROOT
+from harness.processes.stacks import BOSON, NATIVE, PYTHON_VARIABLES, python_of
 from tests.faults.processes import Command
 
 # Short ones that show no time, so that their pages must come out the same to the letter; and the ledger, which reads all.

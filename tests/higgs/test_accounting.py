@@ -23,8 +23,8 @@ from harness.higgs.accounting import (
     sides,
     used_for_a_token,
 )
-from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny.layout import tiny_config
+from harness.processes.stacks import BOSON, NATIVE, here
 
 in_stack = partial(helpers.in_stack, accounting)
 

@@ -7,8 +7,8 @@ import pytest
 
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import check_type, load_model, load_tokenizer, resolve
-from harness.higgs.stacks import BOSON, NATIVE
 from harness.higgs.tiny import ORIGINAL_MODEL, ORIGINAL_REVISION
+from harness.processes.stacks import BOSON, NATIVE
 
 torch = pytest.importorskip("torch")
 

@@ -12,7 +12,7 @@ from harness.higgs.batches import NativeCollator
 from harness.higgs.checkpoints import load_model, read_config
 from harness.higgs.convert import convert
 from harness.higgs.formats import native_key
-from harness.higgs.stacks import NATIVE
+from harness.processes.stacks import NATIVE
 from harness.store import write_json
 
 torch = pytest.importorskip("torch")

@@ -6,7 +6,7 @@ from harness.higgs.checkpoints import load_model
 from harness.higgs.delay import delay
 from harness.higgs.generate import finish, generate
 from harness.higgs.lora import add_lora
-from harness.higgs.stacks import NATIVE
+from harness.processes.stacks import NATIVE
 
 torch = pytest.importorskip("torch")
 

@@ -7,7 +7,7 @@ from _overfit import outputs
 from harness.higgs.batches import NativeCollator, count_labels
 from harness.higgs.checkpoints import load_model
 from harness.higgs.labels import IGNORED, higgs_loss
-from harness.higgs.stacks import NATIVE
+from harness.processes.stacks import NATIVE
 
 torch = pytest.importorskip("torch")
 

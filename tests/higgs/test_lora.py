@@ -7,7 +7,7 @@ from harness.errors import DataError
 from harness.higgs.batches import NativeCollator
 from harness.higgs.checkpoints import load_model
 from harness.higgs.lora import ATTENTION, AUDIO_FFN, DEFAULT_TARGETS, TEXT_FFN, add_lora, linear_modules
-from harness.higgs.stacks import NATIVE
+from harness.processes.stacks import NATIVE
 
 torch = pytest.importorskip("torch")
 

@@ -8,9 +8,9 @@ from helpers import python_or_skip
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
 from harness.higgs.probe import LEFT_OVER, LOADERS, RANDOM, SETTINGS, UNREAD, matrix, probe_in, stack_versions
-from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_checkpoint, tiny_config
 from harness.processes import call
+from harness.processes.stacks import BOSON, NATIVE, python_of
 
 UNKNOWN = "The checkpoint you are trying to load has model type `{}` but Transformers does not recognize"
 AUTO = tuple(name for name in LOADERS if name.startswith("Auto"))

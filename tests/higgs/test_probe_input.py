@@ -21,9 +21,9 @@ from harness.higgs.probe import (
     probe_in,
     returned,
 )
-from harness.higgs.stacks import BOSON, NATIVE, python_of
 from harness.higgs.tiny import BOSON_MODULE, ORIGINAL_MODEL, ORIGINAL_REVISION, tiny_config
 from harness.paths import ROOT
+from harness.processes.stacks import BOSON, NATIVE, python_of
 
 
 def test_a_status_is_a_success_only_if_nothing_is_missing_unread_or_left_over():

@@ -10,7 +10,6 @@ from harness.higgs.checkpoints import load_model
 from harness.higgs.codec import load_codec
 from harness.higgs.formats import native_config
 from harness.higgs.samples import SYSTEM, prompt
-from harness.higgs.stacks import NATIVE
 from harness.higgs.tiny import (
     make_native_checkpoint,
     make_native_codec,
@@ -18,6 +17,7 @@ from harness.higgs.tiny import (
     tiny_config,
 )
 from harness.higgs.tiny.layout import VOCABULARY
+from harness.processes.stacks import NATIVE
 
 torch = pytest.importorskip("torch")
 

@@ -14,9 +14,9 @@ import pytest
 from harness.errors import DataError, HarnessError
 from harness.higgs import training
 from harness.higgs.checkpoints import load_model
-from harness.higgs.stacks import NATIVE
 from harness.higgs.trainer import NotANumber, Order, read_losses
 from harness.higgs.training import last_checkpoint, launch, run
+from harness.processes.stacks import NATIVE
 from harness.store import read_json, write_json
 
 torch = pytest.importorskip("torch")

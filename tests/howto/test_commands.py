@@ -14,7 +14,7 @@ PAGES = [
     ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md", "data/results/README.md")
 ]
 PAGES += [*sorted(BOOK.rglob("*.md")), *sorted(NOTEBOOKS.glob("*.ipynb"))]
-TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def lines_of(page):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.higgs.probe import BOSON_LOADER, SETTINGS, LoadOutcome, StackReport
-from harness.higgs.stacks import NATIVE
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
+from harness.processes.stacks import NATIVE
 from harness.publish.verdicts import Found, predicate
 
 BARE, NEWER = "4.46.3 bare", "transformers 5"

@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.higgs.accounting import BFLOAT16_BYTES, build
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS
-from harness.higgs.stacks import BOSON, here
 from harness.higgs.tiny.layout import tiny_config
+from harness.processes.stacks import BOSON, here
 
 
 def delay_of_stack(codes: list[list[int]]) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from harness.errors import HarnessError
 from harness.higgs.accounting import build
 from harness.higgs.delay import delay
 from harness.higgs.formats import native_key
-from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.higgs.tiny.layout import CODEBOOK_SIZE, CODEBOOKS, tiny_config
+from harness.processes.stacks import BOSON, NATIVE, here
 
 TEXT, AUDIO = "text", "audio"
 # What can be changed -> its name in a layer.

@@ -23,8 +23,8 @@ from harness.higgs.formats import codebooks_of
 from harness.higgs.labels import IGNORED, higgs_loss, training_class
 from harness.higgs.lora import add_lora
 from harness.higgs.samples import Sample, prompt
-from harness.higgs.stacks import BOSON, NATIVE, here
 from harness.paths import DATA
+from harness.processes.stacks import BOSON, NATIVE, here
 
 NO_TASK_TYPE, ADAPTER, NATIVE_CLASS = "no task type", "adapter class", "native class"
 CURES = {NO_TASK_TYPE: BOSON, ADAPTER: BOSON, NATIVE_CLASS: NATIVE}  # -> the stack it needs

@@ -22,8 +22,8 @@ from harness.higgs.accounting import build, group_of, original_config
 from harness.higgs.checkpoints import load_strictly
 from harness.higgs.labels import IGNORED, training_class
 from harness.higgs.lora import ATTENTION, AUDIO_FFN, TEXT_FFN, add_lora, linear_modules
-from harness.higgs.stacks import BOSON
 from harness.higgs.tiny.layout import tiny_config
+from harness.processes.stacks import BOSON
 
 HEAD_ALONE = "head alone"  # control: what the head learns without LoRA
 TARGET_SETS = {

@@ -9,7 +9,7 @@ from harness.publish.code_lines import code_lines
 
 # What the note says a custom training needs, and the modules in which this project has it.
 NEEDS = {
-    "the package, loaded in a second environment": ("processes", "higgs.stacks", "higgs.checkpoints"),
+    "the package, loaded in a second environment": ("processes", "processes.stacks", "higgs.checkpoints"),
     "its architecture, formats and names": ("higgs.formats", "higgs.lora"),
     "data: recordings, codes, delayed labels": ("higgs.samples", "higgs.codec", "higgs.delay", "higgs.batches"),
     "a loss over text and codebooks": ("higgs.labels",),

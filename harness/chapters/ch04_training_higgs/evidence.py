@@ -19,10 +19,10 @@ from harness.higgs.delay import STREAM_BOS
 from harness.higgs.generate import generate
 from harness.higgs.lora import without_peft
 from harness.higgs.samples import Sample, prompt
-from harness.higgs.stacks import BOSON
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import train
 from harness.processes import call
+from harness.processes.stacks import BOSON
 
 MARGIN = 25  # frames (1 s) after the sample's own length at which generation is cut off
 

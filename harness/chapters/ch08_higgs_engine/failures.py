@@ -15,7 +15,7 @@ from harness.engines.higgs.boson import BosonInProcess
 from harness.engines.higgs.loading import CACHE_LENGTHS
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
-from harness.higgs.stacks import BOSON
+from harness.processes.stacks import BOSON
 from harness.tagged import TaggedText
 
 SENTENCE = "We <emph> guarantee 30% savings"

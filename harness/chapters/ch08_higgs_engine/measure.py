@@ -17,7 +17,7 @@ from harness.audio import write_wav
 from harness.engines.base import SpeechRequest, make_engine
 from harness.engines.higgs.stream import clean
 from harness.higgs.convert import convert
-from harness.higgs.stacks import BOSON, here
+from harness.processes.stacks import BOSON, here
 from harness.tagged import TaggedText
 
 

@@ -29,7 +29,7 @@ from harness.errors import HarnessError, NotAvailable
 from harness.higgs.codec import RATE, Codec
 from harness.higgs.generate import Generated, finish
 from harness.higgs.samples import prompt
-from harness.higgs.stacks import BOSON, here, python_of
+from harness.processes.stacks import BOSON, here, python_of
 from harness.registry import Requirements
 
 # With <|audio_eos|>, as in the client of the 2025 hackathon: without it a second stretch of speech may follow, and the engine

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import Codec, check_fits, load_codec, prepare_torchaudio
-from harness.higgs.stacks import BOSON
+from harness.processes.stacks import BOSON
 
 CACHE_LENGTHS = (1024, 4096, 8192)  # positions; the engine's own default
 

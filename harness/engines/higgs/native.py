@@ -25,7 +25,7 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import RATE, at_rate, check_fits, load_codec
 from harness.higgs.generate import Generated, finish
 from harness.higgs.samples import prompt
-from harness.higgs.stacks import NATIVE
+from harness.processes.stacks import NATIVE
 from harness.registry import Requirements
 
 _LOCK = threading.Lock()  # the process has one random generator of torch, so all native engines take turns

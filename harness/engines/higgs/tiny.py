@@ -7,9 +7,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness.higgs.stacks import BOSON
 from harness.higgs.tiny import make_boson_codec, make_native_checkpoint, make_native_codec, make_tiny_checkpoint
 from harness.paths import BUILD
+from harness.processes.stacks import BOSON
 
 CACHE = BUILD / "cache" / "higgs-tiny"
 VERSION = 1  # increase it when `harness.higgs.tiny` makes other weights

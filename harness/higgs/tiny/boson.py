@@ -7,10 +7,10 @@ from typing import Any
 
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import ORIGINAL_TYPE
-from harness.higgs.stacks import BOSON
 from harness.higgs.tiny.layout import tiny_config
 from harness.higgs.tiny.tokenizer import write_tokenizer
 from harness.processes import call
+from harness.processes.stacks import BOSON
 from harness.store import write_json
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, NotAvailable
-from harness.higgs.stacks import BOSON, NATIVE, PYTHON_VARIABLES, here, python_of
+from harness.processes.stacks import BOSON, NATIVE, PYTHON_VARIABLES, here, python_of
 
 
 def test_this_environment_is_native():
@@ -21,7 +21,7 @@ def test_a_missing_interpreter(monkeypatch, tmp_path):
     with pytest.raises(HarnessError, match=r"no stack is called 'tf' \(choose from: native, boson\)"):
         python_of("tf")
     monkeypatch.delenv(PYTHON_VARIABLES[BOSON], raising=False)
-    monkeypatch.setattr("harness.higgs.stacks.ROOT", tmp_path)
+    monkeypatch.setattr("harness.processes.stacks.ROOT", tmp_path)
     with pytest.raises(NotAvailable, match="make env"):
         python_of(BOSON)
     monkeypatch.setenv(PYTHON_VARIABLES[BOSON], str(tmp_path / "python"))
