@@ -21,11 +21,11 @@ def tiny(
 
     Example: `harness higgs tiny play`, then `harness higgs train play/train-native.yaml`.
     """
-    from harness.experiment.higgs_playground import make_playground
+    from harness.experiment.tiny_training_set import make_tiny_training_set
     from harness.paths import relative
 
     with progress_bar("Parts") as update:
-        make_playground(out, samples=samples, seed=seed, boson_codec=True, progress=update)
+        make_tiny_training_set(out, samples=samples, seed=seed, boson_codec=True, progress=update)
     typer.echo(f"{relative(out)}: boson/ native/ codec/ codec-boson/ recordings/ train-native.yaml train-boson.yaml")
 
 

@@ -25,15 +25,13 @@ from harness.tagged import TAGS, Tag
 
 LEVEL = 0.05  # family-wise, over the tags
 Place = tuple[str, int, Tag]
-_COLUMNS = {
-    Arm.TAGGED: 0,
-    Arm.PLACEBO: 3,
-}  # where an arm's pairs, hits of the baseline and hits of the other are counted
+# The first of three columns for each arm: pairs, hits of the baseline, hits of the other side.
+_COLUMNS = {Arm.TAGGED: 0, Arm.PLACEBO: 3}
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What `harness compare` reads of a run folder; nothing in it is changed."""
+    """What `harness compare` reads from a run folder. The folder itself is never changed."""
 
     folder: Path
     name: str
@@ -68,7 +66,7 @@ class Side:
         }
 
     def as_json(self) -> dict[str, str]:
-        """Return its names."""
+        """Return the names of the side as JSON fields."""
         return {"title": self.title, "run": self.run.name, "folder": str(self.run.folder), "engine": self.engine,
                 "tagger": self.tagger}  # fmt: skip
 
@@ -83,10 +81,10 @@ def read_run(folder: Path) -> FinishedRun:
     """
     if not is_complete(folder):
         if not (folder / IDENTITY).is_file():
-            raise DataError("no run is in this folder", path=folder, remedy="give the --out of a `harness run`")
+            raise DataError("this folder holds no run", path=folder, remedy="give the --out of a `harness run`")
         command = f"harness run {_yaml_of(folder)} --out {folder}"
         raise DataError("this run is not complete", path=folder,
-                        remedy=f"finish it, with the file and options that it was begun with: {command}")  # fmt: skip
+                        remedy=f"finish it with the file and options it was started with: {command}")  # fmt: skip
     try:
         manifest = RunManifest.model_validate(read_json(folder / MANIFEST))
         experiment = Experiment.model_validate(manifest.parameters)
@@ -102,7 +100,7 @@ def read_run(folder: Path) -> FinishedRun:
 
 
 def _yaml_of(folder: Path) -> str:
-    """The experiment's file, as far as its name tells."""
+    """Return the likely name of the experiment's file: the run folder holds only the name of the experiment."""
     fields = read_json(folder / IDENTITY).get("experiment")
     name = f"{fields.get('name', 'EXPERIMENT') if isinstance(fields, dict) else 'EXPERIMENT'}.yaml"
     ours = DATA / "experiments" / name
@@ -110,32 +108,33 @@ def _yaml_of(folder: Path) -> str:
 
 
 def compare_runs(folders: Sequence[Path], baseline: str | None = None, tagger: str | None = None) -> dict[str, Any]:
-    """Compare every engine and tagger of some runs with one of the first run.
+    """Compare every engine and tagger of the runs with a baseline from the first run.
 
     Parameters
     ----------
     folders : sequence of Path
         Run folders.
     baseline, tagger : str, optional
-        Engine and tagger of the first run that the others are compared with; its first ones otherwise.
+        Engine and tagger of the first run that serve as the baseline; by default, its first engine and tagger.
 
     Returns
     -------
     dict
-        ``baseline`` and a list ``comparisons``, each with a row of figures ``per_tag`` and for ``all`` tags; see `figures`.
+        ``baseline`` and a list ``comparisons``. Each comparison has rows of figures ``per_tag`` and a row for ``all`` tags;
+        see `figures`.
 
     Raises
     ------
     DataError
-        If a run is not complete, if two have different words under one id, or if one shares no measured pair with the
-        baseline.
+        If a run is not complete, if two runs have different words under the same id, or if a run shares no measured pair
+        with the baseline.
     """
     runs = [read_run(folder) for folder in folders]
     sides = _sides(runs)
     first = _chosen([side for side in sides if side.run is runs[0]], baseline, tagger)
     others = [side for side in sides if side is not first]
     if not others:
-        raise DataError("one engine with one tagger: there is nothing to compare it with", path=runs[0].folder,
+        raise DataError("the run has only one engine and one tagger, so there is nothing to compare", path=runs[0].folder,
                         remedy="give a second run")  # fmt: skip
     for other in others:
         _same_words(first, other)
@@ -161,7 +160,7 @@ def _sides(runs: Sequence[FinishedRun]) -> list[Side]:
 
 
 def _names(runs: Sequence[FinishedRun]) -> list[str]:
-    """The runs' names, or those of their folders, whichever tells them apart first."""
+    """Return the names of the runs, or of their folders, or the paths: the first of these that are all different."""
     for names in ([r.name for r in runs], [r.folder.resolve().name for r in runs], [str(r.folder) for r in runs]):
         if len(set(names)) == len(runs):
             return names
@@ -173,7 +172,7 @@ def _chosen(sides: Sequence[Side], engine: str | None, tagger: str | None) -> Si
     wanted = [side for side in wanted if tagger in (None, side.tagger)]
     if not wanted:
         run = sides[0].run
-        raise DataError("the first run has no such engine and tagger to be the baseline", path=run.folder,
+        raise DataError("the first run does not have the engine and tagger of the baseline", path=run.folder,
                         remedy=f"engines: {', '.join(run.engines)}; taggers: {', '.join(run.taggers)}")  # fmt: skip
     return wanted[0]
 
@@ -183,14 +182,14 @@ def _same_words(first: Side, other: Side) -> None:
         theirs = other.run.texts.get((other.tagger, sentence))
         if tagger == first.tagger and theirs is not None and theirs != words:
             raise DataError(
-                f"the sentence {sentence!r} has other words in each: {first.run.folder} ({first.tagger}) holds "
+                f"the sentence {sentence!r} has different words in the two runs: {first.run.folder} ({first.tagger}) holds "
                 f"{' '.join(words)!r}, {other.run.folder} ({other.tagger}) holds {' '.join(theirs)!r}",
                 remedy="compare runs of the same sentences",
             )
 
 
 def compare_sides(first: Side, other: Side) -> dict[str, Any]:
-    """Return rows of figures ``per_tag`` and for ``all`` tags, with marks after Holm's correction over the tags."""
+    """Return rows of figures ``per_tag`` and for ``all`` tags, with marks after Holm's correction for the number of tags."""
     both = {arm: (first.measured(arm), other.measured(arm)) for arm in _COLUMNS}
     tags = [tag for tag in TAGS if any(tag is place[2] for sides in both.values() for side in sides for place in side)]
     per_tag = {tag.value: figures(both, {tag}) for tag in tags}
@@ -207,16 +206,16 @@ def compare_sides(first: Side, other: Side) -> dict[str, Any]:
 def figures(
     both: Mapping[Arm, tuple[Mapping[Place, Outcome], Mapping[Place, Outcome]]], tags: set[Tag]
 ) -> dict[str, Any]:
-    """Return one row: what two sides measured of some tags, and how they differ (other minus baseline).
+    """Return one row of figures for some tags: what each side measured, and the differences (other minus baseline).
 
     Returns
     -------
     dict
-        ``n`` pairs in so many ``sentences``, and how many places ``only_baseline`` or ``only_other`` could measure; the hit
-        rates ``baseline`` and ``other`` and their ``difference``, each with ``low`` and ``high``; ``excludes_0``; the sentences
-        with more hits on one side (``more``, ``fewer``) and ``p`` of the sign test on them; ``value_difference``, the median
-        of ``values`` differences in ``unit``. ``placebo`` holds the same of the placebo arm, ``above_placebo`` the difference
-        between hit rate minus placebo rate. Nothing measured is None.
+        ``n`` pairs from ``sentences`` sentences; ``only_baseline`` and ``only_other``, the places measured on one side only;
+        the hit rates ``baseline`` and ``other`` and their ``difference``, each with ``low`` and ``high``; ``excludes_0``; the
+        numbers of sentences in which the other side has ``more`` or ``fewer`` hits, and ``p`` of the sign test on them;
+        ``value_difference``, the median of ``values`` differences in ``unit``. ``placebo`` holds the same figures for the
+        placebo arm, ``above_placebo`` the difference in hit rate minus placebo rate. Figures that were not measured are None.
     """
     rows: list[list[float]] = []
     clusters: list[str] = []
@@ -255,7 +254,7 @@ def _rate_difference(column: int) -> Statistic:
 
 
 def _values(pairs: Iterable[tuple[Outcome, Outcome]]) -> dict[str, Any]:
-    """The median difference of the measured values; None where units are mixed."""
+    """Return the median difference of the measured values; None if they have different units."""
     known = [(a, b) for a, b in pairs if a.value is not None and b.value is not None]
     units = {outcome.unit for pair in known for outcome in pair}
     median = float(np.median([b.value - a.value for a, b in known])) if len(units) == 1 else None  # type: ignore[operator]
@@ -268,7 +267,7 @@ def _difference(interval: Interval) -> dict[str, Any]:
 
 
 def _sign_test(differences: np.ndarray) -> dict[str, Any]:
-    """Exact test of McNemar: is a sentence that differs as likely to differ one way as the other?"""
+    """Return the exact McNemar test: among sentences with a difference, are both directions equally likely?"""
     more, fewer = int((differences > 0).sum()), int((differences < 0).sum())
     p = float(binomtest(more, more + fewer).pvalue) if more + fewer else 1.0
     return {"more": more, "fewer": fewer, "p": p}

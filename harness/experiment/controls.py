@@ -1,8 +1,8 @@
 """The controls of a run: does the scorer hear what is there, and only that?
 
-Engines with the role *positive* obey tags whose effect is known; *negative* ones are not told the tags, and are scored as if
-they had been; *leak* ones read them aloud. A scorer is worth something where the first is near 1, the second near its
-false-positive rate, and the third is found.
+*Positive* engines obey the tags, with a known effect. *Negative* engines are not told the tags, but are scored as if they had
+been. *Leak* engines read the tags aloud. A good scorer gives the positive ones a hit rate near 1, the negative ones a hit rate
+near the false-positive rate, and detects the leaks.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ import numpy as np
 from harness.experiment.doses import dose_response
 from harness.experiment.folder import RunData
 from harness.experiment.sentences import sentence_of
+from harness.experiment.spec import LEAK, NEGATIVE, POSITIVE
 from harness.prosody.contrast import contrastive
 from harness.prosody.detectors import DETECTORS, PITCH_CLEAR_SEMITONES, Cue
 from harness.prosody.null import FLOORS, Thresholds, false_positives
-from harness.prosody.rates import MEASURED, UNKNOWN, hit_rate, named
+from harness.prosody.rates import MEASURED, UNKNOWN, hit_rate, named, share_of
 from harness.records import Arm, CrossTalk, Outcome, Verdict
-from harness.stats import ClusterBootstrap, Interval, number, ratio
+from harness.stats import Interval, number
 from harness.tagged import TAGS, Tag
-
-POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"
 
 
 def control_block(results: RunData) -> dict[str, Any]:
     """Build ``controls``, ``leak``, ``dose``, ``confusion`` and ``contrastive`` of a summary.
 
     Positive engines are pooled (each sentence is one cluster, however many voices speak it). The null and the tags-stripped rates come
-    from the negative engine that varies most, which is the hardest test: pooling would hide it behind one that repeats itself.
+    from the negative engine that varies most, which is the hardest test: pooled with an engine that repeats itself, it would look better.
     """
     titles = {role: [spec.title for spec in results.experiment.engines if spec.role == role]
               for role in (POSITIVE, NEGATIVE, LEAK)}  # fmt: skip
@@ -52,7 +51,7 @@ def control_block(results: RunData) -> dict[str, Any]:
 
 
 def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str], results: RunData) -> dict[str, Any]:
-    """One tag: hits and placebos on positive engines, null and tags-stripped rates on negative ones."""
+    """Return the row of one tag: hits and placebos on positive engines, null and tags-stripped rates on negative ones."""
     mine = {role: [o for o in rows if o.tag is tag] for role, rows in outcomes.items()}
     tagged = [o for o in mine[POSITIVE] if o.arm is Arm.TAGGED and o.verdict is not Verdict.NOT_EXPRESSIBLE]
     hit, placebo = hit_rate(tagged), hit_rate([o for o in mine[POSITIVE] if o.arm is Arm.PLACEBO])
@@ -86,24 +85,17 @@ def _fired(outcomes: Iterable[Outcome], arm: Arm) -> Interval:
 
 
 def _beyond(tag: Tag, outcomes: Sequence[Outcome], threshold: float | None) -> Interval:
-    """Hit rate if each difference had to exceed `threshold`; NaN if there is none."""
+    """Return the hit rate if each difference had to exceed `threshold`; NaN without a threshold."""
     known = [o for o in outcomes if o.verdict is not Verdict.UNMEASURABLE]
     if threshold is None or not known:
         return UNKNOWN
     judge = DETECTORS[tag].judge
-    return _clustered(known, [o.value is not None and judge(o.value, threshold) is Verdict.HIT for o in known])
-
-
-def _clustered(outcomes: Sequence[Outcome], flags: Sequence[bool]) -> Interval:
-    """Share of outcomes whose flag is up; each sentence is one cluster."""
-    counts = np.array([[flag, 1] for flag in flags], dtype=float).reshape(-1, 2)
-    return ClusterBootstrap([sentence_of(o.sentence) for o in outcomes], counts).interval(
-        lambda total: ratio(total[..., 0], total[..., 1])
-    )
+    hits = [o.value is not None and judge(o.value, threshold) is Verdict.HIT for o in known]
+    return share_of(hits, [sentence_of(o.sentence) for o in known])
 
 
 def _hardest_null(tag: Tag, titles: Sequence[str], results: RunData) -> tuple[Interval, int, str]:
-    """The null of the negative engine whose differences fire most often, how many there are, and the engine."""
+    """Return the highest false-positive rate of the negative engines, the number of differences, and the engine's title."""
     best = UNKNOWN, 0, next(iter(titles), "")
     for title in titles:
         rates = false_positives(results.of("nulls", title), results.thresholds[title])
@@ -118,7 +110,7 @@ def _highest_threshold(tag: Tag, thresholds: Sequence[Thresholds]) -> float | No
 
 
 def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, Any]:
-    """Return how many of the tags that were read aloud were found, and how often a tag was heard that was not said."""
+    """Return how many of the tags that were read aloud were found, and how often a tag was found that was not spoken."""
     spoken = [o for o in spoken if o.arm is Arm.TAGGED]
     silent = [o for o in silent if o.arm is Arm.TAGGED and o.verdict is not Verdict.UNMEASURABLE]
     found, false = _leaked(spoken), _leaked(silent)
@@ -130,7 +122,7 @@ def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, 
 
 
 def _leaked(outcomes: Sequence[Outcome]) -> Interval:
-    return _clustered(outcomes, [o.verdict is Verdict.LEAKED for o in outcomes])
+    return share_of([o.verdict is Verdict.LEAKED for o in outcomes], [sentence_of(o.sentence) for o in outcomes])
 
 
 def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
@@ -144,9 +136,9 @@ def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
 
 
 def shuffled(rows: Sequence[CrossTalk], seed: int = 0) -> dict[str, float | None]:
-    """Return the hit rate of each tag if the labels of all clips are shuffled: what a detector hits by chance.
+    """Return the hit rate of each tag after shuffling the labels of the clips: what the detector hits by chance.
 
-    The permutation never gives a clip its own tag.
+    A clip never gets its own tag.
     """
     generator = np.random.default_rng(seed)
     fires: dict[Tag, list[bool | None]] = {tag: [] for tag in TAGS}

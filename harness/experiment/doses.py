@@ -1,4 +1,4 @@
-"""Dose-response: plain clips with known edits, and how often the detector answers."""
+"""Dose-response: how often a detector fires on plain clips that were edited by known amounts."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from harness.prosody.detectors import DETECTORS
 from harness.prosody.edits import EDITS
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import Thresholds
+from harness.prosody.rates import share_of
 from harness.prosody.scorer import analyse, difference
 from harness.records import Dose, Verdict
-from harness.stats import ClusterBootstrap, number, ratio
+from harness.stats import number
 from harness.tagged import PAUSES, TaggedText
 
 
 def measure_doses(
     audio: Audio, text: TaggedText, slot: int, plain: Sequence[ClipFeatures | str], engine: str, sentence: str
 ) -> list[Dose]:
-    """Edit one word of a plain clip by every dose of every edit, and measure it as a tagged clip would be.
+    """Apply every dose of every edit to one word of a plain clip, and measure the result as a tagged clip is measured.
 
     Parameters
     ----------
     audio : Audio
-        A plain clip of the sentence.
+        Plain clip of the sentence.
     text : TaggedText
+        Words of the sentence.
     slot : int
-        The word to edit; a pause goes before it. Behind the last word: the last word.
+        Word to edit; a pause goes before it. The slot after the last word means the last word.
     plain : sequence of ClipFeatures or str
-        The plain clips to compare with.
+        Plain clips to compare with.
     engine, sentence : str
         Names for the records.
 
     Returns
     -------
     list of Dose
-        The value is the difference that the detector of `Edit.tag` measures, None where it cannot.
+        `value` is the difference measured by the detector of `Edit.tag`; None if it could not be measured.
     """
     slot = min(slot, len(text.words) - 1)
     usable = [clip for clip in plain if not isinstance(clip, str)]
@@ -70,7 +72,7 @@ def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0
     -------
     dict
         For each edit: ``tag``, ``unit``, ``dose`` (list), ``hit``, ``low``, ``high`` (one for each dose), ``n``, ``monotone``
-        (whether no larger dose is answered less often), and ``threshold`` of the detector, in its own unit.
+        (whether the hit rate never falls as the dose grows), and the detector's ``threshold`` in its own unit.
     """
     rows = list(records)
     table: dict[str, dict[str, Any]] = {}
@@ -82,9 +84,8 @@ def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0
         columns: dict[str, list] = {"dose": [], "hit": [], "low": [], "high": []}
         for dose in edit.doses:
             here = [row for row in mine if row.dose == dose]
-            hits = [_answers(row, thresholds, edit.tag in PAUSES) for row in here]
-            rate = ClusterBootstrap([row.sentence for row in here], np.array([[hit, 1] for hit in hits], dtype=float).reshape(-1, 2),
-                                    seed=seed).interval(lambda total: ratio(total[..., 0], total[..., 1]))  # fmt: skip
+            hits = [_fires(row, thresholds, edit.tag in PAUSES) for row in here]
+            rate = share_of(hits, [row.sentence for row in here], seed)
             for name, value in zip(columns, (dose, rate.value, rate.low, rate.high), strict=True):
                 columns[name].append(number(value))
         rates = [rate for rate in columns["hit"] if rate is not None]
@@ -96,8 +97,8 @@ def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0
     return table
 
 
-def _answers(row: Dose, thresholds: Thresholds, pause: bool) -> bool:
-    """Whether the detector fires. A pause of any length counts: the dose is in doubt here, not its name."""
+def _fires(row: Dose, thresholds: Thresholds, pause: bool) -> bool:
+    """Return whether the detector fires. A pause of any length counts, because only the dose is under test."""
     assert row.value is not None
     threshold = thresholds.of(row.tag, row.sentence)
     return row.value >= threshold if pause else DETECTORS[row.tag].judge(row.value, threshold) is Verdict.HIT

@@ -1,4 +1,4 @@
-"""The run folder: which experiment it belongs to, and which files in it a run writes."""
+"""The run folder: the experiment it belongs to, and the files that a run writes into it."""
 
 from __future__ import annotations
 
@@ -21,28 +21,25 @@ from harness.tagged import TaggedText
 
 IDENTITY, MANIFEST, SUMMARY = "experiment.json", "manifest.json", "summary.json"
 PREDICTIONS, OUTCOMES = "predictions.jsonl", "outcomes.jsonl"
-UNITS, SCORES = (
-    "units.jsonl",
-    "scores.jsonl",
-)  # of an unfinished run: sentences that are done, and scores without verdicts
+# Only in an unfinished run: the sentences that are done, and scores without verdicts.
+UNITS, SCORES = "units.jsonl", "scores.jsonl"
 AUDIO = "clips"
-# What units return: each name is a field of `UnitResult` and a file NAME.jsonl.
+# What a unit returns: each name is a field of `UnitResult` and a file NAME.jsonl.
 UNIT_RECORDS: dict[str, type[Record]] = {
     "clips": Clip, "scores": TagScore, "nulls": NullSample, "contrasts": Contrast, "crosstalk": CrossTalk, "doses": Dose,
 }  # fmt: skip
-# What a finished run holds, in the order of the manifest's counts: the scores have become outcomes.
+# What a finished run holds, in the order of the manifest's counts: scores have become outcomes.
 RECORDS: dict[str, type[Record]] = {
-    "outcomes" if name == "scores" else name: Outcome if name == "scores" else model
-    for name, model in UNIT_RECORDS.items()
-}
-# In the order in which a folder is emptied: without a manifest it is unfinished, and its experiment is known to the last.
+    "clips": Clip, "outcomes": Outcome, "nulls": NullSample, "contrasts": Contrast, "crosstalk": CrossTalk, "doses": Dose,
+}  # fmt: skip
+# In order of deletion: without its manifest the folder counts as unfinished; the experiment is deleted last, so it stays known.
 _OURS = (MANIFEST, SUMMARY, UNITS, SCORES, *(f"{name}.jsonl" for name in RECORDS), PREDICTIONS, IDENTITY)
 START_OVER = "choose another --out, or add --replace to start over"
 
 
 @dataclass(frozen=True)
 class RunData:
-    """Everything a run has measured, as the summary reads it. Records are read engine by engine, so memory does not hold them all."""
+    """Everything a run has measured, for the summary. Records are read one engine at a time, to save memory."""
 
     experiment: Experiment
     items: Sequence[Item]
@@ -51,54 +48,56 @@ class RunData:
     records: Mapping[str, Iterable[Any]]
 
     def of(self, name: str, engine: str) -> list[Any]:
-        """Return the records of one file and one engine."""
+        """Return the records of one kind and one engine."""
         return [record for record in self.records[name] if record.engine == engine]
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder.
+    """Create the run folder.
 
     Raises
     ------
     DataError
-        If something else is in its place.
+        If it cannot be created, for instance because a file has its name.
     """
     try:
         (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"the run folder cannot be made: {error.strerror}", path=folder, remedy="choose another --out"
+            f"the run folder cannot be created: {error.strerror}", path=folder, remedy="choose another --out"
         ) from error
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether a folder holds a complete run: its manifest is written last. Some sentences may have failed."""
+    """Return whether a folder holds a complete run, since the manifest is written last. Some sentences may have failed."""
     return (folder / MANIFEST).is_file()
 
 
 def sweep(folder: Path) -> None:
-    """Remove the half-written files of processes that were killed."""
+    """Delete the half-written files of processes that were killed."""
     for path in [*folder.glob(".*.part"), *(folder / AUDIO).glob("*.part")]:
         path.unlink(missing_ok=True)
 
 
 def claim(identity: Mapping[str, Any], folder: Path, replace: bool, check: Callable[[], None]) -> bool:
-    """Reserve the folder for an experiment: it is empty, or was begun by the same experiment on the same data with the same code.
+    """Reserve a folder for an experiment: it must be empty, or hold a run of the same experiment, data and code.
 
     Parameters
     ----------
     identity : mapping
-        From `identify`.
+        Result of `identify`.
     folder : Path
+        Run folder.
     replace : bool
+        Whether to empty a folder that holds something else.
     check : callable
-        Raises if the experiment cannot run at all. It is called before anything is emptied or written, so that a misspelled option
-        costs no results.
+        Function that raises if the experiment cannot run at all. It is called before anything is deleted or written, so that a
+        misspelled option costs no results.
 
     Returns
     -------
     bool
-        Whether it holds a finished run of this experiment without failures, so that there is nothing to do.
+        Whether the folder holds a finished run of this experiment without failures, so that nothing is left to do.
 
     Raises
     ------
@@ -121,7 +120,7 @@ def claim(identity: Mapping[str, Any], folder: Path, replace: bool, check: Calla
 
 
 def identify(experiment: Experiment) -> dict[str, Any]:
-    """Return what makes two runs the same: the experiment, its data, the code, and the sources of the user's own classes."""
+    """Return what identifies a run: the experiment, its data, the code, and the source files of the user's own classes."""
     return {
         "experiment": experiment.model_dump(mode="json", by_alias=True),
         "data": data_checksums(experiment),
@@ -135,7 +134,7 @@ def identify(experiment: Experiment) -> dict[str, Any]:
 
 
 def empty(folder: Path) -> None:
-    """Remove the files that runs write, and no others."""
+    """Delete the files that runs write, and no others."""
     for name in _OURS:
         (folder / name).unlink(missing_ok=True)
     for path in (folder / AUDIO).iterdir():
@@ -151,20 +150,20 @@ def _damage(folder: Path) -> str:
             path = folder / f"{name}.jsonl"
             lines = path.read_bytes().count(b"\n") if path.is_file() else 0
             if lines != counts[name]:
-                return f"a damaged run: {path.name} has {lines} lines, and its manifest counted {counts[name]}"
+                return f"a damaged run: {path.name} has {lines} lines, but its manifest counted {counts[name]}"
     except (DataError, KeyError, TypeError):
         return "a damaged run: its manifest cannot be read"
     return ""
 
 
 def _what_else(folder: Path, identity: Mapping[str, Any]) -> str:
-    """Return what the folder holds if not this experiment; empty if it does."""
+    """Return what the folder holds instead of this experiment; an empty string if nothing else."""
     if not (folder / IDENTITY).exists():
-        return "parts of a run, but not which" if any((folder / name).exists() for name in _OURS) else ""
+        return "parts of an unknown run" if any((folder / name).exists() for name in _OURS) else ""
     try:
         found = read_json(folder / IDENTITY)
     except DataError:
         return "a run whose experiment.json cannot be read"
     what = {"experiment": "another experiment", "data": "results on other data", "code": "results of other code",
             "own classes": "results of another version of your class"}  # fmt: skip
-    return next((words for name, words in what.items() if found.get(name, {}) != identity[name]), "")
+    return next((message for name, message in what.items() if found.get(name, {}) != identity[name]), "")

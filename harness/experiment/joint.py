@@ -1,8 +1,8 @@
-"""Placement and realisation together: what became of the reference's tags between a tagger, an engine and the detectors.
+"""Placement and realisation together: what became of the reference tags after a tagger, an engine and the detectors.
 
-One row of counts a sentence holds both what the tagger did and what was heard, so one bootstrap over sentences carries the
-uncertainty of both. Every figure is a statistic of the same totals; `READINGS` are the ways in which "85 % placement", "30-50 %
-of the tags" and "60-70 % overall" can reasonably be read.
+Each sentence has one row of counts, for what the tagger did and for what was heard, so one bootstrap over sentences covers the
+uncertainty of both. Every figure is a statistic of the same totals. `READINGS` are the reasonable ways to read "85 % placement",
+"30-50 % of the tags" and "60-70 % overall".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PLACEMENT, REALISATION, OVERALL = "placement", "realisation", "overall"
 class Reading:
     """One way to read a percentage: `of` maps totals (..., columns) to values (...).
 
-    A weighted sum of rates names them in `parts`, so that it has an interval even where every sentence agrees.
+    A weighted sum of rates lists them in `parts`, so that it has an interval even if all sentences agree.
     """
 
     family: str
@@ -71,7 +71,7 @@ _recall, _precision, _placed_f1 = _of("right", "gold"), _of("right", "placed"), 
 _hit_rate, _placebo_rate = _of("hits", "measured"), _of("placebo_hits", "placebos")
 
 READINGS: dict[str, Reading] = {
-    # the order is that of the tables
+    # in the order of the tables
     "some tag": Reading(PLACEMENT, "the output holds at least one tag", _of("some_tag", "sentences")),
     "some right tag": Reading(PLACEMENT, "the output holds at least one right tag", _of("some_right", "sentences")),
     "slots agree": Reading(PLACEMENT, "slots on which output and reference agree, empty ones included", _of("agree", "slots")),
@@ -117,22 +117,22 @@ def count(
     outcomes: Sequence[Sequence[Outcome]],
     measurable: Collection[Tag],
 ) -> Totals:
-    """Count what happened in every sentence; counts of sentences add up.
+    """Count what happened in each sentence; rows can be summed.
 
     Parameters
     ----------
     gold, predicted : sequences of TaggedText
-        Reference and tagger's text of each sentence.
+        Reference and the tagger's text of each sentence.
     outcomes : sequence of sequences of Outcome
-        Of each sentence, by one engine: those of the tagger's tags and their placebos.
+        Outcomes of each sentence by one engine, for the tagger's tags and their placebos.
     measurable : collection of Tag
-        From `measurable_tags` of all taggers, so that one which never places a difficult tag is not excused from it.
+        `measurable_tags` of all taggers together, so that a tagger which never places a difficult tag still answers for it.
 
     Returns
     -------
     array of shape (sentences, columns)
-        ``wanted`` and ``spoken`` leave out what the engine's dialect or the detectors cannot handle at all, and single tags
-        that could not be measured; ``gold`` and ``asked`` leave out nothing.
+        ``wanted`` and ``spoken`` exclude tags that the engine's dialect or the detectors cannot handle at all, and single tags
+        that could not be measured; ``gold`` and ``asked`` exclude nothing.
     """
     counts = np.zeros((len(gold), len(_COLUMN)))
     for row, (reference, guess, heard) in enumerate(zip(gold, predicted, outcomes, strict=True)):
@@ -146,7 +146,7 @@ def _sentence(
 ) -> dict[str, float]:
     preserved = guess.words == reference.words
     moved = guess.tags if preserved else carry_over(guess, reference.words)
-    onto = dict(zip(guess.tags, moved, strict=True))  # a verdict is on a slot of what was spoken
+    onto = dict(zip(guess.tags, moved, strict=True))  # a verdict names a slot of the spoken text
     wanted, placed = set(reference.tags), set(moved)
     right, exact = wanted & placed, preserved and wanted == placed
     tagged = [o for o in outcomes if o.arm is Arm.TAGGED]
@@ -184,21 +184,21 @@ def _sentence(
 
 
 def end_to_end(counts: Totals, clusters: Sequence[str]) -> dict[str, Any]:
-    """Return all figures of one tagger by one engine.
+    """Return all figures of one tagger with one engine.
 
     Parameters
     ----------
     counts : array
-        From `count`.
+        Result of `count`.
     clusters : sequence of str
-        What is resampled: sentences, or the groups that they belong to.
+        Units to resample, one for each row: sentences, or the groups that they belong to.
 
     Returns
     -------
     dict
-        ``reference`` and ``spoken`` tags that could be heard at all, ``recall``, ``precision`` and ``f1`` of tags both right
-        and heard, each with ``_low`` and ``_high``; ``readings``, key of `READINGS` to [value, low, high]; ``per_tag`` with
-        ``placement`` (recall), ``realisation`` (hit rate) and ``both``.
+        ``reference`` and ``spoken``, the numbers of tags that could be heard at all; ``recall``, ``precision`` and ``f1`` of tags
+        both right and heard, each with ``_low`` and ``_high``; ``readings``, from a key of `READINGS` to [value, low, high];
+        ``per_tag`` with ``placement`` (recall), ``realisation`` (hit rate) and ``both``.
     """
     bootstrap = ClusterBootstrap(clusters, counts)
     total = bootstrap.total
@@ -216,7 +216,7 @@ def end_to_end(counts: Totals, clusters: Sequence[str]) -> dict[str, Any]:
 
 
 def _interval(bootstrap: ClusterBootstrap, reading: Reading) -> Interval:
-    """BCa; where all sentences agree, the intervals of the parts are combined (Newcombe 1998, Statistics in Medicine 17:873)."""
+    """Return the BCa interval; if all sentences agree, combine those of the parts (Newcombe 1998, Statistics in Medicine 17:873)."""
     found = bootstrap.interval(reading.of, rate=not reading.parts)
     if not reading.parts or found.low != found.high:
         return found
@@ -238,7 +238,7 @@ def _tag_row(bootstrap: ClusterBootstrap, tag: Tag) -> dict[str, Any]:
 
 
 def differences(counts: Mapping[str, Totals], clusters: Sequence[str]) -> dict[str, dict[str, list[float | None]]]:
-    """Return the joint recall of each tagger minus that of each other: tagger -> other -> [value, low, high], paired by sentence."""
+    """Return the paired differences in joint recall between taggers: tagger -> other -> [value, low, high] of the first minus the other."""
     table: dict[str, dict[str, list[float | None]]] = {name: {} for name in counts}
     width, recall = len(_COLUMN), READINGS["joint recall, strict"].of
     for first in counts:

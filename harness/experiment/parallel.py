@@ -1,4 +1,4 @@
-"""Many units at once: on the cores of this machine (loky) or on the workers of a dask cluster."""
+"""Run units in parallel, on the cores of this machine (loky) or on the workers of a dask cluster."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-LIMIT = 30.0  # seconds that a scheduler may take to answer, and to have a worker
-CHUNK = 64  # items a loky worker that are read ahead at most
-DEATHS = 3  # of workers, without a result between them, after which a run gives up
-WINDOW = 4  # items a thread that are at the dask scheduler at most
+LIMIT = 30.0  # seconds for a scheduler to answer, and to get its first worker
+CHUNK = 64  # maximum number of items read ahead for each loky worker
+DEATHS = 3  # worker deaths in a row, without a result between them, after which a run gives up
+WINDOW = 4  # maximum number of items at the dask scheduler for each thread
 START = (
     "start one with `dask scheduler --host 127.0.0.1`, and workers with"
     " `dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2 --host 127.0.0.1`"
@@ -45,47 +45,46 @@ def in_parallel(
     backend: str = "loky",
     scheduler: str | None = None,
 ) -> Iterator[Result]:
-    """Yield ``function(item)`` once for every item, in the order in which they are ready.
+    """Yield ``function(item)`` once for every item, as results become ready.
 
-    Items are read, and results kept, a bounded number at a time. An exception of `function` is raised here.
+    Only a bounded number of items and results is in memory at any time. An exception raised by `function` is raised here.
 
     Parameters
     ----------
     function : callable
-        Something that a worker process can import.
+        Function that a worker process can import.
     items : iterable
-        May be lazy.
+        Arguments for `function`; may be lazy.
     jobs : int
-        Worker processes; -1 for one a core. With a `scheduler`, its workers decide.
+        Number of worker processes; -1 for one per core. Ignored with a `scheduler`, which has its own workers.
     backend : {"loky", "dask"}
         Processes of joblib, or of a ``dask.distributed`` cluster.
     scheduler : str, optional
-        Address of a dask scheduler, such as ``tcp://127.0.0.1:8786``; without one, a cluster on the loopback
-        interface of this machine is started, and closed at the end.
+        Address of a dask scheduler, such as ``tcp://127.0.0.1:8786``. By default, a cluster is started on the loopback
+        interface of this machine, and closed at the end.
 
     Raises
     ------
     HarnessError
-        If the scheduler or its workers cannot be reached, or run other code than this process; if workers die again and
-        again.
+        If the scheduler or its workers cannot be reached or run different code from this process, or if workers keep dying.
 
     Notes
     -----
-    A unit whose worker process dies is run again on another one, so `function` may run twice for an item,
-    but its result comes once. Workers on another machine need the same code, and the paths that `function` reads or
-    writes (the run folder) must lie on a file system that all of them see under the same name. A dask scheduler lets
-    everyone who reaches its port run code: keep it on 127.0.0.1 or in a network you trust.
+    If a worker process dies, its unit runs again on another worker. So `function` may run twice for an item, but the result is
+    yielded once. Workers on another machine need the same code, and must see the files that `function` reads or writes (the run
+    folder) under the same paths. Anyone who can reach the port of a dask scheduler can run code on it: keep it on 127.0.0.1 or in
+    a network you trust.
     """
     if backend not in ("loky", "dask"):
-        raise HarnessError(f"no backend is called {backend!r}", remedy="choose one of: loky, dask")
+        raise HarnessError(f"unknown backend {backend!r}", remedy="choose one of: loky, dask")
     if scheduler is not None and backend != "dask":
         raise HarnessError(f"the backend {backend} has no scheduler", remedy="choose the backend dask")
     if jobs != -1 and jobs < 1:
-        raise HarnessError(f"{jobs} jobs are not possible", remedy="give -1 (one a core), or 1 or more")
+        raise HarnessError(f"jobs must be -1 or at least 1, got {jobs}", remedy="-1 starts one worker process per core")
     return _by_dask(function, items, jobs, scheduler) if backend == "dask" else _by_loky(function, items, jobs)
 
 
-@lru_cache  # the code that this process has loaded, not the one that lies on its disk later
+@lru_cache  # the code that this process has loaded, even if the files change later
 def running_code() -> str:
     """Return the version of the harness and of Python that this process runs."""
     return f"harness {__version__} (code {code_digest()[:12]}) on Python {platform.python_version()}"
@@ -104,7 +103,7 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
     if workers == 1 or len(first) < 2:
         yield from map(function, chain(first, work))
         return
-    # In chunks: joblib reads on while the caller is busy with a result, and would keep all the others in memory.
+    # In chunks, because joblib keeps reading while the caller handles a result, and would hold all other results in memory.
     left = dict(enumerate(islice(work := chain(first, work), CHUNK * workers)))
     number, deaths = len(left), 0
     while left:
@@ -113,12 +112,12 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
                 del left[place]
                 deaths = 0
                 yield result
-        except BrokenExecutor as error:  # a worker was killed, and its pool with it: what has no result is done again
+        except BrokenExecutor as error:  # a killed worker breaks its pool; items without a result are done again
             deaths += 1
             if deaths == DEATHS:
                 raise HarnessError(
                     f"worker processes died {deaths} times in a row", remedy="the system kills processes when memory runs "
-                    "out: give fewer --jobs. What was finished is kept; the same command goes on"
+                    "out: use fewer --jobs. Finished sentences are kept; the same command resumes the run"
                 ) from error  # fmt: skip
         if not left:
             left = dict(enumerate(islice(work, CHUNK * workers), start=number))
@@ -131,7 +130,7 @@ def _chunk(function: Callable[[Item], Result], items: Mapping[int, Item], worker
     tasks = (delayed(_numbered)(function, *pair, os.getpid()) for pair in list(items.items()))
     with ExitStack() as stack:
         with _deaf():
-            # One item a task: a batch of several would leave the other workers idle at the end of each chunk.
+            # One item per task: larger batches would leave workers idle at the end of each chunk.
             pool = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
             results = stack.enter_context(pool)(tasks)
         yield from results
@@ -139,7 +138,7 @@ def _chunk(function: Callable[[Item], Result], items: Mapping[int, Item], worker
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ctrl-C and a closing terminal wait; processes started now never hear of them. They would print where they stood."""
+    """Block Ctrl-C and hang-up signals. Processes started now never receive them, and so print no tracebacks."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
@@ -154,15 +153,15 @@ def _numbered(function: Callable[[Item], Result], number: int, item: Item, paren
 
 @lru_cache
 def _end_with(parent: int) -> None:
-    """In a worker: end soon after the process that gives it work, also when that one was killed."""
+    """End this worker soon after its parent process ends, even if that was killed."""
     threading.Thread(target=watch_parent, args=(parent,), daemon=True).start()
 
 
 def _by_dask(
     function: Callable[[Item], Result], items: Iterable[Item], jobs: int, scheduler: str | None
 ) -> Iterator[Result]:
-    # Not by joblib's dask backend (1.6.0): it waits for ever when a task has failed for good (KilledWorker), and reads
-    # all items ahead. Not by as_completed: it waits for ever when the last worker has gone.
+    # joblib's dask backend (1.6.0) waits forever when a task has failed for good (KilledWorker), and reads all items ahead.
+    # as_completed waits forever when the last worker has gone.
     try:
         from distributed import KilledWorker, wait
     except ImportError as error:
@@ -181,7 +180,7 @@ def _by_dask(
                 answers = client.run(running_code)
             except OSError:
                 raise
-            except Exception as error:  # dask makes a plain Exception of the worker's ImportError
+            except Exception as error:  # dask turns the worker's ImportError into a plain Exception
                 raise HarnessError(f"a worker cannot import {code}: {error}", remedy="install it there") from error
             for worker, theirs in answers.items():
                 _same(worker, theirs, code)
@@ -194,17 +193,17 @@ def _by_dask(
                 pending.update(client.submit(_unit, function, item, code, pure=False) for item in fresh)
                 if not pending:
                     return
-                with suppress(TimeoutError), client.as_current():  # the next round sees whether a worker is left
+                with suppress(TimeoutError), client.as_current():  # the next round checks whether a worker is left
                     finished = wait(pending, timeout=LIMIT, return_when="FIRST_COMPLETED").done
             for future in finished:
                 try:
                     result = future.result(timeout=LIMIT)
                 except KilledWorker as error:
-                    raise HarnessError(f"workers died of a unit: {error}", remedy="see their logs") from error
+                    raise HarnessError(f"a unit killed its workers: {error}", remedy="see the workers' logs") from error
                 except (OSError, CancelledError):
                     if future.status == "error":  # raised by the function itself
                         raise
-                    continue  # the worker died with the result, which is computed again: the next round sees
+                    continue  # the worker died with the result; dask computes it again
                 pending.discard(future)
                 yield result
 
@@ -225,7 +224,7 @@ def _connect(stack: ExitStack, jobs: int, scheduler: str | None) -> Client:
     from distributed import Client, LocalCluster
 
     if scheduler is None:
-        scratch = stack.enter_context(TemporaryDirectory(prefix="harness-dask-"))  # dask's own would stay behind
+        scratch = stack.enter_context(TemporaryDirectory(prefix="harness-dask-"))  # dask does not delete its own
         stack.enter_context(dask.config.set({"temporary-directory": scratch}))
         cluster = LocalCluster(
             n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
@@ -233,7 +232,7 @@ def _connect(stack: ExitStack, jobs: int, scheduler: str | None) -> Client:
         )  # fmt: skip
         scheduler = stack.enter_context(cluster).scheduler_address
     try:
-        with ThreadPoolExecutor(1) as thread:  # Client itself waits for ever for a server that accepts and says nothing
+        with ThreadPoolExecutor(1) as thread:  # Client waits forever for a server that accepts but never answers
             thread.submit(asyncio.run, _answer(scheduler)).result()
         return stack.enter_context(Client(scheduler, timeout=LIMIT, set_as_default=False))
     except (OSError, ValueError) as error:
@@ -248,7 +247,7 @@ async def _answer(scheduler: str) -> None:
 
 
 def _await_threads(client: Client) -> int:
-    """Threads of all workers; an error if there is none within the limit."""
+    """Return the number of threads of all workers; raise if there is no worker within the time limit."""
     if not client.nthreads():
         try:
             client.wait_for_workers(1, timeout=LIMIT)

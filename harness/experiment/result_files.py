@@ -1,7 +1,7 @@
-"""Result files of runs: the summary with its provenance, written here, and read here whoever made it.
+"""Write and read result files: the summary of a run with its provenance.
 
-A run folder is large and stays where it was made. Its result file is small and can be committed or sent. Files that others put into
-``data/results/`` must match the same schema before the book quotes them.
+A run folder is large and stays on the machine that made it. Its result file is small enough to commit or send. Files from elsewhere
+in ``data/results/`` must match the same schema before the book quotes them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from harness.tagged import Tag
 
 FOLDER = DATA / "results"
 SCHEMA = "harness.result/1"
-CONTROLS = "controls"  # name of the run behind chapter 10, which has its own tables
+CONTROLS = "controls"  # name of the run for chapter 10, which has its own tables
 RESULT = FOLDER / f"{CONTROLS}.json"
 OTHERS = ("harness.placement_benchmark/1", "harness.bench/2")  # schemas that `harness run` does not write
 
 Share = float | None
-_ROUNDING = 1e-9  # the ends of an interval are sums, and may miss 0 and 1 by the last bit
+_ROUNDING = 1e-9  # interval ends are sums, and may miss 0 and 1 by the last bit
 
 
 def publish(folder: Path, target: Path = RESULT) -> Path:
@@ -52,7 +52,7 @@ def publish(folder: Path, target: Path = RESULT) -> Path:
 
 
 class Provenance(BaseModel):
-    """Where, when and with what a result was measured: the fields of the run's manifest that a result file keeps."""
+    """How a result was measured: the fields of the run's manifest that a result file keeps."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +76,7 @@ class Provenance(BaseModel):
 
 
 class TagRate(BaseModel):
-    """Realisation of one tag; further figures are ignored."""
+    """Realisation of one tag; other figures are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -93,12 +93,12 @@ class TagRate(BaseModel):
             raise ValueError(f"{self.hit} hits among {self.n} tags")
         low, high = self.low or 0, 1 if self.high is None else self.high
         if self.hit_rate is not None and not low - _ROUNDING <= self.hit_rate <= high + _ROUNDING:
-            raise ValueError("the rate lies outside its interval")
+            raise ValueError("the rate is outside its interval")
         return self
 
 
 class JointFigures(BaseModel):
-    """One tagger by one engine; see `harness.experiment.joint.end_to_end`."""
+    """Figures of one tagger with one engine; see `harness.experiment.joint.end_to_end`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -109,21 +109,21 @@ class JointFigures(BaseModel):
     @model_validator(mode="after")
     def _known(self) -> JointFigures:
         if unknown := self.readings.keys() - READINGS.keys():
-            raise ValueError(f"no such reading: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown readings: {', '.join(sorted(unknown))}")
         if missing := READINGS.keys() - self.readings.keys():
-            raise ValueError(f"readings are missing: {', '.join(sorted(missing))}")
+            raise ValueError(f"missing readings: {', '.join(sorted(missing))}")
         for name, (value, low, high) in self.readings.items():
-            if value is not None and not -1 <= value <= 1:
-                raise ValueError(f"{name} is {value}, which is no share")
             if value is None:
                 continue
+            if not -1 <= value <= 1:
+                raise ValueError(f"{name} must be a share between -1 and 1, got {value}")
             if low is None or high is None or not low - _ROUNDING <= value <= high + _ROUNDING:
-                raise ValueError(f"{name} lies outside its interval")
+                raise ValueError(f"{name} is outside its interval")
         return self
 
 
 class EngineFigures(BaseModel):
-    """What one engine did."""
+    """Figures of one engine."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -150,7 +150,7 @@ class ResultFile(BaseModel):
 
 
 class ControlRow(BaseModel):
-    """One tag of the control run; further figures are kept."""
+    """Figures of one tag in the control run; other figures are kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -162,7 +162,7 @@ class ControlRow(BaseModel):
 
 
 class ControlFile(ResultFile):
-    """The result file behind chapter 10."""
+    """The result file of the control run, for chapter 10."""
 
     run: Literal["controls"]
     controls: dict[Tag, ControlRow] = Field(min_length=1)
@@ -174,7 +174,7 @@ class ControlFile(ResultFile):
 
 
 def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
-    """Return the result files of runs by the stem of their name, without the placement benchmark and the controls.
+    """Return the result files of runs by file stem, without the controls and the files in `OTHERS`.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def load_results(folder: Path = FOLDER) -> dict[str, ResultFile]:
 
 
 def load_controls(path: Path = RESULT) -> dict[str, Any]:
-    """Return the fields of the result file behind chapter 10, after a check of its schema.
+    """Return the fields of the control run's result file after checking its schema.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def load_controls(path: Path = RESULT) -> dict[str, Any]:
 def validate_result(fields: dict[str, Any], path: Path, kind: type[ResultFile] = ResultFile) -> ResultFile:
     """Check the content of a result file against its schema; see `load_results` for the errors."""
     if fields.get("schema") != SCHEMA:
-        raise DataError(f"its schema is {fields.get('schema')!r}, not {SCHEMA!r}", path=path,
+        raise DataError(f"the schema must be {SCHEMA!r}, got {fields.get('schema')!r}", path=path,
                         remedy="write it with `harness run ... --result FILE`")  # fmt: skip
     try:
         return kind.model_validate(fields)

@@ -1,10 +1,10 @@
 """Experiments: tag, speak, score; parallel, resumable, repeatable.
 
 An experiment is a YAML file (`Experiment` lists its fields). Its run folder holds ``predictions.jsonl``, ``clips.jsonl``,
-``clips/*.wav``, ``outcomes.jsonl`` and ``summary.json``, and, where the experiment asks for them, ``nulls.jsonl``,
-``contrasts.jsonl``, ``crosstalk.jsonl`` and ``doses.jsonl``. ``manifest.json`` is written last, so a folder that has one is
-complete. A run may be killed at any moment: starting it again does what is left, and the finished files have the same bytes.
-Until all sentences are done, ``scores.jsonl`` holds differences without verdicts, because the thresholds come from all sentences.
+``clips/*.wav``, ``outcomes.jsonl`` and ``summary.json``, and, if the experiment asks for them, ``nulls.jsonl``,
+``contrasts.jsonl``, ``crosstalk.jsonl`` and ``doses.jsonl``. ``manifest.json`` is written last, so a folder with a manifest is
+complete. A run may be killed at any moment. Starting it again does the remaining work, and the finished files have the same bytes.
+Until all sentences are done, ``scores.jsonl`` holds differences without verdicts, because the thresholds depend on all sentences.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from harness.tagged import TaggedText
 from harness.taggers import make_tagger
 from harness.taggers.base import TAGGERS, tag_all
 
-NO_ROOM = "the audio file cannot be written"  # what `harness.audio.write_wav` says
+NO_ROOM = "the audio file cannot be written"  # the message of `harness.audio.write_wav`
 
 
 class UnitDone(Record):
@@ -77,31 +77,30 @@ def run(
     progress: Callable[[int, int], None] | None = None,
     replace: bool = False,
 ) -> dict[str, Any]:
-    """Run an experiment, or what is left of it, and return its summary.
+    """Run an experiment, or the rest of an unfinished one, and return its summary.
 
     Parameters
     ----------
     experiment : Experiment
+        Experiment to run.
     folder : path-like
-        The run folder. If it holds a complete run of the same experiment, nothing is done.
+        Run folder. If it holds a complete run of the same experiment, nothing is done.
     jobs, backend, scheduler
         See `harness.experiment.parallel.in_parallel`.
     progress : callable, optional
-        Called with units done and units in all. A unit is one sentence by one engine.
+        Called with the numbers of units done and units in total. A unit is one sentence spoken by one engine.
     replace : bool
-        Whether a folder that holds something else is emptied and used, instead of refused.
+        Whether to empty and use a folder that holds something else, instead of refusing it.
 
     Raises
     ------
     DataError
-        If the folder holds another experiment, or the same on other data or by other code, or if another run is
-        writing into it, or if the folder cannot be written, or has no room.
+        If the folder holds another experiment, or the same one on other data or with other code; if another run is writing
+        into it; or if it cannot be written or has no room.
     """
     folder = Path(folder).absolute()
     if jobs < -1 or jobs == 0:
-        raise DataError(
-            f"{jobs} worker processes are not possible", remedy="--jobs takes 1 or more, or -1 for one a core"
-        )
+        raise DataError(f"--jobs must be -1 or at least 1, got {jobs}", remedy="-1 starts one worker process per core")
     prepare(folder)
     parallel = {"jobs": jobs, "backend": backend, "scheduler": scheduler}
     with locked(folder, "run"):
@@ -111,7 +110,7 @@ def run(
 def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
     identity = identify(experiment)
     if claim(identity, folder, replace, check=lambda: _check_parts(experiment)):
-        (folder / SCORES).unlink(missing_ok=True)  # left if the run was killed in its last moment
+        (folder / SCORES).unlink(missing_ok=True)  # left over if the run was killed at the very end
         return read_json(folder / SUMMARY)
     for name in (MANIFEST, OUTCOMES):
         (folder / name).unlink(missing_ok=True)
@@ -145,14 +144,14 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
     if failed:
         done.finish()
     else:
-        for name in (UNITS, SCORES):  # in this order: a unit that is marked as done has its scores
+        for name in (UNITS, SCORES):  # in this order, so that a unit marked as done always has its scores
             (folder / name).unlink(missing_ok=True)
     sweep(folder)
     return summary
 
 
 def _units(experiment: Experiment, items: Sequence[Item], predictions: Mapping, clips: Path):
-    """Every sentence by every engine."""
+    """Yield a unit for every sentence and engine."""
     groups: dict[str, list[Item]] = {}
     for item in items:
         groups.setdefault(item.group, []).append(item)
@@ -172,21 +171,21 @@ def _work(
     parallel,
     progress,
 ) -> list[UnitResult]:
-    """Do the units that are left, store what they give, and return the results of those that failed.
+    """Do the remaining units, store their records, and return the results of failed units.
 
-    A unit is marked as done after its records are on disk, so a kill costs at most the units in work. Failed units
-    are counted in this run's figures, but not marked: the next call tries them again.
+    A unit is marked as done after its records are on disk, so a killed run loses at most the units in progress. Failed units
+    count in this run's figures but are not marked, so the next call tries them again.
     """
-    for store in stores.values():  # leftovers of units that were interrupted, or that failed last time
+    for store in stores.values():  # drop records of units that were interrupted or failed last time
         store.keep(lambda record: (record.engine, group_of.get(record.sentence, record.sentence)) in done)
     left = [unit for unit in units if (unit.engine.title, unit.sentence) not in done]
     failed: list[UnitResult] = []
     before = len(units) - len(left)
     progress(before, len(units))
     for count, result in enumerate(in_parallel(run_unit, left, **parallel), start=before + 1):
-        if result.reason == NO_ROOM:  # the sentence is not at fault, and all the others would fail, too
-            raise DataError(NO_ROOM, path=result.unit.clips, remedy="make room on the disk, or see that the folder can be "
-                            "written; the same command goes on")  # fmt: skip
+        if result.reason == NO_ROOM:  # every other sentence would fail too
+            raise DataError(NO_ROOM, path=result.unit.clips, remedy="make room on the disk, or check that the folder is "
+                            "writable; the same command resumes the run")  # fmt: skip
         if result.failed:
             failed.append(result)
         else:
@@ -205,14 +204,14 @@ def _work(
 def _judge(
     scores: Store, path: Path, thresholds: Mapping[str, Thresholds], group_of: Mapping[str, str]
 ) -> Store[Outcome]:
-    """Write the outcomes: every score with the verdict by its engine's own thresholds."""
+    """Write the outcomes: each score with its verdict, from the thresholds of its own engine."""
     outcomes = Store(path, Outcome)
     outcomes.replace(judge(score, thresholds[score.engine], group_of[score.sentence]) for score in scores)
     return outcomes
 
 
 def _check_parts(experiment: Experiment) -> None:
-    """Raise now, not once for every sentence, if an engine or a tagger cannot be made, or lacks the voice."""
+    """Raise at the start, not once per sentence, if a tagger or engine cannot be created or has no such voice."""
     for tagger in experiment.taggers:
         if tagger.name != GOLD:
             TAGGERS.check(tagger.name, tagger.options)
@@ -229,7 +228,7 @@ def _check_parts(experiment: Experiment) -> None:
 def _predict(
     experiment: Experiment, items: Sequence[Item], store: Store[Prediction]
 ) -> dict[tuple[str, str], TaggedText]:
-    """Tag all texts by all taggers; a tagger whose predictions are stored is not asked again."""
+    """Tag all texts with all taggers; stored predictions are used again."""
     plain = [item.text.stripped() for item in items]
     for spec in experiment.taggers:
         if all((spec.title, item.id) in store for item in items):

@@ -1,8 +1,8 @@
-"""What an experiment speaks: texts from a file, or a sentence set spread over the seven tags.
+"""The texts of an experiment: lines of a file, or a sentence set combined with the seven tags.
 
-A *sentence set* holds plain sentences, each with three target words, one in every third of it. `spread` gives each sentence
-every tag once, at a target (or end of phrase) that rotates, so that tags are balanced over place, length and word class, and all
-tags of a sentence share its plain clips. The other targets are where the contrastive score puts the tag in turn.
+A *sentence set* holds plain sentences, each with three target words, one in each third of the sentence. `spread` gives each sentence
+every tag once. The target (or end of phrase) rotates, so that tags are balanced over position, length and word class. All tags of a
+sentence share its plain clips. The contrastive score also puts the tag on each of the other targets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.store import read_jsonl
 from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 
 SETS_FILE = DATA / "sentences" / "standard.jsonl"
-SETS: dict[str, int | None] = {"quick": 30, "standard": None}  # how many sentences of the file; None for all
+SETS: dict[str, int | None] = {"quick": 30, "standard": None}  # number of sentences of the file; None for all
 EXAMPLES = ("train", "heldout")
 _OF_A_SET = re.compile(rf"(s\d{{3}})\.(?:{'|'.join(tag.bare for tag in TAGS)})")
 
@@ -47,11 +47,11 @@ class SetSentence(Record):
 
 @dataclass(frozen=True)
 class Item:
-    """One text to be tagged and spoken.
+    """One text to tag and speak.
 
-    `group` names the sentence: texts of one group have the same words, and share plain clips. `slots` are the places of the
-    contrastive score, that of the item's own tag among them; empty if it takes no part. `cluster` is what a bootstrap resamples: the
-    group that the text's line names (the scenario of an example), else the sentence.
+    `group` names the sentence: texts of one group have the same words and share plain clips. `slots` are the places of the
+    contrastive score, including that of the item's own tag; empty if the item has no contrastive score. `cluster` is the unit of the
+    bootstrap: the group named in the text's line (the scenario of an example), or else the sentence.
     """
 
     id: str
@@ -62,12 +62,12 @@ class Item:
 
     @property
     def place(self) -> int:
-        """Which of `slots` is the item's own tag's; 0 if there are none."""
+        """Index in `slots` of the item's own tag; 0 if there are no slots."""
         return self.slots.index(self.text.tags[0][0]) if self.slots else 0
 
 
 def sentences_file(name: str) -> Path:
-    """Return the JSON Lines file behind the name of a set, of embedded examples, or a path as seen from the project's root."""
+    """Return the JSON Lines file of a sentence set, of embedded examples, or at a path relative to the project's root."""
     if name in SETS:
         return SETS_FILE
     if name in EXAMPLES:
@@ -75,7 +75,7 @@ def sentences_file(name: str) -> Path:
     path = ROOT / name
     if not is_file(path):
         raise DataError("the experiment's sentences cannot be read: no such file", path=path,
-                        remedy="`sentences` is quick, standard, train, heldout, or a JSON Lines file")  # fmt: skip
+                        remedy="`sentences` must be quick, standard, train, heldout, or a JSON Lines file")  # fmt: skip
     return path
 
 
@@ -85,13 +85,13 @@ def load_items(name: str, *, limit: int | None = None, tags: Sequence[Tag] = TAG
     Parameters
     ----------
     name : str
-        See `sentences_file`.
+        Name of a set, of embedded examples, or of a file; see `sentences_file`.
     limit : int, optional
-        Number of sentences (of a set) or lines (of a file).
+        Maximum number of sentences (of a set) or lines (of a file).
     tags : sequence of Tag
-        Tags that each sentence of a set gets.
+        Tags for each sentence of a set.
     contrast : int
-        Number of sentences of a set, for each tag, that take part in the contrastive score.
+        Number of sentences of a set, for each tag, that get a contrastive score.
     """
     if name in SETS:
         sentences = read_jsonl(SETS_FILE, SetSentence)[: SETS[name]][:limit]
@@ -106,7 +106,9 @@ def load_items(name: str, *, limit: int | None = None, tags: Sequence[Tag] = TAG
         group = first.setdefault(text.words, record.id)
         item = Item(record.id, group, text, cluster=record.group or group)
         if item.id in items:
-            raise DataError(f"two lines have the id {item.id!r}", path=sentences_file(name), remedy="give each its own")
+            raise DataError(
+                f"two lines have the id {item.id!r}", path=sentences_file(name), remedy="give each line its own id"
+            )
         items[item.id] = item
     return list(items.values())
 
@@ -114,8 +116,8 @@ def load_items(name: str, *, limit: int | None = None, tags: Sequence[Tag] = TAG
 def spread(sentences: Iterable[SetSentence], *, tags: Sequence[Tag] = TAGS, contrast: int = 0) -> list[Item]:
     """Give every sentence every tag once.
 
-    Word tags and pauses go to the three targets in rotation; contours to the ends of the sentence's phrases in rotation. The
-    contrastive score needs three places, so contours take part in it only in sentences of three phrases.
+    Word tags and pauses rotate over the three targets, contours over the ends of the sentence's phrases. The contrastive score needs
+    three places, so contours have one only in sentences of three phrases.
     """
     items = []
     taken = dict.fromkeys(tags, 0)
@@ -135,6 +137,6 @@ def spread(sentences: Iterable[SetSentence], *, tags: Sequence[Tag] = TAGS, cont
 
 
 def sentence_of(name: str) -> str:
-    """Return the sentence of a set's text: ``s001`` for ``s001.emph``. Texts of other files are their own sentence."""
+    """Return the sentence of a text in a set: ``s001`` for ``s001.emph``. A text from another file is its own sentence."""
     found = _OF_A_SET.fullmatch(name)
     return found[1] if found else name

@@ -1,4 +1,4 @@
-"""What an experiment is: the fields of its YAML file, and the sentences it names."""
+"""The definition of an experiment: the fields of its YAML file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from harness.reading import Location, first_problem, key_value, line_of, read_ya
 from harness.tagged import TAGS, Tag
 
 GOLD = "gold"  # the tagger that copies the reference
+POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"  # roles of engines in a control run
 
 
 class EngineSpec(BaseModel):
     """One engine of an experiment; `options` go to the engine, `label` names it in the results.
 
-    `role` says what a control run expects of it: "positive" obeys tags, "negative" is not told them (and scored as if it were),
-    "leak" reads them aloud. `limit` lets it speak fewer sentences; `dose` adds known edits of its plain clips.
+    `role` is what a control run expects of it: a "positive" engine obeys tags, a "negative" one is not told them (and scored as if it
+    had been), a "leak" engine reads them aloud. `limit` reduces its number of sentences; `dose` adds known edits of its plain clips.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,28 +59,28 @@ class TaggerSpec(BaseModel):
 
 
 TIMEOUT = 120.0  # seconds
-OWN_LIMITS = frozenset({"openai_speech", "higgs_boson", "higgs_native"})  # they load for minutes, or retry
+OWN_LIMITS = frozenset({"openai_speech", "higgs_boson", "higgs_native"})  # engines that load for minutes, or retry
 
 
 class Experiment(BaseModel):
-    """What to run. Fields not given have the defaults shown.
+    """The fields of an experiment file.
 
     Parameters
     ----------
     sentences : str
         ``quick`` or ``standard`` (each sentence with each of `tags`), ``train``, ``heldout``, or a JSON Lines file.
     limit : int
-        Sentences (lines) to use; all otherwise.
+        Number of sentences (or lines) to use; all by default.
     plain_repeats : int
-        K, the plain clips that a tagged one is compared with. An engine that does not repeat itself speaks one more, for
-        its null.
+        K, the number of plain clips that a tagged clip is compared with. An engine that varies speaks one more plain clip, for its
+        null.
     contrast : int
-        For how many sentences of each tag the tag is also put on the other places (sets only).
+        Number of sentences of each tag in which the tag is also put on the other places (sets only).
     dose_sentences : int
-        For how many sentences the plain clips of engines with ``dose: true`` are edited by known amounts.
+        Number of sentences whose plain clips are edited by known amounts, for engines with ``dose: true``.
     timeout : float
-        Seconds that an engine may take for one clip. ``null``: no limit, and the engine runs inside the worker process. That
-        is also the default if one of `OWN_LIMITS` takes part.
+        Time limit of an engine for one clip, in seconds. ``null`` means no limit, and the engine runs inside the worker process;
+        this is the default if the experiment has an engine of `OWN_LIMITS`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -101,7 +102,7 @@ class Experiment(BaseModel):
     timeout: float | None = Field(default=TIMEOUT, gt=0)
 
     def items(self) -> list[Item]:
-        """The texts, in the order of their file."""
+        """Return the texts of the experiment, in the order of their file."""
         return load_items(self.sentences, limit=self.limit, tags=self.tags, contrast=self.contrast)
 
 
@@ -114,12 +115,12 @@ def load_experiment(path: str | Path) -> Experiment:
     Raises
     ------
     DataError
-        Naming the file, and the line or field that is wrong.
+        If the file is not a valid experiment; the message names the file and the line or field.
     """
     fields, lines = read_yaml(path)
     if not isinstance(fields, dict):
         raise DataError(
-            "not an experiment: the file holds no fields", path=path, remedy="see data/experiments/quickstart.yaml"
+            "not an experiment: the file has no fields", path=path, remedy="see data/experiments/quickstart.yaml"
         )
     return validate(fields, path, lines)
 
@@ -135,15 +136,15 @@ def validate(
         experiment = Experiment.model_validate(fields)
         if "timeout" not in experiment.model_fields_set and OWN_LIMITS & {spec.name for spec in experiment.engines}:
             experiment = Experiment.model_validate({**fields, "timeout": None})
-            experiment.model_fields_set.discard("timeout")  # it was not given: another engine may want another
+            experiment.model_fields_set.discard("timeout")  # it was not given, so `changed` may choose again
     except ValidationError as error:
-        words, location, _ = first_problem(error, "experiment")
+        message, location, _ = first_problem(error, "experiment")
         part = _PARTS.get(str(location[0])) if len(location) > 2 else None
         known = ", ".join(part.model_fields if part else Experiment.model_fields).replace("schema_", "schema")
-        raise DataError(words, path=path, line=line_of(location, lines or {}),
+        raise DataError(message, path=path, line=line_of(location, lines or {}),
                         remedy=f"fields of {location[0] if part else 'an experiment'} are: {known}") from error  # fmt: skip
     if experiment.sentences in SETS and [spec.name for spec in experiment.taggers] != [GOLD]:
-        raise DataError(f"the set {experiment.sentences!r} holds one tag a clip, to test engines; taggers have nothing to do in it",
+        raise DataError(f"the set {experiment.sentences!r} has its own tags, one per clip, to test engines; it cannot be used with taggers",
                         path=path, remedy="leave `taggers` out, or use the sentences heldout")  # fmt: skip
     for kind, specs in (("tagger", experiment.taggers), ("engine", experiment.engines)):
         titles = [spec.title for spec in specs]  # type: ignore[attr-defined]
@@ -162,33 +163,35 @@ def changed(
     options: Sequence[str] = (),
     limit: int | None = None,
 ) -> Experiment:
-    """Return the experiment with the engine, voice, options or number of sentences of the command line.
+    """Return the experiment with the engine, voice, options or number of sentences from the command line.
 
     Parameters
     ----------
     experiment : Experiment
+        Experiment from the file.
     engine : str, optional
-        Replaces all engines of the file.
+        Engine that replaces all engines of the file.
     voice : str, optional
-        Voice of that engine, or of the only engine of the file.
+        Voice of that engine, or of the only engine in the file.
     options : sequence of str
-        ``key=value``; the value is read as YAML.
+        Options of that engine as ``key=value``; the value is read as YAML.
     limit : int, optional
+        Number of sentences to use.
 
     Raises
     ------
     DataError
-        If an option is not of that form, or a voice or option is given and the file has several engines.
+        If an option does not have that form, or if a voice or option is given and the file has several engines.
     """
     fields = experiment.model_dump(mode="json", by_alias=True)
     if engine is not None:
         fields["engines"] = [{"name": engine}]
         if "timeout" not in experiment.model_fields_set:
-            del fields["timeout"]  # that of another engine
-        fields["name"] += "-" + re.sub(r"[^\w.]+", "-", engine)  # a run folder of its own
+            del fields["timeout"]  # the default for another engine
+        fields["name"] += "-" + re.sub(r"[^\w.]+", "-", engine)  # separate run folder
     if voice is not None or options:
         if len(fields["engines"]) != 1:
-            raise DataError(f"the experiment has {len(fields['engines'])} engines; whose voice or option is meant?",
+            raise DataError(f"--voice and --option need one engine, but the experiment has {len(fields['engines'])} engines",
                             remedy="choose one with --engine")  # fmt: skip
         [only] = fields["engines"]
         if voice is not None:
@@ -200,6 +203,6 @@ def changed(
 
 
 def data_checksums(experiment: Experiment) -> dict[str, str]:
-    """Return the checksum of the file that the sentences come from."""
+    """Return the path and checksum of the file with the sentences."""
     path = sentences_file(experiment.sentences)
     return {relative(path): sha256(path)}

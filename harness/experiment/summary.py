@@ -21,9 +21,9 @@ def summarise(results: RunData) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``per_tag`` of an engine is measured on the reference tags if the run has them, else on those of its first
+        For each engine, ``per_tag`` holds rates on the reference tags if the run has them, or else on the tags of its first
         tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread. A run
-        whose engines have roles gets ``controls``, ``leak``, ``dose`` and ``confusion`` too.
+        whose engines have roles also has ``controls``, ``leak``, ``dose`` and ``confusion``.
     """
     experiment, predictions = results.experiment, results.predictions
     gold = {item.id: item.text for item in results.items}
@@ -55,7 +55,7 @@ def summarise(results: RunData) -> dict[str, Any]:
 
 
 def _end_to_end(results: RunData, spec: EngineSpec, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Placement and realisation together, for each tagger by this engine, and the taggers against each other."""
+    """Return placement and realisation together for each tagger with this engine, and the differences between taggers."""
     spoken = {o.sentence for o in outcomes}
     items = [item for item in results.items if spec.limit is None or item.id in spoken]  # its limit may be smaller
     clusters = [item.cluster for item in items]

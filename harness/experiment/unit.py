@@ -1,4 +1,4 @@
-"""One sentence by one engine: speak it, measure it. This is what a worker process does."""
+"""Speak and measure one sentence with one engine: the work of a worker process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.engines.dialects import DIALECTS
 from harness.errors import DataError, HarnessError
 from harness.experiment.doses import measure_doses
 from harness.experiment.sentences import Item
-from harness.experiment.spec import EngineSpec, Experiment
+from harness.experiment.spec import NEGATIVE, EngineSpec, Experiment
 from harness.prosody.contrast import measure_contrast
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import null_differences
@@ -25,16 +25,15 @@ from harness.prosody.scorer import TagScore, analyse, analyse_tagged, cross_talk
 from harness.records import Arm, Clip, Contrast, CrossTalk, NullSample, Record, digest
 from harness.tagged import PAUSES, Tag, TaggedText
 
-NEGATIVE = "negative"
-# Tagged clips never share a seed with plain ones: a voice that ignores tags would say the very same thing.
+# Tagged clips never share a seed with plain clips: a voice that ignores tags would produce identical audio.
 TAGGED_SEEDS = 1000
 
 
 @dataclass(frozen=True)
 class Unit:
-    """The work of one process: one sentence by one engine, with all its tagged texts.
+    """A unit of work: one sentence spoken by one engine, with all its tagged texts.
 
-    `texts` are (tagger, item, the tagger's text) of one group.
+    `texts` are the tuples (tagger, item, the tagger's text) of one group.
     """
 
     engine: EngineSpec
@@ -47,7 +46,7 @@ class Unit:
 
 @dataclass
 class UnitResult:
-    """What a unit returns, by the name of the file that it belongs to."""
+    """The records of a unit; each list is named after its file."""
 
     unit: Unit
     clips: list[Clip] = field(default_factory=list)
@@ -61,7 +60,7 @@ class UnitResult:
 
 
 def run_unit(unit: Unit) -> UnitResult:
-    """Speak and measure one sentence. A failure is counted, and does not stop the run."""
+    """Speak and measure one sentence. A failure is recorded and does not stop the run."""
     result = UnitResult(unit)
     try:
         _Work(unit, result).all()
@@ -79,7 +78,7 @@ def run_unit(unit: Unit) -> UnitResult:
 
 @cache
 def engine_of(spec: str, timeout: float | None) -> SpeechEngine:
-    """Return the engine of this process; with a time limit, it runs in a child. The key is JSON because options may hold lists."""
+    """Return the engine of this process, or, with a time limit, of a child. `spec` is JSON, because lists are not hashable."""
     parsed = EngineSpec.model_validate_json(spec)
     if timeout is None:
         return make_engine(parsed.name, **parsed.options)
@@ -97,7 +96,7 @@ class _Work:
         self.measured: dict[tuple[str, int], ClipFeatures | str] = {}
 
     def all(self) -> None:
-        """Plain clips and their spread, then every tagged text, then doses."""
+        """Measure the plain clips and their spread, then every tagged text, then the doses."""
         seeds = range(1 if self.engine.deterministic else self.experiment.plain_repeats + 1)
         plain = [self.analyse("", self.unit.sentence, self.text, Arm.PLAIN, seed) for seed in seeds]
         if not self.engine.deterministic:
@@ -113,7 +112,7 @@ class _Work:
             self.dose(plain)
 
     def score(self, tagger: str, item: Item, text: TaggedText, plain: Sequence[ClipFeatures | str]) -> None:
-        """Speak one tagged text, measure its tags, and what else the experiment asks of it."""
+        """Speak one tagged text and measure its tags, and its cross-talk and contrast if the experiment asks for them."""
         lost = [] if self.unit.engine.role == NEGATIVE else DIALECTS[self.engine.dialect].lost(text)
         asked = [place for place in dict.fromkeys(text.tags) if place not in lost]
         seed = TAGGED_SEEDS + item.place
@@ -132,7 +131,7 @@ class _Work:
             self.contrast(tagger, item, text.tags[0][1], features)
 
     def contrast(self, tagger: str, item: Item, tag: Tag, own: ClipFeatures | str) -> None:
-        """The tag on each of the item's places in turn."""
+        """Speak and measure the tag on each of the item's places in turn."""
         renderings = []
         for place, slot in enumerate(item.slots):
             if place == item.place:
@@ -148,7 +147,7 @@ class _Work:
         )
 
     def dose(self, plain: Sequence[ClipFeatures | str]) -> None:
-        """Known edits of a plain clip that is not among those it is compared with (unless the engine repeats itself)."""
+        """Measure known edits of a plain clip, a different one from those it is compared with unless the engine repeats itself."""
         audio = self.speak(
             "", self.unit.sentence, self.text, Arm.PLAIN, 0 if self.engine.deterministic else TAGGED_SEEDS
         )
@@ -162,7 +161,7 @@ class _Work:
         return self.unit.engine.title
 
     def analyse(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> ClipFeatures | str:
-        """Features of a clip; measured once however many arms it is in."""
+        """Return the features of a clip; a clip that serves in several arms is measured once."""
         key = DIALECTS[self.engine.dialect].render(text), seed
         audio = self.speak(tagger, sentence, text, arm, seed)
         if key not in self.measured:
@@ -170,7 +169,7 @@ class _Work:
         return self.measured[key]
 
     def speak(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> Audio:
-        """Render a clip, or take it from the folder if it is already there; what is scored is always what was written."""
+        """Render a clip, or read it from the folder if it is already there. The scored audio is always that of the written file."""
         unit, engine = self.unit, self.engine
         seed += self.experiment.seed
         voice = unit.engine.voice or engine.default_voice

@@ -155,7 +155,7 @@ def score_manifest(
         If a manifest itself is wrong, with file and line.
     """
     if jobs != -1 and jobs < 1:
-        raise HarnessError(f"{jobs} jobs are not possible", remedy="give -1 (one a core), or 1 or more")
+        raise HarnessError(f"jobs must be -1 or at least 1, got {jobs}", remedy="-1 starts one worker process per core")
     path = Path(path)
     items = read_manifest(path, AudioItem)
     sentences = {item.id: _sentence(item.tagged) for _, item in items}

@@ -17,7 +17,7 @@ from harness.errors import NotAvailable
 
 Pronunciation = tuple[str, ...]
 
-MAX_READINGS = 8  # of one word; "a-the-a" alone would have eight
+MAX_PRONUNCIATIONS = 8  # of one word; "a-the-a" alone would have eight
 _OUTER = re.compile(r"^(?:(?![-−]\d)[^\w$€£%&@#+'])+|[^\w$€£%&@#+']+$")  # the sign of "-5" is spoken
 _PARTS = re.compile(r"(?<=.)[-‐‑–—/_]+")
 _MONEY = re.compile(r"(?P<sign>[$€£])(?P<whole>\d[\d,]*)(?:\.(?P<cents>\d\d))?(?P<scale>[kKmMbB]?[nN]?)")
@@ -52,7 +52,7 @@ def pronounce(word: str) -> tuple[Pronunciation, ...]:
     Returns
     -------
     tuple of tuple of str
-        At most `MAX_READINGS`, each a sequence of phones. Empty if the word holds nothing speakable ("-").
+        At most `MAX_PRONUNCIATIONS`, each a sequence of phones. Empty if the word holds nothing speakable ("-").
 
     Raises
     ------
@@ -67,7 +67,7 @@ def pronounce(word: str) -> tuple[Pronunciation, ...]:
     ()
     """
     word = word.replace("’", "'").replace("‘", "'")
-    readings = dict.fromkeys(itertools.islice(_readings(word), MAX_READINGS))  # in order, each once
+    readings = dict.fromkeys(itertools.islice(_readings(word), MAX_PRONUNCIATIONS))  # in order, each once
     return tuple(readings)
 
 

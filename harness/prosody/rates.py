@@ -1,7 +1,8 @@
-"""Outcomes to rates: how often each tag was realised, and how often the detector fires on nothing."""
+"""Outcomes to rates: how often each tag was realised, and how often the detector fires without a tag."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -56,15 +57,17 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
 def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
     """Return the share of hits among measurable outcomes; NaN if there are none."""
     measurable = [o for o in outcomes if o.verdict in MEASURED]
-    counts = [[o.verdict is Verdict.HIT, 1] for o in measurable]
-    bootstrap = ClusterBootstrap(
-        [o.sentence for o in measurable], np.array(counts, dtype=float).reshape(-1, 2), seed=seed
-    )
-    return bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
+    return share_of([o.verdict is Verdict.HIT for o in measurable], [o.sentence for o in measurable], seed)
+
+
+def share_of(flags: Sequence[bool], clusters: Sequence[str], seed: int = 0) -> Interval:
+    """Return the share of true flags, with a 95 % interval from a bootstrap over clusters; NaN without flags."""
+    counts = np.array([[flag, 1] for flag in flags], dtype=float).reshape(-1, 2)
+    return ClusterBootstrap(clusters, counts, seed=seed).interval(lambda total: ratio(total[..., 0], total[..., 1]))
 
 
 def named(name: str, interval: Interval) -> dict[str, float | None]:
-    """Return an interval as the fields of a summary: `name`, ``name_low`` and ``name_high``."""
+    """Return an interval as three fields of a summary: `name`, ``name_low`` and ``name_high``."""
     return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}
 
 
@@ -74,9 +77,9 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
     Returns
     -------
     dict
-        ``threshold`` (mean of both halves) in ``unit``, ``floor``, ``threshold_from`` ("null", "floor", "too few" or "not
-        applicable"), and the rate ``null`` with ``null_low``, ``null_high``, out of ``null_n`` differences; None and 0 for an
-        engine without a null.
+        For each tag: ``threshold`` (mean of both halves) in ``unit``, ``floor``, ``threshold_from`` ("null", "floor", "too few" or
+        "not applicable"), and the rate ``null`` with ``null_low``, ``null_high``, out of ``null_n`` differences. An engine without
+        a null has rates of None and a ``null_n`` of 0.
     """
     rates = false_positives(samples, thresholds, seed)
     table = {}
@@ -94,8 +97,8 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
 def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
     """Return the hit rate minus the placebo rate, with a 95 % interval from one bootstrap over sentences for both.
 
-    Where all sentences agree the bootstrap has nothing to vary; then the intervals of both rates are combined (Newcombe 1998,
-    Statistics in Medicine 17:873, method 10).
+    If all sentences agree, the bootstrap interval has no width. Then the intervals of the two rates are combined instead (Newcombe
+    1998, Statistics in Medicine 17:873, method 10).
     """
     rows = [o for o in outcomes if o.verdict in MEASURED]
     counts = [
@@ -115,23 +118,20 @@ def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """Count the reasons why tags (not placebos) were unmeasurable, most frequent first."""
-    found: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.verdict is Verdict.UNMEASURABLE and outcome.arm is Arm.TAGGED:
-            found[outcome.reason] = found.get(outcome.reason, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    lost = (o for o in outcomes if o.verdict is Verdict.UNMEASURABLE and o.arm is Arm.TAGGED)
+    return dict(Counter(outcome.reason for outcome in lost).most_common())
 
 
 def unlike_chance(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the tags whose accuracy differs from chance, after Bonferroni-Holm correction for the number of tags.
+    """Return the tags whose accuracy differs from chance, after Holm's correction for the number of tags.
 
-    Renderings of one sentence are not independent, so the test is a normal approximation with the standard error of the interval
-    by sentence, not a binomial one.
+    Renderings of one sentence are not independent, so a binomial test does not apply. The test is a normal approximation with the
+    standard error taken from the interval by sentence.
 
     Parameters
     ----------
     table : mapping
-        From `harness.prosody.contrast.contrastive`.
+        Result of `harness.prosody.contrast.contrastive`.
     """
     from scipy.stats import norm
 

@@ -17,7 +17,7 @@ from harness.tagged import TaggedText
 _NAME_LINE = 0.24  # of the wave's height: a line of type
 
 
-def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
+def waveform_and_f0_pair(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     """Draw waveform, words and F0 of a plain and a tagged clip on one time scale, with a dashed line at each tag."""
     import matplotlib.pyplot as plt
 
@@ -55,7 +55,7 @@ def compare_clips(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     )
 
 
-def difference_strips(outcomes: Sequence[Outcome]) -> Figure:
+def tag_difference_strips(outcomes: Sequence[Outcome]) -> Figure:
     """Draw the measured difference of every tag and placebo, by tag, with the threshold as a dashed line."""
     import matplotlib.pyplot as plt
 

@@ -34,12 +34,12 @@ def test_every_figure_says_in_words_what_it_shows(controls, clip):
                for cue in ("pause", "pitch_level", "pitch_end", "emphasis")]  # fmt: skip
     quieter = Audio(clip.samples * np.float32(0.5), clip.sample_rate)
     for figure, words in (
-        (figures.control_rates(controls["controls"], "T"), "<emph> told"),
-        (figures.dose_curves(controls["dose"]), "half at"),
-        (figures.confusion_map(controls["confusion"], "T"), "heard as"),
-        (figures.contrast_bars(controls["contrastive"]["positive"], controls["contrastive"]["negative"]), "Accuracy"),
+        (figures.control_rate_dots(controls["controls"], "T"), "<emph> told"),
+        (figures.dose_response_curves(controls["dose"]), "half at"),
+        (figures.detector_confusion_map(controls["confusion"], "T"), "heard as"),
+        (figures.contrast_accuracy_dots(controls["contrastive"]["positive"], controls["contrastive"]["negative"]), "Accuracy"),
         (figures.null_histograms(samples, null_rows(samples, fit(samples)), "e"), "emph threshold 3.00"),
-        (figures.readings_of_one_sentence(TEXT, [clip, quieter], "T"), "2 readings"),
+        (figures.f0_repetition_lines(TEXT, [clip, quieter], "T"), "2 readings"),
     ):
         assert words in figure.alt and figure.png.startswith(b"\x89PNG")
 

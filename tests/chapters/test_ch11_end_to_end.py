@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.chapters.ch11_end_to_end.figures import by_tag, fates, reading_dots
+from harness.chapters.ch11_end_to_end.figures import rate_per_tag_dots, reading_dots, tag_fate_bars
 from harness.chapters.ch11_end_to_end.tables import (
     NOT_RUN,
     difference_table,
@@ -89,9 +89,9 @@ def test_no_files_from_elsewhere_is_said():
 
 
 def test_figures_say_what_they_show():
-    figure = fates(JOINT, "espeak")
+    figure = tag_fate_bars(JOINT, "espeak")
     assert "gold 0.10 [0.05, 0.15]" in figure.alt and "%" in figure.caption
-    figure = by_tag(JOINT["gpt2"]["per_tag"], "T")
+    figure = rate_per_tag_dots(JOINT["gpt2"]["per_tag"], "T")
     assert "<emph> placed 0.50 [0.40, 0.60], heard –" in figure.alt and "4 times" in figure.caption
 
 

@@ -157,7 +157,7 @@ def test_the_same_engine_of_two_runs_is_told_apart(make, names, title):
 
 def test_runs_that_cannot_be_compared_are_refused(make):
     first = make("first", emph("hh"))
-    with pytest.raises(DataError, match=r"'x0' has other words.*first.*'one two three'.*others.*'four'"):
+    with pytest.raises(DataError, match=r"'x0' has different words in the two runs.*first.*'one two three'.*others.*'four'"):
         compare_runs([first, make("others", emph("hh"), words="four")])
     with pytest.raises(
         DataError, match=r"first holds 2 tagged texts \(x0, x1\) with emph; .*apart holds 1 .*\(y\) with"
@@ -180,7 +180,7 @@ def test_an_unfinished_run_names_the_command_that_finishes_it(make, tmp_path):
     with pytest.raises(DataError, match=rf"harness run data/experiments/quickstart\.yaml --out {second}") as caught:
         compare_runs([first, second])
     assert caught.value.path == str(second)
-    with pytest.raises(DataError, match="no run is in this folder"):
+    with pytest.raises(DataError, match="this folder holds no run"):
         compare_runs([first, tmp_path])
 
 

@@ -188,7 +188,7 @@ def test_a_folder_without_its_identity_is_not_adopted_and_foreign_files_stay(fin
     shutil.copytree(finished[0], folder)
     (folder / "notes.md").write_text("mine")
     (folder / "experiment.json").unlink()
-    with pytest.raises(DataError, match="parts of a run, but not which"):
+    with pytest.raises(DataError, match="parts of an unknown run"):
         run(small(), folder)
     (folder / "experiment.json").write_text("{torn")
     with pytest.raises(DataError, match="cannot be read"):
@@ -254,7 +254,7 @@ def quickstart_outcomes(tmp_path_factory):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no fields"),
+        ("", "has no fields"),
         ("name: [", "not YAML"),
         ("name: x", "field 'engines'"),
         ("name: ../x\nengines: [espeak]", "field 'name'"),
@@ -299,7 +299,7 @@ def test_a_change_that_cannot_be_meant_is_refused():
 
 
 def test_a_set_is_for_engines_not_for_taggers():
-    with pytest.raises(DataError, match="holds one tag a clip"):
+    with pytest.raises(DataError, match="has its own tags, one per clip"):
         small(sentences="quick")
     assert len(small(sentences="quick", taggers=["gold"]).items()) == 4 * 7
 

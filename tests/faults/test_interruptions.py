@@ -18,8 +18,7 @@ import yaml
 from processes import HARNESS, Command, interrupted
 
 from harness.errors import DataError, HarnessError
-from harness.experiment import higgs_playground as playground
-from harness.experiment import parallel, run, validate
+from harness.experiment import parallel, run, tiny_training_set, validate
 from harness.experiment.parallel import in_parallel
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import launch
@@ -112,14 +111,14 @@ def test_a_training_has_the_lock_too(tmp_path):
         launch(config)
 
 
-def test_an_interrupted_playground_leaves_nothing(tmp_path, monkeypatch):
+def test_an_interrupted_tiny_training_set_leaves_nothing(tmp_path, monkeypatch):
     def fill(folder, *_):
         (folder / "boson").mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(playground, "_fill", fill)
+    monkeypatch.setattr(tiny_training_set, "_fill", fill)
     with pytest.raises(KeyboardInterrupt):
-        playground.make_playground(tmp_path / "play")
+        tiny_training_set.make_tiny_training_set(tmp_path / "play")
     assert [*tmp_path.iterdir()] == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.prosody.pronounce import MAX_READINGS, _dictionary, from_ipa, pronounce
+from harness.prosody.pronounce import MAX_PRONUNCIATIONS, _dictionary, from_ipa, pronounce
 
 pytest.importorskip("pocketsphinx")
 pytest.importorskip("espeakng_loader")
@@ -63,7 +63,7 @@ def test_every_pronunciation_is_in_the_phone_set_of_the_model(word):
 
 def test_alternatives_are_bounded_and_distinct():
     readings = pronounce("the-a-the-a-the-read")
-    assert 1 < len(readings) <= MAX_READINGS and len(set(readings)) == len(readings)
+    assert 1 < len(readings) <= MAX_PRONUNCIATIONS and len(set(readings)) == len(readings)
 
 
 def test_ipa_takes_the_longest_symbol():

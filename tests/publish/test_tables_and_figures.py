@@ -8,7 +8,7 @@ from harness.chapters.ch07_tag_placement.diffs import marked, worst_sentences
 from harness.chapters.ch07_tag_placement.figures import f1_heatmap, f1_interval_dots
 from harness.chapters.ch07_tag_placement.interpretations import placement_readings
 from harness.placement import score_placement
-from harness.publish.clip_figures import difference_strips
+from harness.publish.clip_figures import tag_difference_strips
 from harness.publish.html import player
 from harness.publish.tables import interval, placement_table, table, verdict_on_difference
 from harness.records import Arm, Outcome, Verdict
@@ -64,7 +64,7 @@ def test_every_figure_says_in_words_what_it_shows():
         (f1_interval_dots(REPORTS, "T"), "rules 0.4"),
         (f1_heatmap(REPORTS), "emph 1.00"),
         (training_curves(history), "epoch 2"),
-        (difference_strips(outcomes), "median -2.00 st"),
+        (tag_difference_strips(outcomes), "median -2.00 st"),
     ):
         assert words in figure.alt and figure.png.startswith(b"\x89PNG")
         assert 'alt="' in figure._repr_html_() and "<figcaption>" in figure._repr_html_()

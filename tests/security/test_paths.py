@@ -11,7 +11,7 @@ from test_kit import TEXTS, make_run
 
 from harness.audio import Audio, write_wav
 from harness.experiment.folder import IDENTITY
-from harness.experiment.higgs_playground import record
+from harness.experiment.tiny_training_set import record
 from harness.listening.kit import KEY, PAGE, write_kit
 from harness.paths import ROOT
 from harness.records import Example

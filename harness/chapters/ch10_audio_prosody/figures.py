@@ -21,7 +21,7 @@ _CUES = {"pause": "pause (s)", "pitch_level": "pitch level (st)", "pitch_end": "
          "emphasis": "emphasis (JND)"}  # fmt: skip
 
 
-def readings_of_one_sentence(text: TaggedText, clips: Sequence[Audio], title: str) -> Figure:
+def f0_repetition_lines(text: TaggedText, clips: Sequence[Audio], title: str) -> Figure:
     """F0 of several readings of one sentence, word by word on a common axis: how far a voice is from itself."""
     import matplotlib.pyplot as plt
 
@@ -84,7 +84,7 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
     )
 
 
-def control_rates(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+def control_rate_dots(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     """Hits beside false positives of every tag, with intervals."""
     import matplotlib.pyplot as plt
 
@@ -111,7 +111,7 @@ def control_rates(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     )
 
 
-def dose_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
+def dose_response_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
     """Hit rate against the size of a known edit, one panel an edit, one line a voice."""
     import matplotlib.pyplot as plt
 
@@ -149,7 +149,7 @@ def dose_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
     )
 
 
-def confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
+def detector_confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
     """Which detectors fire on which tag."""
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -178,7 +178,7 @@ def confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: st
     return Figure(figure, alt, caption)
 
 
-def contrast_bars(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Figure:
+def contrast_accuracy_dots(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Identification accuracy of every tag, told and stripped, against chance."""
     import matplotlib.pyplot as plt
 

@@ -28,7 +28,7 @@ _LISTED = 4  # readings that a caption names
 _FATES = (("placed and heard", GREEN), ("placed, not heard", "#E69F00"), ("not placed", "#BBBBBB"))
 
 
-def fates(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
+def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
     """What became of the reference's tags with each source of tags: heard, placed in silence, never placed."""
     import matplotlib.pyplot as plt
 
@@ -108,7 +108,7 @@ def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[fl
     )
 
 
-def by_tag(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+def rate_per_tag_dots(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     """Placement, realisation and both, tag by tag, with intervals."""
     import matplotlib.pyplot as plt
 

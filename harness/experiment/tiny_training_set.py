@@ -1,4 +1,4 @@
-"""Everything that training Higgs needs, at tiny sizes in one folder: checkpoints, codecs, recordings, configurations."""
+"""Everything that Higgs training needs, tiny and in one folder: checkpoints, codecs, recordings and configurations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.store import write_atomic
 
 MANIFEST = "manifest.jsonl"
 TINY = "tiny"
-# One batch, many times: what a test of a training loop needs, and nothing that a real training should copy.
+# Overfits one batch on purpose, to test the training loop. Real training needs other values.
 OVERFIT: dict[str, Any] = {
     "lora": {"heads": list(HEADS)},
     "steps": 300,
@@ -43,25 +43,25 @@ def record(
     seed: int = 0,
     progress: Callable[[int, int], Any] = lambda *_: None,
 ) -> Path:
-    """Let an engine speak examples into wav files, with the manifest that training reads.
+    """Speak examples into WAV files with an engine, and write the manifest that training reads.
 
     Parameters
     ----------
     examples : sequence of Example
-        Spoken with their tags; the manifest's text holds the tags too.
+        Examples to speak with their tags; the text in the manifest has the tags too.
     folder : Path
-        Made if it is missing.
+        Output folder, created if it is missing.
     engine : str
-        See `harness.engines`.
+        Name of an engine; see `harness.engines`.
     seed : int
-        For engines that draw random numbers.
+        Random seed for engines that sample.
     progress : callable
         Called with (done, total).
 
     Returns
     -------
     Path
-        The manifest.
+        Path of the manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     speaker = make_engine(engine)
@@ -75,7 +75,7 @@ def record(
     return folder / MANIFEST
 
 
-def make_playground(
+def make_tiny_training_set(
     folder: Path,
     *,
     model: str = TINY,
@@ -87,25 +87,26 @@ def make_playground(
     boson_codec: bool = False,
     progress: Callable[[int, int], Any] = lambda *_: None,
 ) -> Path:
-    """Write checkpoints of both formats, a codec, recordings of the shortest examples, and two configurations, or nothing.
+    """Write checkpoints in both formats, a codec, recordings of the shortest examples, and two configurations.
 
-    The native checkpoint is the converted original one: both stacks start from the same numbers.
+    The native checkpoint is converted from the original one, so both stacks start from the same weights. If anything fails, no
+    folder is left behind.
 
     Parameters
     ----------
     folder : Path
-        A new or empty folder.
+        New or empty folder.
     model, revision : str
-        An original checkpoint to use; by default a tiny random one is made.
+        Original checkpoint to use; by default, a tiny random one is created.
     codec, codec_revision : str
-        A codec of either format to use; by default a tiny random one of the native format is made. Codes are the same
-        kind of thing whichever format the codec has, so both configurations name the same one.
+        Codec to use, in either format; by default, a tiny random one in the native format is created. The codes do not depend on
+        the format, so both configurations name the same codec.
     samples : int
-        Sentences to record.
+        Number of sentences to record.
     seed : int
         Random seed for all weights.
     boson_codec : bool
-        Also write a tiny codec in boson_multimodal's format, as ``codec-boson/``.
+        Whether to write also a tiny codec in boson_multimodal's format, as ``codec-boson/``.
 
     Returns
     -------
@@ -149,12 +150,12 @@ def _fill(
     shortest = sorted(load_examples("train"), key=lambda example: (len(example.text), example.id))[:samples]
     record(shortest, folder / "recordings")
     for stack, checkpoint in ((NATIVE, folder / NATIVE), (BOSON, original)):
-        settings = {"stack": stack, "model": _seen_from(folder, checkpoint), "codec": _seen_from(folder, chosen),
+        settings = {"stack": stack, "model": _relative_to(folder, checkpoint), "codec": _relative_to(folder, chosen),
                     "manifest": f"recordings/{MANIFEST}", "output": f"run-{stack}", **OVERFIT,
                     "batch_size": min(4, samples), "seed": seed}  # fmt: skip
         write_atomic(folder / f"train-{stack}.yaml", yaml.safe_dump(settings, sort_keys=False))
     progress(steps, steps)
 
 
-def _seen_from(folder: Path, path: Path) -> str:
+def _relative_to(folder: Path, path: Path) -> str:
     return path.name if path.parent == folder else str(path.absolute())

@@ -5,7 +5,7 @@ import yaml
 
 from harness.datasets import load_examples
 from harness.errors import HarnessError
-from harness.experiment.higgs_playground import MANIFEST, make_playground, record
+from harness.experiment.tiny_training_set import MANIFEST, make_tiny_training_set, record
 from harness.higgs.checkpoints import check_type
 from harness.higgs.samples import read_manifest
 from harness.higgs.train_config import read_config
@@ -28,10 +28,10 @@ def test_an_id_never_becomes_a_path(tmp_path):
     assert json.loads(manifest.read_text())["id"] == "../../evil"
 
 
-def test_a_playground_is_complete(tmp_path):
+def test_a_tiny_training_set_is_complete(tmp_path):
     pytest.importorskip("torch")
     seen = []
-    folder = make_playground(tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total)))
+    folder = make_tiny_training_set(tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (5, 5)
     for stack in (NATIVE, BOSON):
         config = read_config(folder / f"train-{stack}.yaml")
@@ -42,4 +42,4 @@ def test_a_playground_is_complete(tmp_path):
         )  # movable: no absolute path
         assert config.batch_size == 2 and config.lora.heads
     with pytest.raises(HarnessError, match="not empty"):
-        make_playground(folder)
+        make_tiny_training_set(folder)
