@@ -1,4 +1,4 @@
-"""Shared by all tests."""
+"""Fixtures shared by all tests."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from harness.processes.stacks import BOSON
 
 pytest_plugins = ["higgs_fixtures"]
 
-# A case that takes long on a busy machine is no fault; the tests' own time limit ends what hangs.
+# A busy machine makes single cases slow; the time limit of the tests ends what hangs.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 # Two cores: let each test process keep one, so that parallel workers do not fight over them.
@@ -53,11 +53,24 @@ def browser():
 
 @pytest.fixture(scope="session")
 def boson_python():
-    """The interpreter of the stack of boson_multimodal."""
+    """Return the interpreter of the environment of boson_multimodal."""
     return python_or_skip(BOSON)
 
 
 @pytest.fixture
 def config_only(tmp_path):
-    """A folder in the original format without weights."""
+    """Return a folder in the original format, without weights."""
     return make_tiny_checkpoint(tmp_path / "checkpoint", weights=False)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Return folder and log of a GPT-2 tagger that was trained for two epochs on half of the examples."""
+    from harness.datasets import load_examples
+    from harness.taggers.gpt2.config import TrainingConfig
+    from harness.taggers.gpt2.training import train
+
+    folder = tmp_path_factory.mktemp("tagger") / "t"
+    seen = []
+    train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], folder, log=seen.append, progress=False)
+    return folder, seen

@@ -1,7 +1,11 @@
-"""What tests of several folders call: the command as a person or a script types it, and the stacks of Higgs."""
+"""Helpers shared by tests of several folders: the `harness` command, espeak, optional data sets and the stacks of Higgs."""
 
+import contextlib
+import io
+import signal
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -10,12 +14,43 @@ from harness.errors import HarnessError
 from harness.paths import ROOT
 from harness.processes import call
 from harness.processes.stacks import here, python_of
+from harness.tagged import TaggedText
 
 
 def harness(*arguments, stdin=None, cwd=ROOT, **options):
-    """Run the command to its end; what it printed is kept, in bytes unless ``text=True``."""
+    """Run the command in a process; its output is kept as bytes, or as text with ``text=True``."""
     command = [sys.executable, "-m", "harness", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, **options)
+
+
+def command(*arguments, stdin=b"", cwd=ROOT):
+    """Run the command in this process, which saves the start of another; exit code and output are those of `harness`."""
+    from harness.cli import ENDINGS, main  # not at the top: every start of pytest would wait for it
+
+    argv = ["harness", *map(str, arguments)]
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
+    source = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}
+    code = 0
+    with mock.patch.multiple(sys, argv=argv, stdin=source, **streams), contextlib.chdir(cwd):
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for stream in streams.values():
+                stream.flush()
+    return subprocess.CompletedProcess(argv, code, *(stream.buffer.getvalue() for stream in streams.values()))
+
+
+def say(text, voice=None, **options):
+    """Return the clip of a text, plain or tagged, by espeak."""
+    from harness.engines import SpeechRequest, make_engine
+
+    text = text if isinstance(text, TaggedText) else TaggedText.from_plain(text)
+    return make_engine("espeak", **options).speak(SpeechRequest(text, voice)).audio
 
 
 NOT_EMBEDDED = "data that is not embedded: "  # such a test gets the marker `data`; see conftest.py
@@ -34,7 +69,7 @@ def needs_recordings(*names):
 
 
 def python_or_skip(stack):
-    """The interpreter of a stack; the test is skipped without one."""
+    """Return the interpreter of a stack; skip the test if there is none."""
     try:
         return python_of(stack)
     except HarnessError as error:
@@ -42,9 +77,24 @@ def python_or_skip(stack):
 
 
 def in_stack(module, stack, function, /, **arguments):
-    """Call a function of the module in this process if it is of the stack, else in one that is; skip without one."""
+    """Call a function of the module in the environment of the stack; skip the test if it is not installed."""
     if stack == here():
         pytest.importorskip("torch")
         return getattr(module, function)(**arguments)
     python_or_skip(stack)
     return call(stack, f"{module.__name__}:{function}", **arguments)
+
+
+def small(**fields):
+    """Return an experiment of four sentences and two taggers by espeak."""
+    from harness.experiment import validate
+
+    fields = {
+        "name": "small",
+        "limit": 4,
+        "engines": ["espeak"],
+        "taggers": ["gold", "rules"],
+        "timeout": None,
+        **fields,
+    }
+    return validate(fields)

@@ -15,18 +15,17 @@ from harness.tagged import TAGS, Tag, TaggedText
 def random_pairs(n, seed=0, agree=0.6):
     """Random reference sentences, and guesses that keep a tag with probability `agree`."""
     generator = np.random.default_rng(seed)
+
+    def drawn(words, most):
+        slots = (int(generator.integers(0, len(words) + 1)) for _ in range(generator.integers(0, most)))
+        return {(slot, TAGS[generator.integers(7)]) for slot in slots}
+
     gold, guess = [], []
     for _ in range(n):
         words = [f"w{k}" for k in range(generator.integers(3, 25))]
-        tags = {
-            (int(generator.integers(0, len(words) + 1)), TAGS[generator.integers(7)])
-            for _ in range(generator.integers(0, 6))
-        }
+        tags = drawn(words, 6)
         kept = {tag for tag in tags if generator.random() < agree}
-        extra = {
-            (int(generator.integers(0, len(words) + 1)), TAGS[generator.integers(7)])
-            for _ in range(generator.integers(0, 3))
-        }
+        extra = drawn(words, 3)
         gold.append(TaggedText(words, tags))
         guess.append(TaggedText(words, kept | extra))
     return gold, guess

@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from helpers import command
 
 from harness.audio import Audio
-from harness.cli import app
 from harness.engines import SpeechRequest
 from harness.engines.base import Speech, check_engine, speak
 from harness.errors import HarnessError
@@ -87,7 +86,7 @@ def test_examples_are_tagged_under_their_ids(tmp_path):
     source.write_text(
         '{"id": "a-1", "text": "Is it <emph> so?"}\n{"id": null, "text": "Is it?"}\n{ a brace\n', encoding="utf-8"
     )
-    result = CliRunner().invoke(app, ["tag", str(source), "--tagger", "rules", "--json"])
-    first, second, third = map(json.loads, result.output.splitlines())
+    done = command("tag", source, "--tagger", "rules", "--json")
+    first, second, third = map(json.loads, done.stdout.splitlines())
     assert first["id"] == "a-1" and "<emph>" not in first["text"] and "Is it" in first["text"]
     assert (second["id"], third["id"]) == ("2", "3") and "{ a brace" in third["text"]

@@ -64,7 +64,7 @@ def test_an_error_comes_back_as_the_nearest_class_of_the_harness(kind, expected)
         ),
     ],
 )
-def test_any_other_end_is_told_with_its_last_error(function, arguments, error):
+def test_any_other_failure_is_reported_with_its_last_error(function, arguments, error):
     with pytest.raises(HarnessError, match=rf"{function} gave no answer: .* ended \(exit code 1\): {error}") as caught:
         call(NATIVE, function, **arguments)
     assert caught.value.path == str(PYTHON)
@@ -88,7 +88,7 @@ def test_a_worker_of_a_group_can_call(monkeypatch):
     assert call(NATIVE, HERE) == NATIVE
 
 
-def test_of_a_group_the_first_answers(monkeypatch):
+def test_only_the_first_process_of_a_group_answers(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(HarnessError, match=r"gave no answer: the process ended \(exit code 0\)"):
         call(NATIVE, HERE, launcher=("-X", "utf8"))
@@ -96,7 +96,7 @@ def test_of_a_group_the_first_answers(monkeypatch):
         call(NATIVE, "harness.higgs.samples:prompt", launcher=("-X", "utf8"), text="<|")
 
 
-def test_what_is_printed_is_no_result(capfd, monkeypatch, tmp_path):
+def test_printed_text_is_not_part_of_the_result(capfd, monkeypatch, tmp_path):
     (tmp_path / "chatty.py").write_text("print('hello'); import sys; print('there', file=sys.stderr)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert call(NATIVE, HERE, before=("chatty",)) == NATIVE

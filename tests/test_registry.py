@@ -46,7 +46,7 @@ def test_an_implementation_is_named_by_its_module(own):
         ("C:\\engines\\parrot.py", "cannot be imported"),
     ],
 )
-def test_what_failed_is_told(own, name, why):
+def test_the_reason_of_a_failed_import_is_given(own, name, why):
     with pytest.raises(HarnessError) as caught:
         ENGINES.find(name)
     assert why in str(caught.value) and repr(name) in str(caught.value)

@@ -30,7 +30,7 @@ def squeeze(text):
 @given(tagged_texts())
 @example(TaggedText(["\\<emph>"], [(0, Tag.EMPH)]))
 @example(TaggedText(["<<emph>>", "\\"], [(2, Tag.EMPH), (2, Tag.EMPH)]))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_parse_undoes_format(text):
     assert TaggedText.parse(text.format()) == text
 
@@ -39,7 +39,7 @@ def test_parse_undoes_format(text):
     st.lists(st.one_of(words, st.sampled_from([t.value for t in TAGS])), max_size=8),
     st.sampled_from(["", " ", "\n\t", "\u00a0"]),
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_format_undoes_parse_up_to_white_space(parts, gap):
     source = gap.join(parts)
     try:

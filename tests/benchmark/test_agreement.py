@@ -28,7 +28,7 @@ def test_two_readers_of_a_text_are_compared_word_by_word():
     assert found["emph_f1"][0] == pytest.approx(2 / 3)
 
 
-def test_case_punctuation_and_words_of_their_own_do_not_matter():
+def test_case_punctuation_and_extra_words_do_not_matter():
     second = [f"{word.upper()}," for word in TEXT]
     second[100:100] = ["Chapter", "two."]
     labels = [0, 1, 2] * 80

@@ -61,7 +61,7 @@ def test_other_code_or_settings_are_measured_again(measured, tmp_path, monkeypat
     assert len(measured) == 4
 
 
-def test_what_is_missing_here_is_not_run_and_tried_again(measured, tmp_path, monkeypatch):
+def test_an_unavailable_unit_is_skipped_and_tried_again(measured, tmp_path, monkeypatch):
     works = suite.measure
 
     def missing(kind, parameters, resamples):

@@ -37,7 +37,10 @@ def test_every_figure_says_in_words_what_it_shows(controls, clip):
         (figures.control_rate_dots(controls["controls"], "T"), "<emph> told"),
         (figures.dose_response_curves(controls["dose"]), "half at"),
         (figures.detector_confusion_map(controls["confusion"], "T"), "heard as"),
-        (figures.contrast_accuracy_dots(controls["contrastive"]["positive"], controls["contrastive"]["negative"]), "Accuracy"),
+        (
+            figures.contrast_accuracy_dots(controls["contrastive"]["positive"], controls["contrastive"]["negative"]),
+            "Accuracy",
+        ),
         (figures.null_histograms(samples, null_rows(samples, fit(samples)), "e"), "emph threshold 3.00"),
         (figures.f0_repetition_lines(TEXT, [clip, quieter], "T"), "2 readings"),
     ):

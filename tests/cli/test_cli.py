@@ -1,35 +1,31 @@
 """The commands as a person or a script calls them."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
-from helpers import harness
-
-from harness.paths import ROOT
+from helpers import command, harness
 
 
 def test_help_and_version():
     help_text = harness("--help").stdout.decode()
-    for command in ("doctor", "tag", "train", "say", "align", "score", "benchmark", "run", "data"):
-        assert command in help_text
-        assert "Usage" in harness(command, "--help").stdout.decode()
+    for name in ("doctor", "tag", "train", "say", "align", "score", "benchmark", "run", "data"):
+        assert name in help_text
+        assert "Usage" in command(name, "--help").stdout.decode()
     assert harness("--version").stdout.decode().strip() == "0.1.0"
-    assert harness("sing").returncode == 2
+    assert command("sing").returncode == 2
 
 
 def test_doctor_says_what_is_here():
-    report = json.loads(harness("doctor", "--json").stdout)
+    report = json.loads(command("doctor", "--json").stdout)
     assert report["engines"]["espeak"]["lacks"] == []
     assert {"none", "random", "rules", "majority", "gpt2"} <= set(report["taggers"])
 
 
 def test_tag_keeps_lines_words_and_order():
     lines = ["We guarantee 30% savings", "", "already <emph> tagged", "tab\tand \U0001f600 https://x.y", "x " * 2000]
-    done = harness("tag", "--tagger", "rules", stdin="\n".join(lines).encode())
+    done = command("tag", "--tagger", "rules", stdin="\n".join(lines).encode())
     assert done.returncode == 0, done.stderr.decode()
     out = done.stdout.decode().split("\n")[:-1]
     assert len(out) == len(lines)
@@ -39,10 +35,10 @@ def test_tag_keeps_lines_words_and_order():
 
 
 def test_tag_names_the_line_that_does_not_parse_and_keeps_what_came_before():
-    done = harness("tag", "--tagger", "none", stdin=b"fine\nnot <loud> fine\n")
+    done = command("tag", "--tagger", "none", stdin=b"fine\nnot <loud> fine\n")
     assert done.returncode == 2 and done.stdout == b"fine\n"
     assert b"standard input:2:5: unknown tag <loud>" in done.stderr
-    done = harness("tag", "--tagger", "none", stdin=b"fine\n\xff\n")
+    done = command("tag", "--tagger", "none", stdin=b"fine\n\xff\n")
     assert done.returncode == 2 and b":2: not UTF-8" in done.stderr
 
 
@@ -50,26 +46,24 @@ def test_score_placement_prints_the_contract(tmp_path):
     gold, predicted = tmp_path / "gold.jsonl", tmp_path / "pred.jsonl"
     gold.write_text('{"id": 1, "text": "We <emph> guarantee it"}\n{"id": 2, "text": "Is it <pitch_rising> so?"}\n')
     predicted.write_text('{"id": 2, "text": "Is it so?"}\n{"id": 1, "text": "We <emph> guarantee it"}\n')
-    done = harness("score", "placement", gold, predicted, "--json")
+    done = command("score", "placement", gold, predicted, "--json")
     figures = json.loads(done.stdout)
     assert {"precision", "recall", "f1", "f1_low", "f1_high", "support"} <= set(figures["micro"])
     assert figures["micro"]["f1"] == pytest.approx(2 / 3) and figures["exact_match"] == 0.5
     assert figures["text_preserved"] == 1 and figures["sentences"] == 2 and len(figures["per_tag"]) == 7
-    assert b"<emph>" in harness("score", "placement", gold, predicted).stdout
+    assert b"<emph>" in command("score", "placement", gold, predicted).stdout
     predicted.write_text('{"id": 2, "text": "Is it so?"}\n')
-    done = harness("score", "placement", gold, predicted)
+    done = command("score", "placement", gold, predicted)
     assert done.returncode == 2 and b"1 missing (1)" in done.stderr and b"Traceback" not in done.stderr
-    done = harness("score", "placement", tmp_path / "no.jsonl", predicted)
+    done = command("score", "placement", tmp_path / "no.jsonl", predicted)
     assert done.returncode == 2 and b"no.jsonl" in done.stderr
 
 
 def test_say_and_score_audio(tmp_path):
-    tagged, plain = (
-        "We asked <pause_long> every customer and they were happy",
-        "We asked every customer and they were happy",
-    )
-    assert harness("say", tagged, "-o", tmp_path / "t.wav").returncode == 0
-    said = json.loads(harness("say", plain, "-o", tmp_path / "p.wav", "--json").stdout)
+    plain = "We asked every customer and they were happy"
+    tagged = plain.replace("every", "<pause_long> every")
+    assert command("say", tagged, "-o", tmp_path / "t.wav").returncode == 0
+    said = json.loads(command("say", plain, "-o", tmp_path / "p.wav", "--json").stdout)
     assert [word["word"] for word in said["words"]] == plain.split()
     lines = [
         {"id": "good", "text": tagged, "audio": "t.wav", "plain_audio": ["p.wav"]},
@@ -79,7 +73,7 @@ def test_say_and_score_audio(tmp_path):
     soundfile.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
     manifest = tmp_path / "m.jsonl"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = harness("score", "audio", manifest, "--json", "--out", tmp_path / "o.jsonl")
+    done = command("score", "audio", manifest, "--json", "--out", tmp_path / "o.jsonl")
     figures = json.loads(done.stdout)
     row = figures["paired"]["<pause_long>"]
     assert done.returncode == 2 and figures["clips"] == 3
@@ -94,25 +88,25 @@ def test_say_and_score_audio(tmp_path):
 def test_score_audio_prints_what_it_used_and_what_is_exploratory(tmp_path):
     tagged = "We asked <pause_long> every customer <pitch_high> and they were happy"
     for name, text in (("t", tagged), ("p", "We asked every customer and they were happy")):
-        assert harness("say", text, "-o", tmp_path / f"{name}.wav").returncode == 0
+        assert command("say", text, "-o", tmp_path / f"{name}.wav").returncode == 0
     (tmp_path / "m.csv").write_text(f"audio,text,plain_audio\nt.wav,{tagged},p.wav\nt.wav,{tagged},\n")
-    done = harness("score", "audio", tmp_path / "m.csv", "--out", tmp_path / "1.jsonl")
+    done = command("score", "audio", tmp_path / "m.csv", "--out", tmp_path / "1.jsonl")
     shown = " ".join(done.stdout.decode().split())
     assert done.returncode == 0, done.stderr.decode()
     assert "against plain clips" in shown and "without plain clips" in shown
     assert "exploratory, since a clip is judged by itself: <pitch_high>" in shown
     assert "shipped floor: no text has three plain clips" in shown
-    again = harness("score", "audio", tmp_path / "m.csv", "-j", "2", "--out", tmp_path / "2.jsonl")
+    again = command("score", "audio", tmp_path / "m.csv", "-j", "2", "--out", tmp_path / "2.jsonl")
     assert again.stdout == done.stdout and again.stderr == b""
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "manifest.csv").write_text(
         "audio,text\n" + "".join(f"../{name}.wav,We asked every customer and they were happy\n" for name in "ptx")
     )
-    done = harness("score", "audio", tmp_path / "m.csv", "--calibrate", tmp_path / "plain")
+    done = command("score", "audio", tmp_path / "m.csv", "--calibrate", tmp_path / "plain")
     assert done.returncode == 2 and b"manifest.csv:4: ../x.wav: audio file is missing" in done.stderr
     assert b"1 of 1 texts have fewer than three usable plain clips" in done.stdout
-    help_text = harness("score", "audio", "--help").stdout
+    help_text = command("score", "audio", "--help").stdout
     assert b"id,audio,text,plain_audio" in help_text and b"<emph>" in help_text
 
 
@@ -124,45 +118,29 @@ def test_say_refuses_what_it_cannot_say(tmp_path):
         (("say", ""), b"there is nothing to say"),
         (("say", "hello", "-o", tmp_path / "no" / "x.wav"), b"cannot be written"),
     ):
-        done = harness(*arguments, cwd=tmp_path)
+        done = command(*arguments, cwd=tmp_path)
         assert done.returncode == 2 and message in done.stderr and b"Traceback" not in done.stderr, arguments
 
 
 def test_data_list_and_unknown_fetch():
-    names = {row["name"] for row in json.loads(harness("data", "list", "--json").stdout)}
+    names = {row["name"] for row in json.loads(command("data", "list", "--json").stdout)}
     assert names == {"train", "heldout", "seed-examples", "helsinki-prosody"}
-    done = harness("data", "fetch", "nothing")
+    done = command("data", "fetch", "nothing")
     assert done.returncode == 2 and b"no data set is called 'nothing'" in done.stderr
-
-
-def test_a_reader_that_leaves_early_is_no_error(tmp_path):
-    source = tmp_path / "many.txt"
-    source.write_text("We guarantee it\n" * 50_000)
-    command = [sys.executable, "-m", "harness", "tag", "--tagger", "none", str(source)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    assert process.stdout.readline() == b"We guarantee it\n"
-    process.stdout.close()
-    said = process.stderr.read()
-    assert (process.wait(), said) == (0, b"")
 
 
 def test_hostile_names_and_full_devices_are_one_line(tmp_path):
     manifest = tmp_path / "m.jsonl"
     line = {"id": "a\x1b[31m", "text": "We <pause_long> go", "audio": "no\nsuch\x1b.wav"}
     manifest.write_text(json.dumps(line) + "\n" + json.dumps({**line, "id": "b", "audio": "x" * 300}) + "\n")
-    done = harness("score", "audio", manifest, "--json")
+    done = command("score", "audio", manifest, "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["clips"] == 2
     assert b"\x1b" not in done.stderr and b"Traceback" not in done.stderr
-    assert harness("score", "audio", manifest, "--out", manifest).returncode == 2
+    assert command("score", "audio", manifest, "--out", manifest).returncode == 2
     assert "audio" in manifest.read_text()
-    done = harness("score", "audio", manifest, "--out", tmp_path / "no" / "o.jsonl")
+    done = command("score", "audio", manifest, "--out", tmp_path / "no" / "o.jsonl")
     assert done.returncode == 2 and b"cannot be written here" in done.stderr
     (tmp_path / "empty.jsonl").write_text("")
-    for command in (("score", "audio", "empty.jsonl"), ("score", "placement", "empty.jsonl", "empty.jsonl")):
-        done = harness(*command, cwd=tmp_path)
+    for arguments in (("score", "audio", "empty.jsonl"), ("score", "placement", "empty.jsonl", "empty.jsonl")):
+        done = command(*arguments, cwd=tmp_path)
         assert done.returncode == 2 and b"empty.jsonl" in done.stderr
-
-
-def test_options_of_another_tagger_are_refused():
-    done = harness("tag", "--tagger", "rules", "--adapter", "/nope", stdin=b"a\n")
-    assert done.returncode == 2 and b"belongs to gpt2" in done.stderr

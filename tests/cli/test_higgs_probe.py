@@ -34,19 +34,6 @@ def pretended(monkeypatch):
     return asked
 
 
-def test_help_teaches():
-    text = call("--help").stdout
-    for said in (
-        "--checkpoint",
-        "--stack",
-        "--revision",
-        "--json",
-        "harness higgs probe --checkpoint tiny",
-        "exit code is 0",
-    ):
-        assert said in " ".join(text.split())
-
-
 def test_a_real_probe_of_a_folder_without_weights(config_only):
     python_or_skip(NATIVE)
     done = call("--checkpoint", config_only, "--stack", "native", "--json")

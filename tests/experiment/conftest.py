@@ -1,4 +1,4 @@
-"""A dask cluster on loopback for the tests of this folder."""
+"""A finished run and a dask cluster on loopback, for the tests of this folder."""
 
 import os
 import signal
@@ -8,6 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import small
+
+from harness.experiment import run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Folder and summary of a finished run of `small()`; a test that changes the folder copies it first."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    return folder, run(small(), folder, jobs=1)
 
 
 def _with_path(path):

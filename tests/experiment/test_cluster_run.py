@@ -3,18 +3,17 @@
 from pathlib import Path
 
 import pytest
+from helpers import small
 
-from harness.experiment import load_experiment, run, validate
-from harness.paths import ROOT
+from harness.experiment import run, validate
 from harness.records import Clip, Outcome
 from harness.store import read_jsonl
 
 pytest.importorskip("distributed")
-QUICKSTART = ROOT / "data" / "experiments" / "quickstart.yaml"
 
 
 def test_a_worker_killed_in_a_run_loses_and_doubles_nothing(cluster, tmp_path):
-    spec = load_experiment(QUICKSTART)
+    spec = small(limit=12)
     run(spec, tmp_path / "loky", jobs=2)
     workers = cluster.both_workers()
     killed = []

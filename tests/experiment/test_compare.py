@@ -1,11 +1,10 @@
+"""Two runs compared: paired differences, their intervals and marks, and what cannot be compared."""
+
 import json
-from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from helpers import command
 
-from harness.cli.comparing import compare
 from harness.errors import DataError
 from harness.experiment.compare import compare_runs, holm, sentence_of
 from harness.records import Outcome, Prediction, RunManifest
@@ -81,7 +80,7 @@ def test_a_difference_is_marked_only_after_correction_for_the_number_of_tags(mak
     assert two["excludes_0"] and not two["marked"] and two["p_holm"] == 2 * two["p"]
 
 
-def test_the_tests_unit_is_the_sentence(make):
+def test_the_sign_test_counts_sentences(make):
     tags = [EMPH, LOW, "<pitch_high>"]
     names = [(f"s00{n}.{tag[1:-1]}", tag) for n in range(1, 4) for tag in tags]
     first = make("first", [outcome(name, HIT, tag=tag) for name, tag in names])
@@ -157,7 +156,9 @@ def test_the_same_engine_of_two_runs_is_told_apart(make, names, title):
 
 def test_runs_that_cannot_be_compared_are_refused(make):
     first = make("first", emph("hh"))
-    with pytest.raises(DataError, match=r"'x0' has different words in the two runs.*first.*'one two three'.*others.*'four'"):
+    with pytest.raises(
+        DataError, match=r"'x0' has different words in the two runs.*first.*'one two three'.*others.*'four'"
+    ):
         compare_runs([first, make("others", emph("hh"), words="four")])
     with pytest.raises(
         DataError, match=r"first holds 2 tagged texts \(x0, x1\) with emph; .*apart holds 1 .*\(y\) with"
@@ -189,12 +190,10 @@ def test_holm_adjusts_step_by_step():
     assert holm([]) == [] and holm([0.6, 0.7]) == [1, 1]
 
 
-def test_the_command_prints_tables_or_json(make):
-    app = typer.Typer()
-    app.command()(compare)
-    runs = [str(make("first", emph("h" * 6), run="old")), str(make("second", emph("m" * 6), run="new"))]
-    shown = CliRunner().invoke(app, runs, env={"COLUMNS": "200"})
-    assert shown.exit_code == 0, shown.output
-    assert "new: a, compared with old: a" in shown.output and "[-1.00, -1.00] *" in shown.output
-    printed = json.loads(CliRunner().invoke(app, [*runs, "--json"]).output)
-    assert printed == compare_runs([Path(run) for run in runs])
+def test_the_command_prints_tables_or_json(make, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    runs = [make("first", emph("h" * 6), run="old"), make("second", emph("m" * 6), run="new")]
+    shown = command("compare", *runs)
+    assert shown.returncode == 0, shown.stderr
+    assert b"new: a, compared with old: a" in shown.stdout and b"[-1.00, -1.00] *" in shown.stdout
+    assert json.loads(command("compare", *runs, "--json").stdout) == compare_runs(runs)

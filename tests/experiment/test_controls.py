@@ -124,7 +124,7 @@ def test_tags_do_not_mix():
     assert set(controls) == {tag.value for tag in TAGS} and controls["<pitch_high>"]["n"] == 0
 
 
-def test_leaks_that_are_found_and_leaks_that_nobody_said():
+def test_leaks_found_and_false_alarms_are_counted():
     spoken = series("loud", [LEAKED, LEAKED, LEAKED, MISS]) + series("loud", [MISS, BROKEN], tag=Tag.PITCH_LOW)
     spoken += series("loud", [HIT] * 5, Arm.PLACEBO)
     silent = series("fixed", [MISS, HIT, LEAKED, MISS, BROKEN])

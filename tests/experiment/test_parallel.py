@@ -80,10 +80,9 @@ def _works(process):
 
 
 @pytest.mark.parametrize("backend", ["loky", "dask"])
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_the_same_results_as_in_serial(backend, jobs):
-    for items in (range(40), [3], []):
-        found = list(in_parallel(square, items, jobs=jobs, backend=backend))
+def test_the_same_results_as_in_serial(backend):
+    for items in (range(40), []):
+        found = list(in_parallel(square, items, jobs=2, backend=backend))
         assert sorted(found) == [square(item) for item in items]
 
 
@@ -104,7 +103,7 @@ def test_an_exception_is_the_callers(backend):
 
 
 @pytest.mark.parametrize(("backend", "most"), [("loky", 2 * parallel.CHUNK), ("dask", 3 * 2 * parallel.WINDOW)])
-def test_a_slow_caller_holds_the_reading_back(backend, most):
+def test_a_slow_caller_slows_down_the_reading(backend, most):
     items = Lazy(10_000)
     with no_process_left():
         results = in_parallel(square, items, jobs=2, backend=backend)
@@ -121,7 +120,7 @@ def test_one_job_stays_in_this_process():
     assert items.read == 2
 
 
-def test_the_cluster_of_its_own_listens_on_loopback_only_and_goes():
+def test_a_local_cluster_listens_on_loopback_only_and_ends():
     with no_process_left():
         results = in_parallel(square, range(1000), jobs=2, backend="dask")
         next(results)
@@ -148,7 +147,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(cluster, tmp_pa
     assert len({pid for _, pid in runs}) == 2  # both worked: the kill hit one with tasks
 
 
-def test_a_worker_may_come_later(cluster, tmp_path):
+def test_a_worker_may_join_later(cluster, tmp_path):
     threading.Timer(2, cluster.worker).start()
     assert sorted(in_parallel(square, range(20), backend="dask", scheduler=cluster.address)) == [
         n * n for n in range(20)
@@ -158,13 +157,7 @@ def test_a_worker_may_come_later(cluster, tmp_path):
 def test_no_scheduler(monkeypatch):
     monkeypatch.setattr(parallel, "LIMIT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts and says nothing
-        addresses = [
-            f"tcp://127.0.0.1:{silent.getsockname()[1]}",
-            "tcp://127.0.0.1:1",
-            "nonsense://x",
-            "127.0.0.1:many",
-        ]
-        for address in addresses:
+        for address in (f"tcp://127.0.0.1:{silent.getsockname()[1]}", "nonsense://x", "127.0.0.1:many"):
             begun = time.monotonic()
             with pytest.raises(HarnessError, match=r"dask scheduler --host 127\.0\.0\.1.*dask worker"):
                 list(in_parallel(square, range(4), backend="dask", scheduler=address))
@@ -233,8 +226,7 @@ def test_impossible_options(options):
         in_parallel(square, range(4), **options)
 
 
-@pytest.mark.parametrize("backend", ["loky", "dask"])
-@pytest.mark.parametrize("everyone", [True, False])
+@pytest.mark.parametrize(("backend", "everyone"), [("loky", False), ("dask", True), ("dask", False)])
 def test_an_interrupt_leaves_no_process(backend, everyone, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -242,10 +234,7 @@ def test_an_interrupt_leaves_no_process(backend, everyone, tmp_path):
         "if __name__ == '__main__':\n"
         f"    for key in in_parallel(partial(slow, {str(tmp_path)!r}), range(1000), jobs=2, backend={backend!r}): pass\n"
     )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
-    }
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     process = subprocess.Popen(
         [sys.executable, script], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -6,25 +6,15 @@ import json
 import pytest
 
 from harness.errors import DataError
-from harness.experiment import run, validate
 from harness.experiment.result_files import SCHEMA, load_controls, load_results, publish
 from harness.store import read_json
 from harness.tagged import TAGS
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A real result file, of three sentences by espeak."""
-    folder = tmp_path_factory.mktemp("made")
-    fields = {
-        "name": "elsewhere",
-        "sentences": "heldout",
-        "limit": 3,
-        "taggers": ["gold", "rules"],
-        "engines": ["espeak"],
-    }
-    run(validate(fields), folder / "run", jobs=1)
-    return json.loads(publish(folder / "run", folder / "elsewhere.json").read_text())
+def made(finished, tmp_path_factory):
+    """A real result file, of four sentences by espeak."""
+    return read_json(publish(finished[0], tmp_path_factory.mktemp("made") / "elsewhere.json"))
 
 
 def drop(folder, fields, name="mine.json"):
@@ -80,7 +70,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_file_that_is_not_what_it_says_is_refused_by_name_and_field(made, tmp_path, name):
+def test_an_invalid_file_is_refused_by_name_and_field(made, tmp_path, name):
     where, value, said = BROKEN[name]
     drop(tmp_path, changed(made, where, value))
     with pytest.raises(DataError) as caught:

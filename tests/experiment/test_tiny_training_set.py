@@ -31,7 +31,9 @@ def test_an_id_never_becomes_a_path(tmp_path):
 def test_a_tiny_training_set_is_complete(tmp_path):
     pytest.importorskip("torch")
     seen = []
-    folder = make_tiny_training_set(tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total)))
+    folder = make_tiny_training_set(
+        tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total))
+    )
     assert seen[-1] == (5, 5)
     for stack in (NATIVE, BOSON):
         config = read_config(folder / f"train-{stack}.yaml")

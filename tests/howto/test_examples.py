@@ -2,12 +2,11 @@
 
 import json
 
-import helpers
 import numpy as np
 import pytest
+from helpers import command, say
 
 from harness.audio import read_audio
-from harness.engines import SpeechRequest, make_engine
 from harness.experiment import run, validate
 from harness.experiment.result_files import load_results, publish
 from harness.paths import BOOK
@@ -25,12 +24,6 @@ def found(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(EXAMPLES))
 
 
-def harness(*arguments, text=""):
-    done = helpers.harness(*arguments, stdin=text, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_every_example_is_on_a_page_and_short():
     examples = {path.stem: path for path in EXAMPLES.glob("*.py")}
     assert {name.partition(":")[0] for name in (TAGGER, ENGINE)} < examples.keys()
@@ -40,14 +33,14 @@ def test_every_example_is_on_a_page_and_short():
 
 
 def test_the_tagger_works_on_the_command_line():
-    said = harness("tag", "--tagger", TAGGER, text="We guarantee 30% savings\n")
-    assert said.strip() == "We guarantee <pause_short> <emph> 30% savings"
+    done = command("tag", "--tagger", TAGGER, stdin=b"We guarantee 30% savings\n")
+    assert done.stdout == b"We guarantee <pause_short> <emph> 30% savings\n", done.stderr
 
 
 def test_the_engine_speaks_slowly(tmp_path):
     said = "We <emph> guarantee thirty percent savings"
-    harness("say", "--engine", ENGINE, said, "-o", str(tmp_path / "slow.wav"))
-    usual = make_engine("espeak").speak(SpeechRequest(TaggedText.parse(said))).audio
+    assert command("say", "--engine", ENGINE, said, "-o", tmp_path / "slow.wav").returncode == 0
+    usual = say(TaggedText.parse(said))
     assert read_audio(tmp_path / "slow.wav").seconds == pytest.approx(usual.seconds / 0.9, rel=0.02)
 
 
@@ -69,7 +62,7 @@ def test_the_detector_hears_a_stretch_and_nothing_else():
     from tempo_detector import FLOOR, slowed
 
     text = TaggedText.from_plain("You asked for proof so here are the numbers from last winter")
-    plain = make_engine("espeak").speak(SpeechRequest(text)).audio
+    plain = say(text)
     times = align(plain, text.words)
     start, end = 4, 8
     doses = {}

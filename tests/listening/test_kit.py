@@ -85,7 +85,7 @@ def test_places_where_there_is_nothing_to_hear(tmp_path, text):
     assert bool(found) == (text == "And <emph> so")
 
 
-def test_what_an_engine_cannot_express_is_not_asked(tmp_path):
+def test_tags_that_an_engine_cannot_express_are_not_asked(tmp_path):
     run = make_run(tmp_path / "run", verdict=Verdict.NOT_EXPRESSIBLE)
     with pytest.raises(DataError, match="no clip that a listener could be asked about"):
         write_kit(run)

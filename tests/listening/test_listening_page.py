@@ -197,17 +197,6 @@ def test_two_digits_choose_a_late_word_and_each_listener_has_an_own_order(browse
     assert any(one.choices == 18 for one in made.trials)
 
 
-def test_hostile_words_are_shown_as_text(browser, tmp_path):
-    hostile = "</script><img/src=x/onerror=alert(1)> and </script> so"
-    text = "Say " + " ".join("\\" + word if word.startswith("</") else word for word in hostile.split()) + " <emph> on"
-    made = write_kit(make_run(tmp_path / "run", [text], ["one"]), tmp_path / "kit", trials=3)
-    person = Listener(browser, tmp_path / "kit" / PAGE, made, lambda trial: trial.right or 0)
-    person.begin()
-    assert "</script><img/src=x/onerror=alert(1)>" in person.tab.locator(".choices").inner_text()
-    assert person.tab.locator("img").count() == 0 and person.problems == []
-    person.context.close()
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_screen_is_accessible_and_fits(browser, kit, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
@@ -245,7 +234,7 @@ def test_every_screen_is_accessible_and_fits(browser, kit, scheme, width):
     assert not serious, "\n".join(serious)
 
 
-def test_the_page_stands_alone(kit, tmp_path):
+def test_the_page_refers_to_no_other_file(kit, tmp_path):
     """It still works when only the page is handed out; nothing in it points elsewhere."""
     _, folder = kit
     text = Path(folder / PAGE).read_text()

@@ -1,12 +1,8 @@
 """Forced alignment against hand-labelled recordings and against espeak's own word times."""
 
-import re
-
 import numpy as np
 import pytest
-import soundfile
-from helpers import needs_recordings
-from scipy.signal import resample_poly
+from made_features import RECORDINGS, labelled, real_speech
 
 from harness.audio import Audio, read_audio
 from harness.datasets import load_examples, locate
@@ -17,8 +13,6 @@ from harness.tagged import TaggedText
 pytest.importorskip("pocketsphinx")
 pytest.importorskip("espeakng_loader")
 
-RECORDINGS = ("LJ050-0276", "7127_75947_000010_000000")
-real_speech = needs_recordings(*(f"{name}.{end}" for name in RECORDINGS for end in ("wav", "TextGrid")))
 SENTENCE = "Please bring the heavy boxes over to the other window before noon."
 
 
@@ -33,14 +27,6 @@ def clip():
 
 def starts(audio, text=SENTENCE):
     return np.array([word.start for word in align(audio, text.split())])
-
-
-def labelled(name):
-    """Start, end and text of the words of a Praat TextGrid, whose first tier holds them."""
-    grid = locate(f"real-speech/{name}.TextGrid").read_text()
-    tier = grid[grid.index('name = "words"') :].split("item [2]")[0]
-    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*?)"', tier)
-    return [(float(start), float(end), text) for start, end, text in found if text]
 
 
 @real_speech
@@ -116,17 +102,6 @@ def test_leading_and_trailing_silence(clip, noise):
     samples = np.concatenate([quiet(4.0), clip.samples, quiet(6.0)])
     samples += noise * np.random.default_rng(1).normal(size=len(samples)).astype(np.float32)
     assert np.abs(starts(Audio(samples, clip.sample_rate)) - 4.0 - starts(clip)).max() <= 0.03
-
-
-@pytest.mark.parametrize("rate", [8_000, 24_000, 48_000])
-def test_other_sample_rates(clip, rate):
-    samples = resample_poly(clip.samples, rate, clip.sample_rate).astype(np.float32)
-    assert np.median(np.abs(starts(Audio(samples, rate)) - starts(clip))) <= 0.02
-
-
-def test_a_stereo_file(clip, tmp_path):
-    soundfile.write(tmp_path / "stereo.wav", np.stack([clip.samples, 0.5 * clip.samples], axis=1), clip.sample_rate)
-    assert np.abs(starts(read_audio(tmp_path / "stereo.wav")) - starts(clip)).max() <= 0.03
 
 
 @pytest.mark.parametrize(

@@ -4,40 +4,26 @@ import math
 
 import numpy as np
 import pytest
+from made_features import features
 
-from harness.prosody import detectors
 from harness.prosody.detectors import DETECTORS, Cue, affected_words, by_cue, places
-from harness.prosody.features import ClipFeatures
 from harness.records import Verdict
-from harness.tagged import TAGS, Tag, TaggedText
+from harness.tagged import PAUSES, TAGS, Tag, TaggedText
 
 HIT, MISS, WRONG = Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION
 TEXT = TaggedText.from_plain("If it rains, we stay here.")
 
 
-def clip(**changed):
-    n = len(TEXT.words)
-    fields = {
-        "pause": np.zeros(n + 1), "log_duration": np.zeros(n), "intensity": np.zeros(n), "f0": np.zeros(n),
-        "final_f0": np.zeros(n), "voiced_fraction": np.ones(n), "track_times": np.empty(0), "track_hz": np.empty(0),
-    }  # fmt: skip
-    return ClipFeatures(**{**fields, **{name: np.array(value, dtype=float) for name, value in changed.items()}})
-
-
 def value(tag, place, excluded=(), **changed):
-    return DETECTORS[tag].value(clip(**changed), place, excluded)
+    return DETECTORS[tag].value(features(len(TEXT.words), **changed), place, excluded)
 
 
-@pytest.mark.parametrize("tag", [Tag.EMPH, Tag.PITCH_HIGH, Tag.PITCH_RISING])
-def test_tags_that_ask_for_a_rise(tag):
-    judge = DETECTORS[tag].judge
-    assert [judge(d, 2.0) for d in (2.5, 2.0, 1.99, 0.0, -1.99, -2.0)] == [HIT, HIT, MISS, MISS, MISS, WRONG]
-
-
-@pytest.mark.parametrize("tag", [Tag.PITCH_LOW, Tag.PITCH_FALLING])
-def test_tags_that_ask_for_a_fall(tag):
-    judge = DETECTORS[tag].judge
-    assert [judge(d, 2.0) for d in (-2.5, -2.0, -1.99, 0.0, 1.99, 2.0)] == [HIT, HIT, MISS, MISS, MISS, WRONG]
+@pytest.mark.parametrize("tag", [tag for tag in TAGS if tag not in PAUSES])
+def test_tags_ask_for_a_rise_or_a_fall(tag):
+    sign = -1 if tag in (Tag.PITCH_LOW, Tag.PITCH_FALLING) else 1
+    differences = (2.5, 2.0, 1.99, 0.0, -1.99, -2.0)
+    found = [DETECTORS[tag].judge(sign * difference, 2.0) for difference in differences]
+    assert found == [HIT, HIT, MISS, MISS, MISS, WRONG]
 
 
 def test_a_pause_of_seven_tenths_of_a_second_is_long():
@@ -48,23 +34,11 @@ def test_a_pause_of_seven_tenths_of_a_second_is_long():
     assert [judge(-1.0, 0.15) for judge in (short, long)] == [MISS, MISS], "less silence is no pause"
 
 
-def test_floors_are_the_named_constants():
-    assert {tag: detector.floor for tag, detector in DETECTORS.items()} == {
-        Tag.EMPH: detectors.EMPHASIS_FLOOR_JND,
-        Tag.PAUSE_SHORT: detectors.PAUSE_SHORT_SECONDS,
-        Tag.PAUSE_LONG: detectors.PAUSE_SHORT_SECONDS,
-        Tag.PITCH_HIGH: detectors.PITCH_FLOOR_SEMITONES,
-        Tag.PITCH_LOW: detectors.PITCH_FLOOR_SEMITONES,
-        Tag.PITCH_RISING: detectors.PITCH_FLOOR_SEMITONES,
-        Tag.PITCH_FALLING: detectors.PITCH_FLOOR_SEMITONES,
-    }
-    assert (detectors.PAUSE_SHORT_SECONDS, detectors.PAUSE_LONG_SECONDS) == (0.15, 0.7)
-    assert (detectors.PITCH_FLOOR_SEMITONES, detectors.EMPHASIS_FLOOR_JND) == (1.5, 3.0)
-    assert all(detector.unit and detector.what and detector.source for detector in DETECTORS.values())
-
-
-def test_every_tag_has_its_detector_and_every_cue_one():
+def test_every_tag_has_its_detector_and_floor_and_every_cue_a_detector():
     assert set(DETECTORS) == set(TAGS) and all(detector.tag is tag for tag, detector in DETECTORS.items())
+    floors = {Tag.EMPH: 3.0, Tag.PAUSE_SHORT: 0.15, Tag.PAUSE_LONG: 0.15}
+    assert {tag: detector.floor for tag, detector in DETECTORS.items()} == dict.fromkeys(TAGS, 1.5) | floors
+    assert all(detector.unit and detector.what and detector.source for detector in DETECTORS.values())
     assert set(by_cue()) == set(Cue) and all(detector.cue is cue for cue, detector in by_cue().items())
 
 

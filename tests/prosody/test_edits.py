@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers import say
 
 from harness.audio import Audio
-from harness.engines import SpeechRequest, make_engine
 from harness.prosody.align import align
 from harness.prosody.edits import EDITS, FADE, add_gain, add_silence, shift_pitch, stretch
 from harness.prosody.features import measure
@@ -22,7 +22,7 @@ FIRST, MIDDLE, LAST = 0, 4, 9
 
 @cache
 def clip():
-    return make_engine("espeak").speak(SpeechRequest(TEXT)).audio
+    return say(TEXT)
 
 
 @cache
@@ -106,13 +106,6 @@ def test_silence_is_as_long_as_asked(at):
     assert np.array_equal(edited.samples[cut + length + fade :], clip().samples[cut + fade :])
 
 
-def test_silence_is_measured_as_a_pause_of_that_length():
-    edited = add_silence(clip(), words()[MIDDLE].start, 0.3)
-    added = measure(edited, align(edited, TEXT.words)).pause - before().pause
-    assert added[MIDDLE] == pytest.approx(0.3, abs=0.06)
-    assert np.abs(others(added, MIDDLE)[1:-1]).max() < 0.06
-
-
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_the_first_dose_is_no_edit(edit):
     unchanged = edit.apply(clip(), words()[MIDDLE], edit.doses[0])
@@ -140,15 +133,11 @@ def test_a_clip_at_full_scale_is_not_cut_off(edit):
     assert np.sum(np.abs(edited.samples) >= 1) <= 2, "one peak at full scale is the signal's own"
 
 
-def test_silence_may_be_added_after_the_last_sample():
-    end = add_silence(clip(), clip().seconds, 0.3)
-    assert end.seconds - clip().seconds == pytest.approx(0.3, abs=1e-4)
-
-
-def test_silence_just_past_the_end_is_added_at_the_end():
+@pytest.mark.parametrize("past", [0, 0.01])
+def test_silence_may_be_added_at_the_end(past):
     """Word times may run `END_SLACK` past the clip."""
-    late = add_silence(clip(), clip().seconds + 0.01, 0.3)
-    assert late.seconds - clip().seconds == pytest.approx(0.3, abs=0.02)
+    end = add_silence(clip(), clip().seconds + past, 0.3)
+    assert end.seconds - clip().seconds == pytest.approx(0.3, abs=1e-4 + 2 * past)
 
 
 def test_doses_ascend_from_nothing_past_the_floor():

@@ -10,7 +10,6 @@ from harness.records import WordTime
 
 pytest.importorskip("parselmouth")
 
-RATES = [8_000, 16_000, 22_050, 48_000]
 WORD = 0.3  # seconds
 
 
@@ -34,7 +33,7 @@ def scene(words, pauses, rate=16_000, floor=0.0):
     return Audio(samples.astype(np.float32), rate), times
 
 
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
 def test_known_clip(rate):
     pauses = [0.25, 0.0, 0.2, 0.8, 0.1]
     audio, words = scene([(120, 0.2), (150, 0.1), (120, 0.4), (0, 0.2)], pauses, rate)
@@ -47,7 +46,7 @@ def test_known_clip(rate):
     assert found.track_times.shape == found.track_hz.shape and found.track_times[-1] < audio.seconds
 
 
-@pytest.mark.parametrize("shift", [-0.12, -0.05, 0.05, 0.12])
+@pytest.mark.parametrize("shift", [-0.12, 0.05])
 def test_a_pause_is_found_although_the_aligner_misplaced_it(shift):
     """The boundary between two words is put in the middle of the pause, and further off."""
     audio, words = scene([(120, 0.2)] * 2, [0.1, 0.2, 0.1])
@@ -90,7 +89,7 @@ def test_level_and_offset_move_nothing_but_intensity():
     assert other.pause == pytest.approx(base.pause, abs=0.006) and other.f0 == pytest.approx(base.f0, abs=0.05)
 
 
-@pytest.mark.parametrize("shift", [-6, -3, -1.5, 1.5, 3, 6])
+@pytest.mark.parametrize("shift", [-6, -1.5, 3])
 def test_pitch_shifts_of_known_size(shift):
     sounds = [(120, 0.2), (130, 0.2), (115, 0.2), (125, 0.2)]
     gaps = [0.1] * 5

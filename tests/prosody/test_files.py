@@ -6,29 +6,23 @@ import re
 
 import numpy as np
 import pytest
-from helpers import needs_recordings
+from helpers import say
+from made_features import JFK, RECORDINGS, labelled, real_speech
 
 from harness.audio import Audio, write_wav
 from harness.datasets import locate
-from harness.engines import SpeechRequest, make_engine
 from harness.errors import DataError, HarnessError
 from harness.prosody import clip_scores as files
 from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.clip_scores import CALIBRATION, MANIFEST, score_manifest
 from harness.prosody.detectors import DETECTORS, by_cue
-from harness.prosody.null import FLOOR, MIN_DIFFERENCES, NOT_APPLICABLE, NULL, TOO_FEW, half
+from harness.prosody.null import MIN_DIFFERENCES, NOT_APPLICABLE, NULL, TOO_FEW, half
 from harness.records import Verdict, digest
 from harness.tagged import PAUSES, TAGS, Tag, TaggedText
 
 pytest.importorskip("pocketsphinx")
 pytest.importorskip("espeakng_loader")
 
-RECORDINGS = {
-    "LJ050-0276.wav": "LJ050-0276.TextGrid",
-    "7127_75947_000010_000000.wav": "7127_75947_000010_000000.TextGrid",
-    "jfk.flac": None,
-}
-JFK = "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 PLAIN = "We asked every customer about it and they agreed"
 TAGGED = "We asked <pause_long> every customer <pitch_high> about it and they agreed"
 
@@ -48,17 +42,13 @@ def write_jsonl(path, rows):
 def clips(tmp_path_factory):
     """A tagged clip, and plain ones that differ in loudness of noise alone."""
     folder = tmp_path_factory.mktemp("clips")
-    engine = make_engine("espeak", dialect="ssml")
     for name, text in (("tagged", TAGGED), ("plain", PLAIN)):
-        audio = engine.speak(SpeechRequest(TaggedText.parse(text))).audio
+        audio = say(TaggedText.parse(text))
         write_wav(folder / f"{name}.wav", audio)
     for number in range(4):
         noise = np.random.default_rng(number).normal(0, 1e-3, len(audio.samples)).astype(np.float32)
         write_wav(folder / f"p{number}.wav", Audio(audio.samples + noise, audio.sample_rate))
     return folder
-
-
-# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def test_csv_gives_what_json_lines_give(tmp_path):
@@ -238,15 +228,7 @@ def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
     assert {o.threshold for o in scores.outcomes if o.tag is Tag.PITCH_HIGH} == {DETECTORS[Tag.PITCH_HIGH].floor}
 
 
-def test_a_small_spread_leaves_the_floor(clips, monkeypatch):
-    monkeypatch.setattr(files, "null_differences", lambda *_: {cue: [0.01] * MIN_DIFFERENCES for cue in by_cue()})
-    rows = [{"audio": "tagged.wav", "text": text_in_half(part), "plain_audio": plain}
-            for part, plain in ((0, ["p0.wav", "p1.wav", "p2.wav"]), (1, ["p3.wav", "plain.wav", "tagged.wav"]))]  # fmt: skip
-    figures = score_manifest(write_jsonl(clips / "small.jsonl", rows)).as_json()
-    assert {row["threshold_from"] for row in figures["thresholds"].values()} == {FLOOR}
-
-
-def test_calibration_folders_that_cannot_be_used(clips, tmp_path):
+def test_unusable_calibration_folders_are_refused(clips, tmp_path):
     paired = write_jsonl(clips / "d.jsonl", [{"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav"]}])
     with pytest.raises(DataError, match="neither manifest"):
         score_manifest(paired, calibrate=tmp_path)
@@ -270,17 +252,6 @@ def test_calibration_folders_that_cannot_be_used(clips, tmp_path):
 # --- cost ------------------------------------------------------------------------------------------------------------
 
 
-def test_plain_clips_of_neighbours_are_measured_once(clips, monkeypatch):
-    seen = []
-    measured = files._measured
-    monkeypatch.setattr(files, "_measured", lambda path, text: seen.append(path) or measured(path, text))
-    row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav", "p1.wav"]}
-    score_manifest(write_jsonl(clips / "n.jsonl", [row, {**row, "plain_audio": ["p1.wav", "p1.wav"]}, row]))
-    assert sorted(seen) == [str(clips / "p0.wav"), str(clips / "p1.wav")]
-    features = measured(str(clips / "p0.wav"), TaggedText.parse(PLAIN))
-    assert features.track_hz.size == features.track_times.size == 0
-
-
 def test_jobs_change_nothing(clips):
     row = {"audio": "tagged.wav", "text": TAGGED}
     rows = [row, {**row, "plain_audio": ["p0.wav", "p1.wav", "p2.wav"]}, {**row, "audio": "no.wav"}, row]
@@ -296,20 +267,11 @@ def test_jobs_change_nothing(clips):
 # --- real recordings -------------------------------------------------------------------------------------------------
 
 
-def transcript(name):
-    """Words of a recording; the first tier of its TextGrid holds them."""
-    if RECORDINGS[name] is None:
-        return JFK.split()
-    grid = locate(f"real-speech/{RECORDINGS[name]}").read_text()
-    tier = grid[grid.index('name = "words"') :].split("item [2]")[0]
-    return [word for word in re.findall(r'text = "(.*?)"', tier) if word]
-
-
-@needs_recordings(*(name for pair in RECORDINGS.items() for name in pair if name))
+@real_speech
 def test_real_recordings_from_either_format(tmp_path):
+    spoken = {f"{name}.wav": [text for *_, text in labelled(name)] for name in RECORDINGS} | {"jfk.flac": JFK.split()}
     rows = []
-    for name in RECORDINGS:
-        words = transcript(name)
+    for name, words in spoken.items():
         text = TaggedText(words, [(2 + at * (len(words) - 4) // len(TAGS), tag) for at, tag in enumerate(TAGS)])
         rows.append({"id": name, "audio": str(locate(f"real-speech/{name}")), "text": text.format()})
     lines = write_jsonl(tmp_path / "m.jsonl", rows)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from made_features import features
 
 from harness.experiment.sentences import SETS_FILE, SetSentence
 from harness.prosody.detectors import DETECTORS, EMPHASIS_FLOOR_JND, PITCH_FLOOR_SEMITONES, Cue
-from harness.prosody.features import ClipFeatures
 from harness.prosody.null import (
     FLOOR,
     FLOORS,
@@ -29,16 +29,7 @@ SENTENCES = [sentence.id for sentence in read_jsonl(SETS_FILE, SetSentence)]
 
 def clip(pause=0.0, f0=(0.0, 0.0, 0.0, 0.0), level=(0.0, 0.0, 0.0, 0.0)):
     """Fake measurements of four words: `pause` in the gap before the third."""
-    return ClipFeatures(
-        pause=np.array([0.0, 0.0, pause, 0.0, 0.0]),
-        log_duration=np.zeros(4),
-        intensity=np.array(level),
-        f0=np.array(f0),
-        final_f0=np.array(f0),
-        voiced_fraction=np.ones(4),
-        track_times=np.empty(0),
-        track_hz=np.empty(0),
-    )
+    return features(4, pause=[0, 0, pause, 0, 0], intensity=level, f0=f0, final_f0=f0)
 
 
 def samples(values_of, cue=Cue.LEVEL, sentences=SENTENCES):
@@ -184,9 +175,3 @@ def test_lowered_pitch_is_judged_by_the_other_tail():
     assert (thresholds.reason(Tag.PITCH_HIGH), thresholds.reason(Tag.PITCH_LOW)) == (FLOOR, NULL)
     rates = false_positives(rows, thresholds)
     assert rates[Tag.PITCH_HIGH][0].value == 0 and 0.004 < rates[Tag.PITCH_LOW][0].value < 0.018
-
-
-def test_falling_ends_are_judged_by_the_other_tail():
-    thresholds = fit(samples(lambda _: [-8.0] * 10, Cue.END))
-    assert thresholds.of(Tag.PITCH_FALLING, "s001") == 8
-    assert thresholds.of(Tag.PITCH_RISING, "s001") == PITCH_FLOOR_SEMITONES

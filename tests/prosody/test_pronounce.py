@@ -18,7 +18,7 @@ def test_punctuation_and_case_do_not_matter(word):
 
 
 @pytest.mark.parametrize("word", ["-", "—", "...", "", "?!", "“”", "''"])
-def test_nothing_speakable(word):
+def test_tokens_without_sound_have_no_pronunciation(word):
     assert pronounce(word) == ()
 
 

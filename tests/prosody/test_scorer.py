@@ -1,10 +1,12 @@
 """The scorer on espeak, where the dose of every tag is known: the positive control of the method."""
 
+from functools import cache
+
+import helpers
 import numpy as np
 import pytest
 
 from harness.audio import Audio
-from harness.engines import SpeechRequest, make_engine
 from harness.prosody.align import AlignmentError
 from harness.prosody.detectors import Cue
 from harness.prosody.null import FLOORS, Thresholds, half
@@ -17,26 +19,20 @@ from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 SENTENCE = "We asked every customer about the <TAG> delivery and they were happy with it"
 
 
-@pytest.fixture(scope="module")
-def engine():
-    return make_engine("espeak")
+say = cache(helpers.say)  # the plain clip of the sentence is asked for again and again
 
 
-def speak(engine, text):
-    return engine.speak(SpeechRequest(text)).audio
-
-
-def verdicts(engine, spoken, scored, thresholds=FLOORS, **options):
+def verdicts(spoken, scored, thresholds=FLOORS, **options):
     """Speak `spoken`, and judge it as if `scored` had been asked for."""
-    plain = [analyse(speak(engine, scored.stripped()), scored)]
-    scores = score_clip(scored, speak(engine, spoken), plain, **options)
+    plain = [analyse(say(scored.stripped()), scored)]
+    scores = score_clip(scored, say(spoken), plain, **options)
     return {(o.arm, o.tag): o for o in (judge(score, thresholds) for score in scores)}
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(engine, tag):
+def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(tag):
     text = TaggedText.parse(SENTENCE.replace("<TAG>", tag.value))
-    scores = verdicts(engine, text, text)
+    scores = verdicts(text, text)
     assert scores[Arm.TAGGED, tag].verdict is Verdict.HIT
     if tag not in CONTOURS:  # the sentence has one phrase only
         assert scores[Arm.PLACEBO, tag].verdict is Verdict.MISS
@@ -46,71 +42,71 @@ def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(engine, tag
     ("spoken", "asked"),
     [("<pause_long>", Tag.PAUSE_SHORT), ("<pause_short>", Tag.PAUSE_LONG), ("<pitch_low>", Tag.PITCH_HIGH)],
 )
-def test_the_opposite_is_a_wrong_direction(engine, spoken, asked):
+def test_the_opposite_is_a_wrong_direction(spoken, asked):
     said = TaggedText.parse(SENTENCE.replace("<TAG>", spoken))
     scored = TaggedText.parse(SENTENCE.replace("<TAG>", asked.value))
-    assert verdicts(engine, said, scored)[Arm.TAGGED, asked].verdict is Verdict.WRONG_DIRECTION
+    assert verdicts(said, scored)[Arm.TAGGED, asked].verdict is Verdict.WRONG_DIRECTION
 
 
 @pytest.mark.parametrize("tag", [Tag.PAUSE_LONG, Tag.PITCH_HIGH])
-def test_a_tag_on_another_word_is_a_miss(engine, tag):
+def test_a_tag_on_another_word_is_a_miss(tag):
     said = TaggedText.parse(f"We asked {tag.value} every customer about the delivery and they were happy with it")
     scored = TaggedText.parse(SENTENCE.replace("<TAG>", tag.value))
-    assert verdicts(engine, said, scored)[Arm.TAGGED, tag].verdict is Verdict.MISS
+    assert verdicts(said, scored)[Arm.TAGGED, tag].verdict is Verdict.MISS
 
 
-def test_a_plain_clip_realises_nothing(engine):
+def test_a_plain_clip_realises_nothing():
     scored = TaggedText.parse(
         "We <pause_long> asked every <pitch_high> customer about the <pause_short> delivery today"
     )
-    assert {s.verdict for s in verdicts(engine, scored.stripped(), scored).values()} == {Verdict.MISS}
+    assert {s.verdict for s in verdicts(scored.stripped(), scored).values()} == {Verdict.MISS}
 
 
-def test_a_tag_that_is_read_aloud_is_a_leak(engine):
+def test_a_tag_that_is_read_aloud_is_a_leak():
     scored = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_short>"))
     aloud = TaggedText.from_plain(SENTENCE.replace("<TAG>", "pause short"))
-    scores = verdicts(engine, aloud, scored)
+    scores = verdicts(aloud, scored)
     assert scores[Arm.TAGGED, Tag.PAUSE_SHORT].verdict is Verdict.LEAKED
     assert (Arm.PLACEBO, Tag.PAUSE_SHORT) not in scores
 
 
-def test_what_cannot_be_measured_says_why(engine):
+def test_what_cannot_be_measured_says_why():
     text = TaggedText.parse("So here we <pitch_rising> are now <pitch_high>")
-    scores = verdicts(engine, text, text, lost=[(3, Tag.PITCH_RISING)])
+    scores = verdicts(text, text, lost=[(3, Tag.PITCH_RISING)])
     assert scores[Arm.TAGGED, Tag.PITCH_RISING].verdict is Verdict.NOT_EXPRESSIBLE
     few = TaggedText.parse("We <emph> win")
-    assert "too few words" in verdicts(engine, few, few)[Arm.TAGGED, Tag.EMPH].reason
+    assert "too few words" in verdicts(few, few)[Arm.TAGGED, Tag.EMPH].reason
     assert "no word follows" in scores[Arm.TAGGED, Tag.PITCH_HIGH].reason
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
     asked = TaggedText.parse("We <pause_long> asked every customer about it")
     assert judge(score_clip(asked, noise, [], check_leaks=False)[0]).verdict is Verdict.UNMEASURABLE
 
 
-def test_a_clip_whose_leak_check_fails_is_not_scored(engine, monkeypatch):
+def test_a_clip_whose_leak_check_fails_is_not_scored(monkeypatch):
     def fail(*_):
         raise AlignmentError("the words were not found")
 
     text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_long>"))
     monkeypatch.setattr("harness.prosody.scorer.align_and_listen", fail)
-    scores = verdicts(engine, text, text)
+    scores = verdicts(text, text)
     assert {s.verdict for s in scores.values()} == {Verdict.UNMEASURABLE}
     assert scores[Arm.TAGGED, Tag.PAUSE_LONG].reason == "the words were not found"
-    assert verdicts(engine, text, text, check_leaks=False)[Arm.TAGGED, Tag.PAUSE_LONG].verdict is Verdict.HIT
+    assert verdicts(text, text, check_leaks=False)[Arm.TAGGED, Tag.PAUSE_LONG].verdict is Verdict.HIT
 
 
-def test_without_a_plain_clip_a_clip_is_judged_by_itself(engine):
+def test_without_a_plain_clip_a_clip_is_judged_by_itself():
     text = TaggedText.parse("We asked <pause_long> every customer <pitch_high> about it and they agreed")
-    scores = {s.tag: judge(s) for s in score_clip(text, speak(engine, text), [])}
+    scores = {s.tag: judge(s) for s in score_clip(text, say(text), [])}
     assert scores[Tag.PAUSE_LONG].verdict is Verdict.HIT
     assert not scores[Tag.PITCH_HIGH].paired
     assert scores[Tag.PITCH_HIGH].threshold == UNPAIRED_FLOORS[Tag.PITCH_HIGH]
     assert {s.arm for s in scores.values()} == {Arm.TAGGED}, "no placebo without a plain clip"
 
 
-def test_thresholds_of_an_engine_replace_the_floors(engine):
+def test_thresholds_of_an_engine_replace_the_floors():
     text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pitch_high>"))
     strict = Thresholds({(Tag.PITCH_HIGH, part): 6.0 for part in (0, 1)})
-    score = verdicts(engine, text, text, thresholds=strict)[Arm.TAGGED, Tag.PITCH_HIGH]
+    score = verdicts(text, text, thresholds=strict)[Arm.TAGGED, Tag.PITCH_HIGH]
     assert score.verdict is Verdict.MISS and score.threshold == 6.0
 
 
@@ -140,11 +136,11 @@ def test_an_unpaired_value_is_not_judged_by_an_engines_thresholds():
     assert judge(score(3.0, paired=False), strict).verdict is Verdict.HIT
 
 
-def test_cross_talk_names_every_cue(engine):
+def test_cross_talk_names_every_cue():
     text = TaggedText.parse(SENTENCE.replace("<TAG>", "<pause_long>"))
-    plain = [analyse(speak(engine, text.stripped()), text)]
+    plain = [analyse(say(text.stripped()), text)]
     [(slot, _)] = text.tags
-    found = cross_talk(text, slot, analyse(speak(engine, text), text), plain)
+    found = cross_talk(text, slot, analyse(say(text), text), plain)
     assert set(found) == {cue.value for cue in Cue}
     assert found["pause"] > 0.9 and abs(found["pitch_level"]) < 2
     assert set(cross_talk(text, slot, "no", plain).values()) == {None}

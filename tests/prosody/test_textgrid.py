@@ -5,7 +5,7 @@ import json
 
 import parselmouth
 import pytest
-from helpers import harness
+from helpers import command
 from parselmouth.praat import call
 from praatio import textgrid
 
@@ -45,8 +45,8 @@ def test_a_textgrid_is_utf8_for_every_reader(tmp_path, word):
 def test_a_spoken_sentence_is_aligned_to_its_words(tmp_path):
     wav, script = tmp_path / "x.wav", tmp_path / "x.txt"
     script.write_text("We <emph> guarantee 30%\nsavings — today!\n")
-    assert harness("say", TEXT, "-o", wav).returncode == 0
-    done = harness("align", wav, script, "--json")
+    assert command("say", TEXT, "-o", wav).returncode == 0
+    done = command("align", wav, script, "--json")
     assert done.returncode == 0, done.stderr.decode()
     times = json.loads(done.stdout)["words"]
     assert [row["word"] for row in times] == ["We", "guarantee", "30%", "savings", "—", "today!"]
@@ -62,11 +62,11 @@ def test_a_spoken_sentence_is_aligned_to_its_words(tmp_path):
     (("nowhere.wav", "--text", "a <loud> b"), b"unknown tag <loud>"),
 ])  # fmt: skip
 def test_wrong_input_is_one_clear_line(arguments, said):
-    done = harness("align", *arguments)
+    done = command("align", *arguments)
     assert done.returncode == 2 and said in done.stderr and b"Traceback" not in done.stderr
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    assert harness("say", "We pay", "-o", tmp_path / "x.wav").returncode == 0
-    done = harness("align", tmp_path / "x.wav", "--text", "We pay", "-o", tmp_path / "no" / "x.TextGrid")
+    assert command("say", "We pay", "-o", tmp_path / "x.wav").returncode == 0
+    done = command("align", tmp_path / "x.wav", "--text", "We pay", "-o", tmp_path / "no" / "x.TextGrid")
     assert done.returncode == 2 and b"cannot be written" in done.stderr and b"Traceback" not in done.stderr

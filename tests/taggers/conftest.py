@@ -1,17 +1,14 @@
-"""Shared by the tests of taggers."""
+"""The untrained GPT-2 tagger, for the tests of this folder."""
 
 import pytest
 
-from harness.datasets import load_examples
-
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """Folder and log of a GPT-2 tagger trained for two epochs on half of the examples."""
-    from harness.taggers.gpt2.config import TrainingConfig
-    from harness.taggers.gpt2.training import train
+def base():
+    """Return the embedded base with the tags as new tokens, and its encoder; both are left as they are."""
+    from harness.taggers.gpt2.encoding import Encoder, new_tokens
+    from harness.taggers.lm.base_model import load_base
+    from harness.taggers.slots import TAG_QUESTIONS
 
-    folder = tmp_path_factory.mktemp("tagger") / "t"
-    seen = []
-    train(TrainingConfig(epochs=2, patience=2), load_examples("train")[:49], folder, log=seen.append, progress=False)
-    return folder, seen
+    model, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
+    return model, Encoder(tokenizer, TAG_QUESTIONS)

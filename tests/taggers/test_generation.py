@@ -9,33 +9,24 @@ from hypothesis import strategies as st
 from harness.errors import DataError, HarnessError
 from harness.tagged import PAUSES, TaggedText
 from harness.taggers import make_tagger
-from harness.taggers.gpt2.encoding import Encoder, new_tokens
 from harness.taggers.gpt2.generation import budget, generate
-from harness.taggers.lm.base_model import load_base
-from harness.taggers.slots import TAG_QUESTIONS
 
 ODD = ["", "\U0001f600 价格 https://x.y/?a=<emph>", "a\tb   c", "word " * 150, "x" * 500]
-
-
-@pytest.fixture(scope="module")
-def untrained():
-    model, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
-    return model, Encoder(tokenizer, TAG_QUESTIONS)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.lists(st.text(min_size=1, max_size=8).filter(lambda w: w.split() == [w]), max_size=6), max_size=4)
 )
-def test_constrained_generation_keeps_any_words(untrained, texts):
-    model, encoder = untrained
+def test_constrained_generation_keeps_any_words(base, texts):
+    model, encoder = base
     written = generate(model, encoder, texts, constrained=True)
     assert [text.words for text in written] == [tuple(words) for words in texts]
 
 
-def test_a_slot_gets_at_most_a_pause_and_one_other_tag(untrained):
+def test_a_slot_gets_at_most_a_pause_and_one_other_tag(base):
     """Also from a model that would always rather write a tag than a word."""
-    model, encoder = untrained
+    model, encoder = base
 
     def eager(_module, _inputs, logits):
         logits[..., list(encoder.answers.values())] += 1000
@@ -52,16 +43,16 @@ def test_a_slot_gets_at_most_a_pause_and_one_other_tag(untrained):
 
 
 @pytest.mark.parametrize("constrained", [True, False])
-def test_a_batch_gives_what_single_texts_get(untrained, constrained):
-    model, encoder = untrained
+def test_a_batch_gives_what_single_texts_get(base, constrained):
+    model, encoder = base
     texts = [tuple(line.split()) for line in ("We pay", "You can save a lot of money with this plan", "Why wait?")]
     together = generate(model, encoder, texts, constrained=constrained)
     alone = [generate(model, encoder, [words], constrained=constrained)[0] for words in texts]
     assert together == alone
 
 
-def test_free_generation_ends(untrained):
-    model, encoder = untrained
+def test_free_generation_ends(base):
+    model, encoder = base
     words = tuple("We will pay for all of it".split())
     text = generate(model, encoder, [words], constrained=False)[0]
     assert len(text.words) + len(text.tags) <= budget(encoder.prompt(words))

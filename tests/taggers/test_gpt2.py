@@ -19,12 +19,6 @@ from harness.taggers.lm.base_model import load_base, token_ids
 from harness.taggers.slots import NOTHING, TAG_QUESTIONS, columns, from_tags
 
 
-@pytest.fixture(scope="module")
-def base():
-    model, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
-    return model, Encoder(tokenizer, TAG_QUESTIONS)
-
-
 def test_a_slot_row_asks_two_questions_at_each_slot(base):
     _, encoder = base
     row = encoder.slot_row(
@@ -65,8 +59,8 @@ def test_a_word_has_the_same_position_in_both_halves(base):
     assert read == [encoder.separator[-1], *(encoder.word(w)[-1] for w in ("We", "guarantee", "thirty", "percent"))]
 
 
-def test_the_sentence_once_is_read_without_a_copy():
-    _, tokenizer = load_base("embedded", new_tokens(TAG_QUESTIONS))
+def test_the_sentence_once_is_read_without_a_copy(base):
+    tokenizer = base[1].tokenizer
     encoder = Encoder(tokenizer, TAG_QUESTIONS, "once")
     assert tokenizer.decode(encoder.prompt(("We", "pay")).ids) == "<|endoftext|> We pay<|endoftext|>"
     with pytest.raises(DataError, match="thrice"):
@@ -155,7 +149,7 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(trained, tmp_path):
     assert not (tmp_path / "t" / "checkpoints").exists()
 
 
-def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
+def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
     examples = load_examples("train")[:35]
 
     def cut(row):
@@ -205,11 +199,9 @@ def test_a_base_that_cannot_be_loaded_is_one_clear_line(tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("adapter/adapter_model.safetensors", None, "the adapter has no adapter_model.safetensors"),
         ("adapter/adapter_model.safetensors", "torn", "the adapter cannot be loaded .SafetensorError"),
         ("adapter/adapter_config.json", "{", "the adapter cannot be loaded .JSONDecodeError"),
         ("adapter/adapter_config.json", {"r": 4}, "the adapter cannot be loaded .RuntimeError.*size mismatch"),
-        ("tagger.json", {"thresholds": [1]}, "not the summary of a trained tagger"),
         ("tagger.json", {"thresholds": {"<emph>": 1}}, "not the summary .*<pause_short>"),
         ("tagger.json", {"config": None}, "not the summary of a trained tagger"),
         ("tagger.json", {"config": {"prompt_format": "thrice"}}, "not the summary .*thrice"),
@@ -220,9 +212,7 @@ def test_a_damaged_folder_is_named_with_a_remedy(trained, tmp_path, file, conten
     shutil.copytree(trained[0], folder)
     if isinstance(content, dict):
         content = json.dumps({**json.loads((folder / file).read_text()), **content})
-    (folder / file).unlink()
-    if content is not None:
-        (folder / file).write_text(content)
+    (folder / file).write_text(content)
     with pytest.raises(DataError, match=message) as found:
         make_tagger("gpt2", adapter=folder).tag([TaggedText.parse("We go")])
     assert str(folder) in str(found.value.path) and "train a new tagger" in found.value.remedy

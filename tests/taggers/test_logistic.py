@@ -87,7 +87,7 @@ def test_a_single_answer_in_training_is_the_answer():
     assert [score[1, part].argmax() for part in columns(CORPUS_QUESTIONS)] == [2, 1]
 
 
-def test_labels_that_nobody_knows_are_left_out():
+def test_words_without_labels_are_left_out():
     known = [from_corpus(ProsodyUtterance("1_2_3", ("big", "the"), (2, 0), (0, 2))) for _ in range(5)]
     unknown = from_corpus(ProsodyUtterance("1_2_3", ("big", "the"), (UNLABELLED,) * 2, (UNLABELLED,) * 2))
     words = [("the", "big", "one")]

@@ -43,7 +43,7 @@ def test_a_boundary_is_looked_up_by_the_word_before_it_with_its_punctuation():
     assert shares(model, "big, bird", BOUNDARY, 1) == pytest.approx([0, 0, 1], abs=1e-3)
 
 
-def test_a_word_never_seen_is_answered_like_words_seen_once():
+def test_an_unseen_word_is_answered_like_words_seen_once():
     # dog, cat, bird were seen once (1, 2, 2); "the" and "big" more often
     assert shares(fitted(), "zebra", PROMINENCE, 0) == pytest.approx([0, 1 / 3, 2 / 3], abs=1e-3)
 

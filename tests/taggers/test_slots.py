@@ -48,18 +48,6 @@ def test_every_tag_answers_exactly_one_question():
     assert all(question.answers[0] == NOTHING for question in (*TAG_QUESTIONS, *CORPUS_QUESTIONS))
 
 
-def test_columns_lie_side_by_side():
-    assert columns(TAG_QUESTIONS) == [slice(0, 3), slice(3, 9)]
-    assert columns(CORPUS_QUESTIONS) == [slice(0, 3), slice(3, 6)]
-
-
-def test_a_slot_may_answer_both_questions():
-    text = from_tags(TaggedText.parse("<pause_long> We <pause_short> <emph> pay <pitch_falling>"))
-    said = [[q.answers[k] for q, k in zip(TAG_QUESTIONS, row, strict=True)] for row in text.labels]
-    assert text.words == ("We", "pay")
-    assert said == [["<pause_long>", NOTHING], ["<pause_short>", "<emph>"], [NOTHING, "<pitch_falling>"]]
-
-
 def test_corpus_prominence_is_asked_before_a_word_and_its_boundary_behind_it():
     utterance = ProsodyUtterance("1_2_3", ("A", "b."), (2, UNLABELLED), (0, 1), ((3.0, 0.5), (float("nan"), 1.5)))
     text = from_corpus(utterance)
@@ -129,10 +117,6 @@ def test_the_best_threshold_is_found():
     assert best_threshold(scores, np.array([True, True, False, False, False]), 2) == 1.5
     assert best_threshold(scores, np.ones(5, dtype=bool), 5) < -1
     assert best_threshold(scores, np.zeros(5, dtype=bool), 0) == best_threshold(np.empty(0), np.empty(0, bool), 0) == 0
-
-
-def test_equal_scores_stay_together():
-    assert best_threshold(np.array([1.0, 1.0, 0.0]), np.array([True, False, False]), 1) == 0.5
 
 
 @given(st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=1, max_size=20), st.integers(0, 5))

@@ -178,7 +178,9 @@ def detector_confusion_map(confusion: Mapping[str, Mapping[str, float | None]], 
     return Figure(figure, alt, caption)
 
 
-def contrast_accuracy_dots(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Figure:
+def contrast_accuracy_dots(
+    positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]
+) -> Figure:
     """Identification accuracy of every tag, told and stripped, against chance."""
     import matplotlib.pyplot as plt
 
