@@ -14,7 +14,6 @@ PAGES = sorted(
     str(p.relative_to(HTML)) for p in HTML.rglob("*.html") if "_static" not in p.parts and p.name != "404.html"
 )
 SCREENS = {"light": 1280, "dark": 390}
-NARROW = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
 pytestmark = pytest.mark.browser
 
 
@@ -23,13 +22,6 @@ def screen(browser, request):
     """A tab with this screen, and what it complained of or asked for since it was last cleared."""
     with opened(browser, request.param) as tab:
         yield request.param, tab
-
-
-@pytest.fixture(scope="module")
-def phone(browser):
-    """The narrow one."""
-    with opened(browser, "dark") as tab:
-        yield tab
 
 
 @contextmanager
@@ -67,23 +59,6 @@ def visit(tab, page):
     tab.problems.clear()
     tab.outside.clear()
     tab.goto((HTML / page).as_uri())
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_phone_shows_what_can_be_read_touched_and_scrolled(phone, page):
-    """The rules that a narrow screen can break; test_site.py checks all rules on a wide one."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    visit(phone, page)
-    phone.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")
-    phone.wait_for_timeout(100)
-    options = {"preload": False, "resultTypes": ["violations"], "runOnly": {"type": "rule", "values": NARROW}}
-    serious = [
-        f"{v['id']}: {v['nodes'][0]['html'][:160]}"
-        for v in Axe().run(phone, options=options).response["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
-    assert not serious, "\n".join(serious)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])

@@ -6,7 +6,6 @@ import pytest
 
 from harness.chapters.ch02_architecture.figures import (
     delay_pattern_grid,
-    dual_ffn_diagram,
     hidden_state_change_maps,
     memory_need_bars,
     parameter_count_bars,
@@ -41,10 +40,6 @@ def test_parameter_bars_say_what_they_show(groups):
     assert "one: text embedding 0.10, attention 0.20, text FFN 0.30, text head 0.50, audio FFN 0.60" in one
     assert "audio embedding and head 1.70" in one
     assert "text head" not in two
-
-
-def test_the_schematic_fits_the_page():
-    assert shown(dual_ffn_diagram())[0] <= WIDEST
 
 
 def test_routing_maps_count_what_moved():

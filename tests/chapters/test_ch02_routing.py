@@ -13,10 +13,16 @@ in_stack = partial(helpers.in_stack, routing)
 KINDS = [kind for kind, length in SEQUENCE for _ in range(length)]
 
 
-@pytest.mark.parametrize("stack", [BOSON, NATIVE])
+@pytest.fixture(scope="module", params=[BOSON, NATIVE])
+def found(request):
+    """What a stack says about itself, from one process."""
+    return request.param, in_stack(request.param, "evidence", parts=list(PARTS))
+
+
 @pytest.mark.parametrize(("part", "kind", "other"), [("text FFN", TEXT, AUDIO), ("audio FFN", AUDIO, TEXT)])
-def test_an_ffn_moves_its_kind_and_attention_carries_it(stack, part, kind, other):
-    routed = in_stack(stack, "route", part=part)
+def test_an_ffn_moves_its_kind_and_attention_carries_it(found, part, kind, other):
+    stack, evidence = found
+    [routed] = [one for one in evidence["routed"] if one["part"] == part]
     assert routed["kinds"] == KINDS and routed["stack"] == stack
     assert np.array(routed["change"]).shape == (5, len(KINDS))
     said = what_moved(routed)
@@ -27,10 +33,21 @@ def test_an_ffn_moves_its_kind_and_attention_carries_it(stack, part, kind, other
     assert prompt.all() if kind == TEXT else not prompt.any()
 
 
-@pytest.mark.parametrize("stack", [BOSON, NATIVE])
-def test_attention_moves_both_kinds(stack):
-    said = what_moved(in_stack(stack, "route", part="attention", layer=2, layers=3))
+def test_attention_moves_both_kinds_and_on_text_alone_it_is_llama(found):
+    said = what_moved(found[1]["routed"][-1])
     assert said[TEXT] and said[AUDIO] and said["nothing before"]
+    assert found[1]["to_llama"] < 1e-6
+
+
+def test_the_code_says_where_it_comes_from(found):
+    stack, code = found[0], found[1]["code"]
+    assert "audio_mlp" in code["source"] and "self_attn" in code["source"]
+    assert code["licence"].startswith("Apache License") and code["in_transformers"] == (stack == NATIVE)
+    if stack == NATIVE:
+        assert code["class"].startswith("transformers.models.higgs_audio_v2.") and "Apache License" in code["header"]
+    else:  # its metadata and its licence file disagree
+        assert code["class"].startswith("boson_multimodal.")
+        assert code["declared"] == ["MIT License"] and code["header"] == ""
 
 
 def test_without_attention_nothing_crosses():
@@ -45,29 +62,6 @@ def test_padding_does_not_shift_the_positions(stack):
         assert routed["kinds"] == [TEXT] * length + [AUDIO] * 12 + [TEXT]
         said = what_moved(routed)
         assert said[AUDIO] and said["no text"] and said["only behind"]
-
-
-@pytest.mark.parametrize("stack", [BOSON, NATIVE])
-def test_on_text_alone_it_is_llama(stack):
-    assert in_stack(stack, "difference_to_llama") < 1e-6
-
-
-def test_the_code_says_where_it_comes_from():
-    boson, native = in_stack(BOSON, "dual_ffn_code"), in_stack(NATIVE, "dual_ffn_code")
-    assert native["in_transformers"] and native["class"].startswith("transformers.models.higgs_audio_v2.")
-    assert not boson["in_transformers"] and boson["class"].startswith("boson_multimodal.")
-    for code in (boson, native):
-        assert "audio_mlp" in code["source"] and "self_attn" in code["source"]
-        assert code["licence"].startswith("Apache License")
-    assert boson["declared"] == ["MIT License"] and boson["header"] == ""  # its metadata and its licence file disagree
-    assert "Apache License" in native["header"]
-
-
-def test_the_evidence_is_the_three_together():
-    found = in_stack(NATIVE, "evidence", parts=["audio FFN"], layer=0, layers=2, seed=3)
-    assert found["code"]["in_transformers"] and found["to_llama"] < 1e-6
-    [routed] = found["routed"]
-    assert routed == in_stack(NATIVE, "route", part="audio FFN", layer=0, layers=2, seed=3)
 
 
 def test_what_moved_sees_each_failure():

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.chapters.ch03_peft.failure import Failure, Step
-from harness.chapters.ch03_peft.figures import cure_loss_curves, lora_target_panels, mean_of
+from harness.chapters.ch03_peft.figures import cure_loss_curves, lora_target_panels
 from harness.chapters.ch03_peft.study import ADAPTER, CALLS, NATIVE_CLASS, NO_TASK_TYPE, WITH_LABELS, Curve
 from harness.chapters.ch03_peft.targets import FROZEN, HEAD_ALONE, TARGET_SETS, TRAINED
 from harness.chapters.ch03_peft.verdict import Control, judge_failure, judge_peft
@@ -47,21 +47,12 @@ def test_the_panels_are_told_in_words():
     assert "head alone: loss 0.20 head trained" in figure.alt and "limit is 6.40" in figure.alt
 
 
-def test_means_are_over_seeds():
-    assert mean_of(rows(), "last", "audio FFN", FROZEN) == pytest.approx(6.6)
-    assert mean_of(rows(), "last", HEAD_ALONE, FROZEN) is None
-
-
 def test_p1_is_reproduced_with_its_cause():
     calls = {**dict.fromkeys(CALLS, FAILURE), "generate": None}
     bare = Failure("TypeError", MESSAGE.replace("HiggsAudioModel", "GPT2Model"), ())
     verdict = judge_failure(calls, {"GPT2LMHeadModel": None, "GPT2Model": bare})
     assert verdict.verdict == "reproduced, but"
-    for part in (
-        "`get_peft_model` succeeds",
-        "`peft/peft_model.py:7`",
-        "GPT2Model fails",
-    ):
+    for part in ("`get_peft_model` succeeds", "`peft/peft_model.py:7`", "GPT2Model fails"):
         assert part in verdict.reading
     assert verdict.evidence["Higgs, generate"] == "works"
     assert verdict.evidence["Higgs, forward with labels"] == f"TypeError: {MESSAGE}"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.chapters.ch04_training_higgs.effort import NEEDS, effort
 from harness.chapters.ch04_training_higgs.evidence import check, compare_stacks, write_cases
+from harness.higgs.convert import convert
 from harness.higgs.samples import load_samples
 from harness.higgs.training import last_checkpoint
 from harness.processes import call
@@ -47,37 +47,29 @@ def test_the_processor_s_labels_teach_no_end(native, codec, cases, manifest):
     assert (ours["stopped"], ours["equal"]) == (2, 1.0)
 
 
-def test_evidence_of_a_training_that_hardly_trained(make_config, tmp_path):
-    config = make_config(tmp_path / "run", steps=2)
-    found = check(config)
-    assert found["summary"]["steps"] == 2 and last_checkpoint(tmp_path / "run").name == "checkpoint-2"
+@pytest.fixture(scope="module")
+def checked(make_config, tmp_path_factory):
+    """The folder of a training that hardly trained, and the evidence about it."""
+    folder = tmp_path_factory.mktemp("checked") / "run"
+    return folder, check(make_config(folder, steps=2))
+
+
+def test_evidence_of_a_training_that_hardly_trained(checked):
+    folder, found = checked
+    assert found["summary"]["steps"] == 2 and last_checkpoint(folder).name == "checkpoint-2"
     assert len(found["before"]) == len(found["after"]) == found["summary"]["samples"]
     assert all(one["equal"] < 0.5 for one in found["after"])  # two steps teach nothing: the evidence must not flatter
     assert found["reload_difference"] < 1e-6 and found["merge_difference"] < 1e-4
     assert found["text_change"] > 0
 
 
-def test_stacks_that_differ_are_told_apart(boson, native, make_config, cases, tmp_path):
-    """The comparison must be able to fail: with an adapter on one side only."""
-    from harness.higgs.convert import convert
-
-    config = make_config(tmp_path / "boson", stack="boson", steps=3, learning_rate=1e-2)
-    check(config)
-    adapter = tmp_path / "boson" / "adapter"
+def test_stacks_that_differ_are_told_apart(boson, native, boson_checks, checked, cases, tmp_path):
+    """The comparison must be able to fail: with another adapter on one side."""
+    adapter = boson_checks("few_steps")["folder"] / "few_steps"
     convert(adapter, tmp_path / "converted", base=native)
     arguments = {"boson": str(boson), "boson_adapter": str(adapter), "native": str(native), "cases": str(cases)}
     same = compare_stacks(**arguments, native_adapter=str(tmp_path / "converted"))
     assert same["checkpoint"]["logits"] < 1e-5 and same["adapter"]["logits"] < 1e-5
     assert same["adapter"]["codes"] == 1.0 and same["adapter"]["frames"] > 0
-    spoiled = make_config(tmp_path / "other", steps=3, learning_rate=1e-2, seed=1)
-    check(spoiled)
-    other = compare_stacks(**arguments, native_adapter=str(tmp_path / "other" / "adapter"))
+    other = compare_stacks(**arguments, native_adapter=str(checked[0] / "adapter"))
     assert other["adapter"]["logits"] > 1e-2
-
-
-def test_every_need_has_modules_with_code():
-    rows = effort()
-    assert [row["need"] for row in rows] == list(NEEDS)
-    assert all(row["lines"] >= 30 for row in rows)
-    named = [name for row in rows for name in row["modules"]]
-    assert len(named) == len(set(named))  # nothing is counted twice

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import httpx
 import psutil
@@ -26,14 +25,12 @@ def slow_engine(monkeypatch):
 
 def test_a_server_in_the_background_speaks_until_it_is_stopped(slow_engine, monkeypatch):
     monkeypatch.setenv("HARNESS_SERVE_KEY", "of another server")
-    server = Background(SLOW)
-    try:
+    with pytest.raises(ZeroDivisionError), Background(SLOW) as server:
         assert server.url.startswith("http://127.0.0.1:") and server.url.endswith("/v1")
         engine = make_engine("openai_speech", base_url=server.url, model="slow", cache=None)
         assert engine.speak(SpeechRequest(TaggedText.parse("one two"))).audio.sample_rate == 24000
         children = psutil.Process(server.process.pid).children(recursive=True)
-    finally:
-        server.stop()
+        raise ZeroDivisionError
     assert server.process.returncode == 0
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
     server.stop()  # a second time does nothing
@@ -41,17 +38,9 @@ def test_a_server_in_the_background_speaks_until_it_is_stopped(slow_engine, monk
         httpx.get(f"{server.url}/models", trust_env=False)
 
 
-def test_with_stops_it_too_whatever_happens(slow_engine):
-    with pytest.raises(ZeroDivisionError), Background(SLOW) as server:
-        raise ZeroDivisionError
-    assert server.process.returncode == 0
-
-
 def test_options_reach_the_engine():
-    for long in ("a text of more than eighty characters " * 5, "two\nlines: [", ["one", 2, None]):
-        with pytest.raises(HarnessError) as caught:
-            Background("higgs_native", {"dialect": long})
-        assert "dialect cannot be" in str(caught.value)  # the end of the message, with the value, is quoted
+    with pytest.raises(HarnessError, match="dialect cannot be"):
+        Background("higgs_native", {"dialect": "two\nlines: ["})
     with Background("espeak", {"dialect": "ignore"}) as server:
         health = httpx.get(server.url.replace("/v1", "/health"), trust_env=False).json()
     assert (health["engine"], health["dialect"]) == ("espeak", "ignore")
@@ -61,13 +50,8 @@ def test_a_server_that_does_not_start_says_why():
     with pytest.raises(HarnessError, match=r"the speech server ended at once: .*no_such_engine") as caught:
         Background("no_such_engine")
     assert "harness serve --engine no_such_engine" in str(caught.value)
-
-
-def test_a_server_that_takes_too_long_is_ended():
-    begun = time.monotonic()
     with pytest.raises(HarnessError, match=r"did not start within 0\.01 s"):
         Background("espeak", start_seconds=0.01)
-    assert time.monotonic() - begun < 15
 
 
 def test_it_ends_with_the_program_that_started_it(slow_engine):

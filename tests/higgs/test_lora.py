@@ -52,12 +52,6 @@ def test_the_trained_codes_come_back_and_generation_stops(trained, samples):
         assert said.codes.tolist() == sample.codes.tolist()
 
 
-def test_an_untrained_model_says_something_else(fresh, tokenizer, samples):
-    for said, sample in zip(speak(fresh, tokenizer, NATIVE), samples, strict=True):
-        assert not said.stopped
-        assert (said.codes[:, : sample.codes.shape[1]] == sample.codes).mean() < 0.05
-
-
 def test_saved_loaded_and_merged_it_is_the_same(trained, fresh, tokenizer, samples):
     from peft import PeftModel
 
@@ -70,17 +64,13 @@ def test_saved_loaded_and_merged_it_is_the_same(trained, fresh, tokenizer, sampl
     assert [said.codes.tolist() for said in speak(merged, tokenizer, NATIVE)] == [one.codes.tolist() for one in samples]
 
 
-def test_boson_learns_one_batch_by_heart(boson_checks, samples):
+def test_boson_learns_one_batch_by_heart_saves_loads_and_merges_it(boson_checks, samples):
     found = boson_checks("overfit")
     assert found["steps"][0] > 10
     assert found["steps"][-1] < 0.01 * found["steps"][0]
     assert found["stopped"].tolist() == [True] * 4
     for n, sample in enumerate(samples):
         assert found[f"codes{n}"].tolist() == sample.codes.tolist()
-
-
-def test_boson_s_adapter_saved_loaded_and_merged(boson_checks):
-    found = boson_checks("overfit")
     assert found["reloaded"] < 1e-4 and found["merged"] < 1e-4
     assert found["after_merge"] == "HiggsAudioForTraining"
 
@@ -140,8 +130,7 @@ def test_rank_and_alpha(fresh, trained):
     assert layer.lora_A["default"].weight.shape == (3, 64) and layer.scaling["default"] == 2.0
 
 
-@pytest.mark.parametrize("options", [{"targets": ["self_attn.query"]}, {"heads": ["lm_head"]}, {"targets": ["proj"]},
-                                     {"targets": ["layers"]}, {"targets": [""]}])  # fmt: skip
+@pytest.mark.parametrize("options", [{"heads": ["lm_head"]}, {"targets": ["proj"]}, {"targets": [""]}])
 def test_a_layer_that_is_not_there(fresh, options):
     ((name,),) = options.values()
     with pytest.raises(

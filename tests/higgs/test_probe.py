@@ -117,21 +117,6 @@ def test_the_package_on_the_native_format_is_stopped_before_it_fills_the_memory(
     assert float(stopped.split("building ")[1].split(" GB")[0]) > 10  # the defaults of another model
 
 
-def test_the_order_of_checkpoints_changes_nothing(boson, tiny_native, reports):
-    # "boson" registers its classes in the process; it comes last for all checkpoints, so it affects no other loader
-    again = matrix({NATIVE_TYPE: tiny_native, ORIGINAL_TYPE: boson}, ["4.46.3 bare"])["4.46.3 bare"]
-    for label, outcomes in reports["4.46.3 bare"].outcomes.items():
-        for one, other in zip(outcomes, again.outcomes[label], strict=True):
-            assert (one.loaded, one.exception, one.reason) == (other.loaded, other.exception, other.reason)
-
-
-def test_importing_the_package_alone_registers_nothing(config_only):
-    # boson_multimodal/__init__.py is empty
-    python_or_skip(BOSON)
-    for one in probe_in(BOSON, {"it": config_only}, AUTO, ["boson_multimodal"]).outcomes["it"]:
-        assert (one.exception, one.reason) == ("ValueError", "unknown model type")
-
-
 # --- what looks like a success ---------------------------------------------------------------------------------------
 
 

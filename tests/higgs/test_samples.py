@@ -53,15 +53,13 @@ def test_a_manifest(write, tmp_path):
             r"sample 'b' has no audio: b\.wav \(paths are relative to the manifest",
         ),
         ({**GOOD, "id": "b", "audio": "."}, "sample 'b' has no audio"),
-        ({**GOOD, "id": "b", "audio": "x" * 5000}, "sample 'b' has no audio"),
         (GOOD, "the id 'a' was already used on line 1"),
         ({**GOOD, "id": "b", "text": "Go <|AUDIO_OUT|>"}, r"the text holds '<\|'"),
         ({**GOOD, "id": "b", "text": "Go <loud> on."}, "loud"),
         ("{", "not JSON"),
         ("[1]", "a JSON list, not an object"),
-        ("RIFF\x00", "not JSON"),
     ],
-    ids=["empty", "none", "missing", "folder", "long", "repeated", "control", "tag", "torn", "list", "binary"],
+    ids=["empty", "none", "missing", "folder", "repeated", "control", "tag", "torn", "list"],
 )
 def test_a_bad_line_is_named(write, line, said):
     path = write(GOOD, line)
@@ -105,11 +103,10 @@ def test_what_is_not_kept_is_encoded_in_a_process_of_its_own(manifest, codec, ke
     assert all((a.codes == b.codes).all() for a, b in zip(before, after, strict=True))
 
 
-@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-9]),
-                                   lambda path: path.write_text("no array")], ids=["empty", "cut", "text"])  # fmt: skip
-def test_damaged_codes_are_named(manifest, codec, kept, spoil):
+@pytest.mark.parametrize("cut", [None, -9], ids=["empty", "cut"])
+def test_damaged_codes_are_named(manifest, codec, kept, cut):
     path = sorted(kept.iterdir())[0]
-    spoil(path)
+    path.write_bytes(path.read_bytes()[:cut] if cut else b"")
     with pytest.raises(
         DataError, match=r"the cached codes cannot be read \(delete the file; it will be encoded again"
     ) as caught:

@@ -4,20 +4,12 @@ import json
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
 from harness.higgs.batches import ANSWER_BEGIN, ANSWER_END, encode
-from harness.higgs.checkpoints import load_model
 from harness.higgs.codec import load_codec
 from harness.higgs.formats import native_config
 from harness.higgs.samples import SYSTEM, prompt
-from harness.higgs.tiny import (
-    make_native_checkpoint,
-    make_native_codec,
-    special_tokens,
-    tiny_config,
-)
+from harness.higgs.tiny import make_native_checkpoint, make_native_codec, special_tokens, tiny_config
 from harness.higgs.tiny.layout import VOCABULARY
-from harness.processes.stacks import NATIVE
 
 torch = pytest.importorskip("torch")
 
@@ -39,15 +31,6 @@ def test_native_weights_follow_from_the_seed_alone(tmp_path):
     for kind in ("", "codec-"):
         a, b, c = ((tmp_path / f"{kind}{name}" / "model.safetensors").read_bytes() for name in "abc")
         assert a == b != c
-
-
-def test_a_native_checkpoint_loads_with_and_without_its_text_head(tmp_path):
-    make_native_checkpoint(tmp_path / "with")
-    make_native_checkpoint(tmp_path / "without", text_head=False)
-    assert load_model(tmp_path / "with", NATIVE).text_lm_head is not None
-    assert load_model(tmp_path / "without", NATIVE, text_head=False).text_lm_head is None
-    with pytest.raises(HarnessError, match=r"weights are missing: text_lm_head\.weight"):
-        load_model(tmp_path / "without", NATIVE)
 
 
 def test_the_native_weights_need_a_later_transformers(boson_checks):

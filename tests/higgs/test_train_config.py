@@ -63,16 +63,10 @@ def test_changes_win(write):
         ({"lora": "{ranks: 8}"}, r"field 'lora\.ranks': Extra inputs are not permitted"),
         ({"lora": "{rank: 0}"}, r"field 'lora\.rank': Input should be greater than or equal to 1"),
         ({"lora": "{targets: []}"}, "targets must name at least one linear layer"),
-        ({"lora": "{dropout: 1.0}"}, r"lora\.dropout"),
         ({"manifest": None}, "field 'manifest' is missing"),
         ({"stack": "tensorflow"}, "field 'stack': Input should be 'native' or 'boson'"),
         ({"steps": 0}, "field 'steps': Input should be greater than or equal to 1"),
-        ({"steps": "many"}, "field 'steps': Input should be a valid integer"),
         ({"steps": 1.5}, "field 'steps': Input should be a valid integer"),
-        ({"learning_rate": -1}, "field 'learning_rate': Input should be greater than 0"),
-        ({"precision": "fp16"}, "field 'precision': Input should be 'fp32' or 'bf16'"),
-        ({"schedule": "step"}, "schedule"),
-        ({"seed": -1}, "seed"),
         ({"codec": '"a\\0b"'}, "codec: no file has a null character"),
         ({"batch_size": 4, "accumulate": 3}, "batch_size 4 cannot be divided into 3 micro-batches"),
         ({"stack": "boson", "gradient_checkpointing": "true"}, "gradient_checkpointing: boson_multimodal.*use stack: native"),
@@ -87,12 +81,9 @@ def test_a_bad_setting_is_named(write, fields, said):
 
 
 def test_a_bad_change_is_refused_too(write):
+    assert read_config(write(gradient_checkpointing="true")).gradient_checkpointing
     with pytest.raises(DataError, match="steps"):
         read_config(write(), steps=0)
-
-
-def test_gradient_checkpointing_is_for_the_native_stack(write):
-    assert read_config(write(gradient_checkpointing="true")).gradient_checkpointing
 
 
 def test_files_that_are_no_configuration(write, tmp_path):
@@ -108,5 +99,3 @@ def test_files_that_are_no_configuration(write, tmp_path):
         read_config(tmp_path / "other.yaml")
     with pytest.raises(DataError, match="cannot be read"):
         read_config(tmp_path / "nowhere.yaml")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_config(tmp_path)

@@ -14,7 +14,7 @@ import pytest
 from harness.errors import DataError, HarnessError
 from harness.higgs import training
 from harness.higgs.checkpoints import load_model
-from harness.higgs.trainer import NotANumber, Order, read_losses
+from harness.higgs.trainer import NotANumber, read_losses
 from harness.higgs.training import last_checkpoint, launch, run
 from harness.processes.stacks import NATIVE
 from harness.store import read_json, write_json
@@ -28,7 +28,6 @@ RUNS = {
     "checkpointing": {**HALF, "gradient_checkpointing": True},
     "bf16": {**HALF, "precision": "bf16"},
     "full": {**HALF, "method": "full"},
-    "full_bf16": {**HALF, "method": "full", "precision": "bf16"},
     "other_seed": {**HALF, "seed": 1},
     "audio_only": {**HALF, "text_weight": 0.0},
 }
@@ -174,26 +173,15 @@ def test_gradient_checkpointing_changes_nothing(make_config, trained, tmp_path, 
     assert differ(one, other) < 1e-4 and differ(norms(tmp_path / "run"), norms(trained("whole"))) < 1e-4
 
 
-def test_the_seed_decides(trained, make_config, tmp_path):
-    train(make_config(tmp_path / "again", **RUNS["whole"]))
-    assert (losses(tmp_path / "again") == losses(trained("whole"))).all()
-    assert differ(losses(trained("other_seed")), losses(trained("whole"))) > 1e-4
-
-
-@pytest.mark.parametrize(("name", "full"), [("bf16", "whole"), ("full_bf16", "full")])
-def test_half_precision_is_near_full_precision(trained, name, full):
+@pytest.mark.parametrize("stack", ["native", "boson"])
+def test_half_precision_is_near_full_precision_and_ends_with_its_run(trained, boson_checks, stack):
     # bf16 has 8 bits: 0.4 % of a value; the loss, a mean over 300 labels, is nearer than that
-    gap = differ(losses(trained(name)), losses(trained(full)))
-    assert 1e-6 < gap < 0.02
-    assert (np.diff(losses(trained(name))) < -0.1).all()
-    run_after = losses(trained(full))  # precision must not outlive its run in the process
-    assert run_after[0] == pytest.approx(losses(trained("whole"))[0], abs=1e-5)
-
-
-def test_half_precision_on_boson(boson_checks):
-    half, whole, full = (losses(boson_checks("runs")["folder"] / name) for name in ("bf16", "whole", "full"))
-    assert 1e-6 < differ(half, whole) < 0.02
-    assert full[0] == pytest.approx(whole[0], abs=1e-5)  # it came later in the same process
+    boson = boson_checks("runs")["folder"]
+    half, whole, later = (
+        losses(trained(name) if stack == "native" else boson / name) for name in ("bf16", "whole", "full")
+    )
+    assert 1e-6 < differ(half, whole) < 0.02 and (np.diff(half) < -0.1).all()
+    assert later[0] == pytest.approx(whole[0], abs=1e-5)
 
 
 def test_only_what_is_frozen_is_in_half_precision(make_config, tmp_path):
@@ -211,17 +199,6 @@ def test_the_text_s_weight(trained):
     assert -np.diff(losses(out, "text"))[0] < 0.5 * -np.diff(losses(trained("whole"), "text"))[0]
 
 
-def test_an_epoch_s_order():
-    order = Order(10, seed=3, step=4)
-    first = list(order)
-    assert len(order) == len(first) == 8 and len(set(first)) == 8 and set(first) <= set(range(10))
-    assert list(order) == first == list(Order(10, seed=3, step=2))[:8]  # not changed by how it is divided
-    order.set_epoch(1)
-    assert list(order) != first
-    assert sorted(Order(10, seed=3, step=5)) == list(range(10))
-    assert list(Order(10, seed=4, step=4)) != first
-
-
 # --- kills
 
 
@@ -234,14 +211,14 @@ def wait_for(condition, process, seconds=120):
 
 
 def test_a_killed_run_goes_on(make_config, tmp_path):
-    settings = {"steps": 60, "save_every": 10, "lora": {"dropout": 0.1}, "warmup_steps": 5}
+    settings = {"steps": 36, "save_every": 6, "lora": {"dropout": 0.1}, "warmup_steps": 5}
     killed = make_config(tmp_path / "killed", **settings)
     out = tmp_path / "killed"
     program = "import json, sys; from harness.higgs.training import run; run(json.loads(sys.argv[1]))"
     process = subprocess.Popen([sys.executable, "-c", program, json.dumps(fields(killed))], start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
     try:
-        wait_for(lambda: last_checkpoint(out) and len(read_losses(out / "losses.jsonl")) >= 12, process)
+        wait_for(lambda: last_checkpoint(out) and len(read_losses(out / "losses.jsonl")) >= 8, process)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -250,16 +227,16 @@ def test_a_killed_run_goes_on(make_config, tmp_path):
     with pytest.raises(HarnessError, match=r"holds a run already \(use --resume"):
         train(killed)
     # the disk may also hold the beginning of a later checkpoint, and of a line
-    shutil.copytree(checkpoint, out / "checkpoint-50", ignore=shutil.ignore_patterns("trainer_state.json"))
+    shutil.copytree(checkpoint, out / "checkpoint-33", ignore=shutil.ignore_patterns("trainer_state.json"))
     with (out / "losses.jsonl").open("a") as handle:
         handle.write('{"step": 5')
 
     summary = train(killed, resume=True)
-    assert summary["resumed_from"] == checkpoint.name and 10 <= int(checkpoint.name[11:]) <= begun < 60
+    assert summary["resumed_from"] == checkpoint.name and 6 <= int(checkpoint.name[11:]) <= begun < 36
     whole = make_config(tmp_path / "whole", **settings)
     train(whole)
     for part in ("loss", "text", "audio"):
-        assert len(losses(out)) == 60  # every step once
+        assert len(losses(out)) == 36  # every step once
         assert differ(losses(out, part), losses(tmp_path / "whole", part)) < 1e-6
     ours, theirs = (
         (tmp_path / name / "adapter" / "adapter_model.safetensors").read_bytes() for name in ("killed", "whole")
@@ -273,12 +250,13 @@ def test_boson_goes_on_from_a_checkpoint(boson_checks):
     assert len(one) == 6 and differ(one, other) < 1e-6  # dropout included
 
 
-def test_a_run_without_a_checkpoint_begins_anew(make_config, trained, tmp_path):
+def test_a_run_without_a_checkpoint_starts_over_and_the_seed_decides(make_config, trained, tmp_path):
     config = make_config(tmp_path / "run", **RUNS["whole"])
     write_json(tmp_path / "run" / "config.json", fields(config))
     (tmp_path / "run" / "losses.jsonl").write_text('{"step": 1, "loss": 99.0, "text": 0, "audio": 0}\n')
     assert train(config, resume=True)["resumed_from"] is None
     assert (losses(tmp_path / "run") == losses(trained("whole"))).all()
+    assert differ(losses(trained("other_seed")), losses(trained("whole"))) > 1e-4
 
 
 def test_the_newest_whole_checkpoint(tmp_path):
@@ -293,13 +271,6 @@ def test_the_newest_whole_checkpoint(tmp_path):
     (tmp_path / "checkpoint-200").mkdir()
     (tmp_path / "checkpoint-best").mkdir()
     assert last_checkpoint(tmp_path).name == "checkpoint-5"
-
-
-def test_a_torn_line_of_losses(tmp_path):
-    path = tmp_path / "losses.jsonl"
-    assert read_losses(path) == []
-    path.write_text('{"step": 1}\n{"step": 2}\n{"ste')
-    assert read_losses(path) == [{"step": 1}, {"step": 2}]
 
 
 # --- losses that are no number
@@ -353,7 +324,6 @@ def test_a_finished_run_is_not_overwritten(make_config, trained):
 
 
 @pytest.mark.parametrize(("change", "said"), [({"learning_rate": 1.0}, "learning_rate: 0.002, not 1.0"),
-                                              ({"accumulate": 2}, "accumulate: 1, not 2"),
                                               ({"lora": {"rank": 2}}, "lora: {.*'rank': 16.*}, not {.*'rank': 2")])  # fmt: skip
 def test_a_run_is_resumed_with_its_own_settings(make_config, trained, change, said):
     out = trained("whole")
@@ -368,8 +338,6 @@ def test_there_must_be_something_to_resume(make_config, tmp_path):
 
 
 def test_a_batch_must_be_divisible_and_filled(make_config, tmp_path):
-    with pytest.raises(HarnessError, match="batch_size 2 cannot be divided among 3 processes and 1 micro-batches"):
-        launch(make_config(tmp_path / "run"), processes=3)
     with pytest.raises(HarnessError, match="batch_size 4 cannot be divided among 4 processes and 2 micro-batches"):
         launch(make_config(tmp_path / "run", batch_size=4, accumulate=2), processes=4)
     config = make_config(tmp_path / "run", batch_size=7)
@@ -378,16 +346,9 @@ def test_a_batch_must_be_divisible_and_filled(make_config, tmp_path):
     assert caught.value.path == config.manifest
 
 
-def test_a_process_trains_its_own_stack(make_config, tmp_path):
-    with pytest.raises(HarnessError, match="this process has the native stack, not boson"):
-        train(make_config(tmp_path / "run", "boson"))
-
-
-@pytest.mark.parametrize("stack", ["native", "boson"])
-def test_a_checkpoint_of_the_other_format(make_config, boson, native, tmp_path, stack):
-    config = make_config(tmp_path / "run", stack, model=str({"native": boson, "boson": native}[stack]))
-    with pytest.raises(DataError, match=f"which the {stack} stack does not read"):
-        launch(config)  # before anything is started
+def test_a_checkpoint_of_the_other_format(make_config, boson, tmp_path):
+    with pytest.raises(DataError, match="which the native stack does not read"):
+        launch(make_config(tmp_path / "run", model=str(boson)))  # before anything is started
 
 
 def test_a_bad_manifest_shows_before_anything_is_started(make_config, manifest, tmp_path):
@@ -397,7 +358,7 @@ def test_a_bad_manifest_shows_before_anything_is_started(make_config, manifest, 
     assert caught.value.line == 1
 
 
-@pytest.mark.parametrize("name", ["config.json", "checkpoint-1", "thesis.txt", "adapter"])
+@pytest.mark.parametrize("name", ["config.json", "checkpoint-1", "thesis.txt"])
 def test_foreign_files_are_never_touched(make_config, tmp_path, name):
     out = tmp_path / "theirs"
     out.mkdir()
@@ -407,7 +368,7 @@ def test_foreign_files_are_never_touched(make_config, tmp_path, name):
     assert (out / name).read_text() == '{"model_type": "higgs_audio_v2"}'
 
 
-def test_a_finished_run_without_checkpoints_is_not_begun_anew(make_config, tmp_path):
+def test_a_finished_run_without_checkpoints_does_not_start_over(make_config, tmp_path):
     done = make_config(tmp_path / "run", steps=1)
     train(done)
     shutil.rmtree(tmp_path / "run" / "checkpoint-1")

@@ -16,7 +16,6 @@ from harness.publish.style import (
     contrast,
     ink,
     look,
-    looks,
     on,
     use_style,
 )
@@ -40,11 +39,6 @@ def test_a_name_keeps_its_look_with_what_stands_behind_it():
     for name, known in (("espeak:en-us", "espeak"), ("gpt2, espeak", "gpt2"), ("lm_slots on SmolLM2-135M", "lm_slots")):
         assert look(name) == look(known)
     assert look("my_tagger") == look("my_tagger") != look("your_tagger")
-
-
-def test_a_figure_tells_apart_what_a_name_does_not():
-    drawn = looks(["espeak:en-us", "espeak:en-gb", "piper"])
-    assert len({one[:2] for one in drawn.values()}) == 3 and drawn["piper"] == look("piper")
 
 
 def test_nobody_is_best_where_intervals_meet():

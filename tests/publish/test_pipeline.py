@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -101,28 +100,6 @@ def test_plain_papermill_with_an_unknown_parameter_fails_at_once(tmp_path):
     assert done.returncode != 0 and "chapter 07_tag_placement has no parameter 'taggr'" in done.stderr
     executed = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.get("execution_count")]
     assert len(executed) <= 3
-
-
-@pytest.mark.notebook
-def test_one_page_with_other_parameters_gets_a_folder_of_its_own(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "chapter",
-        "run",
-        "07",
-        "-p",
-        "tagger",
-        "majority",
-        "-p",
-        "resamples",
-        "100",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    page = ROOT / done.stdout.split(":")[0]
-    assert page.name == "07_tag_placement.ipynb"
-    assert json.loads((page.parent / "numbers.json").read_text())["tagger"] == "majority"
 
 
 def test_staging_writes_only_what_changed(chapter, tmp_path, monkeypatch):

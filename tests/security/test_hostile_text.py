@@ -108,28 +108,18 @@ def test_the_pages_put_nothing_of_a_result_file_into_markdown_raw():
     made["provenance"] |= {"machine": HOSTILE[0]}
     shown = []
     code = cell.replace("controls = load_controls()", "controls = made_here")
-    names = {"made_here": made, "Markdown": shown.append}
-    compile_and_run(code, names)
+    exec(compile(code, "cell", "exec"), {"made_here": made, "Markdown": shown.append})
     assert not re.search(r"(?<!\\)<script", shown[0]) and literal(HOSTILE[0]) in shown[0]
-
-
-def compile_and_run(code, names):
-    """The cell as the notebook would run it."""
-    exec(compile(code, "cell", "exec"), names)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda d: d["provenance"].update(machine="x" * 201), "provenance.machine"),
-        (lambda d: d["provenance"].update(created="<script>"), "provenance.created"),
-        (lambda d: d["provenance"]["counts"].update(clips="<script>"), "provenance.counts.clips"),
         (lambda d: d["controls"].update({"<script>": {}}), "controls"),
         (lambda d: d["controls"]["<emph>"].update(unit="<script>"), "controls.<emph>.unit"),
         (lambda d: d["shuffled"].update({"<emph>": "<b>"}), "shuffled"),
-        (lambda d: d["confusion"].update({"<b>": {}}), "confusion"),
         (lambda d: d.pop("dose"), "dose"),
-        (lambda d: d.update(run="other"), "run"),
     ],
 )
 def test_the_file_behind_chapter_10_is_held_to_its_schema(tmp_path, change, message):
@@ -172,7 +162,6 @@ def test_a_browser_runs_nothing_of_it(browser, tmp_path):
     assert tab.locator("script, img, svg, iframe").count() == 0
     shown = " ".join(tab.inner_text("body").split())
     assert all(" ".join(text.split()) in shown for text in HOSTILE if "`" not in text)
-    tab.screenshot(path=str(tmp_path / "whole.png"))
     assert tab.evaluate("document.documentElement.dataset.ran || ''") == ""
     tab.goto(listening.as_uri())
     scripts = tab.locator("script").count()

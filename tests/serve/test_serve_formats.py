@@ -20,7 +20,7 @@ def decoded(content, name, rate):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("own", [8000, 16000, 22050, 24000, 44100, 96000])
+@pytest.mark.parametrize("own", [8000, 24000, 44100])
 def test_comes_back_as_it_was(name, own):
     rate = rate_of(name, None)
     samples, found = decoded(encode(tone(own), name), name, rate)
@@ -65,7 +65,6 @@ def test_no_audio(name, samples):
         encode(Audio(np.array(samples, np.float32), 8000), name)
 
 
-@pytest.mark.parametrize("name", ["opus", "mp3"])
-def test_long_clip(name):
-    info = soundfile.info(io.BytesIO(encode(tone(48000, 60), name, 48000)))
+def test_long_clip():
+    info = soundfile.info(io.BytesIO(encode(tone(48000, 60), "opus", 48000)))
     assert info.duration == pytest.approx(60, abs=0.1) and info.samplerate == 48000

@@ -1,23 +1,21 @@
 import base64
-import importlib.util
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from harness.chapters.ch09_higgs_api import faulty_server as faulty
-from harness.engines.apart import EngineApart
 from harness.engines.base import SpeechRequest, check_request, make_engine
-from harness.engines.dialects import DIALECTS
 from harness.engines.openai_speech import OpenAISpeechEngine, client
 from harness.engines.openai_speech.answers import SpeechCache
 from harness.engines.openai_speech.client import Spent
 from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
 from harness.errors import HarnessError, NotAvailable
-from harness.tagged import TAGS, TaggedText
+from harness.tagged import TaggedText
 
 
 def ask(text="A small voice", seed=0, voice=None):
@@ -71,12 +69,6 @@ def test_a_chat_request_has_the_shape_of_the_hackathon(server):
     assert server.requests[1].fields["messages"][0]["content"] == CHAT_SYSTEM
 
 
-def test_the_system_prompt_explains_every_tag():
-    assert all(PROMPTED_SYSTEM.count(f"{tag.value}:") == 1 for tag in TAGS)
-    assert "<pause_short>: be silent for about 0.5 s" in PROMPTED_SYSTEM
-    assert "<pause_long>: be silent for about 1.5 s" in PROMPTED_SYSTEM
-
-
 def test_a_reference_is_sent_as_each_api_wants_it(server, tmp_path):
     path = tmp_path / "me.wav"
     path.write_bytes(faulty.encoded(faulty.tone(1)))
@@ -95,8 +87,9 @@ def test_a_reference_is_sent_as_each_api_wants_it(server, tmp_path):
     assert engine(server, api="chat", **options).revision != spoken.revision
 
 
-@pytest.mark.parametrize("api", ["speech", "chat"])
-@pytest.mark.parametrize("kind", ["wav", "pcm", "mp3", "flac", "opus"])
+@pytest.mark.parametrize(
+    ("api", "kind"), [("speech", "wav"), ("speech", "mp3"), ("speech", "flac"), ("chat", "pcm"), ("chat", "opus")]
+)
 def test_every_format_comes_back_as_it_was_said(server, api, kind):
     audio = engine(server, api=api, response_format=kind).speak(ask()).audio
     assert audio.samples.dtype == np.float32 and abs(audio.seconds - 0.5) < 0.06
@@ -127,9 +120,8 @@ def test_a_second_run_spends_nothing(server, tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"model": "m"}, {"voice": "v"}, {"api": "chat"}, {"response_format": "pcm"}, {"text": "Another"}, {"seed": 1},
-     {"dialect": "prompted", "text": "A <emph> small voice"}],
-)  # fmt: skip
+    [{"model": "m"}, {"voice": "v"}, {"api": "chat"}, {"response_format": "pcm"}, {"text": "Another"}, {"seed": 1}],
+)
 def test_another_request_is_sent(server, tmp_path, options):
     engine(server, cache=tmp_path).speak(ask())
     asked = ask(options.pop("text", "A small voice"), options.pop("seed", 0))
@@ -137,20 +129,12 @@ def test_another_request_is_sent(server, tmp_path, options):
     assert len(server.requests) == 2
 
 
-def test_other_prompts_are_other_requests(server, tmp_path):
-    for dialect in ("prompted", "ignore", "prompted"):
-        engine(server, cache=tmp_path, api="chat", dialect=dialect).speak(ask())
-    assert len(server.requests) == 2
-
-
-@pytest.mark.parametrize("damage", ["cut", "other bytes", "no json", "no audio", "other json"])
+@pytest.mark.parametrize("damage", ["cut", "no json", "no audio", "other json"])
 def test_a_damaged_entry_is_fetched_again(server, tmp_path, damage):
     engine(server, cache=tmp_path).speak(ask())
     [data], [note] = tmp_path.rglob("*.audio"), tmp_path.rglob("*.json")
     if damage == "cut":
         data.write_bytes(data.read_bytes()[:-10])
-    elif damage == "other bytes":
-        data.write_bytes(faulty.encoded(faulty.tone(hertz=300)))
     elif damage == "no json":
         note.write_text("{")
     elif damage == "no audio":
@@ -238,14 +222,10 @@ def test_no_more_requests_at_a_time_than_allowed():
             now[0] -= 1
         faulty.good(server, handler, request)
 
-    with faulty.Server(*[slow] * 6) as server:
+    with faulty.Server(*[slow] * 5) as server, ThreadPoolExecutor(5) as threads:
         speaker = engine(server, max_concurrent=2)
-        threads = [threading.Thread(target=speaker.speak, args=(ask(seed=i),)) for i in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert most == [2] and len(server.requests) == speaker.spent.requests == 6
+        list(threads.map(lambda seed: speaker.speak(ask(seed=seed)), range(5)))
+        assert most == [2] and len(server.requests) == speaker.spent.requests == 5
 
 
 def test_requests_keep_their_distance(server, monkeypatch):
@@ -289,16 +269,12 @@ def test_a_key_is_never_sent_unencrypted(monkeypatch):
     ("options", "message"),
     [
         ({"base_url": "https://me:secret@example.org/v1"}, "holds a user name, password or query"),
-        ({"base_url": "https://example.org/v1?key=secret"}, "holds a user name, password or query"),
-        ({"base_url": "example.org"}, "not an http or https address"),
         ({"base_url": "http://[::1"}, "not an address"),
         ({"base_url": "file:///etc/passwd"}, "not an http or https address"),
         ({"api": "sse"}, "choose one of: speech, chat"),
         ({"response_format": "aac"}, "choose one of: wav, pcm, mp3, flac, opus"),
         ({"dialect": "ssml"}, "the option dialect cannot be 'ssml'"),
-        ({"long_text": "cut"}, "choose one of: refuse, split"),
         ({"retries": -1}, "the option retries cannot be -1"),
-        ({"max_concurrent": 0}, "the option max_concurrent cannot be 0"),
         ({"timeout": 0}, "timeout must be greater than 0 seconds, got 0"),
         ({"pcm_rate": 0}, "the option pcm_rate cannot be 0 (give a whole number from 1)"),
         ({"reference_audio": "nowhere.wav"}, "give reference_audio and reference_text"),
@@ -306,12 +282,8 @@ def test_a_key_is_never_sent_unencrypted(monkeypatch):
         ({"reference_audio": "a.wav", "reference_text": "x", "voice": "v"}, "exclude each other"),
         ({"colour": "red"}, "does not take these options"),
         ({"timeout": float("inf")}, "the option timeout cannot be inf"),
-        ({"timeout": "long"}, "the option timeout cannot be 'long'"),
         ({"timeout": True}, "the option timeout cannot be True"),
         ({"retries": 1.5}, "give a whole number from 0"),
-        ({"max_requests": float("nan")}, "the option max_requests cannot be nan"),
-        ({"key_env": 5}, "the option key_env cannot be 5"),
-        ({"base_url": ""}, "the option base_url cannot be ''"),
         ({"model": [1]}, "the option model cannot be [1]"),
     ],
 )  # fmt: skip
@@ -328,13 +300,6 @@ def test_a_key_that_is_none_is_not_shown(server, monkeypatch):
     assert "geheim" not in repr(caught.value)
 
 
-def test_the_package_is_asked_for(monkeypatch):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "openai" else real(name, *a))
-    with pytest.raises(NotAvailable, match=r"pip install openai"):
-        OpenAISpeechEngine("http://127.0.0.1:9/v1", cache=None)
-
-
 def test_it_describes_itself(server):
     speaker = engine(server, voice="jake")
     assert speaker.voices() == ["jake"] == [speaker.default_voice]
@@ -347,18 +312,3 @@ def test_it_describes_itself(server):
     with pytest.raises(HarnessError, match="nothing to say"):
         speaker.speak(ask(""))
     assert server.requests == []
-
-
-def test_a_dialect_that_comes_later_is_taken(server, monkeypatch):
-    monkeypatch.setitem(DIALECTS, "shouted", DIALECTS["prompted"])
-    engine(server, dialect="shouted").speak(ask("We <emph> go"))
-    assert server.requests[0].text == "We <emph> go"
-
-
-def test_it_runs_in_a_process_of_its_own(server):
-    options = {"base_url": server.url, "cache": None}
-    with EngineApart("harness.engines.openai_speech:OpenAISpeechEngine", options, timeout=30) as apart:
-        assert apart.speak(ask()).audio.seconds == 0.5
-        server.faults[:] = [faulty.status(404, "no such model")]
-        with pytest.raises(HarnessError, match="answered 404: no such model"):
-            apart.speak(ask("Another text"))
