@@ -142,7 +142,7 @@ def test_engines_and_taggers_of_one_run_are_compared(make):
     assert found["baseline"]["title"] == "b x gold"
     assert [c["title"] for c in found["comparisons"]] == ["b x rules", "a x gold", "a x rules"]
     assert compare_runs([run], "a", "rules")["baseline"]["title"] == "a x rules"
-    with pytest.raises(DataError, match=r"no such engine.*engines: b, a; taggers: gold, rules"):
+    with pytest.raises(DataError, match=r"does not have the engine and tagger.*engines: b, a; taggers: gold, rules"):
         compare_runs([run], "c")
 
 
