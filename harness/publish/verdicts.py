@@ -1,7 +1,7 @@
 """Verdicts on the claims: their sentences from ``data/claims.yaml``, and the boxes that show them.
 
 A chapter holds one predicate for each claim that it tests. The predicate looks at executed outcomes and returns a `Found`: the
-name of a case, the figures of its sentence, and the evidence. `predicate` turns that into a `Verdict`.
+name of a case, the figures of its sentence, and the evidence. `predicate` turns that into a `ClaimVerdict`.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimVerdict:
     """The verdict on a claim.
 
     Parameters
@@ -172,8 +172,8 @@ class Verdict:
         )
 
 
-def predicate(claim_id: str) -> Callable[[Callable[P, Found]], Callable[P, Verdict]]:
-    """Decorate the function that judges a claim, so that it returns the `Verdict` on it.
+def predicate(claim_id: str) -> Callable[[Callable[P, Found]], Callable[P, ClaimVerdict]]:
+    """Decorate the function that judges a claim, so that it returns the `ClaimVerdict` on it.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def predicate(claim_id: str) -> Callable[[Callable[P, Found]], Callable[P, Verdi
         a figure of its sentences is missing.
     """
 
-    def decorate(judge: Callable[P, Found]) -> Callable[P, Verdict]:
+    def decorate(judge: Callable[P, Found]) -> Callable[P, ClaimVerdict]:
         findings = claims()[claim_id].findings
         # The constants of the compiled function hold every string written in it, and so every case that it can return.
         if unreachable := sorted(findings.keys() - set(judge.__code__.co_consts)):
@@ -190,7 +190,7 @@ def predicate(claim_id: str) -> Callable[[Callable[P, Found]], Callable[P, Verdi
                                remedy="delete the finding, or return it")  # fmt: skip
 
         @wraps(judge)
-        def verdict(*args: P.args, **kwargs: P.kwargs) -> Verdict:
+        def verdict(*args: P.args, **kwargs: P.kwargs) -> ClaimVerdict:
             found = judge(*args, **kwargs)
             if (finding := findings.get(found.case)) is None:
                 raise HarnessError(f"claim {claim_id} has no finding {found.case!r}", path=CLAIMS,
@@ -198,14 +198,14 @@ def predicate(claim_id: str) -> Callable[[Callable[P, Found]], Callable[P, Verdi
             if missing := sorted(finding.figures - found.figures.keys()):
                 raise HarnessError(f"claim {claim_id}, {found.case}: the figure {missing[0]!r} is missing", path=CLAIMS,
                                    remedy=f"{judge.__name__} must return it")  # fmt: skip
-            return Verdict(claim_id, finding.verdict, finding.says.format_map(found.figures), found.evidence)
+            return ClaimVerdict(claim_id, finding.verdict, finding.says.format_map(found.figures), found.evidence)
 
         return verdict
 
     return decorate
 
 
-def place(verdicts: Sequence[Verdict], sections: Mapping[str, str]) -> list[Verdict]:
+def place(verdicts: Sequence[ClaimVerdict], sections: Mapping[str, str]) -> list[ClaimVerdict]:
     """Return the verdicts with the section that shows each; `sections` maps claim ids to titles.
 
     Raises
@@ -218,12 +218,12 @@ def place(verdicts: Sequence[Verdict], sections: Mapping[str, str]) -> list[Verd
     return [replace(one, section=sections[one.claim_id]) for one in verdicts]
 
 
-def verdict_boxes(verdicts: Sequence[Verdict]) -> Html:
+def verdict_boxes(verdicts: Sequence[ClaimVerdict]) -> Html:
     """Return the boxes of several verdicts, one below the other."""
     return Html("".join(one.box().html for one in verdicts))
 
 
-def as_json(verdicts: Sequence[Verdict]) -> dict[str, dict[str, Any]]:
+def as_json(verdicts: Sequence[ClaimVerdict]) -> dict[str, dict[str, Any]]:
     """Return the content of ``verdicts.json``: claim id -> claim, verdict, reading, evidence, section."""
     return {one.claim_id: {"claim": claims()[one.claim_id].claim, **asdict(one)} for one in verdicts}
 

@@ -15,7 +15,7 @@ from harness.chapters.ch12_claims.ledger import (
 )
 from harness.chapters.ch12_claims.verdict import judge_advice
 from harness.errors import DataError
-from harness.publish.verdicts import Verdict, claims, section_anchor
+from harness.publish.verdicts import ClaimVerdict, claims, section_anchor
 
 WORDS = ("reproduced", "reproduced, but", "refuted", "not run here", "depends on the reading")
 
@@ -25,7 +25,7 @@ def everything(**changes):
     found = {}
     for k, (name, claim) in enumerate(claims().items()):
         evidence = {"machine": "m", "rate": f"0.{k}"}
-        verdict = Verdict(name, WORDS[k % 5], "As `seen`.", evidence, "What is it?")
+        verdict = ClaimVerdict(name, WORDS[k % 5], "As `seen`.", evidence, "What is it?")
         found[name] = [(f"{claim.chapters[-1]}_chapter", verdict)]
     return found | changes
 
@@ -56,23 +56,23 @@ def test_a_claim_without_a_verdict_stops_the_build():
 )
 def test_a_verdict_without_evidence_or_cells_stops_the_build(evidence, section, said):
     with pytest.raises(DataError, match=f"the verdict on L1 .* {said}"):
-        ledger(everything(L1=[("01_loading", Verdict("L1", "refuted", "No.", evidence, section))]))
+        ledger(everything(L1=[("01_loading", ClaimVerdict("L1", "refuted", "No.", evidence, section))]))
 
 
 def test_a_verdict_on_no_claim_stops_the_build():
     with pytest.raises(DataError, match="X9"):
-        ledger(everything(X9=[("01_loading", Verdict("L1", "refuted", "No.", {"a": 1}, "Where?"))]))
+        ledger(everything(X9=[("01_loading", ClaimVerdict("L1", "refuted", "No.", {"a": 1}, "Where?"))]))
 
 
 def test_text_of_verdicts_is_escaped():
-    nasty = Verdict("L1", "refuted", "<script>1</script>", {"<b>": "<i>2</i>"}, "<u>Where?")
+    nasty = ClaimVerdict("L1", "refuted", "<script>1</script>", {"<b>": "<i>2</i>"}, "<u>Where?")
     entries = ledger(everything(L1=[("01_loading", nasty)]))
     for html in (ledger_table(entries).html, ledger_cards(entries).html):
         assert not re.search("<(script|b|i|u)>", html)
 
 
 def test_the_figure_is_no_setting_and_not_endless():
-    long = Verdict("L1", "refuted", "No.", {"checkpoint": "v2", "found": "9" * 300}, "Where?")
+    long = ClaimVerdict("L1", "refuted", "No.", {"checkpoint": "v2", "found": "9" * 300}, "Where?")
     entry = ledger(everything(L1=[("01_loading", long)]))[0]
     assert entry.figure.startswith("found: 9") and len(entry.figure) < 120
     assert ledger(everything())[1].figure == "rate: 0.1"
@@ -80,8 +80,8 @@ def test_the_figure_is_no_setting_and_not_endless():
 
 def test_the_last_chapter_settles_a_claim_and_both_are_shown():
     two = [
-        ("03_peft", Verdict("P2", "refuted", "No.", {"a": 1}, "A?")),
-        ("04_train", Verdict("P2", "reproduced", "Yes.", {"a": 2}, "B?")),
+        ("03_peft", ClaimVerdict("P2", "refuted", "No.", {"a": 1}, "A?")),
+        ("04_train", ClaimVerdict("P2", "reproduced", "Yes.", {"a": 2}, "B?")),
     ]
     entries = ledger(everything(P2=two))
     entry = next(e for e in entries if e.claim.id == "P2")
@@ -133,7 +133,7 @@ API_HOLDS = {"H3": "reproduced", "H4": "reproduced"}
 )
 def test_the_advice_rests_on_the_other_claims(verdict, changes, against_rules, expected, said):
     claims_judged = {name: changes.get(name, verdict) for name in ("P2", "T1", "T2", "H3", "H4")}
-    found = {name: [("c", Verdict(name, words, "r", {"a": 1}))] for name, words in claims_judged.items()}
+    found = {name: [("c", ClaimVerdict(name, words, "r", {"a": 1}))] for name, words in claims_judged.items()}
     advice = judge_advice(found, against_rules, "a base")
     assert advice.verdict == expected and said in advice.reading
     assert advice.evidence["H3, the API's realisation"] == claims_judged["H3"]
@@ -141,7 +141,7 @@ def test_the_advice_rests_on_the_other_claims(verdict, changes, against_rules, e
 
 def test_the_advice_quotes_the_figures_on_the_notes_own_windows():
     found = everything(
-        G2=[("07", Verdict("G2", "refuted", "r", {"98 windows, grouped folds": "0.13", "random folds": "1"}))]
+        G2=[("07", ClaimVerdict("G2", "refuted", "r", {"98 windows, grouped folds": "0.13", "random folds": "1"}))]
     )
     evidence = judge_advice(found, SAME, "a base").evidence
     assert evidence["98 windows, grouped folds"] == "0.13" and "random folds" not in evidence

@@ -9,9 +9,9 @@ from harness.publish import verdicts
 from harness.publish.verdicts import (
     VERDICTS,
     Claim,
+    ClaimVerdict,
     Finding,
     Found,
-    Verdict,
     as_json,
     claims,
     place,
@@ -93,8 +93,8 @@ def test_a_predicate_chooses_a_finding_and_supplies_its_figures(one_claim):
         """Judge T9."""
         return Found("seen" if rate else "unseen", {"rate": rate}, {"rate": rate})
 
-    assert judge(0.25) == Verdict("T9", "reproduced", "Seen in 25%.", {"rate": 0.25})
-    assert judge(0) == Verdict("T9", "refuted", "Never seen.", {"rate": 0})
+    assert judge(0.25) == ClaimVerdict("T9", "reproduced", "Seen in 25%.", {"rate": 0.25})
+    assert judge(0) == ClaimVerdict("T9", "refuted", "Never seen.", {"rate": 0})
     assert judge.__doc__ == "Judge T9."
 
 
@@ -139,7 +139,7 @@ def test_every_claim_has_one_predicate_that_can_return_each_of_its_findings_and_
 @pytest.mark.parametrize("verdict", [*VERDICTS, "depends on the revision"])
 def test_a_box_says_the_verdict_in_words_and_can_be_linked_to(verdict):
     claim = claims()["L1"].claim
-    box = read(Verdict("L1", verdict, "Seen at `x.py:7`.", {"raised at": "`x.py:7`", "n": 3}).box().html)
+    box = read(ClaimVerdict("L1", verdict, "Seen at `x.py:7`.", {"raised at": "`x.py:7`", "n": 3}).box().html)
     assert box.ids == ["verdict-L1"]
     assert box.tags.count("code") == 2 + claim.count("`") // 2 and box.tags.count("dt") == 2
     for words in ("L1 " + claim.replace("`", ""), verdict, "Seen at x.py:7.", "raised at", "3"):
@@ -149,13 +149,13 @@ def test_a_box_says_the_verdict_in_words_and_can_be_linked_to(verdict):
 def test_other_verdicts_and_empty_readings_are_refused():
     for wrong in ("Reproduced", "true", "", "depends on", "depends on ", "reproduced, but not"):
         with pytest.raises(HarnessError, match=r"is not a verdict .expected one of: reproduced, "):
-            Verdict("L1", wrong, "r")
+            ClaimVerdict("L1", wrong, "r")
     with pytest.raises(HarnessError, match="needs a reading"):
-        Verdict("L1", "refuted", " ")
+        ClaimVerdict("L1", "refuted", " ")
 
 
 def test_what_a_chapter_saves_and_shows():
-    given = [Verdict("L1", "reproduced, but", "So.", {"where": "x:1"}), Verdict("T2", "refuted", "No.")]
+    given = [ClaimVerdict("L1", "reproduced, but", "So.", {"where": "x:1"}), ClaimVerdict("T2", "refuted", "No.")]
     assert [one.reproduced for one in given] == [True, False]
     saved = as_json(given)
     assert saved["L1"] == {
@@ -171,7 +171,7 @@ def test_what_a_chapter_saves_and_shows():
 
 
 def test_a_verdict_links_to_the_section_that_shows_it():
-    given = Verdict("L1", "refuted", "No.")
+    given = ClaimVerdict("L1", "refuted", "No.")
     with pytest.raises(HarnessError, match="L1 has no section"):
         place([given], {})
     [placed] = place([given], {"L1": "Where are 5.8 <billion> parameters?"})

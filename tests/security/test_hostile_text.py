@@ -19,7 +19,7 @@ from harness.paths import ROOT
 from harness.publish.html import player
 from harness.publish.markup import literal
 from harness.publish.tables import realisation_table, table
-from harness.publish.verdicts import Verdict
+from harness.publish.verdicts import ClaimVerdict
 from harness.store import read_json
 from harness.tagged import TaggedText
 
@@ -65,8 +65,8 @@ def fragments(text):
     yield "table", table([{text: text, "b": text}, {text: "2", "b": text}], text)
     yield "best", table([{"who": text, "b": "1"}], text, best={"b": text})
     yield "diffs", worst_sentences([words], [words], [text])
-    yield "verdict", Verdict("T1", "refuted", text, {text: text}, text).box()
-    yield "reason", Verdict("T1", f"depends on the definition: {text}", text).box()
+    yield "verdict", ClaimVerdict("T1", "refuted", text, {text: text}, text).box()
+    yield "reason", ClaimVerdict("T1", f"depends on the definition: {text}", text).box()
     yield "player", player(Audio(np.full(2400, 0.1, np.float32), 24000), text)
     yield "realisation", realisation_table({text: engine["per_tag"]["<emph>"]})
     yield "joint", joint.joint_table({text: readings}, text)

@@ -12,7 +12,7 @@ from harness.publish.html import Html, as_code
 from harness.publish.parameters import check_values, declared, notebook_path, profile_values
 from harness.publish.run import NUMBERS, results_folder
 from harness.publish.style import GREEN, INK, VERMILLION, WIDTH, Figure, use_style
-from harness.publish.verdicts import DEPENDS, Claim, Verdict, claims, section_anchor, verdict_look
+from harness.publish.verdicts import DEPENDS, Claim, ClaimVerdict, claims, section_anchor, verdict_look
 from harness.store import read_json
 
 VERDICTS = "verdicts.json"
@@ -31,15 +31,15 @@ class Entry:
     Parameters
     ----------
     claim : Claim
-    verdicts : tuple of (str, Verdict)
+    verdicts : tuple of (str, ClaimVerdict)
         Chapter and its verdict, in the order of the chapters.
     """
 
     claim: Claim
-    verdicts: tuple[tuple[str, Verdict], ...]
+    verdicts: tuple[tuple[str, ClaimVerdict], ...]
 
     @property
-    def settled(self) -> Verdict:
+    def settled(self) -> ClaimVerdict:
         """The verdict that counts: that of the last chapter."""
         return self.verdicts[-1][1]
 
@@ -59,7 +59,7 @@ class Entry:
         return text if len(text) <= _FIGURE else f"{text[:_FIGURE].rstrip()}…".replace("`", "")
 
 
-def load_verdicts(chapters: Iterable[str], profile: str = "ci") -> dict[str, list[tuple[str, Verdict]]]:
+def load_verdicts(chapters: Iterable[str], profile: str = "ci") -> dict[str, list[tuple[str, ClaimVerdict]]]:
     """Return the verdicts that chapters left when they last ran with a profile's parameters.
 
     Parameters
@@ -79,7 +79,7 @@ def load_verdicts(chapters: Iterable[str], profile: str = "ci") -> dict[str, lis
     DataError
         If a chapter has not been run.
     """
-    found: dict[str, list[tuple[str, Verdict]]] = {}
+    found: dict[str, list[tuple[str, ClaimVerdict]]] = {}
     for chapter in sorted(chapters):
         notebook = notebook_path(chapter)
         parameters = check_values(declared(notebook), profile_values(profile), notebook.stem)
@@ -89,12 +89,12 @@ def load_verdicts(chapters: Iterable[str], profile: str = "ci") -> dict[str, lis
                             remedy=f"make chapter N={notebook.stem[:2]}, or make book")  # fmt: skip
         path = folder / VERDICTS
         for claim_id, fields in (read_json(path) if path.is_file() else {}).items():
-            verdict = Verdict(**{name: value for name, value in fields.items() if name != "claim"})
+            verdict = ClaimVerdict(**{name: value for name, value in fields.items() if name != "claim"})
             found.setdefault(claim_id, []).append((notebook.stem, verdict))
     return found
 
 
-def ledger(found: Mapping[str, Sequence[tuple[str, Verdict]]]) -> list[Entry]:
+def ledger(found: Mapping[str, Sequence[tuple[str, ClaimVerdict]]]) -> list[Entry]:
     """Return a row for every claim, in the order of ``data/claims.yaml``.
 
     Raises

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.publish.tables import verdict_on_difference
-from harness.publish.verdicts import Found, Verdict, predicate
+from harness.publish.verdicts import ClaimVerdict, Found, predicate
 
 # The claims that the advice rests on, as the evidence names them.
 _RESTS_ON = {"P2": "PEFT incompatible", "T1": "what training needs", "T2": "Trainer unusable", "H3": "the API's realisation",
@@ -15,7 +15,7 @@ _RESTS_ON = {"P2": "PEFT incompatible", "T1": "what training needs", "T2": "Trai
 
 @predicate("E2")
 def judge_advice(
-    found: Mapping[str, Sequence[tuple[str, Verdict]]], against_rules: Mapping[str, Any], base: str
+    found: Mapping[str, Sequence[tuple[str, ClaimVerdict]]], against_rules: Mapping[str, Any], base: str
 ) -> Found:
     """Judge E2, which rests on the other verdicts.
 
