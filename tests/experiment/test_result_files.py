@@ -62,7 +62,7 @@ BROKEN = {
     "more hits than tags": ((*ESPEAK, "per_tag", "<emph>", "hit"), 99, "99 hits"),
     "a tag of its own": ((*ESPEAK, "per_tag", "<loud>"), {"n": 1}, "<loud>"),
     "a reading of its own": ((*ESPEAK, "end_to_end", "rules", "readings", "vibes"), [0.9, 0.8, 1.0], "vibes"),
-    "a reading left out": ((*ESPEAK, "end_to_end", "rules", "readings", "joint f1"), None, "missing: joint f1"),
+    "a reading left out": ((*ESPEAK, "end_to_end", "rules", "readings", "joint f1"), None, "missing readings: joint f1"),
     "no readings": ((*ESPEAK, "end_to_end", "rules", "readings"), None, "readings"),
     "a rate outside its interval": ((*ESPEAK, "end_to_end", "rules", "readings", "recall"), [0.9, 0.1, 0.2], "recall"),
     "no engines": (("engines",), {}, "engines"),
