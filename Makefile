@@ -59,7 +59,7 @@ lab: env ## JupyterLab with both kernels
 full: env ## run the heavy profile: benchmark suite, audio controls, every chapter with full.yaml
 	@$(BIN)/harness benchmark suite
 	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json
-	@PROFILE=full $(BIN)/doit -n $(JOBS) site
+	@PROFILE=full $(BIN)/doit site
 
 bench: book ## measure how long each part takes, compared with the usual alternative
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --use-pep517 -r requirements/bench.lock

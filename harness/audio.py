@@ -152,16 +152,18 @@ def _read_by_miniaudio(content: bytes, kind: str, longest: float) -> tuple[NDArr
     """Return the samples of an MP3 or FLAC file, the number of samples that its header or its frames promise, and their rate."""
     import miniaudio
 
-    info, read = {
-        "MP3": (miniaudio.mp3_get_info, miniaudio.mp3_read_f32),
-        "FLAC": (miniaudio.flac_get_info, miniaudio.flac_read_f32),
-    }[kind]
+    inspect = {"MP3": miniaudio.mp3_get_info, "FLAC": miniaudio.flac_get_info}[kind]
+    parts, found = [np.zeros(0, np.float32)], 0
     try:
-        promised, decoded = info(content).num_frames, read(content)
+        info = inspect(content)
+        channels, rate = info.nchannels, info.sample_rate
+        blocks = miniaudio.stream_memory(content, miniaudio.SampleFormat.FLOAT32, channels, rate, _BLOCK // channels)
+        while found <= longest * rate and (block := next(blocks, None)) is not None:
+            parts.append(np.array(block, np.float32).reshape(-1, channels).mean(axis=1))
+            found += len(parts[-1])
     except miniaudio.MiniaudioError as error:
         raise NotAudio(f"not readable as audio: {error}", remedy=_KINDS) from error
-    samples = np.frombuffer(decoded.samples, np.float32).reshape(-1, decoded.nchannels).mean(axis=1)
-    return samples[: int(longest * decoded.sample_rate) + 1], promised, decoded.sample_rate
+    return np.concatenate(parts), info.num_frames, rate
 
 
 def _with_length(content: bytes) -> bytes | None:

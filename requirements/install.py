@@ -141,7 +141,9 @@ def lock(name: str) -> None:
     # The local label of torch (+cpu) belongs to the build on this machine; the lock holds the version only.
     pins = sorted(re.sub(r"^(torch==[0-9.]+)\+\w+$", r"\1", line) for line in frozen.splitlines())
     # What only other versions of Python need has a marker, which `pip freeze` here does not show: kept, to be updated by hand.
-    pins += [line for line in (LOCKS / f"{name}.lock").read_text().splitlines() if ";" in line]
+    marked = [line for line in (LOCKS / f"{name}.lock").read_text().splitlines() if ";" in line]
+    named = {line.split("==")[0] for line in marked}
+    pins = [pin for pin in pins if pin.split("==")[0] not in named] + marked
     header = f"# Written by `make lock` from pyproject.toml (extras: {extras}). Do not edit.\n"
     (LOCKS / f"{name}.lock").write_text(header + "\n".join(pins) + "\n")
     print(f"Wrote requirements/{name}.lock: {len(pins)} packages")

@@ -161,7 +161,7 @@ def search_path() -> list[str]:
     """Return where a child finds `harness` and what this process can import, except packages of this interpreter."""
     packages = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
     if sys.prefix != sys.base_prefix:
-        packages.add(Path(sys.prefix).resolve())  # also what is set aside there: see `harness.higgs.torchaudio_cpu`
+        packages.add(Path(sys.prefix).resolve())  # includes what is set aside: `harness.higgs.codec.prepare_torchaudio`
     found = [str(ROOT)]
     for entry in [*sys.path, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]:
         path = Path(entry or ".").resolve()

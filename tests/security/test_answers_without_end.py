@@ -30,6 +30,21 @@ def test_an_answer_that_drips_is_not_waited_for(api):
         assert time.monotonic() - begun < SECONDS + 10
 
 
+def test_a_refusal_that_drips_is_not_waited_for():
+    def refuse(server, handler, request):
+        handler.send_response(400)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        while not server.stopping.wait(0.05):
+            handler.wfile.write(b" ")
+
+    with faulty.Server(refuse) as server:
+        begun = time.monotonic()
+        with pytest.raises(HarnessError, match=r"no whole answer within 0\.5 s"):
+            speak(server, timeout=SECONDS)
+        assert time.monotonic() - begun < SECONDS + 10
+
+
 def test_an_answer_that_grows_and_grows_is_not_kept(monkeypatch):
     monkeypatch.setattr(client, "MAX_BYTES", 2**20)
     with (

@@ -17,7 +17,7 @@ def judge_standard_training(summary: Mapping[str, Any], rows: Sequence[Mapping[s
     Parameters
     ----------
     summary : mapping
-        Summary of the trained tagger, from `harness.taggers.gpt2.training.summary`.
+        Summary of the trained tagger, from `harness.taggers.gpt2.training.read_summary`.
     rows : sequence
         Rows of the benchmark's result file, for the F1 with the embeddings of the tags frozen.
     """

@@ -262,7 +262,7 @@ class SpeechClient:
             reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
             return _Failure(f"the connection failed ({reason})", f"check base_url and the network; {_LATER}", True)
         except httpx2.HTTPError:
-            return _Failure("the answer was cut off", _LATER, True)
+            return _Failure("the answer was cut off", "try again later; what was spoken so far is kept", True)
         except (openai.OpenAIError, UnicodeError, ValueError, TypeError) as error:
             return _Failure(f"the request cannot be sent: {type(error).__name__}", _CHECK, False)
         try:
@@ -320,7 +320,7 @@ class SpeechClient:
                 # Redirects would send text and key to another address. A proxy cannot reach this machine.
                 hooks: dict[str, list[Callable[..., Any]]] = {
                     "request": [self._count],
-                    "response": [self._show_refusal],
+                    "response": [self._read_refusal],
                 }
                 self._http = openai.DefaultHttpxClient(
                     follow_redirects=False, trust_env=not self.loopback, timeout=self.limits.timeout, event_hooks=hooks
@@ -359,12 +359,33 @@ class SpeechClient:
             sleep(wait)
         self._call.begun = time.monotonic()
 
-    def _show_refusal(self, response: Any) -> None:
-        """Show an answer that the SDK retries or turns into an error."""
-        if self.watchers and response.status_code >= 300:
+    def _read_refusal(self, response: Any) -> None:
+        """Read the body of an answer that the SDK retries or turns into an error, and show it.
+
+        Raises
+        ------
+        TimeoutError
+            If it does not end in time. The SDK limits each read, but not their number.
+        """
+        import httpx2
+
+        if response.status_code < 300:
+            return
+        late = threading.Event()
+        end = self._call.begun + self.limits.timeout
+        timer = threading.Timer(max(0.0, end - time.monotonic()), lambda: (late.set(), response.close()))
+        timer.daemon = True
+        timer.start()
+        try:
             response.read()
-            seconds = time.monotonic() - self._call.begun
-            self._show(response, response.content, seconds, seconds)
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            if late.is_set():
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
+        seconds = time.monotonic() - self._call.begun
+        self._show(response, response.content, seconds, seconds)
 
     def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
         """Show an exchange to the watchers, with stars for the key, which a server may have repeated."""

@@ -71,8 +71,8 @@ class OpenAISpeechEngine:
     timeout : float
         Seconds for one request.
     retries : int
-        Number of further requests after an overload, a timeout or a lost connection, with the waits of the openai SDK. Damaged audio
-        is asked for once more.
+        Number of further requests after an overload, a timeout or a lost connection, with the waits of the openai SDK. A body
+        that is damaged, cut off or late is asked for once more.
     max_requests : int, optional
         Number of requests that this process may send to the server, retries included.
     max_concurrent : int
