@@ -1,7 +1,7 @@
-"""Fixed samples beside the long results: small measurements that are kept as files, and measured again by a test.
+"""Fixed samples of the long results: small measurements that are kept as files, and measured again by a test.
 
-The results in ``data/results/`` take up to hours, so nobody repeats them for each change of code. A sample takes half a minute. As
-long as today's code measures a sample as before, the long result beside it is what today's code would measure. If a change is meant
+The results in ``data/results/`` take up to hours, so they are not repeated for each change of code. A sample takes half a minute. As
+long as today's code measures a sample as before, the long result is also what today's code would measure. If a change is meant
 to move a figure, measure the long result again, then the sample: ``python -m harness.publish.samples``.
 """
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.audio import Audio, AudioError
 from harness.engines.openai_speech.answers import OtherAudio, server_message
+from harness.engines.openai_speech.spent import Exchange, Spent
 from harness.engines.options import check_number, check_url
 from harness.engines.secrets import STARS, without_secrets
 from harness.errors import HarnessError, NotAvailable
@@ -62,62 +63,6 @@ class Limits:
         check_number("min_interval", self.min_interval, least=0, most=MAX_LIMIT)
         if self.max_requests is not None:
             check_number("max_requests", self.max_requests, whole=True, least=0, most=MAX_LIMIT)
-
-
-@dataclass
-class Spent:
-    """What was asked of a server.
-
-    Parameters
-    ----------
-    requests, retries : int
-        Number of requests sent, and how many of them were retries.
-    cache_hits : int
-        Number of answers taken from the cache instead.
-    seconds : float
-        Length of the audio received.
-    characters : int
-        Length of the text that this audio speaks.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    cache_hits: int = 0
-    seconds: float = 0.0
-    characters: int = 0
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request and its answer, recorded without the key.
-
-    Parameters
-    ----------
-    method, url : str
-        First line of the request.
-    headers : mapping
-        Headers of the request, by lower-case name.
-    body : bytes
-        Body of the request.
-    status : int
-        Status of the answer.
-    answer_headers : mapping
-        Headers of the answer, by lower-case name.
-    answer : bytes
-        Body of the answer.
-    first, last : float
-        Seconds from the request to the first and the last byte of the answer's body.
-    """
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    status: int
-    answer_headers: Mapping[str, str]
-    answer: bytes
-    first: float
-    last: float
 
 
 @dataclass(frozen=True)
@@ -373,7 +318,12 @@ class SpeechClient:
             return
         late = threading.Event()
         end = self._call.begun + self.limits.timeout
-        timer = threading.Timer(max(0.0, end - time.monotonic()), lambda: (late.set(), response.close()))
+
+        def give_up() -> None:
+            late.set()
+            response.close()
+
+        timer = threading.Timer(max(0.0, end - time.monotonic()), give_up)
         timer.daemon = True
         timer.start()
         try:

@@ -19,7 +19,8 @@ from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
 from harness.engines.dialects import DIALECTS, EXPLANATION, ends_clause, ends_sentence, part
 from harness.engines.openai_speech.answers import FORMATS, SpeechCache, decode, from_chat
-from harness.engines.openai_speech.client import BOSON_KEY, Exchange, Limits, SpeechClient, Spent
+from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient
+from harness.engines.openai_speech.spent import Exchange, Spent
 from harness.engines.options import check_choice, check_number, check_text
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.paths import BUILD, is_file
