@@ -123,7 +123,8 @@ def test_leaving_a_stream_makes_room(start):
     with start("--max-concurrent", 1, "--max-queued", 0, "--option", "seconds=0.5") as server:
         stream = {"model": "slow", "input": "Three words here. " * 30, "response_format": "pcm", "stream": True}
         with server.http.stream("POST", "/v1/audio/speech", json=stream) as answer:
-            next(answer.iter_raw(100))
+            pieces = answer.iter_raw(100)  # kept: an iterator that is collected closes the stream
+            next(pieces)
             refused(server.speech(), 429, "rate_limit_exceeded")
         deadline = time.monotonic() + 8  # the whole text takes 15 s
         while server.speech().status_code == 429 and time.monotonic() < deadline:
