@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import HarnessError, NotAvailable
+from harness.errors import NotAvailable
 from harness.higgs.formats import native_config, native_model
+from harness.higgs.lora import add_lora
 from harness.higgs.tiny.layout import tiny_config
 from harness.processes.stacks import BOSON, NATIVE, here
 
@@ -143,33 +144,21 @@ def lora_parameters(targets: Sequence[str], rank: int) -> int:
     """Return how many parameters LoRA adds to the real-size model: rank x (inputs + outputs) per adapted linear layer.
 
     The formula is from Hu et al. 2022, "LoRA", section 4.1: a matrix of shape (outputs, inputs) gets two factors of shapes
-    (outputs, rank) and (rank, inputs).
+    (outputs, rank) and (rank, inputs). PEFT counts them here.
 
     Parameters
     ----------
     targets : sequence of str
-        Ends of module names, matched as peft matches ``target_modules``: ``"q_proj"``, ``"audio_mlp.down_proj"``.
+        Ends of module names: ``"q_proj"``, ``"audio_mlp.down_proj"``.
     rank : int
 
     Raises
     ------
-    HarnessError
+    DataError
         If a target matches no linear layer.
     """
-    import torch
-
-    linear = {
-        name: module for name, module in build(original_config()).named_modules() if isinstance(module, torch.nn.Linear)
-    }
-    chosen: set[str] = set()
-    for target in targets:
-        fitting = {name for name in linear if name == target or name.endswith(f".{target}")}
-        if not fitting:
-            raise HarnessError(
-                f"no linear layer is called {target!r}", remedy="for example q_proj, audio_mlp.down_proj"
-            )
-        chosen |= fitting
-    return sum(rank * (linear[name].in_features + linear[name].out_features) for name in chosen)
+    model = add_lora(build(original_config()), targets=targets, rank=rank, heads=(), task_type=None)
+    return model.get_nb_trainable_parameters()[0]
 
 
 def build(config: Mapping[str, Any], device: str = "meta", *, text_head: bool = True) -> Any:

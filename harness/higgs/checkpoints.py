@@ -14,7 +14,6 @@ from harness.processes.stacks import BOSON, NATIVE, here
 from harness.store import read_json
 
 _NAMED = 3  # weights that a message names
-_OTHER_WAY = {BOSON: "stack: boson", NATIVE: "stack: native"}
 
 
 def resolve(source: str | Path, revision: str | None = None) -> Path:
@@ -66,7 +65,7 @@ def check_type(folder: Path, stack: str) -> dict[str, Any]:
     if found is None:
         raise DataError(f"model_type is {kind!r}", path=folder / "config.json",
                         remedy=f"a Higgs Audio v2 checkpoint says {ORIGINAL_TYPE!r} or {NATIVE_TYPE!r}")  # fmt: skip
-    way = f"use `{_OTHER_WAY[found]}`" + (", or `harness higgs convert`" if found == BOSON else "")
+    way = f"use `stack: {found}`" + (", or `harness higgs convert`" if found == BOSON else "")
     raise DataError(
         f"model_type is {kind!r}, which the {stack} stack does not read", path=folder / "config.json", remedy=way
     )

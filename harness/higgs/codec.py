@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
+from unittest.mock import patch  # it restores what it replaces
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
 from harness.paths import is_file
 from harness.processes.stacks import BOSON, here
-from harness.store import read_json
+from harness.store import read_json, write_atomic
 
 RATE = 24000  # Hz, of both formats
 # In the main environment torchaudio is in a separate folder, because transformers 5 imports it wherever it finds it and
@@ -113,28 +114,26 @@ def encode_files(codec: str, files: Sequence[str], cache: str, codebooks: int, c
             codes = loaded.encode(at_rate(read_audio(file)))
             if codes.shape[1] == 0:
                 raise DataError("too short for one frame of 40 ms", path=file, remedy="leave the sample out")
-            part = path.with_suffix(f".{os.getpid()}.npy")
-            np.save(part, codes.astype(np.int16))
-            part.replace(path)
+            content = io.BytesIO()
+            np.save(content, codes.astype(np.int16))
+            write_atomic(path, content.getvalue())
     return [str(path) for path in wanted]
 
 
 def cached_paths(folder: Path, files: Sequence[str], cache: Path) -> list[Path]:
     """Return the cache paths of audio files' codes; the names depend on the codec and on the content of the files."""
-    return [_cache_path(cache, folder, Path(file)) for file in files]
-
-
-def _cache_path(cache: Path, folder: Path, file: Path) -> Path:
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
     weights = sorted(path for path in folder.iterdir() if path.suffix in {".safetensors", ".pth"})
-    digest.update(repr([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weights]).encode())
-    try:
-        digest.update(file.read_bytes())
-    except OSError as error:
-        raise DataError(
-            f"cannot be read: {error.strerror}", path=file, remedy="check the manifest's audio paths"
-        ) from error
-    return cache / f"{digest.hexdigest()[:24]}.npy"
+    stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weights]
+    identity = (folder / "config.json").read_bytes() + repr(stamps).encode()
+    found = []
+    for file in files:
+        try:
+            content = Path(file).read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", path=file,
+                            remedy="check the manifest's audio paths") from error  # fmt: skip
+        found.append(cache / f"{hashlib.sha256(identity + content).hexdigest()[:24]}.npy")
+    return found
 
 
 def at_rate(audio: Audio) -> np.ndarray:
@@ -249,11 +248,8 @@ def semantic_model(folder: Path) -> Iterator[None]:
             local = folder / "hubert"
             return original.from_pretrained(local if local.is_dir() else name, **options)
 
-    module.AutoModel = LocalFirst
-    try:
+    with patch.object(module, "AutoModel", LocalFirst):
         yield
-    finally:
-        module.AutoModel = original
 
 
 def prepare_torchaudio() -> None:
@@ -279,10 +275,9 @@ def prepare_torchaudio() -> None:
         sys.modules["torchaudio._extension"] = _empty_extension()
     import torchaudio  # noqa: F401
 
-    if known := sys.modules.get("transformers.utils.import_utils"):  # it caches whether torchaudio was found
-        clear = getattr(known.is_torchaudio_available, "cache_clear", None)
-        if clear is not None:
-            clear()
+    known = sys.modules.get("transformers.utils.import_utils")
+    if known and hasattr(known.is_torchaudio_available, "cache_clear"):  # it caches whether torchaudio was found
+        known.is_torchaudio_available.cache_clear()
 
 
 def _empty_extension() -> ModuleType:

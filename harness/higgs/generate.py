@@ -60,9 +60,7 @@ def _boson(model: Any, ids: Any, columns: int) -> NDArray[np.int64]:
     import torch
 
     none = torch.zeros((0, 0), dtype=torch.long, device=ids.device)
-    eot = (
-        model.config.pad_token_id + EOT_AFTER_END
-    )  # <|eot_id|> ends the answer; otherwise text would follow without end
+    eot = model.config.pad_token_id + EOT_AFTER_END  # without <|eot_id|> as the end, text would follow without end
     _, audio = model.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), audio_out_ids=none, audio_out_ids_start=none.new_zeros(0),
         max_new_tokens=columns, use_cache=True, do_sample=False, eos_token_id=eot, pad_token_id=model.config.pad_token_id,

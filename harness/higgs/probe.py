@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 from harness.higgs.checkpoints import read_config, resolve, some_of
 from harness.higgs.memory_limit import limited, what_was_built
 from harness.higgs.tiny import BOSON_MODULE
-from harness.processes import call
+from harness.processes import call, find
 from harness.processes.stacks import BOSON, NATIVE
 
 if TYPE_CHECKING:
@@ -233,8 +233,7 @@ def _try(name: str, folder: Path, config: Mapping[str, Any]) -> LoadOutcome:
     loader: Any = None
     start = time.perf_counter()
     try:
-        module, attribute = LOADERS[name].split(":")
-        loader = getattr(import_module(module), attribute)
+        loader = find(LOADERS[name])
         start = time.perf_counter()
         with limited(folder):
             loaded, info = _load(loader, folder, weights=name != "AutoConfig")

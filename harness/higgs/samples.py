@@ -62,7 +62,7 @@ def prompt(text: str, system: str = SYSTEM) -> str:
     if not text.strip():
         raise DataError("the text is empty", remedy="leave the sample out")
     if "<|" in text:
-        raise DataError("the text holds '<|', with which control tokens begin", remedy="take it out")
+        raise DataError("the text contains '<|', which starts control tokens", remedy="take it out")
     return (
         f"<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{system}<|eot_id|>"
         f"<|start_header_id|>user<|end_header_id|>\n\n{text}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"

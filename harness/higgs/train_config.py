@@ -23,14 +23,8 @@ class LoraSettings(BaseModel):
     rank: int = Field(16, ge=1, le=1024)
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
-    targets: tuple[str, ...] = DEFAULT_TARGETS
+    targets: tuple[str, ...] = Field(DEFAULT_TARGETS, min_length=1)
     heads: tuple[str, ...] = ()  # trained completely; needed if they are random, as in the tiny checkpoints
-
-    @model_validator(mode="after")
-    def _something(self) -> LoraSettings:
-        if not self.targets:
-            raise ValueError("targets must name at least one linear layer")
-        return self
 
 
 class TrainConfig(BaseModel):
@@ -69,7 +63,7 @@ class TrainConfig(BaseModel):
         if self.gradient_checkpointing and self.stack == "boson":
             raise ValueError("gradient_checkpointing: boson_multimodal's layers do not support it; use stack: native")
         if odd := [name for name in _PATHS if "\0" in getattr(self, name)]:
-            raise ValueError(f"{odd[0]}: no file has a null character in its name")
+            raise ValueError(f"{odd[0]}: a file name cannot contain a null character")
         return self
 
     def resolved(self, folder: Path) -> TrainConfig:

@@ -25,19 +25,6 @@ class NotANumber(HarnessError):
     exit_code = 1
 
 
-class WithIndex:
-    """Wrap a collator so that the batch also holds its sample numbers, for error messages."""
-
-    def __init__(self, collator: Collator) -> None:
-        self.collator = collator
-
-    def __call__(self, rows: Sequence[tuple[int, Sample]]) -> dict[str, Any]:
-        """Make a batch with ``rows`` from (number, sample) pairs."""
-        import torch
-
-        return self.collator([sample for _, sample in rows]) | {"rows": torch.tensor([number for number, _ in rows])}
-
-
 class Order:
     """Order of the samples in one epoch, determined by seed and epoch alone, in whole steps.
 
@@ -72,11 +59,15 @@ def trainer_class() -> Any:
     class HiggsTrainer(Trainer):
         """Train a model whose forward takes ``labels``, ``audio_labels`` and ``items``."""
 
-        def __init__(self, samples: Sequence[Sample], seed: int, **options: Any) -> None:
-            args = options["args"]
+        def __init__(self, samples: Sequence[Sample], collator: Collator, *, args: Any, **options: Any) -> None:
             step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-            self.samples, self.order = samples, Order(len(samples), seed, step)
-            super().__init__(train_dataset=list(enumerate(samples)), **options)
+            self.samples, self.order = samples, Order(len(samples), args.seed, step)
+
+            def collate(rows: Sequence[int]) -> dict[str, torch.Tensor]:
+                """Make a batch that also holds its sample numbers, for error messages."""
+                return collator([samples[row] for row in rows]) | {"rows": torch.tensor(rows)}
+
+            super().__init__(args=args, train_dataset=range(len(samples)), data_collator=collate, **options)
             self.model_accepts_loss_kwargs = True  # losses are already divided by the labels of the whole step
             self.parts = torch.zeros(3)
             self.rows: list[int] = []  # of this step, in this process
@@ -85,9 +76,9 @@ def trainer_class() -> Any:
         def _get_train_sampler(self, *_: Any) -> Any:
             return self.order
 
-        def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, *_: Any) -> tuple[list[Any], Any]:
+        def get_batch_samples(self, *arguments: Any) -> tuple[list[Any], Any]:
             """Return the micro-batches of a step, and the number of its text and audio labels over all processes."""
-            batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+            batches, _ = super().get_batch_samples(*arguments)  # it counts the text labels only
             if not batches:
                 return batches, None
             counts = count_labels(batches).to(self.args.device)
@@ -152,11 +143,9 @@ def trainer_class() -> Any:
                 parts = self.trainer.accelerator.gather(parts[None].to(args.device)).sum(dim=0)
             self.trainer.parts, self.trainer.rows = torch.zeros(3), []
             if state.is_world_process_zero:
-                loss, text, audio = parts.tolist()
+                line = {"step": state.global_step, **dict(zip(("loss", "text", "audio"), parts.tolist(), strict=True))}
                 with self.path.open("a", encoding="utf-8") as handle:
-                    handle.write(
-                        json.dumps({"step": state.global_step, "loss": loss, "text": text, "audio": audio}) + "\n"
-                    )
+                    handle.write(json.dumps(line) + "\n")
 
     return HiggsTrainer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from harness.higgs.lora import add_lora, without_peft
 from harness.higgs.memory import estimate
 from harness.higgs.samples import Sample, load_samples
 from harness.higgs.train_config import TrainConfig
-from harness.higgs.trainer import LOSSES, WithIndex, read_losses, trainer_class
+from harness.higgs.trainer import LOSSES, read_losses, trainer_class
 from harness.processes import call
 from harness.processes.stacks import here
 from harness.store import LOCK, locked, read_json, write_json
@@ -111,17 +111,16 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     torch.manual_seed(config.seed)
     set_seed(config.seed)
     model, tokenizer, samples = _load(config)
-    total, trainable = _parameters(model)
+    total, trainable = model.num_parameters(), model.num_parameters(only_trainable=True)
     arguments = _arguments(config, quiet, cpu)
     collator = make_collator(config.stack, tokenizer, without_peft(model).config)
-    memory = _memory(
-        config, model, collator(_longest(samples, arguments.per_device_train_batch_size)), total, trainable
-    )
-    first = int(os.environ.get("RANK", "0")) == 0
+    longest = sorted(samples, key=lambda sample: -sample.codes.shape[1])[: arguments.per_device_train_batch_size]
+    memory = _memory(config, model, collator(longest), total, trainable)
+    first = _is_first_process()
     if first and not quiet:
         print(f"{len(samples)} samples, {trainable:,} of {total:,} parameters are trained; estimated memory per process:",
               *memory.lines(), sep="\n  ", file=sys.stderr)  # fmt: skip
-    trainer = trainer_class()(samples, config.seed, model=model, args=arguments, data_collator=WithIndex(collator))
+    trainer = trainer_class()(samples, collator, model=model, args=arguments)
     begun = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - begun
@@ -130,8 +129,8 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
         return Trained({}, trainer.model, tokenizer, samples)
     trainer.model.save_pretrained(out / name, **({"save_embedding_layers": False} if config.method == "lora" else {}))
     tokenizer.save_pretrained(out / name)
-    if config.method == "full":
-        _restore_config(resolve(config.model, config.revision), out / name)
+    if config.method == "full":  # training writes its own class name and turns the cache off
+        shutil.copyfile(resolve(config.model, config.revision) / "config.json", out / name / "config.json")
     losses = read_losses(out / LOSSES)
     summary = {
         "stack": config.stack,
@@ -156,9 +155,8 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
 def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None:
     """Check that the folder is new or belongs to this configuration; return the checkpoint to resume from."""
     settings = config.model_dump(mode="json")
-    first = int(os.environ.get("RANK", "0")) == 0
     if not resume:
-        if first:
+        if _is_first_process():
             check_fresh(out)
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / CONFIG, settings)
@@ -180,13 +178,17 @@ def _prepare_folder(out: Path, config: TrainConfig, resume: bool) -> Path | None
     return checkpoint
 
 
+def _is_first_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
 def check_fresh(out: Path) -> None:
     """Refuse a folder that holds a run, or anything else: training writes config.json and removes old checkpoints.
 
     The configuration and codes of a start that failed may be there.
     """
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    ours = CONFIG in names and _is_run_config(out / CONFIG)
+    ours = {"stack", "manifest", "codec"} <= _fields(out / CONFIG).keys()
     if ours and names & {SUMMARY, LOSSES} and (read_losses(out / LOSSES) or SUMMARY in names):
         raise HarnessError("the folder holds a run already", path=out, remedy="use --resume, or another output")
     left = {"codes", LOSSES, LOCK, "logs", "runs"} | ({CONFIG} if ours else set())
@@ -194,25 +196,21 @@ def check_fresh(out: Path) -> None:
         raise HarnessError(f"the folder holds something else: {foreign[0]}", path=out, remedy="choose another output")
 
 
-def _is_run_config(path: Path) -> bool:
+def _fields(path: Path) -> dict[str, Any]:
+    """Return a JSON file's content; nothing if it is missing, cut off, or not an object."""
     try:
-        return {"stack", "manifest", "codec"} <= read_json(path).keys()
+        return read_json(path)
     except DataError:
-        return False
+        return {}
 
 
 def last_checkpoint(out: Path) -> Path | None:
     """Return the newest complete checkpoint; ``trainer_state.json`` is written last, so it is missing from partial ones."""
-    found = []
-    for folder in out.glob("checkpoint-*"):
-        number = re.fullmatch(r"checkpoint-(\d+)", folder.name)
-        try:
-            state = read_json(folder / "trainer_state.json") if number else {}
-        except DataError:
-            continue
-        if number and state.get("global_step") == int(number[1]):
-            found.append((int(number[1]), folder))
-    return max(found)[1] if found else None
+    steps = {
+        folder: _fields(folder / "trainer_state.json").get("global_step", 0) for folder in out.glob("checkpoint-*")
+    }
+    complete = [folder for folder, step in steps.items() if folder.name == f"checkpoint-{step}"]
+    return max(complete, key=steps.__getitem__, default=None)
 
 
 def _load(config: TrainConfig) -> tuple[Any, Any, list[Any]]:
@@ -243,20 +241,6 @@ def read_samples(config: TrainConfig) -> list[Sample]:
         raise DataError(f"{len(samples)} samples are fewer than a batch of {config.batch_size}", path=config.manifest,
                         remedy="lower batch_size")  # fmt: skip
     return samples
-
-
-def _restore_config(source: Path, target: Path) -> None:
-    """Restore the source's config.json: training writes its own class name and turns the cache off."""
-    write_json(target / "config.json", read_json(source / "config.json"))
-
-
-def _parameters(model: Any) -> tuple[int, int]:
-    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return sum(count for count, _ in counts), sum(count for count, trained in counts if trained)
-
-
-def _longest(samples: list[Any], count: int) -> list[Any]:
-    return sorted(samples, key=lambda sample: -sample.codes.shape[1])[:count]
 
 
 def _memory(config: TrainConfig, model: Any, batch: dict[str, Any], total: int, trainable: int) -> Any:

@@ -1,4 +1,4 @@
-"""Both Higgs engines on tiny random weights: what they speak is noise, but every step is the real one."""
+"""Both Higgs engines on tiny random weights: they speak noise, but every step is the real one."""
 
 import json
 import os
@@ -9,21 +9,20 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from _boson_engine_checks import GREEDY, TEXTS
 from helpers import harness
 
 from harness.audio import Audio, write_wav
+from harness.chapters.ch08_higgs_engine.measure import codes
 from harness.engines import SpeechRequest, make_engine
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.convert import convert
 from harness.paths import ROOT
-from harness.processes import call
 from harness.processes.stacks import BOSON, NATIVE
 from harness.tagged import TaggedText
 
 pytest.importorskip("torch")
-MEASURE = "harness.chapters.ch08_higgs_engine.measure"
-TEXTS = ("We <emph> guarantee 30% savings", "Never again.", "Is it <pitch_rising> true?", "Go")
 
 
 def asked(text=TEXTS[0], seed=0, voice=None):
@@ -32,7 +31,7 @@ def asked(text=TEXTS[0], seed=0, voice=None):
 
 @pytest.fixture(scope="module")
 def native():
-    return make_engine("higgs_native", temperature=0)
+    return make_engine("higgs_native", temperature=0, max_seconds=3)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def recording(tmp_path_factory):
 @pytest.fixture(scope="module")
 def boson_found(boson_python, recording, tmp_path_factory):
     output = tmp_path_factory.mktemp("boson") / "found.json"
-    script = Path(__file__).with_name("_boson_stream.py")
+    script = Path(__file__).with_name("_boson_engine_checks.py")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([boson_python, script, output, recording], capture_output=True, text=True, env=environment,
                           timeout=300)  # fmt: skip
@@ -57,19 +56,18 @@ def boson_found(boson_python, recording, tmp_path_factory):
 # --- both ------------------------------------------------------------------------------------------------------------
 
 
-def test_both_give_the_same_codes_for_the_same_weights(boson_python, tmp_path):
-    """Greedy. In an untrained model the end may begin in any codebook, and then the stacks go different ways to close the
-    others: whatever lies in the last eight columns may differ. Speech that does not end is equal throughout.
+def test_both_give_the_same_codes_for_the_same_weights(boson_found, tmp_path):
+    """In an untrained model any codebook may end first, and the stacks close the others differently.
+
+    The last eight columns of speech that ends may therefore differ. Speech that does not end is the same throughout.
     """
-    boson = call(BOSON, f"{MEASURE}:codes", texts=TEXTS, temperature=0, seed=1)
-    model, _ = call(BOSON, "harness.engines.higgs.tiny:tiny_folders_as_text", stack=BOSON, seed=1)
+    model, _ = tiny_folders(BOSON, GREEDY["seed"])  # made by the other environment
     convert(model, tmp_path / "converted")
     codec = tiny_folders(NATIVE, 0)[1]
-    options = {"checkpoint": str(tmp_path / "converted"), "codec": str(codec), "temperature": 0}
-    assert {one["stopped"] for one in boson} == {True, False}
+    options = {**GREEDY, "checkpoint": str(tmp_path / "converted"), "codec": str(codec)}
+    assert {one["stopped"] for one in boson_found["codes"]} == {True, False}
     for batch in (1, 4):
-        native = call(NATIVE, f"{MEASURE}:codes", texts=TEXTS, batch=batch, **options)
-        for one, other in zip(boson, native, strict=True):
+        for one, other in zip(boson_found["codes"], codes(TEXTS, batch=batch, **options), strict=True):
             a, b = np.array(one["codes"]), np.array(other["codes"])
             compared = min(a.shape[1], b.shape[1]) - 8 * one["stopped"]
             assert compared > 20 and (a[:, :compared] == b[:, :compared]).all()
@@ -78,7 +76,7 @@ def test_both_give_the_same_codes_for_the_same_weights(boson_python, tmp_path):
 
 def test_the_command_speaks(tmp_path):
     out = tmp_path / "x.wav"
-    command = ["say", "--engine", "higgs_native", "--option", "max_seconds=2", TEXTS[0], "-o", out]
+    command = ["say", "--engine", "higgs_native", "--option", "max_seconds=1", TEXTS[0], "-o", out]
     done = harness(*command, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 1000 and "noise, not speech" in done.stderr
@@ -87,10 +85,12 @@ def test_the_command_speaks(tmp_path):
 # --- native ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_is_what_its_texts_are_alone(native):
-    together = native.generate([asked(text) for text in TEXTS])
-    for text, one in zip(TEXTS, together, strict=True):
-        alone = native.generate([asked(text)])[0]
+def test_a_batch_is_what_its_texts_are_alone():
+    engine = make_engine("higgs_native", temperature=0)  # so the limit depends on the text
+    texts = ("Go", "Never again.", "Is <emph> it?")
+    together = engine.generate([asked(text) for text in texts])
+    for text, one in zip(texts, together, strict=True):
+        alone = engine.generate([asked(text)])[0]
         assert (one.codes == alone.codes).all() and one.stopped == alone.stopped
     assert len({one.codes.shape[1] for one in together}) > 1
 
@@ -98,7 +98,7 @@ def test_a_batch_is_what_its_texts_are_alone(native):
 def test_a_stream_is_the_whole(native):
     whole = native.speak(asked()).audio
     found = [piece.samples for piece in native.stream(asked(), piece_frames=9)]
-    assert len(found) > 3 and whole.seconds == 8
+    assert len(found) > 3 and whole.seconds == 3
     assert np.abs(np.concatenate(found) - whole.samples).max() < 1e-6
 
 
@@ -110,7 +110,7 @@ def test_a_stream_that_is_left_ends_its_thread(native):
     next(stream)
     stream.close()
     assert threading.active_count() == before
-    assert native.speak(asked()).audio.seconds == 8  # and the model is as before
+    assert native.speak(asked()).audio.seconds == 3  # and the model is as before
 
 
 def test_seeds(native):
@@ -172,6 +172,8 @@ def test_requests_that_cannot_be_spoken(native):
         native.speak(asked(voice="joe"))
     with pytest.raises(HarnessError, match="nothing to say"):
         native.generate([])
+    with pytest.raises(HarnessError, match="control tokens"):
+        native.speak(asked("a <|eot_id|> b"))
 
 
 # --- boson -----------------------------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def test_its_stream_is_the_whole(boson_found):
     assert boson_found["codec"] == 10 * 960
 
 
-def test_a_listener_that_leaves_is_noticed(boson_found):
+def test_a_consumer_that_leaves_is_noticed(boson_found):
     samples, seconds = boson_found["left"]
     assert samples == 5 * 960 and seconds < 5
 
@@ -212,18 +214,19 @@ def test_its_seeds_and_voices(boson_found):
     assert voice.startswith("reference-") and 0 < seconds <= 2.0 and boson_found["clone differs"]
 
 
-def test_its_failures_are_explained(boson_python):
-    rows = {
-        row["situation"]: row
-        for row in call(BOSON, "harness.chapters.ch08_higgs_engine.failures:failures", patience=1.0)
-    }
+def test_a_text_gives_it_no_orders(boson_found):
+    assert "control tokens" in boson_found["control token"]
+
+
+def test_its_failures_are_explained(boson_found):
+    rows = {row["situation"]: row for row in boson_found["failures"]}
     bare = {name: row["serve engine"].split(":")[0] for name, row in rows.items()}
     assert bare == {
         "fewer than ten new tokens": "RuntimeError", "the model writes instead of speaking": "IndexError",
         "a text beyond the cache": "ValueError", "the same, as a stream": "hangs",
         "a codec file without its weights": "loads, without a word",
     }  # fmt: skip
-    assert "give max_seconds from 0.04" in rows["fewer than ten new tokens"]["here"]
+    assert "max_seconds must be at least 0.04" in rows["fewer than ten new tokens"]["here"]
     assert rows["the model writes instead of speaking"]["here"] == "speaks"
     for name in ("a text beyond the cache", "the same, as a stream"):
         assert "the cache holds 8192 (give a shorter text)" in rows[name]["here"]

@@ -1,4 +1,4 @@
-"""Options of the Higgs engines are checked before anything is loaded, in either environment."""
+"""Options of the Higgs engines are checked before anything is loaded."""
 
 import pytest
 
@@ -18,23 +18,23 @@ def request(text):
         ({"dialect": "ssml"}, "dialect cannot be 'ssml'"),
         ({"dtype": "int8"}, "dtype cannot be 'int8'"),
         ({"device": "tpu"}, "device cannot be 'tpu'"),
-        ({"temperature": -1}, "cannot be sampled from"),
-        ({"top_p": 0}, "cannot be sampled from"),
-        ({"top_k": 0}, "cannot be sampled from"),
+        ({"temperature": -1}, "temperature must be at least 0"),
+        ({"top_p": 0}, "got temperature 0.3, top_p 0 and top_k 50"),
+        ({"top_k": 0}, "top_k at least 1 or null"),
         ({"top_k": 1.5}, "the option top_k cannot be 1.5"),
         ({"temperature": "hot"}, "the option temperature cannot be 'hot'"),
         ({"max_seconds": True}, "the option max_seconds cannot be True"),
         ({"seed": 10**23}, "the option seed cannot be 1000"),
-        ({"max_seconds": 0.01}, "no speech lasts"),
-        ({"codec": "here"}, "there is no checkpoint"),
-        ({"checkpoint": "here"}, "there is no codec"),
+        ({"max_seconds": 0.01}, r"max_seconds must be at least 0\.04, .*got 0\.01"),
+        ({"codec": "here"}, "the option checkpoint is missing"),
+        ({"checkpoint": "here"}, "the option codec is missing"),
         ({"checkpoint": "nowhere", "codec": "nowhere"}, "there is no such folder"),
         ({"checkpoint": "bosonai/some-model", "codec": "x/y", "revision": "main"}, "needs a revision of 40 digits"),
-        ({"reference_text": "Hello."}, "a reference is a recording and its words"),
+        ({"reference_text": "Hello."}, "reference_audio and reference_text must be given together"),
         ({"reference_text": "Hello.", "reference_audio": "missing.wav"}, "the reference recording is missing"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options, message):
+def test_impossible_options_are_refused(options, message):
     with pytest.raises(HarnessError, match=message):
         HiggsSettings(**options)
 
@@ -50,11 +50,6 @@ def test_the_system_prompt_explains_the_tags_that_stay_in_the_text():
     tagged = request("We <emph> guarantee it")
     assert told.rendered(tagged) == "We <emph> guarantee it" and plain.rendered(tagged) == "We guarantee it"
     assert told.rendered(request(r"a \<emph> b")) == "a <emph> b"
-
-
-def test_a_text_gives_no_orders():
-    with pytest.raises(HarnessError, match="control tokens"):
-        HiggsSettings().rendered(request("a <|eot_id|> b"))
 
 
 def test_speech_has_a_limit_that_grows_with_the_text():

@@ -9,7 +9,6 @@ from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
 from harness.higgs.probe import LEFT_OVER, LOADERS, RANDOM, SETTINGS, UNREAD, matrix, probe_in, stack_versions
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_checkpoint, tiny_config
-from harness.processes import call
 from harness.processes.stacks import BOSON, NATIVE, python_of
 
 UNKNOWN = "The checkpoint you are trying to load has model type `{}` but Transformers does not recognize"
@@ -24,17 +23,9 @@ def either(request):
 
 
 @pytest.fixture(scope="module")
-def tiny_native(tmp_path_factory):
-    python_or_skip(NATIVE)
-    folder = tmp_path_factory.mktemp("checkpoints") / "native"
-    call(NATIVE, "harness.higgs.tiny:make_native_checkpoint", folder=str(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def reports(boson, tiny_native):
-    """The whole matrix, executed."""
-    return matrix({ORIGINAL_TYPE: boson, NATIVE_TYPE: tiny_native})
+def reports(boson, native):
+    """Return the whole matrix, executed."""
+    return matrix({ORIGINAL_TYPE: boson, NATIVE_TYPE: native})
 
 
 def by_loader(outcomes):

@@ -109,12 +109,18 @@ def test_the_network_is_used_for_hub_names_only(stack, config_only, monkeypatch,
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
-    ask = f"from harness.higgs.probe import probe; probe({ORIGINAL_MODEL!r}, revision={ORIGINAL_REVISION!r})"
+    ask = (
+        f"import os, {BOSON_MODULE if stack == BOSON else 'transformers'}\n"
+        "from urllib.request import urlopen; from harness.higgs.probe import probe\n"
+        f"probe({str(config_only)!r})\n"
+        "try: urlopen(os.environ['HF_ENDPOINT'] + '/the-folder-was-probed')\n"
+        "except OSError: pass\n"
+        f"probe({ORIGINAL_MODEL!r}, revision={ORIGINAL_REVISION!r})"
+    )
     try:
-        probe_in(stack, {"it": config_only}, before=[BOSON_MODULE] if stack == BOSON else [])
-        assert asked == []
         done = subprocess.run([python_of(stack), "-c", ask], capture_output=True, text=True, cwd=ROOT)
         assert "NotAvailable" in done.stderr.splitlines()[-1] and "cannot be downloaded" in done.stderr
+        assert asked[0] == "/the-folder-was-probed"
         about_it = [path for path in asked if ORIGINAL_MODEL in path]
         assert about_it and all(ORIGINAL_REVISION in path for path in about_it)
     finally:

@@ -54,7 +54,7 @@ def test_a_manifest(write, tmp_path):
         ),
         ({**GOOD, "id": "b", "audio": "."}, "sample 'b' has no audio"),
         (GOOD, "the id 'a' was already used on line 1"),
-        ({**GOOD, "id": "b", "text": "Go <|AUDIO_OUT|>"}, r"the text holds '<\|'"),
+        ({**GOOD, "id": "b", "text": "Go <|AUDIO_OUT|>"}, r"the text contains '<\|'"),
         ({**GOOD, "id": "b", "text": "Go <loud> on."}, "loud"),
         ("{", "not JSON"),
         ("[1]", "a JSON list, not an object"),

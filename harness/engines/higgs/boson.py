@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
+from unittest.mock import patch  # it restores what it replaces
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,7 @@ class BosonInProcess(HiggsEngine):
         """Let the thread that the serve engine starts end its stream when it fails, or when the consumer has left."""
         from boson_multimodal.serve.serve_engine import AsyncStoppingCriteria
 
-        model, original = self.engine.model, self.engine.model.generate
+        original = self.engine.model.generate
 
         def generate(*arguments: Any, streamer: Any, **more: Any) -> None:
             leave = [AsyncStoppingCriteria(columns.stopped)]
@@ -158,11 +159,8 @@ class BosonInProcess(HiggsEngine):
                 failed.append(error)
                 streamer.end()
 
-        model.generate = generate
-        try:
+        with patch.object(self.engine.model, "generate", generate):
             yield
-        finally:
-            del model.generate
 
     @property
     def engine(self) -> Any:
@@ -254,10 +252,8 @@ class BosonInProcess(HiggsEngine):
 def _without_codec(engine: Any) -> Iterator[None]:
     """Let the serve engine decode everything to one sample; a stream that uses the codec itself is not affected."""
     codec = engine.audio_tokenizer
-    engine.audio_tokenizer = SimpleNamespace(
+    silent = SimpleNamespace(
         encode=codec.encode, decode=lambda codes: np.zeros((1, 1, 1), np.float32), sampling_rate=codec.sampling_rate
     )
-    try:
+    with patch.object(engine, "audio_tokenizer", silent):
         yield
-    finally:
-        engine.audio_tokenizer = codec

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch  # it restores what it replaces
 
 from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import Codec, check_fits, load_codec, prepare_torchaudio
@@ -18,7 +19,7 @@ CACHE_LENGTHS = (1024, 4096, 8192)  # positions; the engine's own default
 
 @lru_cache(maxsize=1)
 def load(model: Path, codec: Path, device: str, dtype: str) -> tuple[Any, Codec, threading.Lock]:
-    """The serve engine, its codec, and the lock of both: engines with other settings on the same weights share them."""
+    """Return the serve engine, its codec and a lock for both; engines with different settings share them."""
     prepare_torchaudio()
     from boson_multimodal.serve import serve_engine
 
@@ -48,10 +49,11 @@ def _keep_quiet() -> None:
 def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
     """Let the engine load its model and codec with checks; it loads with ``strict=False``, which hides a wrong file.
 
-    Gives the list of codecs that are loaded meanwhile.
+    Yields
+    ------
+    list
+        The codecs that are loaded inside the context.
     """
-    names = ("HiggsAudioModel", "load_higgs_audio_tokenizer", "AutoTokenizer")
-    originals = [getattr(serve_engine, name) for name in names]
     codecs: list[Any] = []
 
     class Model:
@@ -66,10 +68,6 @@ def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
         codecs.append(load_codec(folder, device=device))
         return codecs[0].model
 
-    for name, checked in zip(names, (Model, codec, Tokenizer), strict=True):
-        setattr(serve_engine, name, checked)
-    try:
+    checked = {"HiggsAudioModel": Model, "load_higgs_audio_tokenizer": codec, "AutoTokenizer": Tokenizer}
+    with patch.multiple(serve_engine, **checked):
         yield codecs
-    finally:
-        for name, original in zip(names, originals, strict=True):
-            setattr(serve_engine, name, original)

@@ -92,22 +92,22 @@ class HiggsSettings:
                 f"the option seed cannot be {self.seed}", remedy=f"give a number from 0 to {MAX_SEED - 1}"
             )
         if self.temperature < 0 or not 0 < self.top_p <= 1 or (self.top_k is not None and self.top_k < 1):
-            raise HarnessError("this cannot be sampled from",
-                               remedy="give temperature from 0, top_p above 0 up to 1, top_k from 1 or null")  # fmt: skip
+            raise HarnessError(
+                "temperature must be at least 0, top_p above 0 and at most 1, top_k at least 1 or null; got "
+                f"temperature {self.temperature}, top_p {self.top_p} and top_k {self.top_k}"
+            )
         if self.max_seconds is not None and self.max_seconds < 1 / FRAMES_PER_SECOND:
-            raise HarnessError(f"no speech lasts at most {self.max_seconds} s", remedy="give max_seconds from 0.04")
+            raise HarnessError(f"max_seconds must be at least 0.04, the length of a frame, got {self.max_seconds}")
         if (self.checkpoint == TINY) != (self.codec is None):
             missing = "codec" if self.codec is None else "checkpoint"
-            raise HarnessError(f"the model and its codec belong together, and there is no {missing}",
+            raise HarnessError(f"a model and its codec are loaded together, but the option {missing} is missing",
                                remedy="give the options checkpoint and codec, or neither for random weights")  # fmt: skip
         if bool(self.reference_audio) != bool(self.reference_text):
-            raise HarnessError(
-                "a reference is a recording and its words", remedy="give reference_audio and reference_text"
-            )
+            raise HarnessError("reference_audio and reference_text must be given together")
         if self.reference_audio and not is_file(Path(self.reference_audio)):
             raise DataError("the reference recording is missing, or not a file", path=self.reference_audio)
         if self.reference_text and "<|" in self.reference_text:
-            raise HarnessError("the reference text holds '<|', with which control tokens begin", remedy="take it out")
+            raise HarnessError("the reference text contains '<|', which starts control tokens", remedy="take it out")
         if self.checkpoint != TINY:
             self.folders()  # so that a missing folder is reported before anything is loaded
 
@@ -149,17 +149,8 @@ class HiggsSettings:
         return max(1, round(seconds * FRAMES_PER_SECOND))
 
     def rendered(self, request: SpeechRequest) -> str:
-        """Return the text as the model reads it.
-
-        Raises
-        ------
-        HarnessError
-            If the text holds ``<|``, which would be read as a control token.
-        """
-        text = DIALECTS[self.dialect].render(request.text)
-        if "<|" in text:
-            raise HarnessError("the text holds '<|', with which control tokens begin", remedy="take it out")
-        return text
+        """Return the text as the model reads it."""
+        return DIALECTS[self.dialect].render(request.text)
 
     def on(self) -> tuple[str, str]:
         """Return device and dtype.
@@ -174,7 +165,7 @@ class HiggsSettings:
         there = torch.cuda.is_available()
         device = ("cuda" if there else "cpu") if self.device == "auto" else self.device
         if device.startswith("cuda") and not there:
-            raise HarnessError("there is no GPU that torch can use", remedy="leave the option device out, or say cpu")
+            raise HarnessError("torch finds no GPU", remedy="omit the option device, or set it to cpu")
         return device, ("bfloat16" if device != "cpu" else "float32") if self.dtype == "auto" else self.dtype
 
 

@@ -32,7 +32,7 @@ _SHIFT = 128256 - VOCABULARY
 
 
 def tiny_config(model_type: str = ORIGINAL_TYPE) -> dict[str, Any]:
-    """The content of config.json; fields that the original only repeats from transformers' defaults are left out."""
+    """Return the content of config.json; fields that the original only repeats from transformers' defaults are left out."""
     text: dict[str, Any] = {
         "architectures": ["LlamaForCausalLM"],
         "attention_bias": False,
@@ -143,10 +143,10 @@ _LLAMAS_OWN = (0, 1, 4, 6, 7, 8, 9, 10)
 
 
 def special_tokens() -> list[str]:
-    """The 256 special tokens, by id; the first one follows the ordinary vocabulary.
+    """Return the 256 special tokens by id; the first one follows the ordinary vocabulary.
 
-    Llama numbers its reserved tokens without gaps, and Higgs took five of them: so the name of a token follows from how
-    many reserved ones come before it.
+    Llama numbers its reserved tokens without gaps, and Higgs renamed five of them. The name of a reserved token therefore
+    depends on the number of reserved tokens before it.
     """
     names, reserved = [], 0
     for place in range(256):

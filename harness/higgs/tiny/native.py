@@ -15,11 +15,11 @@ def make_native_checkpoint(folder: str | Path, *, seed: int = 0, text_head: bool
     Parameters
     ----------
     folder : path-like
-        Made if it is missing.
+        Output folder, created if missing.
     seed : int
-        Of the weights.
+        Random seed of the weights.
     text_head : bool
-        With the head that training on text needs, and generation does not.
+        Whether to include the text head, which training on text needs and generation does not.
 
     Returns
     -------

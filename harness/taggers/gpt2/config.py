@@ -44,6 +44,11 @@ class TrainingConfig:
     mask_pads: bool = True
     precision: str = "float32"
 
+    @property
+    def bf16(self) -> bool:
+        """Whether to compute in bfloat16."""
+        return self.precision == "bfloat16"
+
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "lora_rank", "patience"):
             if getattr(self, name) < 1:

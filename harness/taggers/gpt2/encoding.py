@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.datasets import UNLABELLED
 from harness.errors import DataError
-from harness.taggers.lm.base_model import token_ids
 from harness.taggers.lm.words import WordEncoder
 from harness.taggers.slots import Questions, SlotText
 
@@ -85,7 +84,7 @@ class Encoder(WordEncoder):
         self.copies = 2 if prompt_format == "twice" else 1
         self.separator = tokenizer.encode(SEPARATOR, add_special_tokens=False)
         named = new_tokens(questions)
-        self.answers = dict(zip(named, token_ids(tokenizer, named), strict=True))
+        self.answers = dict(zip(named, tokenizer.convert_tokens_to_ids(list(named)), strict=True))
         # The newline stands for "nothing": it never occurs in the copy of a sentence.
         self.answer_ids = [[self.separator[-1], *(self.answers[name] for name in q.answers[1:])] for q in questions]
 

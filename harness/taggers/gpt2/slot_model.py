@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD
 from harness.taggers.gpt2.slot_logits import slot_scores
-from harness.taggers.gpt2.training import bf16, fit
+from harness.taggers.gpt2.training import fit
 from harness.taggers.lm.base_model import context_length
 from harness.taggers.slots import Questions, Scores, SlotText
 
@@ -40,7 +40,6 @@ class Gpt2SlotModel:
     def slot_scores(self, texts: Sequence[Sequence[str]]) -> list[Scores]:
         """See `harness.taggers.slots.SlotModel.slot_scores`; a text longer than the context is refused."""
         budget = context_length(self._model) - PROMPT_OVERHEAD
-        whole = [words[: self._encoder.windows(words, budget, self._encoder.copies)[0][1]] for words in texts]
-        if any(len(part) != len(words) for part, words in zip(whole, texts, strict=True)):
+        if any(len(self._encoder.windows(words, budget, self._encoder.copies)) > 1 for words in texts):
             raise ValueError("a text is longer than the model's context")
-        return slot_scores(self._model, self._encoder, texts, bf16=bf16(self.config))
+        return slot_scores(self._model, self._encoder, texts, bf16=self.config.bf16)

@@ -86,11 +86,8 @@ class Gpt2Tagger:
 
         base, tokenizer = load_base(self.config.base_model, new_tokens(TAG_QUESTIONS))
         adapter = self.folder / ADAPTER
-        for file in (
-            "adapter_config.json",
-            "adapter_model.safetensors",
-        ):  # peft would look for a missing file on the hub
-            if not (adapter / file).is_file():
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            if not (adapter / file).is_file():  # peft would look for it on the hub
                 raise DataError(f"the adapter has no {file}", path=adapter, remedy=_AGAIN)
         try:
             model: Any = PeftModel.from_pretrained(base, str(adapter))

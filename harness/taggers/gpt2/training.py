@@ -25,7 +25,7 @@ from harness.store import read_json, write_json
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
 from harness.taggers.gpt2.slot_logits import logits_at, slot_loss, slot_scores
-from harness.taggers.lm.base_model import base_revision, context_length, load_base, token_ids
+from harness.taggers.lm.base_model import base_revision, context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 
 SUMMARY = "tagger.json"  # written last: if it exists, the tagger is complete
@@ -157,7 +157,10 @@ def fit(
     )
 
     begun = time.monotonic()
-    _make(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"the tagger's folder cannot be created: {error.strerror}", path=folder) from error
     set_seed(config.seed)
     model, encoder = adapted(config, questions)
     limit = context_length(model)
@@ -195,7 +198,7 @@ def fit(
             losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
             row = {"epoch": round(state.epoch), "loss": losses[-1], "eval_loss": metrics["eval_loss"]}
             if score:
-                row |= score(slot_scores(model, encoder, [text.words for text in dev], bf16=bf16(config)))
+                row |= score(slot_scores(model, encoder, [text.words for text in dev], bf16=config.bf16))
             history.append(row)
             write_json(folder / HISTORY, {"epochs": history})
             if log:
@@ -208,7 +211,7 @@ def fit(
         eval_strategy="epoch", save_strategy="epoch", logging_strategy="epoch", save_total_limit=2,
         load_best_model_at_end=True, metric_for_best_model="eval_loss", label_names=["answers"],
         remove_unused_columns=False, prediction_loss_only=True, train_sampling_strategy="group_by_length",
-        bf16=bf16(config), disable_tqdm=not progress, report_to=["tensorboard"],
+        bf16=config.bf16, disable_tqdm=not progress, report_to=["tensorboard"],
         use_cpu=not torch.cuda.is_available(), dataloader_pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / LOGS)
@@ -225,20 +228,17 @@ def fit(
     save_adapter(model, folder / ADAPTER, config)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     trainable, total = model.get_nb_trainable_parameters()
-    return (
-        model,
-        encoder,
-        {
-            "config": asdict(config),
-            "base_revision": base_revision(config.base_model),
-            "questions": [{"name": q.name, "answers": list(q.answers)} for q in questions],
-            "history": history,
-            "examples": {"train": len(training), "dev": len(dev)},
-            "parameters": {"trainable": trainable, "all": total},
-            "adapter_bytes": (folder / ADAPTER / "adapter_model.safetensors").stat().st_size,
-            "seconds": round(time.monotonic() - begun, 1),
-        },
-    )
+    figures = {
+        "config": asdict(config),
+        "base_revision": base_revision(config.base_model),
+        "questions": [asdict(question) for question in questions],
+        "history": history,
+        "examples": {"train": len(training), "dev": len(dev)},
+        "parameters": {"trainable": trainable, "all": total},
+        "adapter_bytes": (folder / ADAPTER / "adapter_model.safetensors").stat().st_size,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    return model, encoder, figures
 
 
 def read_summary(folder: Path) -> dict:
@@ -259,7 +259,7 @@ def adapted(config: TrainingConfig, questions: Questions) -> tuple[Any, Encoder]
     table = embedding.split(".")[-1]
     how: dict[str, Any] = {}
     if config.tag_embeddings == "token_indices":
-        how["trainable_token_indices"] = {table: token_ids(tokenizer, new_tokens(questions))}
+        how["trainable_token_indices"] = {table: tokenizer.convert_tokens_to_ids(list(new_tokens(questions)))}
     elif config.tag_embeddings == "modules_to_save":
         how["modules_to_save"] = [table]
     model = get_peft_model(
@@ -283,20 +283,8 @@ def rows_of(config: TrainingConfig, encoder: Encoder, text: SlotText) -> list[di
     return [encoder.slot_row(text), *([encoder.generation_row(text)] if config.objective == "both" else [])]
 
 
-def bf16(config: TrainingConfig) -> bool:
-    """Return whether to compute in bfloat16."""
-    return config.precision == "bfloat16"
-
-
 HISTORY = "history.json"
 _STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"the tagger's folder cannot be created: {error.strerror}", path=folder) from error
 
 
 def _prepare(
@@ -309,12 +297,10 @@ def _prepare(
                    *(f"{text.words}{text.labels.tolist()}" for text in training))  # fmt: skip
     (folder / SUMMARY).unlink(missing_ok=True)
     same = (folder / _STAMP).is_file() and read_json(folder / _STAMP).get("digest") == stamp
-    if resume and same:
-        numbered = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-        for path in reversed(numbered):
-            state = path / "trainer_state.json"  # the Trainer writes it last
-            if state.is_file():
-                return path, TrainerState.load_from_json(str(state)).epoch or 0.0
+    states = list((folder / CHECKPOINTS).glob("checkpoint-*/trainer_state.json"))  # the Trainer writes it last
+    if resume and same and states:
+        newest = max(states, key=lambda path: int(path.parent.name.split("-")[1]))
+        return newest.parent, TrainerState.load_from_json(str(newest)).epoch or 0.0
     for name in (CHECKPOINTS, LOGS):
         shutil.rmtree(folder / name, ignore_errors=True)
     write_json(folder / _STAMP, {"digest": stamp})

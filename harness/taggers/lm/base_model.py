@@ -87,17 +87,13 @@ def load_base(
             model, found = loader.from_pretrained(
                 name, dtype=getattr(torch, dtype), attn_implementation="eager", output_loading_info=True, **options
             )
-    except (
-        Exception
-    ) as error:  # transformers, tokenizers and safetensors raise many types; all mean that loading failed
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    except Exception as error:  # transformers, tokenizers and safetensors raise many types when loading fails
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         if "ignore_mismatched_sizes" in reason:
             reason = "its weights do not have the sizes given in config.json"
-        remedy = (
-            "the folder must hold config.json, the weights as safetensors, and a tokenizer"
-            if is_folder
-            else "a hub name needs the network; --base-model embedded needs nothing"
-        )
+        remedy = "a hub name needs the network; --base-model embedded needs nothing"
+        if is_folder:
+            remedy = "the folder must hold config.json, the weights as safetensors, and a tokenizer"
         raise NotAvailable(f"the base model {base_model!r} cannot be loaded: {reason}", remedy=remedy) from error
     if missing := sorted(found["missing_keys"]):
         raise NotAvailable(
@@ -116,20 +112,6 @@ def load_base(
             torch.manual_seed(0)
             model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
     return model, tokenizer
-
-
-def token_ids(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, ...]) -> list[int]:
-    """Return the token ids of added answers, in the given order.
-
-    Raises
-    ------
-    NotAvailable
-        If the tokenizer was loaded without them.
-    """
-    vocabulary = tokenizer.get_vocab()
-    if lacking := [answer for answer in answers if answer not in vocabulary]:
-        raise NotAvailable(f"the tokenizer has no token for {', '.join(lacking)}", remedy="load it with load_base")
-    return [vocabulary[answer] for answer in answers]
 
 
 def context_length(model: PreTrainedModel) -> int:

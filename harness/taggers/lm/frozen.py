@@ -12,7 +12,7 @@ from harness.records import Example
 from harness.taggers.base import register_tagger
 from harness.taggers.fitted import SlotTagger
 from harness.taggers.lm.base_model import context_length, load_base
-from harness.taggers.lm.words import WordEncoder, by_length, gather, layout, pad_layouts
+from harness.taggers.lm.words import WordEncoder, gather, of_slots
 from harness.taggers.logistic import fit_questions, predict_questions
 from harness.taggers.slots import TAG_QUESTIONS, Questions, Scores, SlotText
 
@@ -63,27 +63,17 @@ class FeatureModel:
         import torch
 
         trunk, encoder = self._loaded
-        budget = context_length(trunk) - 2
-        pieces, home = [], []
-        for row, words in enumerate(texts):
-            for start, end in encoder.windows(words, budget, COPIES):
-                pieces.append(layout(encoder, words[start:end], COPIES))
-                home.append((row, end == len(words)))
-        found: dict[int, np.ndarray] = {}
         trunk.eval()
+
+        def states_of(batch: dict[str, Any]) -> np.ndarray:
+            states = trunk(input_ids=batch["input_ids"], attention_mask=batch["known"].long(),
+                           output_hidden_states=True, use_cache=False).hidden_states  # fmt: skip
+            read = [states[round(depth * (len(states) - 1))] for depth in DEPTHS]
+            return torch.cat([gather(layer, batch["index"]) for layer in read], dim=-1).float().numpy()
+
         with torch.inference_mode():
-            for rows in by_length([len(piece.ids) for piece in pieces], TOKENS_A_PASS):
-                batch = pad_layouts([pieces[row] for row in rows], encoder.end)
-                states = trunk(input_ids=batch["input_ids"], attention_mask=batch["known"].long(),
-                               output_hidden_states=True, use_cache=False).hidden_states  # fmt: skip
-                read = [states[round(depth * (len(states) - 1))] for depth in DEPTHS]
-                features = torch.cat([gather(layer, batch["index"]) for layer in read], dim=-1).float().numpy()
-                for k, row in enumerate(rows):
-                    found[row] = features[k, : len(pieces[row].index)]
-        out: list[list[np.ndarray]] = [[] for _ in texts]
-        for at, (row, last) in enumerate(home):
-            out[row].append(found[at] if last else found[at][:-1])  # the slot between two pieces belongs to the second
-        return [np.concatenate(parts) for parts in out]
+            budget = context_length(trunk) - 2
+            return of_slots(encoder, texts, states_of, budget=budget, tokens=TOKENS_A_PASS, copies=COPIES)
 
 
 @register_tagger("lm_features")

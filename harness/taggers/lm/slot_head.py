@@ -19,7 +19,7 @@ from harness.records import Example
 from harness.taggers.base import register_tagger
 from harness.taggers.fitted import SlotTagger
 from harness.taggers.lm.base_model import context_length, load_base
-from harness.taggers.lm.words import STATES, WordEncoder, by_length, gather, layout, pad_layouts
+from harness.taggers.lm.words import STATES, WordEncoder, gather, layout, of_slots, pad_layouts
 from harness.taggers.slots import TAG_QUESTIONS, Questions, Scores, SlotText, columns, log_softmax
 
 TOKENS_A_PASS = 6144
@@ -129,29 +129,22 @@ class SlotHeadModel:
         """Score each text in one pass; a text longer than the context is scored in pieces."""
         import torch
 
-        budget = context_length(self._network.trunk) - 2
-        spans = [self._encoder.windows(words, budget, 1) for words in texts]
-        pieces = [layout(self._encoder, words[a:b]) for words, cuts in zip(texts, spans, strict=True) for a, b in cuts]
-        scores: dict[int, np.ndarray] = {}
         network = self._network.eval()
-        with (
-            torch.inference_mode(),
-            torch.autocast(network.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"),
-        ):
-            for rows in by_length([len(piece.ids) for piece in pieces], TOKENS_A_PASS):
-                batch = pad_layouts([pieces[row] for row in rows], self._encoder.end)
-                logits = network(**{k: v.to(network.device) for k, v in batch.items()})["logits"].float().cpu().numpy()
-                for k, row in enumerate(rows):
-                    scores[row] = log_softmax(logits[k, : len(pieces[row].index)], self.questions)
-        done = iter(range(len(pieces)))
-        out = []
-        for cuts in spans:
-            parts = [scores[next(done)] for _ in cuts]
-            out.append(np.concatenate([*(part[:-1] for part in parts[:-1]), parts[-1]]))
-        return out
+
+        def scores(batch: dict[str, Any]) -> Scores:
+            logits = network(**{name: values.to(network.device) for name, values in batch.items()})["logits"]
+            return log_softmax(logits.float().cpu().numpy(), self.questions)
+
+        half = self.config.precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast(network.device.type, torch.bfloat16, enabled=half):
+            return of_slots(self._encoder, texts, scores, budget=self._budget, tokens=TOKENS_A_PASS)
+
+    @property
+    def _budget(self) -> int:
+        return context_length(self._network.trunk) - 2  # without the two end tokens
 
     def _row(self, text: SlotText) -> dict[str, Any]:
-        end = self._encoder.windows(text.words, context_length(self._network.trunk) - 2, 1)[0][1]
+        end = self._encoder.windows(text.words, self._budget, 1)[0][1]
         values = np.full(text.labels.shape, np.nan, np.float32) if text.values is None else text.values
         laid = layout(self._encoder, text.words[:end])
         return {"input_ids": laid.ids, "layout": laid, "labels": text.labels[: end + 1], "values": values[: end + 1]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,46 @@ def pad_layouts(rows: Sequence[Layout], pad: int) -> dict[str, Any]:
         known[k, : len(row.ids)] = True
         index[k, : len(row.index)] = torch.from_numpy(row.index)
     return {"input_ids": ids, "known": known, "index": index}
+
+
+def of_slots(
+    encoder: WordEncoder,
+    texts: Sequence[Sequence[str]],
+    compute: Callable[[dict[str, Any]], np.ndarray],
+    *,
+    budget: int,
+    tokens: int,
+    copies: int = 1,
+) -> list[np.ndarray]:
+    """Compute an array with a row for each slot of each text.
+
+    Parameters
+    ----------
+    encoder : WordEncoder
+    texts : sequence of sequences of str
+    compute : callable
+        Function from a batch of `pad_layouts` to an array of shape (texts, slots, ...).
+    budget : int
+        Maximum number of word tokens of a text; a longer text is computed in pieces.
+    tokens : int
+        Maximum number of padded tokens in a batch.
+    copies : int
+        See `layout`.
+    """
+    spans = [encoder.windows(words, budget, copies) for words in texts]
+    pieces = [layout(encoder, words[a:b], copies) for words, cuts in zip(texts, spans, strict=True) for a, b in cuts]
+    found: dict[int, np.ndarray] = {}
+    for rows in by_length([len(piece.ids) for piece in pieces], tokens):
+        values = compute(pad_layouts([pieces[row] for row in rows], encoder.end))
+        found |= {row: value[: len(pieces[row].index)] for row, value in zip(rows, values, strict=True)}
+    in_order = (found[row] for row in range(len(pieces)))
+    out = []
+    for cuts in spans:
+        *earlier, last = [next(in_order) for _ in cuts]
+        out.append(
+            np.concatenate([*(part[:-1] for part in earlier), last])
+        )  # the slot between two pieces: the second's
+    return out
 
 
 def gather(states: Any, index: Any) -> Any:
