@@ -7,28 +7,13 @@ original's. Both are greedy, take the sentence as the prompt, and cache its keys
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from harness.tagged import Tag, TaggedText
 from harness.taggers.gpt2.encoding import Encoder, Prompt
 
 BUDGET_FACTOR, BUDGET_EXTRA = 2, 16  # free generation stops after this many times the tokens of the original, plus some
-
-
-@dataclass
-class _Line:
-    """State of one text: what was generated, and the position in the original."""
-
-    prompt: Prompt
-    original: list[int]
-    starts: dict[int, int]  # token of the original at which a slot begins -> slot
-    at: int = 0  # next token of the original
-    asked: int = 0  # the first question that can still be answered on this slot
-    written: list[int] = field(default_factory=list)
-    tags: list[tuple[int, int]] = field(default_factory=list)  # (slot, token of the answer)
-    done: bool = False
 
 
 def generate(
@@ -52,16 +37,11 @@ def generate(
     list of TaggedText
         Without constraint, the words may differ from the input.
     """
-    lengths = [len(encoder.prompt(words).ids) for words in texts]
-    order = sorted(range(len(texts)), key=lengths.__getitem__)
-    out: dict[int, TaggedText] = {}
-    for begin in range(0, len(order), batch_size):
-        rows = order[begin : begin + batch_size]
-        step = _constrained_step(encoder) if constrained else _free_step(encoder)
-        lines = _run(model, encoder, [encoder.prompt(texts[row]) for row in rows], step)
-        for row, line in zip(rows, lines, strict=True):
-            out[row] = _placed(encoder, texts[row], line) if constrained else _read_back(encoder, line)
-    return [out[row] for row in range(len(texts))]
+    lines = [(_Constrained if constrained else _Free)(encoder, words) for words in texts]
+    by_length = sorted(lines, key=lambda line: len(line.prompt.ids))
+    for begin in range(0, len(lines), batch_size):
+        _run(model, encoder.end, by_length[begin : begin + batch_size])
+    return [line.text() for line in lines]
 
 
 def budget(prompt: Prompt) -> int:
@@ -69,95 +49,87 @@ def budget(prompt: Prompt) -> int:
     return BUDGET_FACTOR * (len(prompt.ids) - prompt.copy) + BUDGET_EXTRA
 
 
-Step = Callable[[_Line, Any], tuple[int, int]]
+class _Constrained:
+    """A text whose next token is that of the original, or a tag that is more likely."""
+
+    def __init__(self, encoder: Encoder, words: Sequence[str]) -> None:
+        self.words, self.prompt, self.done = words, encoder.prompt(words), False
+        self.names = {token: name for name, token in encoder.answers.items()}
+        self.answers = [[encoder.answers[name] for name in question.answers[1:]] for question in encoder.questions]
+        self.slots = {end + 1: slot for slot, end in enumerate(self.prompt.slots)}  # by the token behind the slot
+        self.at = self.prompt.copy  # next token of the original
+        self.asked = 0  # first question that can still be answered at this slot
+        self.tags: list[tuple[int, Tag]] = []
+
+    def step(self, logits: Any) -> tuple[int, int]:
+        """Return the next token and its position id."""
+        following, position = self.prompt.ids[self.at], self.prompt.positions[self.at]
+        if self.at in self.slots:
+            for question in range(self.asked, len(self.answers)):
+                best = max(self.answers[question], key=lambda token: float(logits[token]))
+                if logits[best] > logits[following]:
+                    self.tags.append((self.slots[self.at], Tag(self.names[best])))
+                    self.asked = question + 1
+                    return best, position
+        self.at, self.asked = self.at + 1, 0
+        self.done = self.at == len(self.prompt.ids)
+        return following, position
+
+    def text(self) -> TaggedText:
+        return TaggedText(tuple(self.words), self.tags)
 
 
-def _run(model: Any, encoder: Encoder, prompts: Sequence[Prompt], step: Step) -> list[_Line]:
-    """Greedy decoding with cached keys and values; prompts are padded on the left."""
+class _Free:
+    """A text whose next token is the most likely one."""
+
+    def __init__(self, encoder: Encoder, words: Sequence[str]) -> None:
+        self.encoder, self.prompt, self.done = encoder, encoder.prompt(words), False
+        self.names = {token: name for name, token in encoder.answers.items()}
+        self.written: list[int] = []
+
+    def step(self, logits: Any) -> tuple[int, int]:
+        """Return the next token and its position id; tags do not count as positions."""
+        token = int(logits.argmax())
+        position = self.prompt.positions[self.prompt.copy] + sum(one not in self.names for one in self.written)
+        self.written.append(token)
+        self.done = token == self.encoder.end or len(self.written) >= budget(self.prompt)
+        return token, position
+
+    def text(self) -> TaggedText:
+        words: list[str] = []
+        tags: list[tuple[int, Tag]] = []
+        piece: list[int] = []
+        for token in [*self.written, self.encoder.end]:
+            if token in self.names or token == self.encoder.end:
+                words += str(self.encoder.tokenizer.decode(piece)).split()
+                piece = []
+                if token in self.names:
+                    tags.append((len(words), Tag(self.names[token])))
+            else:
+                piece.append(token)
+        return TaggedText(tuple(words), list(dict.fromkeys(tags)))
+
+
+def _run(model: Any, end: int, lines: Sequence[_Constrained | _Free]) -> None:
+    """Decode greedily with cached keys and values until all lines are done; prompts are padded on the left."""
     import torch
 
-    lines = []
-    for prompt in prompts:
-        starts = [end + 1 for end in prompt.slots]
-        lines.append(
-            _Line(prompt, prompt.ids[prompt.copy :], {start - prompt.copy: slot for slot, start in enumerate(starts)})
-        )
+    prompts = [line.prompt for line in lines]
     longest = max(prompt.copy for prompt in prompts)
     pad = [longest - prompt.copy for prompt in prompts]
-    ids = torch.tensor([[encoder.end] * n + p.ids[: p.copy] for n, p in zip(pad, prompts, strict=True)])
+    ids = torch.tensor([[end] * n + p.ids[: p.copy] for n, p in zip(pad, prompts, strict=True)])
     positions = torch.tensor([[0] * n + p.positions[: p.copy] for n, p in zip(pad, prompts, strict=True)])
     mask = torch.tensor([[0] * n + [1] * p.copy for n, p in zip(pad, prompts, strict=True)])
     cache = None
     model.eval()
     with torch.inference_mode():
-        while True:
+        while not all(line.done for line in lines):
             output = model(
                 input_ids=ids.to(model.device), position_ids=positions.to(model.device), logits_to_keep=1,
                 attention_mask=mask.to(model.device), past_key_values=cache, use_cache=True,
             )  # fmt: skip
             cache = output.past_key_values
             logits = output.logits[:, -1].float().cpu()
-            next_ids, next_positions = [], []
-            for row, line in enumerate(lines):
-                token, position = (encoder.end, 0) if line.done else step(line, logits[row])
-                next_ids.append([token])
-                next_positions.append([position])
-            if all(line.done for line in lines):
-                return lines
-            ids, positions = torch.tensor(next_ids), torch.tensor(next_positions)
+            taken = [(end, 0) if line.done else line.step(row) for line, row in zip(lines, logits, strict=True)]
+            ids, positions = torch.tensor(taken)[:, None].unbind(dim=2)
             mask = torch.cat([mask, torch.ones(len(lines), 1, dtype=mask.dtype)], dim=1)
-
-
-def _constrained_step(encoder: Encoder) -> Step:
-    answers = [[encoder.answers[answer] for answer in question.answers[1:]] for question in encoder.questions]
-
-    def step(line: _Line, logits: Any) -> tuple[int, int]:
-        following = line.original[line.at]
-        position = line.prompt.positions[line.prompt.copy + line.at]
-        slot = line.starts.get(line.at)
-        if slot is not None:
-            for question in range(line.asked, len(answers)):
-                best = max(answers[question], key=lambda token: float(logits[token]))
-                if logits[best] > logits[following]:
-                    line.tags.append((slot, best))
-                    line.asked = question + 1
-                    return best, position
-        line.at, line.asked = line.at + 1, 0
-        line.done = line.at == len(line.original)
-        return following, position
-
-    return step
-
-
-def _free_step(encoder: Encoder) -> Step:
-    answers = set(encoder.answers.values())
-
-    def step(line: _Line, logits: Any) -> tuple[int, int]:
-        token = int(logits.argmax())
-        written = sum(token not in answers for token in line.written)
-        line.written.append(token)
-        line.done = token == encoder.end or len(line.written) >= budget(line.prompt)
-        return token, line.prompt.positions[line.prompt.copy] + written
-
-    return step
-
-
-def _placed(encoder: Encoder, words: Sequence[str], line: _Line) -> TaggedText:
-    names = {token: name for name, token in encoder.answers.items()}
-    return TaggedText(tuple(words), [(slot, Tag(names[token])) for slot, token in line.tags])
-
-
-def _read_back(encoder: Encoder, line: _Line) -> TaggedText:
-    names = {token: name for name, token in encoder.answers.items()}
-    words: list[str] = []
-    tags: list[tuple[int, Tag]] = []
-    piece: list[int] = []
-    for token in [*line.written, encoder.end]:
-        if token in names or token == encoder.end:
-            words += str(encoder.tokenizer.decode(piece)).split()
-            piece = []
-            if token in names:
-                tags.append((len(words), Tag(names[token])))
-        else:
-            piece.append(token)
-    return TaggedText(tuple(words), sorted(set(tags), key=tags.index))
