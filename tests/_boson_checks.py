@@ -221,6 +221,17 @@ def runs():
     return found, {}
 
 
+def nan():
+    """A run from weights that contain a NaN."""
+    from safetensors.torch import load_file, save_file
+
+    broken = shutil.copytree(CHECKPOINT, FOLDER / "nan_model")
+    weights = load_file(broken / "model.safetensors")
+    weights["norm.weight"][0] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    return {"complaint": complaint(run, {**REQUEST["runs"]["nan"], "model": str(broken)}, cpu=True)}, {}
+
+
 def resumed():
     """The run ``plain`` again, cut off after four of six steps, and resumed."""
     out, whole = (Path(REQUEST["runs"][name]["output"]) for name in ("resumed", "plain"))
@@ -233,7 +244,7 @@ def resumed():
 
 def main():
     found = {}
-    for check in (base, few_steps, overfit, peft, batches, tiny, codec, checkpoints, runs, resumed):
+    for check in (base, few_steps, overfit, peft, batches, tiny, codec, checkpoints, runs, nan, resumed):
         try:
             found[check.__name__], arrays = check()
             np.savez(FOLDER / f"{check.__name__}.npz", **arrays)

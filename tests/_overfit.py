@@ -12,6 +12,7 @@ BOSON_RUNS = {
     "halves": {"batch_size": 4, "steps": 3, "save_every": 3, "accumulate": 2},
     "bf16": {"batch_size": 4, "steps": 3, "save_every": 3, "precision": "bf16"},
     "full": {"batch_size": 4, "steps": 3, "save_every": 3, "method": "full"},
+    "nan": {"batch_size": 3, "steps": 1},
 }
 
 

@@ -85,7 +85,7 @@ def test_the_command_speaks(tmp_path):
 # --- native ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_is_what_its_texts_are_alone():
+def test_batching_changes_nothing():
     engine = make_engine("higgs_native", temperature=0)  # so the limit depends on the text
     texts = ("Go", "Never again.", "Is <emph> it?")
     together = engine.generate([asked(text) for text in texts])
@@ -95,14 +95,14 @@ def test_a_batch_is_what_its_texts_are_alone():
     assert len({one.codes.shape[1] for one in together}) > 1
 
 
-def test_a_stream_is_the_whole(native):
+def test_joined_pieces_of_a_stream_equal_the_whole(native):
     whole = native.speak(asked()).audio
     found = [piece.samples for piece in native.stream(asked(), piece_frames=9)]
     assert len(found) > 3 and whole.seconds == 3
     assert np.abs(np.concatenate(found) - whole.samples).max() < 1e-6
 
 
-def test_a_stream_that_is_left_ends_its_thread(native):
+def test_an_abandoned_stream_ends_its_thread(native):
     import threading
 
     before = threading.active_count()
@@ -113,7 +113,7 @@ def test_a_stream_that_is_left_ends_its_thread(native):
     assert native.speak(asked()).audio.seconds == 3  # and the model is as before
 
 
-def test_seeds(native):
+def test_the_seed_determines_the_speech(native):
     drawn = make_engine("higgs_native", temperature=1.0, max_seconds=1)
     takes = [drawn.speak(asked(seed=seed)).audio.samples for seed in (0, 1, 0)]
     assert np.array_equal(takes[0], takes[2]) and not np.array_equal(takes[0], takes[1])
@@ -163,7 +163,7 @@ def test_an_unexpected_error_of_the_model_is_explained(native, monkeypatch, erro
         list(native.stream(asked()))
 
 
-def test_requests_that_cannot_be_spoken(native):
+def test_invalid_requests_are_refused(native):
     with pytest.raises(HarnessError, match="takes the seed"):
         native.speak(asked(seed=10**20))
     with pytest.raises(HarnessError, match="nothing to say"):
@@ -179,7 +179,7 @@ def test_requests_that_cannot_be_spoken(native):
 # --- boson -----------------------------------------------------------------------------------------------------------
 
 
-def test_it_speaks_from_the_main_environment(boson_python):
+def test_boson_speaks_from_the_main_environment(boson_python):
     engine = make_engine("higgs_boson", max_seconds=1.0, temperature=0, seed=1)
     speech = engine.speak(asked())
     assert speech.audio.sample_rate == 24000 and speech.audio.seconds == 1.0
@@ -189,36 +189,36 @@ def test_it_speaks_from_the_main_environment(boson_python):
     engine.close()
 
 
-def test_its_stream_cannot_hang(boson_found):
+def test_a_boson_stream_cannot_hang(boson_found):
     said, seconds = boson_found["crash"]
     assert "RuntimeError: as the test wants it" in said and seconds < 1.5
     said, seconds = boson_found["hang"]
     assert "no sound within 1 s" in said and seconds < 6
 
 
-def test_its_stream_is_the_whole(boson_found):
+def test_joined_pieces_of_a_boson_stream_equal_the_whole(boson_found):
     samples, difference = boson_found["stream"]
     assert samples > 24000 and difference < 1e-5 and boson_found["repeats"]
     assert boson_found["codec"] == 10 * 960
 
 
-def test_a_consumer_that_leaves_is_noticed(boson_found):
+def test_an_abandoned_boson_stream_ends(boson_found):
     samples, seconds = boson_found["left"]
     assert samples == 5 * 960 and seconds < 5
 
 
-def test_its_seeds_and_voices(boson_found):
+def test_boson_seeds_and_voices(boson_found):
     same, other = boson_found["seeds"]
     assert same and not other
     voice, seconds = boson_found["clone"]
     assert voice.startswith("reference-") and 0 < seconds <= 2.0 and boson_found["clone differs"]
 
 
-def test_a_text_gives_it_no_orders(boson_found):
+def test_boson_refuses_control_tokens(boson_found):
     assert "control tokens" in boson_found["control token"]
 
 
-def test_its_failures_are_explained(boson_found):
+def test_boson_failures_are_explained(boson_found):
     rows = {row["situation"]: row for row in boson_found["failures"]}
     bare = {name: row["serve engine"].split(":")[0] for name, row in rows.items()}
     assert bare == {
@@ -233,7 +233,7 @@ def test_its_failures_are_explained(boson_found):
     assert "64 weights are missing" in rows["a codec file without its weights"]["here"]
 
 
-def test_without_its_environment_it_says_what_to_do(monkeypatch):
+def test_a_missing_boson_environment_is_reported(monkeypatch):
     monkeypatch.setenv("HARNESS_BOSON_PYTHON", "/nowhere/python")
     with pytest.raises(NotAvailable, match="HARNESS_BOSON_PYTHON"):
         make_engine("higgs_boson")

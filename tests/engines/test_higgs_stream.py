@@ -49,12 +49,12 @@ def test_joined_pieces_are_the_whole(frames, piece_frames):
     assert all(len(piece) % (piece_frames * SAMPLES_PER_FRAME) == 0 for piece in got[:-1])
 
 
-def test_a_stream_that_is_cut_off_loses_one_frame():
+def test_a_truncated_stream_loses_one_frame():
     _, found = streamed(columns_of(40, cut=40))  # no end: 40 columns hold 31 frames, the last may be the end's
     assert sum(len(piece.samples) for piece in found) == 31 * SAMPLES_PER_FRAME
 
 
-def test_not_more_than_was_allowed():
+def test_the_limit_of_frames_is_kept():
     _, found = streamed(columns_of(40), frames=17)
     assert sum(len(piece.samples) for piece in found) == 17 * SAMPLES_PER_FRAME
 
@@ -74,7 +74,7 @@ def test_the_first_piece_does_not_wait_for_the_last_column():
     list(found)
 
 
-def test_an_error_of_the_thread_is_the_consumers():
+def test_an_error_in_the_thread_reaches_the_consumer():
     def fail():
         raise ValueError("The current sequence length is larger than all buckets")
 
@@ -83,7 +83,7 @@ def test_an_error_of_the_thread_is_the_consumers():
         list(found)
 
 
-def test_a_thread_that_hangs_is_not_waited_for():
+def test_a_hanging_thread_times_out():
     begun = time.monotonic()
     _, found = streamed(columns_of(40, cut=3), timeout=0.2, action=lambda: time.sleep(5))
     with pytest.raises(HarnessError, match=r"no sound within 0\.2 s"):
@@ -91,7 +91,7 @@ def test_a_thread_that_hangs_is_not_waited_for():
     assert time.monotonic() - begun < 3
 
 
-def test_a_stream_without_a_frame_says_so():
+def test_a_stream_without_a_frame_is_an_error():
     _, found = streamed(columns_of(1, cut=5))
     with pytest.raises(HarnessError, match="ended its speech before it began"):
         list(found)
@@ -100,7 +100,7 @@ def test_a_stream_without_a_frame_says_so():
         list(found)
 
 
-def test_a_consumer_that_leaves_is_noticed():
+def test_closing_a_stream_stops_its_thread():
     queue, found = streamed(columns_of(60))
     next(found)
     found.close()

@@ -91,12 +91,12 @@ def test_a_token_uses_one_ffn(counts):
         ("audio_tower.conv1.weight", OTHER),
     ],
 )
-def test_groups(name, group):
+def test_parameters_are_grouped_by_name(name, group):
     assert group_of(name) == group
     assert group in (*TEXT_SIDE, *AUDIO_SIDE, OTHER)
 
 
-def test_the_other_stack_is_refused():
+def test_only_the_stack_of_the_process_is_counted():
     with pytest.raises(NotAvailable):
         parameters(BOSON if here() == NATIVE else NATIVE)
 

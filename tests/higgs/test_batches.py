@@ -44,14 +44,14 @@ def test_labels_of_a_clip_by_hand():
     ]
 
 
-def test_the_text_says_what_was_asked(batch, tokenizer, samples):
+def test_the_tokens_spell_the_prompt_and_the_answer(batch, tokenizer, samples):
     for row, sample in zip(rows(batch, "input_ids"), samples, strict=True):
         frames = sample.codes.shape[1] + 2  # with begin and end
         audio = "<|AUDIO_OUT|>" * frames + "<|reserved_special_token_6|>" * LATE
         assert tokenizer.decode(row) == prompt(sample.text) + ANSWER_BEGIN + audio + ANSWER_END
 
 
-def test_every_code_and_one_end_a_codebook_are_learned_at_their_places(batch, samples):
+def test_all_codes_and_one_end_per_codebook_are_learned(batch, samples):
     inputs = batch["audio_input_ids"][batch["audio_input_ids_mask"]]
     targets = batch["audio_labels"]
     assert inputs.shape == targets.shape
@@ -102,7 +102,7 @@ def test_both_stacks_learn_the_same(boson_checks, batch, config, samples):
             assert ours[place][kept[0]].tolist() == theirs[place][kept[1]].tolist()
 
 
-def test_the_trap_of_boson_s_collator(boson_checks):
+def test_the_boson_collator_modifies_its_input_and_ours_does_not(boson_checks):
     found = boson_checks("batches")
     assert found["original_labels"] == [336, 0]  # the second time, nothing of the audio is a label
     assert found["repeated"]  # ours gives the same batch
@@ -139,7 +139,7 @@ def processed(recorded, codec, manifest, tokenizer):
 
 
 @pytest.mark.parametrize("name", ["s0", "s5"])
-def test_transformers_processor_reads_the_same_and_learns_otherwise(
+def test_the_processor_of_transformers_has_the_same_inputs_and_other_labels(
     processed, recorded, collator, config, tokenizer, name
 ):
     theirs = processed[name]
@@ -168,7 +168,7 @@ def test_transformers_processor_reads_the_same_and_learns_otherwise(
     assert their_text[asked] == IGNORED
 
 
-def test_a_sample_is_left_as_it_was(collator, samples):
+def test_samples_are_not_modified(collator, samples):
     before = [sample.codes.copy() for sample in samples]
     collator(samples)["audio_input_ids"].zero_()
     assert all((one == sample.codes).all() for one, sample in zip(before, samples, strict=True))

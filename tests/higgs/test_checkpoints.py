@@ -27,7 +27,7 @@ def change_weights(folder, change):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def test_a_good_checkpoint_loads_whole(native):
+def test_a_good_checkpoint_loads_completely(native):
     model = load_model(native, NATIVE)
     assert sum(one.numel() for one in model.parameters()) == 1_239_616
     assert model.text_lm_head.weight.shape == (512, 64)
@@ -67,7 +67,7 @@ def test_weights_that_do_not_fit_are_named(copy, change, said):
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone"])
-def test_a_damaged_file(copy, damage):
+def test_a_damaged_file_is_refused(copy, damage):
     weights = copy / "model.safetensors"
     weights.unlink() if damage == "gone" else os.truncate(weights, weights.stat().st_size - 1000)
     with pytest.raises(DataError, match="cannot be loaded"):
@@ -75,7 +75,7 @@ def test_a_damaged_file(copy, damage):
 
 
 @pytest.mark.parametrize("content", [None, "{", "[1]", '{"model_type": "gpt2"}', "{}"])
-def test_a_folder_that_is_no_checkpoint(tmp_path, content):
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     said = {None: "has no config.json", "{": "not JSON", "[1]": "not a JSON object", "{}": "model_type is None"}
@@ -84,7 +84,7 @@ def test_a_folder_that_is_no_checkpoint(tmp_path, content):
     assert str(tmp_path) in caught.value.path
 
 
-def test_each_format_has_its_stack(boson, native):
+def test_each_format_is_read_by_one_stack(boson, native):
     assert check_type(native, NATIVE)["model_type"] == "higgs_audio_v2"
     assert check_type(boson, BOSON)["model_type"] == "higgs_audio"
     with pytest.raises(
@@ -97,7 +97,7 @@ def test_each_format_has_its_stack(boson, native):
         check_type(native, BOSON)
 
 
-def test_a_process_loads_with_its_own_stack_only(boson):
+def test_a_process_loads_only_with_its_stack(boson):
     with pytest.raises(HarnessError, match="this process has the native stack, not boson"):
         load_model(boson, BOSON)
 
@@ -109,7 +109,7 @@ def test_a_hub_name_needs_a_commit():
 
 
 @pytest.mark.parametrize("source", ["file", "a/b/c", "/nowhere/model", "a b/c"])
-def test_neither_folder_nor_hub_name(source, monkeypatch, tmp_path):
+def test_a_source_must_be_a_folder_or_a_hub_name(source, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("{}")
     assert resolve(tmp_path) == tmp_path
@@ -117,7 +117,7 @@ def test_neither_folder_nor_hub_name(source, monkeypatch, tmp_path):
         resolve(source, ORIGINAL_REVISION)
 
 
-def test_without_the_hub_one_line_says_so(monkeypatch, tmp_path):
+def test_an_unreachable_hub_is_a_one_line_error(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(NotAvailable, match=f"{ORIGINAL_MODEL} cannot be downloaded: .*give a local folder") as caught:
@@ -125,7 +125,7 @@ def test_without_the_hub_one_line_says_so(monkeypatch, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_the_other_stack_refuses_the_same(boson_checks):
+def test_the_boson_stack_refuses_the_same_files(boson_checks):
     found = boson_checks("checkpoints")
     assert found["good"] == [None, ""]
     assert found["other_stack"] == ["HarnessError", "this process has the boson stack, not native"]
@@ -137,7 +137,7 @@ def test_the_other_stack_refuses_the_same(boson_checks):
     assert "cannot be loaded" in found["cut"][1]
 
 
-def test_code_beside_a_tokenizer_is_neither_run_nor_asked_for(copy, monkeypatch):
+def test_code_shipped_with_a_tokenizer_is_never_run(copy, monkeypatch):
     """transformers asks on standard input, where the texts of a stranger may be."""
     settings = json.loads((copy / "tokenizer_config.json").read_text())
     settings |= {"tokenizer_class": "Strange", "auto_map": {"AutoTokenizer": ["strange.Strange", None]}}

@@ -41,14 +41,14 @@ def test_25_frames_a_second_of_8_codes(loaded, make_sound, milliseconds):
     assert loaded.decode(codes).shape == (codes.shape[1] * 960,)
 
 
-def test_the_same_sound_has_the_same_codes_and_another_one_others(codec, loaded, make_sound):
+def test_codes_depend_on_the_sound_alone(codec, loaded, make_sound):
     one, two = make_sound(1, 0.5), make_sound(2, 0.5)
     assert (loaded.encode(one) == load_codec(codec).encode(one)).all()
     assert (loaded.encode(one) != loaded.encode(two)).mean() > 0.1
     assert (loaded.codebooks, loaded.codebook_size) == (8, 1024)
 
 
-def test_weights_missing_from_a_codec(codec, tmp_path):
+def test_a_codec_with_missing_weights_is_refused(codec, tmp_path):
     from safetensors.torch import load_file, save_file
 
     copy = shutil.copytree(codec, tmp_path / "copy")
@@ -59,7 +59,7 @@ def test_weights_missing_from_a_codec(codec, tmp_path):
         load_codec(copy)
 
 
-def test_a_folder_that_holds_no_codec(native, tmp_path):
+def test_a_folder_without_a_codec_is_refused(native, tmp_path):
     with pytest.raises(
         DataError, match=r"not the configuration of a Higgs Audio v2 codec .*audio tokenizer, not of the model"
     ):
@@ -68,7 +68,7 @@ def test_a_folder_that_holds_no_codec(native, tmp_path):
         codec_format(tmp_path)
 
 
-def test_a_codec_of_the_other_format(tmp_path):
+def test_a_codec_of_the_other_format_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"n_q": 8, "ratios": [8, 5, 4, 2, 3], "bins": 1024}')
     assert codec_format(tmp_path) == "boson"
     with pytest.raises(HarnessError, match="codec is of the boson format, but this process has the native stack"):
@@ -76,14 +76,14 @@ def test_a_codec_of_the_other_format(tmp_path):
 
 
 @pytest.mark.parametrize(("codebooks", "size"), [(8, 512), (4, 1024)])
-def test_a_codec_that_does_not_fit_the_model(codec, wavs, tmp_path, codebooks, size):
+def test_a_codec_that_does_not_fit_the_model_is_refused(codec, wavs, tmp_path, codebooks, size):
     with pytest.raises(DataError, match=f"codec has 8 codebooks of 1024, the model {codebooks} of {size}") as caught:
         encode(codec, wavs, tmp_path / "cache", codebooks, size)
     assert caught.value.path == str(codec)
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_is_encoded_is_kept(codec, loaded, wavs, tmp_path, make_sound):
+def test_codes_are_cached(codec, loaded, wavs, tmp_path, make_sound):
     paths = encode(codec, wavs, tmp_path / "cache")
     kept = [np.load(path) for path in paths]
     assert [one.shape for one in kept] == [(8, 8)] * 2
@@ -100,14 +100,14 @@ def test_what_is_encoded_is_kept(codec, loaded, wavs, tmp_path, make_sound):
     assert len(list((tmp_path / "cache").iterdir())) == 3  # no parts are left over
 
 
-def test_another_codec_has_other_names(codec, wavs, tmp_path):
+def test_cache_names_depend_on_the_codec(codec, wavs, tmp_path):
     copy = shutil.copytree(codec, tmp_path / "copy")
     assert set(encode(codec, wavs, tmp_path / "cache")) == set(encode(copy, wavs, tmp_path / "cache"))
     (copy / "config.json").write_text((copy / "config.json").read_text().replace("0.5", "0.50"))
     assert not set(encode(codec, wavs, tmp_path / "cache")) & set(encode(copy, wavs, tmp_path / "cache"))
 
 
-def test_other_rates_and_channels(codec, loaded, tmp_path, make_sound):
+def test_other_rates_and_channels_are_converted(codec, loaded, tmp_path, make_sound):
     import soundfile
 
     mono = make_sound(4, 0.5)
@@ -131,7 +131,7 @@ def test_audio_that_cannot_be_read_is_named(codec, wavs, tmp_path):
     assert caught.value.path == wavs[0]
 
 
-def test_boson_s_own_codec(boson_checks):
+def test_the_boson_codec(boson_checks):
     found = boson_checks("codec")
     assert found["sizes"] == [8, 1024] and found["codes"].shape == (8, 10)  # 0.4 s
     assert found["decoded"] == [9600]
@@ -139,7 +139,7 @@ def test_boson_s_own_codec(boson_checks):
     assert found["mean_differing"] > 0.1
 
 
-def test_boson_s_codec_does_not_hide_a_wrong_file(boson_checks):
+def test_the_boson_codec_refuses_a_wrong_file(boson_checks):
     found = boson_checks("codec")
     for kind, said in (
         ("missing", "1 weights are missing and 0 unexpected: quantizer.vq.layers.0.project_in.weight"),
@@ -150,7 +150,7 @@ def test_boson_s_codec_does_not_hide_a_wrong_file(boson_checks):
         assert found["hidden"][kind] is None  # boson_multimodal's own loader says nothing
 
 
-def test_torchaudio_resamples(loaded):
+def test_torchaudio_works_without_its_native_part(loaded):
     import torchaudio
 
     time = torch.arange(2400) / 24000
@@ -164,7 +164,7 @@ def test_torchaudio_resamples(loaded):
     assert importlib.import_module("transformers.utils.import_utils").is_torchaudio_available()
 
 
-def test_without_torchaudio(monkeypatch, tmp_path):
+def test_missing_torchaudio_is_reported(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
     monkeypatch.setattr(module, "ASIDE", tmp_path / "nowhere")
     monkeypatch.setattr(module, "find_spec", lambda name: None)

@@ -53,14 +53,14 @@ def change(folder, edit):
     st.save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def test_a_checkpoint(boson_checks, native, tokenizer, samples):
+def test_a_converted_checkpoint_computes_the_same(boson_checks, native, tokenizer, samples):
     found = boson_checks("base")
     assert found["text_logits"].shape[1] == 512 and found["audio_logits"].shape[1:] == (8, 1026)
     assert found["audio_logits"].std() > 0.05  # not all nought
     agree(found, load_model(native, NATIVE), tokenizer, samples)
 
 
-def test_no_number_changes(boson, native):
+def test_conversion_changes_no_weight(boson, native):
     before, after = (st.load_file(folder / WEIGHTS) for folder in (boson, native))
     assert {native_key(name) for name in before} == set(after) and len(before) == len(after) == 33
     assert all(torch.equal(tensor, after[native_key(name)]) for name, tensor in before.items())
@@ -69,7 +69,7 @@ def test_no_number_changes(boson, native):
     assert said == {"source": str(boson), "revision": None, "from": "higgs_audio"}
 
 
-def test_shards(boson_checks, boson, native, copy, tmp_path, tokenizer, samples):
+def test_shards_are_converted(boson_checks, boson, native, copy, tmp_path, tokenizer, samples):
     weights = st.load_file(copy / WEIGHTS)
     (copy / WEIGHTS).unlink()
     names = sorted(weights)
@@ -86,7 +86,7 @@ def test_shards(boson_checks, boson, native, copy, tmp_path, tokenizer, samples)
     agree(boson_checks("base"), load_model(tmp_path / "out", NATIVE), tokenizer, samples)
 
 
-def test_half_precision_stays(copy, tmp_path):
+def test_half_precision_is_kept(copy, tmp_path):
     change(copy, lambda weights: weights.update({name: tensor.bfloat16() for name, tensor in weights.items()}))
     write_json(copy / "config.json", {**read_config(copy), "torch_dtype": "bfloat16"})
     convert(copy, tmp_path / "out")
@@ -95,7 +95,7 @@ def test_half_precision_stays(copy, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["few_steps", "overfit"])
-def test_an_adapter(boson_checks, native, tokenizer, samples, tmp_path, name):
+def test_a_converted_adapter_computes_the_same(boson_checks, native, tokenizer, samples, tmp_path, name):
     from peft import PeftModel
 
     found = boson_checks(name)
@@ -129,7 +129,7 @@ def refused(source, out, said, kind=DataError):
     ],
     ids=["missing", "extra", "misshapen"],
 )  # fmt: skip
-def test_weights_that_do_not_fit(copy, tmp_path, edit, said):
+def test_weights_that_do_not_fit_are_refused(copy, tmp_path, edit, said):
     change(copy, edit)
     assert str(copy) in refused(copy, tmp_path / "out", said).path
 
@@ -142,12 +142,12 @@ def test_weights_that_do_not_fit(copy, tmp_path, edit, said):
         ("model_type", "higgs_audio_v2", "own format already"),
     ],
 )
-def test_configurations_that_cannot_be_converted(copy, tmp_path, field, value, said):
+def test_other_configurations_are_refused(copy, tmp_path, field, value, said):
     write_json(copy / "config.json", {**read_config(copy), field: value})
     refused(copy, tmp_path / "out", said)
 
 
-def test_folders_that_cannot_be_converted(copy, tmp_path, native):
+def test_other_folders_are_refused(copy, tmp_path, native):
     refused(native, tmp_path / "out", "model_type is 'higgs_audio_v2'")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", tmp_path / "out", r"has no config\.json")
@@ -169,7 +169,7 @@ def adapter(boson_checks, tmp_path):
     return shutil.copytree(boson_checks("few_steps")["folder"] / "few_steps", tmp_path / "adapter")
 
 
-def test_adapters_that_cannot_be_converted(adapter, native, tmp_path):
+def test_other_adapters_are_refused(adapter, native, tmp_path):
     weights = adapter / "adapter_model.safetensors"
     settings = json.loads((adapter / "adapter_config.json").read_text())
     write_json(adapter / "adapter_config.json", {**settings, "base_model_name_or_path": str(native)})
@@ -182,7 +182,7 @@ def test_adapters_that_cannot_be_converted(adapter, native, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../../evil.safetensors", "/tmp/evil.safetensors", "model.bin"])
-def test_a_shard_lies_in_its_folder(copy, tmp_path, name):
+def test_shards_outside_the_folder_are_refused(copy, tmp_path, name):
     """A hostile index must not make the converter write, or read, anywhere else."""
     write_json(copy / "model.safetensors.index.json", {"weight_map": {"norm.weight": name}})
     refused(copy, tmp_path / "out", "weight_map must name")

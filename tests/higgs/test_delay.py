@@ -31,6 +31,6 @@ def test_undelay_inverts_delay(codes):
     [(np.zeros((8, 8), int), "hold no delayed stream")]
     + [(codes, "codes must be integers of shape") for codes in (np.zeros(8, int), np.zeros((8, 9)), np.zeros((0, 9), int))],
 )  # fmt: skip
-def test_what_is_no_delayed_stream(wrong, said):
+def test_other_arrays_are_refused(wrong, said):
     with pytest.raises(HarnessError, match=said):
         undelay(wrong)

@@ -44,7 +44,7 @@ def test_rope_keeps_its_scaling_and_base():
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_a_network_that_the_native_class_cannot_build(name):
+def test_a_network_that_the_native_class_cannot_build_is_refused(name):
     changed = not FIXED[name] if isinstance(FIXED[name], bool) else 2
     with pytest.raises(DataError, match=rf"^{name} is {changed!r}; the native model has no counterpart"):
         native_config({**tiny_config(), name: changed})
@@ -57,7 +57,7 @@ def test_a_network_that_the_native_class_cannot_build(name):
     [{"audio_adapter_type": "stack"}, {"audio_dual_ffn_layers": [0]}, {"audio_dual_ffn_layers": []}],
     ids=["adapter", "half", "none"],
 )
-def test_not_every_layer_has_an_audio_ffn(change):
+def test_every_layer_must_have_an_audio_ffn(change):
     with pytest.raises(DataError, match="audio FFN in every layer, this checkpoint has not"):
         native_config({**tiny_config(), **change})
 
@@ -67,7 +67,7 @@ def test_only_the_original_format_is_converted():
         native_config({**tiny_config(), "model_type": "gpt2"})
 
 
-def test_which_stack_reads_what():
+def test_each_format_has_a_stack():
     assert stack_of(tiny_config()) == "boson"
     assert stack_of(native_config(tiny_config())) == "native"
     assert stack_of({"model_type": "gpt2"}) is None and stack_of({}) is None

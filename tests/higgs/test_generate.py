@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from harness.errors import DataError
 from harness.higgs.checkpoints import load_model
 from harness.higgs.delay import delay
 from harness.higgs.generate import finish, generate
@@ -16,7 +15,7 @@ def model(native):
     return load_model(native, NATIVE)
 
 
-def test_a_stream_that_ends_itself():
+def test_a_complete_stream():
     codes = np.arange(24).reshape(8, 3)
     columns = delay(codes)
     for at_most in (12, 100):  # the end may come in the last column that is allowed
@@ -24,7 +23,7 @@ def test_a_stream_that_ends_itself():
         assert said.stopped and said.codes.tolist() == codes.tolist()
 
 
-def test_a_stream_that_was_cut_off():
+def test_a_truncated_stream():
     codes = np.arange(80).reshape(8, 10)
     said = finish(delay(codes)[:, :15], 1025, 15)
     assert not said.stopped
@@ -48,7 +47,7 @@ def test_greedy_is_deterministic_and_a_prefix_of_more(model, tokenizer):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_model_s_mode_is_restored_and_dropout_is_off(model, tokenizer, native, training):
+def test_dropout_is_off_and_the_mode_is_restored(model, tokenizer, native, training):
     plain = generate(model, tokenizer, "Go on.", NATIVE, max_frames=8).codes
     wrapped = add_lora(load_model(native, NATIVE), dropout=0.9)
     for name, parameter in wrapped.named_parameters():
@@ -60,12 +59,7 @@ def test_the_model_s_mode_is_restored_and_dropout_is_off(model, tokenizer, nativ
     assert (one == two).all() and (one != plain).any()  # PEFT's model is used, not the one inside
 
 
-def test_a_text_with_control_tokens(model, tokenizer):
-    with pytest.raises(DataError, match="control tokens"):
-        generate(model, tokenizer, "Go <|eot_id|>", NATIVE)
-
-
-def test_boson_is_cut_off_alike(boson_checks):
+def test_the_boson_stack_is_cut_off_too(boson_checks):
     found = boson_checks("base")
     assert found["stopped"].tolist() == [False] * 4
     assert [found[f"codes{n}"].shape for n in range(4)] == [(8, 25)] * 4

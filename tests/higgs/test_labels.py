@@ -51,7 +51,7 @@ def tensors(case):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_loss_against_a_plain_one(seed):
+def test_the_loss_equals_a_plain_implementation(seed):
     case = random_case(seed)
     text, audio = by_hand(*case)
     loss, text_loss, audio_loss = (float(one) for one in higgs_loss(*tensors(case)))
@@ -60,7 +60,7 @@ def test_the_loss_against_a_plain_one(seed):
     assert loss == pytest.approx(np.mean(text) + np.mean(audio), rel=1e-5)
 
 
-def test_items_of_a_whole_step_divide():
+def test_the_loss_is_divided_by_the_labels_of_a_whole_step():
     case = random_case()
     text, audio = by_hand(*case)
     items = torch.tensor([40, 1000])
@@ -71,12 +71,12 @@ def test_items_of_a_whole_step_divide():
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25])
-def test_the_weight_of_the_text(weight):
+def test_text_weight_scales_the_text_loss(weight):
     loss, text, audio = higgs_loss(*tensors(random_case()), text_weight=weight)
     assert float(loss) == pytest.approx(weight * float(text) + float(audio), rel=1e-6)
 
 
-def test_without_any_label_the_loss_is_nought_not_nan():
+def test_without_labels_the_loss_is_zero_not_nan():
     text_logits, text_labels, audio_logits, audio_labels = tensors(random_case())
     loss, text, audio = higgs_loss(
         text_logits, torch.full_like(text_labels, IGNORED), audio_logits, torch.full_like(audio_labels, IGNORED)
@@ -84,14 +84,14 @@ def test_without_any_label_the_loss_is_nought_not_nan():
     assert (float(loss), float(text), float(audio)) == (0.0, 0.0, 0.0)
 
 
-def test_half_precision_logits_are_summed_in_full():
+def test_half_precision_logits_are_summed_in_full_precision():
     case = tensors(random_case())
     case[0], case[2] = case[0].bfloat16(), case[2].bfloat16()
     full = [case[0].float(), case[1], case[2].float(), case[3]]
     assert [float(one) for one in higgs_loss(*case)] == [float(one) for one in higgs_loss(*full)]
 
 
-def test_no_clip_learns_from_the_one_before_it(model, collator, samples):
+def test_clips_of_a_batch_are_learned_independently(model, collator, samples):
     """The frames of a batch lie in one row; what the last frame of a clip predicts is no label of the next clip."""
     batch = collator(samples)
     with torch.no_grad():
@@ -109,7 +109,7 @@ def test_no_clip_learns_from_the_one_before_it(model, collator, samples):
         assert float(model(**batch)["audio_loss"]) == pytest.approx(total, abs=1e-5)
 
 
-def test_the_native_class_against_a_plain_loss(model, collator, samples):
+def test_the_native_class_computes_the_same_loss(model, collator, samples):
     batch = collator(samples)
     with torch.no_grad():
         out = model(**batch)
@@ -160,7 +160,7 @@ def test_transformers_own_loss_sums_over_codebooks(model, collator, samples):
     assert float(theirs.loss) == pytest.approx(float(ours["llm_loss"]) + 8 * float(ours["audio_loss"]), rel=1e-5)
 
 
-def test_boson_s_losses_against_a_plain_one(boson_checks):
+def test_the_boson_class_computes_the_same_loss(boson_checks):
     found = boson_checks("base")
     # its frames' logits are (frames, codebooks, entries), its text's are those of the merged sequence
     text, audio = by_hand(found["logits"], found["expanded_labels"], found["audio_logits"], found["audio_labels"])
@@ -171,7 +171,7 @@ def test_boson_s_losses_against_a_plain_one(boson_checks):
     assert loss == pytest.approx(np.mean(text) + np.mean(audio), abs=1e-5)
 
 
-def test_the_peft_failure_and_its_cures(boson_checks, model, collator, samples):
+def test_peft_fails_on_the_original_class_and_works_on_ours(boson_checks, model, collator, samples):
     found = boson_checks("peft")
     kind, said = found["causal"]
     assert (kind, said) == ("TypeError", "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'")

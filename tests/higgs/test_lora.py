@@ -41,18 +41,18 @@ def adapted(model):
     return {name.partition(".lora_")[0].partition("layers.")[2] for name in trainable(model) if "lora_" in name}
 
 
-def test_one_batch_is_learned_by_heart(trained):
+def test_one_batch_can_be_overfitted(trained):
     assert trained["losses"][0] > 10
     assert trained["losses"][-1] < 0.01 * trained["losses"][0]
 
 
-def test_the_trained_codes_come_back_and_generation_stops(trained, samples):
+def test_the_model_reproduces_the_codes_it_was_trained_on(trained, samples):
     for said, sample in zip(trained["said"], samples, strict=True):
         assert said.stopped
         assert said.codes.tolist() == sample.codes.tolist()
 
 
-def test_saved_loaded_and_merged_it_is_the_same(trained, fresh, tokenizer, samples):
+def test_saving_loading_and_merging_change_nothing(trained, fresh, tokenizer, samples):
     from peft import PeftModel
 
     assert largest(trained["outputs"], outputs(fresh, trained["batch"])) > 1  # training changed it
@@ -64,7 +64,7 @@ def test_saved_loaded_and_merged_it_is_the_same(trained, fresh, tokenizer, sampl
     assert [said.codes.tolist() for said in speak(merged, tokenizer, NATIVE)] == [one.codes.tolist() for one in samples]
 
 
-def test_boson_learns_one_batch_by_heart_saves_loads_and_merges_it(boson_checks, samples):
+def test_the_boson_stack_overfits_saves_loads_and_merges(boson_checks, samples):
     found = boson_checks("overfit")
     assert found["steps"][0] > 10
     assert found["steps"][-1] < 0.01 * found["steps"][0]
@@ -73,14 +73,6 @@ def test_boson_learns_one_batch_by_heart_saves_loads_and_merges_it(boson_checks,
         assert found[f"codes{n}"].tolist() == sample.codes.tolist()
     assert found["reloaded"] < 1e-4 and found["merged"] < 1e-4
     assert found["after_merge"] == "HiggsAudioForTraining"
-
-
-def test_both_stacks_train_alike(boson_checks, trained):
-    """The same weights, batch and seed: so the same curve, until rounding has grown."""
-    steps = boson_checks("overfit")["steps"]
-    assert len(steps) == STEPS
-    assert steps[:5] == pytest.approx(trained["losses"][:5], abs=1e-4)
-    assert steps == pytest.approx(trained["losses"], rel=0.05, abs=1e-3)
 
 
 def test_both_stacks_have_the_same_linear_layers(boson_checks, fresh):
@@ -103,7 +95,7 @@ def test_by_default_attention_audio_ffn_and_heads_are_trained(fresh):
     assert all(torch.equal(parameter, frozen[name]) for name, parameter in before.items())
 
 
-def test_the_text_ffn_is_not_taken_for_the_audio_ffn(fresh):
+def test_the_text_ffn_is_not_mistaken_for_the_audio_ffn(fresh):
     model = add_lora(fresh, targets=TEXT_FFN, heads=())
     assert adapted(model) == {f"{layer}.{name}" for layer in (0, 1) for name in TEXT_FFN}
     assert all("lora_" in name for name in trainable(model))
@@ -116,7 +108,7 @@ def test_the_text_ffn_is_not_taken_for_the_audio_ffn(fresh):
         ("up_proj", {"0.mlp.up_proj", "1.mlp.up_proj", "0.audio_mlp.up_proj", "1.audio_mlp.up_proj"}),
     ],
 )
-def test_a_shorter_name_means_every_layer_that_ends_so(fresh, given, adapts):
+def test_a_shorter_name_matches_all_layers_with_that_ending(fresh, given, adapts):
     assert adapted(add_lora(fresh, targets=[given])) == adapts
 
 
@@ -131,7 +123,7 @@ def test_rank_and_alpha(fresh, trained):
 
 
 @pytest.mark.parametrize("options", [{"heads": ["lm_head"]}, {"targets": ["proj"]}, {"targets": [""]}])
-def test_a_layer_that_is_not_there(fresh, options):
+def test_an_unknown_layer_is_refused(fresh, options):
     ((name,),) = options.values()
     with pytest.raises(
         DataError, match=rf"no linear layer is called '{name}' \(there are: audio_lm_head, .*self_attn\.v_proj"

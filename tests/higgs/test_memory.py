@@ -77,7 +77,7 @@ def test_training_with_autocast_stores_what_is_estimated():
     assert weights == want.weights - 2 * n
 
 
-def test_lora_in_fp32_beside_bf16_weights_is_mixed_in_all():
+def test_fp32_lora_with_bf16_weights_costs_as_much_as_mixed():
     peft = pytest.importorskip("peft")
     torch, model = network()
     model = peft.get_peft_model(model.to(torch.bfloat16), peft.LoraConfig(r=2, target_modules=["0", "1"]))
@@ -89,7 +89,7 @@ def test_lora_in_fp32_beside_bf16_weights_is_mixed_in_all():
     assert sum(counted(model, optimiser, trained)) == estimate(n, k, "mixed").total
 
 
-def test_activations():
+def test_activations_and_logits():
     sizes = {"batch_tokens": 100, "layers": 4, "hidden": 10}
     kept = estimate(0, 0, "bf16", **sizes)
     assert kept.activations == 100 * 4 * 10 * PRECISIONS["bf16"].kept >= 100 * 4 * 10 * FORMULA_BYTES
@@ -99,7 +99,7 @@ def test_activations():
     assert estimate(0, 0, "bf16", **sizes, vocabulary=50).logits == 8 * 100 * 50
 
 
-def test_loading_by_hand_and_the_lines():
+def test_loading_and_the_printed_lines():
     assert [estimate(GIB, 0, name).total / GIB for name in ("fp32", "bf16", "int8", "int4")] == [4, 2, 1, 0.5]
     full = estimate(GIB, GIB, "mixed", batch_tokens=1, layers=1, hidden=1)
     assert full.total == 16 * GIB + PRECISIONS["mixed"].kept
@@ -118,7 +118,7 @@ def test_loading_by_hand_and_the_lines():
      ((10, 11, "fp32"), "do not describe a model"), ((-1, -1, "fp32"), "do not describe a model"),
      ((10, 1, "fp32", -1), "do not describe a model")],
 )  # fmt: skip
-def test_what_cannot_be(arguments, said):
+def test_impossible_numbers_are_refused(arguments, said):
     *given, tokens = arguments if len(arguments) == 4 else (*arguments, 0)
     with pytest.raises(HarnessError, match=said):
         estimate(*given, batch_tokens=tokens)

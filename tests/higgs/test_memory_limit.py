@@ -9,7 +9,7 @@ from harness.higgs.memory_limit import COPIES, HEADROOM, limited, weights_size, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is the kernel's")
-def test_the_memory_limit_stops_and_is_lifted_again(tmp_path):
+def test_the_memory_limit_stops_a_loader_and_is_lifted_afterwards(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(bytes(1000))
     assert weights_size(tmp_path) == 1000
     too_much = HEADROOM + COPIES * 1000 + 2**29  # memory that is freed meanwhile makes room

@@ -73,7 +73,7 @@ def test_the_native_format_in_four_stacks(reports):
     assert not any(one.notes for report in reports.values() for one in report.outcomes[NATIVE_TYPE] if one.ok)
 
 
-def test_an_unknown_type_is_said_word_for_word(reports):
+def test_the_error_for_an_unknown_type_is_quoted(reports):
     for stack, label in (
         ("4.46.3 bare", ORIGINAL_TYPE),
         ("4.46.3 bare", NATIVE_TYPE),

@@ -37,7 +37,7 @@ def test_a_status_is_a_success_only_if_nothing_is_missing_unread_or_left_over():
     )
 
 
-def test_an_error_is_kept_short_and_placed():
+def test_an_error_is_shortened_and_located():
     try:
         raise KeyError("x" * 400)
     except KeyError as error:
@@ -71,7 +71,7 @@ def test_no_usable_config_is_one_clear_error(tmp_path, prepare, said):
         assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_what_cannot_be_asked_for(config_only):
+def test_invalid_arguments_are_refused(config_only):
     with pytest.raises(HarnessError, match="no loader is called 'AutoMagic'"):
         probe(config_only, ["AutoMagic"])
     with pytest.raises(HarnessError, match=r"no setting is called 'x'.*4\.46\.3 bare"):

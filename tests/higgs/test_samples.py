@@ -34,7 +34,7 @@ def test_the_prompt_is_a_conversation():
         prompt("Go <|eot_id|> on.")
 
 
-def test_a_manifest(write, tmp_path):
+def test_a_manifest_is_read(write, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "b.wav").write_bytes(b"RIFF")
     path = write(GOOD, "", {"id": 7, "text": "No.", "audio": "b/b.wav", "speaker": "x"})
@@ -68,7 +68,7 @@ def test_a_bad_line_is_named(write, line, said):
     assert (caught.value.path, caught.value.line) == (str(path), 2)
 
 
-def test_a_manifest_without_samples(write, tmp_path):
+def test_a_manifest_without_samples_is_refused(write, tmp_path):
     with pytest.raises(DataError, match="the manifest has no samples") as caught:
         read_manifest(write("", ""))
     assert caught.value.path == str(tmp_path / "m.jsonl")
@@ -81,7 +81,7 @@ def kept(codes, tmp_path):
     return shutil.copytree(codes, tmp_path / "kept")
 
 
-def test_kept_codes_need_no_process(manifest, codec, kept, monkeypatch):
+def test_cached_codes_start_no_process(manifest, codec, kept, monkeypatch):
     monkeypatch.setattr(module, "call", lambda *_, **__: pytest.fail("a process was started"))
     samples = load_samples(manifest, codec, kept, 8, 1024)
     assert [sample.id for sample in samples] == [f"s{number}" for number in range(6)]
@@ -92,7 +92,7 @@ def test_kept_codes_need_no_process(manifest, codec, kept, monkeypatch):
     assert len({sample.codes.tobytes() for sample in samples}) == 6
 
 
-def test_what_is_not_kept_is_encoded_in_a_process_of_its_own(manifest, codec, kept):
+def test_only_missing_codes_are_encoded(manifest, codec, kept):
     before = load_samples(manifest, codec, kept, 8, 1024)
     one, *others = sorted(kept.iterdir())
     stamps = [path.stat().st_mtime_ns for path in others]
@@ -114,6 +114,6 @@ def test_damaged_codes_are_named(manifest, codec, kept, cut):
     assert caught.value.path == str(path)
 
 
-def test_the_model_s_sizes_are_checked_where_codes_are_made(manifest, codec, tmp_path):
+def test_a_codec_that_does_not_fit_is_refused(manifest, codec, tmp_path):
     with pytest.raises(DataError, match="codec has 8 codebooks of 1024, the model 8 of 512"):
         load_samples(manifest, codec, tmp_path / "none", 8, 512)

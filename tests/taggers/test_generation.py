@@ -43,7 +43,7 @@ def test_a_slot_gets_at_most_a_pause_and_one_other_tag(base):
 
 
 @pytest.mark.parametrize("constrained", [True, False])
-def test_a_batch_gives_what_single_texts_get(base, constrained):
+def test_batching_changes_nothing(base, constrained):
     model, encoder = base
     texts = [tuple(line.split()) for line in ("We pay", "You can save a lot of money with this plan", "Why wait?")]
     together = generate(model, encoder, texts, constrained=constrained)
@@ -65,12 +65,12 @@ def test_odd_lines_keep_their_words(trained, decoding):
     assert [text.words for text in tagger.tag(texts)] == [text.words for text in texts]
 
 
-def test_free_generation_takes_any_line(trained):
+def test_free_generation_accepts_any_line(trained):
     tagger = make_tagger("gpt2", adapter=trained[0], decoding="generate")
     assert len(tagger.tag([TaggedText.from_plain(line) for line in ODD[:3]])) == 3
 
 
-def test_another_decoding_is_refused(trained):
+def test_an_unknown_decoding_is_refused(trained):
     with pytest.raises(HarnessError, match="choose one of"):
         make_tagger("gpt2", adapter=trained[0], decoding="beam")
 

@@ -72,7 +72,7 @@ def test_a_word_that_spells_a_tag_stays_text(base):
     assert not set(encoder.word("<emph>")) & set(encoder.answers.values())
 
 
-def test_pads_change_nothing(base):
+def test_padding_changes_nothing(base):
     model, encoder = base
     short, long = ("We", "pay"), tuple("We pay for all of it".split() * 8)
     alone = slot_scores(model, encoder, [short])[0]
@@ -130,7 +130,7 @@ class Stop(Exception):
     """Stands for a power cut."""
 
 
-def test_an_interrupted_training_goes_on_and_ends_the_same(trained, tmp_path):
+def test_an_interrupted_training_resumes_with_the_same_result(trained, tmp_path):
     examples, config = load_examples("train")[:49], TrainingConfig(epochs=2, patience=2)
 
     def cut(row):
@@ -218,7 +218,7 @@ def test_a_damaged_folder_is_named_with_a_remedy(trained, tmp_path, file, conten
     assert str(folder) in str(found.value.path) and "train a new tagger" in found.value.remedy
 
 
-def test_a_relative_folder_without_weights_is_not_looked_up_on_the_hub(trained, tmp_path, monkeypatch):
+def test_missing_weights_are_not_requested_from_the_hub(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(trained[0], "mine")
     (tmp_path / "mine" / "adapter" / "adapter_model.safetensors").unlink()

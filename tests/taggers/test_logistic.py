@@ -74,7 +74,7 @@ def test_scores_do_not_depend_on_the_neighbours_in_the_batch():
         np.testing.assert_allclose(together, model.slot_scores([words])[0], atol=1e-5)
 
 
-def test_a_question_that_was_never_answered_with_a_tag_is_answered_with_nothing():
+def test_a_tag_that_never_occurred_is_not_placed():
     [score] = fitted(["we <emph> never stop", "you know", "we <emph> never go"]).slot_scores([("we", "never")])
     assert (score[:, PAUSE].argmax(axis=1) == 0).all() and score[:, PAUSE.start + 1 :][:, :2].max() < -10
     assert score[1, OTHER].argmax() == 1
@@ -138,7 +138,7 @@ def test_the_folds_depend_on_the_seed_alone():
     assert first == again != other
 
 
-def test_a_tagger_of_a_lookup_table_tunes_its_thresholds_and_tags():
+def test_a_tagger_can_be_built_from_a_lookup_table():
     tagger = SlotTagger("lookup", lambda: LookupModel(TAG_QUESTIONS), examples())
     assert set(tagger.thresholds) == set(TAGS)
     text = TaggedText.parse("<pitch_low> they never rest")

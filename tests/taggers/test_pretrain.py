@@ -24,7 +24,7 @@ def base():
     return model.eval(), Encoder(tokenizer)
 
 
-def test_before_training_two_heads_look_at_the_next_place(base):
+def test_two_heads_start_by_attending_to_the_next_position(base):
     from transformers import AutoConfig, GPT2LMHeadModel
 
     _, encoder = base
@@ -77,7 +77,7 @@ def test_the_card_quotes_the_benchmark():
 
 
 @needs_corpus
-def test_the_base_read_no_sentence_and_no_book_of_the_test_split():
+def test_the_base_was_not_trained_on_texts_of_the_test_split():
     test = load_helsinki("test")
     runs = {gram for u in test for gram in word_ngrams(u.words, 8)}
     sentences = {tuple(map(bare_word, u.words)) for u in test if len(u.words) >= 4}

@@ -70,7 +70,7 @@ def test_it_learns_and_its_probabilities_add_up(fitted):
     assert -np.mean(right) < 0.5 * uniform, "it has learned more than nothing"
 
 
-def test_both_sides_of_a_slot_are_seen(fitted):
+def test_scores_depend_on_the_words_after_a_slot(fitted):
     """The causal mask is taken away: a later word changes what is said about the first."""
     a, b = fitted.slot_scores([("We", "pay", "today"), ("We", "pay", "never")])
     assert abs(a[0] - b[0]).max() > 1e-5
