@@ -3,7 +3,7 @@ from functools import partial
 import helpers
 import pytest
 
-from harness.errors import HarnessError, NotAvailable
+from harness.errors import DataError, NotAvailable
 from harness.higgs import accounting
 from harness.higgs.accounting import (
     AUDIO_SIDE,
@@ -15,14 +15,12 @@ from harness.higgs.accounting import (
     ORIGINAL,
     OTHER,
     TEXT_SIDE,
-    build,
     group_of,
     lora_parameters,
     parameters,
     sides,
     used_for_a_token,
 )
-from harness.higgs.tiny.layout import tiny_config
 from harness.processes.stacks import BOSON, NATIVE, here
 
 in_stack = partial(helpers.in_stack, accounting)
@@ -101,11 +99,11 @@ def test_only_the_stack_of_the_process_is_counted():
         parameters(BOSON if here() == NATIVE else NATIVE)
 
 
-def test_lora_counts_as_peft_does(monkeypatch):
-    peft = pytest.importorskip("peft")
-    monkeypatch.setattr(accounting, "original_config", tiny_config)
-    targets = ["q_proj", "v_proj", "audio_mlp.down_proj", "audio_lm_head"]
-    model = peft.get_peft_model(build(tiny_config(), "cpu"), peft.LoraConfig(r=8, target_modules=targets))
-    assert lora_parameters(targets, 8) == model.get_nb_trainable_parameters()[0]
-    with pytest.raises(HarnessError, match="no_such"):
+def test_lora_adds_rank_times_inputs_plus_outputs():
+    pytest.importorskip("peft")
+    query, value = 3072 + 3072, 3072 + 8 * 128
+    ffn, head = 8192 + 3072, 3072 + 8 * 1026
+    assert lora_parameters(["q_proj", "v_proj", "audio_mlp.down_proj"], 8) == 8 * 28 * (query + value + ffn)
+    assert lora_parameters(["audio_lm_head"], 1) == head
+    with pytest.raises(DataError, match="no_such"):
         lora_parameters(["q_proj", "no_such"], 8)

