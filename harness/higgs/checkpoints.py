@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +99,18 @@ def load_model(
     check_type(folder, stack)
     from harness.higgs.labels import training_class
 
-    options = {"text_head": text_head} if stack == NATIVE else {}
-    return load_strictly(training_class(stack), folder, dtype=dtype, **options)
+    return load_strictly(training_class(stack), folder, dtype=dtype, text_head=text_head)
 
 
 def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", text_head: bool = True) -> Any:
-    """Call ``from_pretrained``, but refuse what it only logs: weights missing from the file, or left over."""
+    """Call ``from_pretrained``, but refuse what it only logs: weights missing from the file, or left over.
+
+    A class without a text head as an option, such as boson's, ignores `text_head`.
+    """
     import torch
     from safetensors import SafetensorError
 
-    native = "use_text_head" in getattr(model_class.__init__, "__wrapped__", model_class.__init__).__code__.co_varnames
+    native = "use_text_head" in signature(model_class.__init__).parameters
     options: dict[str, Any] = {"use_text_head": text_head} if native else {}
     if here() == NATIVE:  # transformers 5 does not name weights of the wrong shape in its error; they are named below
         options["ignore_mismatched_sizes"] = True
@@ -117,8 +120,6 @@ def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", tex
         )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise DataError(f"cannot be loaded: {' '.join(str(error).split())[:300]}", path=folder) from error
-    if native and not text_head:
-        info["unexpected_keys"] = [name for name in info["unexpected_keys"] if name != "text_lm_head.weight"]
     for kind, names in (("missing", info["missing_keys"]), ("unexpected", info["unexpected_keys"]),
                         ("misshapen", info["mismatched_keys"])):  # fmt: skip
         if names:

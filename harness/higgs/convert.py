@@ -12,11 +12,13 @@ from typing import Any
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import read_config, resolve
 from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key, native_model
+from harness.higgs.memory_limit import weights_size
 from harness.paths import is_file
 from harness.store import read_json, write_json
 
 Shapes = dict[str, tuple[int, ...]]  # of weights, by name
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_MISMATCH = "weights and config.json do not belong together"  # remedy
 _PEFT_PREFIX = "base_model.model."
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 
@@ -58,14 +60,15 @@ def convert(
         raise error.at(folder / "config.json") from error
     shards, expected = _shards(folder), _expected(native)
     with _all_or_nothing(out) as part:
-        total = _rewrite(folder, shards, part, expected)
-        _check_complete(total["names"], expected, folder)
+        names, parameters = _rewrite(folder, shards, part, expected)
+        if missing := sorted(expected.keys() - names):
+            raise DataError(f"{len(missing)} weights are missing, first {missing[0]}", path=folder, remedy=_MISMATCH)
         write_json(part / "config.json", native)
         for name in _TOKENIZER_FILES:
             if is_file(folder / name):
                 shutil.copyfile(folder / name, part / name)
         write_json(part / "conversion.json", {"source": str(source), "revision": revision, "from": ORIGINAL_TYPE})
-    return {"kind": "checkpoint", "tensors": len(total["names"]), "parameters": total["parameters"], "bytes": total["bytes"],
+    return {"kind": "checkpoint", "tensors": len(names), "parameters": parameters, "bytes": weights_size(out),
             "out": str(out)}  # fmt: skip
 
 
@@ -89,8 +92,8 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
 
 
 def _shards(folder: Path) -> list[str]:
-    if is_file(folder / "model.safetensors.index.json"):
-        index = folder / "model.safetensors.index.json"
+    index = folder / "model.safetensors.index.json"
+    if is_file(index):
         weights = read_json(index).get("weight_map")
         names = sorted(set(map(str, weights.values()))) if isinstance(weights, dict) else []
         if not names or not all(re.fullmatch(r"\w[\w.-]*\.safetensors", name) for name in names):
@@ -104,21 +107,22 @@ def _shards(folder: Path) -> list[str]:
                     remedy="only safetensors are read: other formats can run code")  # fmt: skip
 
 
-def _rewrite(folder: Path, shards: list[str], out: Path, expected: Shapes) -> dict[str, Any]:
+def _rewrite(folder: Path, shards: list[str], out: Path, expected: Shapes) -> tuple[dict[str, str], int]:
+    """Rename the weights of each shard; return the shard of each weight, and the number of parameters."""
     from safetensors.torch import save_file
 
     names: dict[str, str] = {}
-    parameters = size = 0
+    parameters = 0
     for shard in shards:
         renamed = {native_key(name): tensor.contiguous() for name, tensor in _tensors(folder / shard).items()}
         _check_shapes(renamed, expected, folder / shard)
         save_file(renamed, out / shard, metadata={"format": "pt"})
         names |= dict.fromkeys(renamed, shard)
         parameters += sum(tensor.numel() for tensor in renamed.values())
-        size += (out / shard).stat().st_size
     if len(shards) > 1:
-        write_json(out / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": names})
-    return {"names": names, "parameters": parameters, "bytes": size}
+        index = {"metadata": {"total_size": weights_size(out)}, "weight_map": names}
+        write_json(out / "model.safetensors.index.json", index)
+    return names, parameters
 
 
 def _tensors(path: Path) -> dict[str, Any]:
@@ -145,15 +149,7 @@ def _check_shapes(tensors: Mapping[str, Any], expected: Shapes, path: Path) -> N
         want = expected.get(name)
         if expected and want != tuple(tensor.shape):
             problem = f"is of shape {tuple(tensor.shape)}, not {want}" if want else "is unknown to the native model"
-            raise DataError(
-                f"weight {name} {problem}", path=path, remedy="weights and config.json do not belong together"
-            )
-
-
-def _check_complete(found: Mapping[str, str], expected: Shapes, folder: Path) -> None:
-    if missing := sorted(set(expected) - set(found)):
-        raise DataError(f"{len(missing)} weights are missing, first {missing[0]}", path=folder,
-                        remedy="weights and config.json do not belong together")  # fmt: skip
+            raise DataError(f"weight {name} {problem}", path=path, remedy=_MISMATCH)
 
 
 def _convert_adapter(folder: Path, out: Path, base: str | Path | None) -> dict[str, Any]:
@@ -174,7 +170,7 @@ def _convert_adapter(folder: Path, out: Path, base: str | Path | None) -> dict[s
         save_file(tensors, part / ADAPTER, metadata={"format": "pt"})
         write_json(part / ADAPTER_CONFIG, {**known, "base_model_name_or_path": str(base) if base else None})
     return {"kind": "adapter", "tensors": len(tensors), "parameters": sum(t.numel() for t in tensors.values()),
-            "bytes": (out / ADAPTER).stat().st_size, "out": str(out)}  # fmt: skip
+            "bytes": weights_size(out), "out": str(out)}  # fmt: skip
 
 
 # Fields known to both PEFT releases. Module names are matched by their ends, which are the same in both formats.
@@ -185,5 +181,5 @@ _ADAPTER_FIELDS = (
 
 
 def _adapter_key(name: str) -> str:
-    inner = name.removeprefix(_PEFT_PREFIX)
-    return _PEFT_PREFIX + native_key(inner) if inner != name else native_key(name)
+    prefix = _PEFT_PREFIX if name.startswith(_PEFT_PREFIX) else ""
+    return prefix + native_key(name.removeprefix(prefix))

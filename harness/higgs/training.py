@@ -21,6 +21,7 @@ from harness.higgs.checkpoints import check_type, load_model, load_tokenizer, re
 from harness.higgs.formats import codebooks_of
 from harness.higgs.lora import add_lora, without_peft
 from harness.higgs.memory import estimate
+from harness.higgs.memory_limit import weights_size
 from harness.higgs.samples import Sample, load_samples
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.trainer import LOSSES, read_losses, trainer_class
@@ -146,7 +147,7 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
         "trainable": trainable,
         "memory_estimate": memory.total,
         "weights": str(out / name),
-        "bytes": sum(file.stat().st_size for file in (out / name).glob("*.safetensors")),
+        "bytes": weights_size(out / name),
     }
     write_json(out / SUMMARY, summary)
     return Trained(summary, trainer.model, tokenizer, samples)
