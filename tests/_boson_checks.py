@@ -1,4 +1,4 @@
-"""Run with the boson environment's python: everything that the tests ask of boson_multimodal, in one process.
+"""Run all checks of boson_multimodal in one process, with the interpreter of .venv-boson.
 
 ``_boson_checks.py FOLDER`` reads ``request.json``, writes ``checks.json`` and the checks' arrays (``NAME.npz``).
 """
@@ -49,7 +49,7 @@ def spoken(model):
 
 
 def complaint(function, *arguments, **options):
-    """Type and text of the error that a call ends with."""
+    """Return the type and the text of the error that a call raises."""
     try:
         function(*arguments, **options)
     except Exception as error:
@@ -58,7 +58,7 @@ def complaint(function, *arguments, **options):
 
 
 def base():
-    """Losses, logits and greedy codes of the untrained checkpoint."""
+    """Return losses, logits and greedy codes of the untrained checkpoint."""
     model = load_model(CHECKPOINT, BOSON)
     batch = collator(model)(samples())
     with torch.no_grad():
@@ -69,7 +69,7 @@ def base():
 
 
 def few_steps():
-    """An adapter after a few steps: it has learned to stop, and some of the codes."""
+    """Train an adapter for a few steps: it learns to stop, and some of the codes."""
     model = adapted()
     batch = collator(model)(samples())
     losses = fit(model, batch, 30)
@@ -78,7 +78,7 @@ def few_steps():
 
 
 def overfit():
-    """An adapter that knows one batch by heart; saved, loaded again, and merged."""
+    """Overfit an adapter on one batch; save it, load it again, and merge it."""
     from peft import PeftModel
 
     model = adapted()
@@ -122,7 +122,7 @@ def peft():
 
 
 def batches():
-    """What the collators make of the samples, and what the original one does to a sample that it sees twice."""
+    """Collate the samples with our collator, and one sample twice with the original one."""
     ours = collator(load_model(CHECKPOINT, BOSON))
     one, two = ours(samples()), ours(samples())
     original = [ours.chatml(sample) for sample in samples()]
@@ -135,7 +135,7 @@ def batches():
 
 
 def codec():
-    """boson_multimodal's own codec: 105 million parameters, of which the file holds the quantizer."""
+    """Use boson_multimodal's codec: 105 million parameters, of which the file holds the quantizer."""
     from harness.higgs.codec import load_codec, semantic_model
     from harness.higgs.tiny import make_boson_codec
 
@@ -155,7 +155,7 @@ def codec():
     hidden = {}
 
     def broken(name, changed, seeded=True):
-        """What the harness says of a changed file, and what boson_multimodal does."""
+        """Return the error of the harness for a changed file; record that of boson_multimodal."""
         from boson_multimodal.audio_processing.higgs_audio_tokenizer import load_higgs_audio_tokenizer
 
         copy = FOLDER / f"codec_{name}"
@@ -176,7 +176,7 @@ def codec():
 
 
 def checkpoints():
-    """A checkpoint whose weights do not go with its config.json."""
+    """Load checkpoints whose weights do not match their config.json."""
     from safetensors.torch import load_file, save_file
 
     weights = load_file(CHECKPOINT / "model.safetensors")
@@ -201,7 +201,7 @@ def checkpoints():
 
 
 def tiny():
-    """Checkpoints of two seeds."""
+    """Make checkpoints with two seeds."""
     from harness.higgs.tiny import make_native_checkpoint, make_tiny_checkpoint
 
     before = torch.random.get_rng_state()
@@ -214,7 +214,7 @@ def tiny():
 
 
 def runs():
-    """Short trainings through Trainer, each with its loss curve."""
+    """Train shortly with Trainer, in several ways."""
     found = {}
     for name in ("bf16", "plain", "whole", "halves", "full"):  # precision must not outlive its run
         found[name] = run(REQUEST["runs"][name], cpu=True)
@@ -222,7 +222,7 @@ def runs():
 
 
 def nan():
-    """A run from weights that contain a NaN."""
+    """Train from weights that contain a NaN."""
     from safetensors.torch import load_file, save_file
 
     broken = shutil.copytree(CHECKPOINT, FOLDER / "nan_model")
@@ -233,7 +233,7 @@ def nan():
 
 
 def resumed():
-    """The run ``plain`` again, cut off after four of six steps, and resumed."""
+    """Resume the run ``plain`` after four of its six steps."""
     out, whole = (Path(REQUEST["runs"][name]["output"]) for name in ("resumed", "plain"))
     shutil.copytree(whole, out, dirs_exist_ok=True)
     shutil.rmtree(out / "checkpoint-6")

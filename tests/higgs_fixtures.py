@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from harness.audio import write_wav
+from harness.audio import Audio, write_wav
 from harness.higgs.codec import encode_files
 from harness.higgs.convert import convert
 from harness.higgs.lora import HEADS
@@ -32,7 +32,7 @@ TEXTS = (
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory):
-    """Make something once: ``shared(name, make)`` calls ``make(folder)`` unless another test, or worker, has."""
+    """Return a function that makes something once: ``shared(name, make)`` calls ``make(folder)`` in one worker only."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if base.name.startswith("popen-") else base
 
@@ -50,20 +50,20 @@ def shared(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def boson(shared, boson_python):
-    """The tiny checkpoint in the original format."""
+    """Return the tiny checkpoint in the original format."""
     pytest.importorskip("torch")
     return shared("boson", make_tiny_apart)
 
 
 @pytest.fixture(scope="session")
 def native(shared, boson):
-    """The same, converted."""
+    """Return the tiny checkpoint, converted."""
     return shared("native", lambda folder: convert(boson, folder))
 
 
 @pytest.fixture(scope="module")
 def tokenizer(native):
-    """The converted checkpoint's."""
+    """Return the tokenizer of the converted checkpoint."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(native)
@@ -76,7 +76,7 @@ def codec(shared):
 
 
 def sound(seed, seconds, rate=24000):
-    """Harmonics of a random tone under a random envelope."""
+    """Return harmonics of a random tone under a random envelope."""
     rng = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
     pitch = rng.uniform(90, 250)
@@ -92,35 +92,29 @@ def make_sound():
 
 @pytest.fixture(scope="session")
 def manifest(shared):
-    """Six short recordings with tagged texts; one of them at another rate."""
+    """Return the manifest of six short recordings with tagged texts; one has another rate."""
 
     def make(folder):
         lines = []
         for number, text in enumerate(TEXTS):
             rate = 16000 if number == 3 else 24000
-            write_wav(folder / f"{number}.wav", sound_as_audio(number, 0.3 + 0.04 * number, rate))
+            write_wav(folder / f"{number}.wav", Audio(sound(number, 0.3 + 0.04 * number, rate), rate))
             lines.append(json.dumps({"id": f"s{number}", "text": text, "audio": f"{number}.wav"}))
         (folder / "manifest.jsonl").write_text("\n".join(lines) + "\n")
 
     return shared("recordings", make) / "manifest.jsonl"
 
 
-def sound_as_audio(seed, seconds, rate):
-    from harness.audio import Audio
-
-    return Audio(sound(seed, seconds, rate), rate)
-
-
 @pytest.fixture(scope="session")
 def codes(shared, codec, manifest):
-    """Folder with the codes of all recordings, as a training keeps them."""
+    """Return the folder with the cached codes of all recordings."""
     wavs = [str(manifest.with_name(f"{number}.wav")) for number in range(len(TEXTS))]
     return shared("codes", lambda folder: encode_files(str(codec), wavs, str(folder), 8, 1024))
 
 
 @pytest.fixture(scope="session")
 def make_config(boson, native, codec, manifest, codes):
-    """``make_config(output, stack=..., **settings)``: a short training; the output folder has its codes already."""
+    """Return a function that configures a short training; its output folder already has the codes."""
 
     def make(output, stack="native", **settings):
         if not (output / "codes").exists():
@@ -137,7 +131,7 @@ def make_config(boson, native, codec, manifest, codes):
             "learning_rate": 2e-3,
             "save_every": 100,
         }
-        lora = {"heads": HEADS, **settings.pop("lora", {})}  # random heads: without training them nothing is learned
+        lora = {"heads": HEADS, **settings.pop("lora", {})}  # random heads must be trained
         return TrainConfig.model_validate({**fields, **settings, "lora": lora})
 
     return make
@@ -150,7 +144,7 @@ def samples():
 
 @pytest.fixture(scope="session")
 def boson_checks(shared, boson, boson_python, make_config):
-    """What `_boson_checks.py` found: ``boson_checks(name)`` is one check's result, with arrays from its npz file."""
+    """Return a function that gives the result of one check of `_boson_checks.py`, with arrays from its npz file."""
 
     def make(folder):
         runs = {name: make_config(folder / name, "boson", **settings) for name, settings in _overfit.BOSON_RUNS.items()}

@@ -86,7 +86,7 @@ def test_the_command_speaks(tmp_path):
 
 
 def test_batching_changes_nothing():
-    engine = make_engine("higgs_native", temperature=0)  # so the limit depends on the text
+    engine = make_engine("higgs_native", temperature=0)  # the limit depends on the text
     texts = ("Go", "Never again.", "Is <emph> it?")
     together = engine.generate([asked(text) for text in texts])
     for text, one in zip(texts, together, strict=True):
@@ -110,7 +110,7 @@ def test_an_abandoned_stream_ends_its_thread(native):
     next(stream)
     stream.close()
     assert threading.active_count() == before
-    assert native.speak(asked()).audio.seconds == 3  # and the model is as before
+    assert native.speak(asked()).audio.seconds == 3  # the model still works
 
 
 def test_the_seed_determines_the_speech(native):

@@ -75,7 +75,7 @@ def test_weights_are_named_by_what_is_in_them(tmp_path):
         (folder / file).write_bytes(bytes(300_000))
     seen = {HiggsSettings(checkpoint=str(model), codec=str(codec)).weights}
     for path in (model / "model.safetensors", codec / "model.pth", model / "config.json"):
-        path.write_bytes(b"1" * path.stat().st_size)  # other bytes, as many
+        path.write_bytes(b"1" * path.stat().st_size)  # other bytes, same size
         seen.add(HiggsSettings(checkpoint=str(model), codec=str(codec)).weights)
     assert len(seen) == 4 and all(name.startswith("model ") and ", codec codec " in name for name in seen)
     given = HiggsSettings(checkpoint=str(model), codec=str(codec), revision="0" * 40)

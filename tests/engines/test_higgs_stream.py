@@ -1,4 +1,4 @@
-"""A consumer of a stream gets its pieces, or an error in words; it never waits for ever."""
+"""The consumer of a stream gets its pieces or a readable error, and never waits forever."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ EOS = 1025
 
 
 class Codec:
-    """Each frame becomes its first code, so that a frame out of place is seen."""
+    """Decode each frame to its first code, so that a misplaced frame is visible."""
 
     codebooks, codebook_size = 8, 1024
 
@@ -50,7 +50,7 @@ def test_joined_pieces_are_the_whole(frames, piece_frames):
 
 
 def test_a_truncated_stream_loses_one_frame():
-    _, found = streamed(columns_of(40, cut=40))  # no end: 40 columns hold 31 frames, the last may be the end's
+    _, found = streamed(columns_of(40, cut=40))  # without an end, 40 columns hold 31 complete frames
     assert sum(len(piece.samples) for piece in found) == 31 * SAMPLES_PER_FRAME
 
 

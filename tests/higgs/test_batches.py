@@ -1,4 +1,4 @@
-"""Batches of both stacks hold the same; the traps of both original collators are shown beside ours."""
+"""Batches of both stacks teach the same, and avoid the traps of the two original collators."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def batch(collator, samples):
 
 
 def rows(batch, name):
-    """Rows of a batch without their padding."""
+    """Return the rows of a batch without their padding."""
     return [row[: int(mask.sum())] for row, mask in zip(batch[name], batch["attention_mask"], strict=True)]
 
 
@@ -56,12 +56,12 @@ def test_all_codes_and_one_end_per_codebook_are_learned(batch, samples):
     targets = batch["audio_labels"]
     assert inputs.shape == targets.shape
     learned = targets != IGNORED
-    assert (inputs[learned] == targets[learned]).all()  # a label is the column's own content: higgs_loss shifts
+    assert (inputs[learned] == targets[learned]).all()  # labels are not shifted here: higgs_loss does that
     assert [int((targets[:, k] == 1025).sum()) for k in range(8)] == [len(samples)] * 8
     assert int(learned.sum()) == 8 * sum(sample.codes.shape[1] + 1 for sample in samples)
     start = 0
     for sample in samples:
-        assert (targets[start] == IGNORED).all()  # what precedes a clip's first frame is another clip
+        assert (targets[start] == IGNORED).all()  # another clip precedes the first frame
         assert (targets[start + 1, 1:] == IGNORED).all() and targets[start + 1, 0] == sample.codes[0, 0]
         start += sample.codes.shape[1] + 2 + LATE
 
@@ -74,7 +74,7 @@ def test_padding_is_masked(batch, config):
 
 
 def test_the_last_token_of_a_shorter_sentence_is_learned(collator, tokenizer, samples):
-    # <|eot_id|> is no padding, even where a tokenizer uses it so
+    # <|eot_id|> is not padding, even if a tokenizer uses it as padding
     for order in (samples, samples[::-1]):
         batch = collator(order)
         ends = [row[row != IGNORED][-1] for row in batch["labels"]]
@@ -95,7 +95,7 @@ def test_both_stacks_learn_the_same(boson_checks, batch, config, samples):
             [batch[name].numpy() for name in ("input_ids", "labels", "attention_mask")],
             [found[name] for name in ("input_ids", "labels", "attention_mask")],
         ))  # fmt: skip
-        # boson_multimodal has one token a clip, the native model one a frame
+        # boson_multimodal has one token per clip, the native model one per frame
         kept = [~np.isin(ids, audio) for ids, _ in (ours, theirs)]
         assert (theirs[0] == config.audio_token_id).sum() == 1
         for place in (0, 1):
@@ -104,8 +104,8 @@ def test_both_stacks_learn_the_same(boson_checks, batch, config, samples):
 
 def test_the_boson_collator_modifies_its_input_and_ours_does_not(boson_checks):
     found = boson_checks("batches")
-    assert found["original_labels"] == [336, 0]  # the second time, nothing of the audio is a label
-    assert found["repeated"]  # ours gives the same batch
+    assert found["original_labels"] == [336, 0]  # the second time, the audio has no labels
+    assert found["repeated"]  # our collator returns the same batch
 
 
 @pytest.fixture(scope="module")
@@ -115,16 +115,15 @@ def recorded(codec, manifest, codes):
 
 @pytest.fixture(scope="module")
 def processed(recorded, codec, manifest, tokenizer):
-    """What transformers' own processor makes of each recording, with its labels."""
+    """Return the output of transformers' own processor for each recording, with its labels."""
     import transformers
     from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
     from harness.higgs.codec import load_codec
 
     model = load_codec(codec).model
-    with (
-        pytest.MonkeyPatch.context() as patch
-    ):  # a stand-in, where transformers was imported before torchaudio was there
+    # if transformers was imported before torchaudio, the name is a placeholder
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transformers, "HiggsAudioV2TokenizerModel", type(model))
         processor = HiggsAudioV2Processor(transformers.DacFeatureExtractor.from_pretrained(codec), tokenizer, model)
     made = {}
@@ -147,7 +146,7 @@ def test_the_processor_of_transformers_has_the_same_inputs_and_other_labels(
     ours = collator([sample])
     for same in ("input_ids", "attention_mask", "audio_input_ids", "audio_input_ids_mask"):
         assert torch.equal(ours[same].long(), theirs[same].long()), same
-    # audio: ours has all labels of theirs, and the first end of each codebook
+    # audio: ours has all their labels, and the first end of each codebook
     audio, their_audio = ours["audio_labels"], theirs["audio_labels"][0]
     added = audio != their_audio
     assert (their_audio[added] == IGNORED).all() and (audio[added] == 1025).all()
@@ -162,7 +161,7 @@ def test_the_processor_of_transformers_has_the_same_inputs_and_other_labels(
     expected[ids == config.audio_delay_token_id] = IGNORED
     expected[asked] = config.audio_bos_token_id
     assert torch.equal(text, expected)
-    # so these three are true differences, and the only ones
+    # these three differences are the only ones
     assert (their_text[:asked] == ids[:asked]).all()
     assert int((their_text == config.audio_delay_token_id).sum()) == LATE
     assert their_text[asked] == IGNORED

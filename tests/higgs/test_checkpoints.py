@@ -138,7 +138,7 @@ def test_the_boson_stack_refuses_the_same_files(boson_checks):
 
 
 def test_code_shipped_with_a_tokenizer_is_never_run(copy, monkeypatch):
-    """transformers asks on standard input, where the texts of a stranger may be."""
+    """By default transformers asks on standard input whether to run it, and takes a line of text as the answer."""
     settings = json.loads((copy / "tokenizer_config.json").read_text())
     settings |= {"tokenizer_class": "Strange", "auto_map": {"AutoTokenizer": ["strange.Strange", None]}}
     (copy / "tokenizer_config.json").write_text(json.dumps(settings))

@@ -32,7 +32,7 @@ def encode(codec, wavs, cache, codebooks=8, size=1024):
     return encode_files(str(codec), wavs, str(cache), codebooks, size)
 
 
-@pytest.mark.parametrize("milliseconds", [50, 80, 1000])
+@pytest.mark.parametrize("milliseconds", [50, 400])
 def test_25_frames_a_second_of_8_codes(loaded, make_sound, milliseconds):
     samples = make_sound(3, milliseconds / 1000)
     codes = loaded.encode(samples)
@@ -92,7 +92,7 @@ def test_codes_are_cached(codec, loaded, wavs, tmp_path, make_sound):
         os.utime(path, (1, 1))
     assert encode(codec, wavs, tmp_path / "cache") == paths
     assert [Path(path).stat().st_mtime for path in paths] == [1, 1]  # not written again
-    # what changed in the audio changes its name; what did not, keeps it
+    # the name depends on the content of the audio file
     write_wav(wavs[1], Audio(make_sound(7, 0.4), RATE))
     again = encode(codec, wavs, tmp_path / "cache")
     assert again[0] == paths[0] and again[1] != paths[1]
@@ -119,7 +119,7 @@ def test_other_rates_and_channels_are_converted(codec, loaded, tmp_path, make_so
         np.load(path) for path in encode(codec, [str(tmp_path / f"{n}.wav") for n in names], tmp_path / "cache")
     )
     assert (stereo == loaded.encode(mono)).all()
-    for codes in others:  # the same sound, resampled: as many frames, and mostly the same first codes
+    for codes in others:  # the same sound resampled: as many frames, and mostly the same first codes
         assert codes.shape == stereo.shape
         assert (codes[0] == stereo[0]).mean() > 0.5
 
@@ -147,7 +147,7 @@ def test_the_boson_codec_refuses_a_wrong_file(boson_checks):
         ("quantizer_only", "327 weights are missing and 0 unexpected: encoder.block.0.bias"),
     ):
         assert found[kind][0] == "DataError" and said in found[kind][1]
-        assert found["hidden"][kind] is None  # boson_multimodal's own loader says nothing
+        assert found["hidden"][kind] is None  # boson_multimodal's own loader raises no error
 
 
 def test_torchaudio_works_without_its_native_part(loaded):

@@ -1,4 +1,4 @@
-"""What boson_multimodal computes with a checkpoint or adapter, transformers computes with its conversion."""
+"""A converted checkpoint or adapter computes the same in transformers as the original in boson_multimodal."""
 
 import json
 import shutil
@@ -27,10 +27,10 @@ def copy(boson, tmp_path):
 
 
 def agree(found, model, tokenizer, samples, same_end=True):
-    """Logits of every position that is no padding, losses, and all greedy codes.
+    """Compare the logits of all positions except padding, the losses, and all greedy codes.
 
-    Half trained, a model may end the stream in any codebook first. What the stacks make of that differs, and so may the
-    number of frames (see `harness.higgs.generate`); those that both have are the same.
+    In a half-trained model any codebook may end first. The stacks handle that differently, so the number of frames may
+    differ (see `harness.higgs.generate`); the frames that both have are the same.
     """
     ours = outputs(model, NativeCollator(tokenizer, model.config)(samples))
     for name in ("text_logits", "audio_logits"):
@@ -56,7 +56,7 @@ def change(folder, edit):
 def test_a_converted_checkpoint_computes_the_same(boson_checks, native, tokenizer, samples):
     found = boson_checks("base")
     assert found["text_logits"].shape[1] == 512 and found["audio_logits"].shape[1:] == (8, 1026)
-    assert found["audio_logits"].std() > 0.05  # not all nought
+    assert found["audio_logits"].std() > 0.05  # not all zero
     agree(found, load_model(native, NATIVE), tokenizer, samples)
 
 
@@ -183,7 +183,7 @@ def test_other_adapters_are_refused(adapter, native, tmp_path):
 
 @pytest.mark.parametrize("name", ["../../evil.safetensors", "/tmp/evil.safetensors", "model.bin"])
 def test_shards_outside_the_folder_are_refused(copy, tmp_path, name):
-    """A hostile index must not make the converter write, or read, anywhere else."""
+    """A hostile index must not make the converter read or write outside the folder."""
     write_json(copy / "model.safetensors.index.json", {"weight_map": {"norm.weight": name}})
     refused(copy, tmp_path / "out", "weight_map must name")
     assert not (tmp_path / "out").exists()

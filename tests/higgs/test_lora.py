@@ -1,4 +1,4 @@
-"""LoRA on one batch, until the model knows it by heart: on this stack here, on the other one in `_boson_checks.py`."""
+"""LoRA overfits one batch: on this stack here, on the other one in `_boson_checks.py`."""
 
 import pytest
 from _overfit import fit, largest, outputs, speak
@@ -21,7 +21,7 @@ def fresh(native):
 
 @pytest.fixture(scope="module")
 def trained(native, tokenizer, samples, tmp_path_factory):
-    """The model after training, its losses, what it said, and the folder of its adapter."""
+    """Return the losses, the batch, the generated codes, the outputs, and the folder of the adapter."""
     model = load_model(native, NATIVE)
     torch.manual_seed(0)
     model = add_lora(model)

@@ -9,7 +9,7 @@ def storage(tensors):
 
 
 def counted(model, optimiser, trained):
-    """Bytes of weights, gradients and moments after a step; each tensor's step counter, 4 bytes, is left out."""
+    """Return the bytes of weights, gradients and moments after a step, without the step counters of 4 bytes."""
     moments = [state[name] for state in optimiser.state.values() for name in ("exp_avg", "exp_avg_sq")]
     return storage(model.parameters()), storage(p.grad for p in trained), storage(moments)
 
@@ -72,7 +72,7 @@ def test_training_with_autocast_stores_what_is_estimated():
     n = sum(p.numel() for p in model.parameters())
     want = estimate(n, n, "autocast")
     assert (gradients, moments) == (want.gradients, want.optimiser)
-    # the first matrix's copy is not needed for a gradient of the input; biases have none that is kept
+    # no gradient of the input needs the copy of the first matrix; copies of biases are not kept
     assert storage(copies.values()) == 2 * model[1].weight.numel()
     assert weights == want.weights - 2 * n
 

@@ -1,4 +1,4 @@
-"""The limit that keeps a loader from filling the memory."""
+"""The limit on the memory of a loader."""
 
 import sys
 
@@ -12,7 +12,7 @@ from harness.higgs.memory_limit import COPIES, HEADROOM, limited, weights_size, 
 def test_the_memory_limit_stops_a_loader_and_is_lifted_afterwards(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(bytes(1000))
     assert weights_size(tmp_path) == 1000
-    too_much = HEADROOM + COPIES * 1000 + 2**29  # memory that is freed meanwhile makes room
+    too_much = HEADROOM + COPIES * 1000 + 2**29  # more, because freed memory makes room
     with limited(tmp_path):
         np.empty(HEADROOM // 2, dtype=np.uint8)
         with pytest.raises(MemoryError):

@@ -1,4 +1,4 @@
-"""What counts as a success, what the probe refuses, and when it uses the network."""
+"""Which outcomes are successes, which arguments the probe refuses, and when it uses the network."""
 
 import json
 import subprocess

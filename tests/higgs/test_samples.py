@@ -13,7 +13,7 @@ GOOD = {"id": "a", "text": "Go <emph> on.", "audio": "a.wav"}
 
 @pytest.fixture
 def write(tmp_path):
-    """Write a manifest of these lines beside ``a.wav``."""
+    """Write a manifest of these lines next to ``a.wav``."""
     (tmp_path / "a.wav").write_bytes(b"RIFF")
 
     def written(*lines):

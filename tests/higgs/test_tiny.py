@@ -24,7 +24,7 @@ def test_native_weights_depend_on_the_seed_alone(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         make_native_checkpoint(tmp_path / name, seed=seed)
         make_native_codec(tmp_path / f"codec-{name}", seed=seed)
-    assert torch.equal(torch.random.get_rng_state(), before)  # the caller's random state is left alone
+    assert torch.equal(torch.random.get_rng_state(), before)  # the caller's random state is unchanged
     for kind in ("", "codec-"):
         a, b, c = ((tmp_path / f"{kind}{name}" / "model.safetensors").read_bytes() for name in "abc")
         assert a == b != c

@@ -39,7 +39,7 @@ def test_paths_are_relative_to_the_file(write, tmp_path, monkeypatch):
     monkeypatch.chdir(elsewhere)
     config = read_config(write(codec="a-user/a-codec"))
     assert config.model == str(tmp_path / "native")
-    assert config.codec == "a-user/a-codec"  # no folder there: a hub's name stays
+    assert config.codec == "a-user/a-codec"  # not a folder, so it is kept as a hub name
     assert config.manifest == str(tmp_path / "recordings" / "manifest.jsonl")
     assert config.output == str(tmp_path / "run")
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Short trainings on the tiny checkpoint: how a step is divided changes nothing, and neither does a kill."""
+"""Short trainings on the tiny checkpoint: dividing a step or killing a run changes no result."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(folder, make_config):
-    """``trained(name)``: the folder of one of `RUNS`, which runs when it is first asked for."""
+    """Return a function that gives the folder of one of `RUNS`, and runs it at the first call."""
 
     def once(name):
         if not (folder / name).exists():
@@ -66,7 +66,7 @@ def losses(out, part="loss"):
 
 
 def norms(out):
-    """Norms of the gradient of each step, before clipping: AdamW would hide a wrong factor."""
+    """Return the gradient norm of each step before clipping; AdamW would hide a wrong factor."""
     history = read_json(last_checkpoint(out) / "trainer_state.json")["log_history"]
     return np.array([line["grad_norm"] for line in history if "grad_norm" in line])
 
@@ -97,7 +97,7 @@ def test_the_loss_falls_and_is_the_sum_of_its_parts(trained):
     out = trained("whole")
     assert (np.diff(losses(out)) < -0.1).all()
     assert differ(losses(out), losses(out, "text") + losses(out, "audio")) < 1e-5
-    # at random weights: nearly even guesses of 512 tokens and 1026 entries
+    # random weights guess almost uniformly among 512 tokens and 1026 entries
     assert losses(out, "text")[0] == pytest.approx(np.log(512), abs=0.3)
     assert losses(out, "audio")[0] == pytest.approx(np.log(1026), abs=0.3)
 
@@ -176,7 +176,7 @@ def test_gradient_checkpointing_changes_nothing(make_config, trained, tmp_path, 
 
 @pytest.mark.parametrize("stack", ["native", "boson"])
 def test_half_precision_is_near_full_precision_and_ends_with_its_run(trained, boson_checks, stack):
-    # bf16 has 8 bits: 0.4 % of a value; the loss, a mean over 300 labels, is nearer than that
+    # bf16 has 8 bits, 0.4 % of a value; the loss, a mean over 300 labels, is more precise
     boson = boson_checks("runs")["folder"]
     half, whole, later = (
         losses(trained(name) if stack == "native" else boson / name) for name in ("bf16", "whole", "full")
@@ -196,7 +196,7 @@ def test_a_text_weight_of_zero_trains_audio_only(trained):
     out = trained("audio_only")
     assert differ(losses(out), losses(out, "audio")) == 0
     assert losses(out, "text")[0] == pytest.approx(losses(trained("whole"), "text")[0], abs=1e-5)
-    # what the audio teaches moves the text a little, the text itself would move it more
+    # the audio loss changes the text loss a little; the text loss itself would change it more
     assert -np.diff(losses(out, "text"))[0] < 0.5 * -np.diff(losses(trained("whole"), "text"))[0]
 
 
@@ -227,7 +227,7 @@ def test_a_killed_run_resumes_with_the_same_result(make_config, tmp_path):
     begun, checkpoint = len(losses(out)), last_checkpoint(out)
     with pytest.raises(HarnessError, match=r"holds a run already \(use --resume"):
         train(killed)
-    # the disk may also hold the beginning of a later checkpoint, and of a line
+    # the folder may also contain part of a later checkpoint, and part of a line
     shutil.copytree(checkpoint, out / "checkpoint-23", ignore=shutil.ignore_patterns("trainer_state.json"))
     with (out / "losses.jsonl").open("a") as handle:
         handle.write('{"step": 5')
@@ -274,7 +274,7 @@ def test_the_newest_complete_checkpoint_is_found(tmp_path):
     assert last_checkpoint(tmp_path).name == "checkpoint-5"
 
 
-# --- losses that are no number
+# --- losses that are not finite
 
 
 def test_a_nan_loss_names_the_samples(make_config, native, tmp_path):
@@ -304,7 +304,7 @@ def test_earlier_checkpoints_are_kept(make_config, tmp_path):
     config = make_config(
         tmp_path / "run", learning_rate=1e30, steps=50, save_every=1, schedule="linear", warmup_steps=48
     )
-    # so the steps grow, and the weights overflow
+    # the steps grow until the weights overflow
     with pytest.raises(
         NotANumber,
         match=r"step \d+: the (loss|gradient of \S+) is (nan|inf|not finite) on the batch of samples s\d, s\d ",
@@ -315,7 +315,7 @@ def test_earlier_checkpoints_are_kept(make_config, tmp_path):
     assert f"step {len(done) + 1}:" in str(caught.value)
     assert last_checkpoint(tmp_path / "run").name == f"checkpoint-{len(done)}"
     assert not (tmp_path / "run" / "adapter").exists()
-    with pytest.raises(NotANumber, match=f"step {len(done) + 1}:"):  # and it can be resumed, to the same end
+    with pytest.raises(NotANumber, match=f"step {len(done) + 1}:"):  # a resumed run ends the same way
         train(config, resume=True)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def base():
-    """Return the embedded base with the tags as new tokens, and its encoder; both are left as they are."""
+    """Return the embedded base with the tags as new tokens, and its encoder; no test changes them."""
     from harness.taggers.gpt2.encoding import Encoder, new_tokens
     from harness.taggers.lm.base_model import load_base
     from harness.taggers.slots import TAG_QUESTIONS

@@ -1,4 +1,4 @@
-"""Generating tagged text token by token: words are kept by construction, or not; batches change nothing."""
+"""Generating tagged text token by token: constrained generation keeps the words, and batching changes nothing."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_constrained_generation_keeps_any_words(base, texts):
 
 
 def test_a_slot_gets_at_most_a_pause_and_one_other_tag(base):
-    """Also from a model that would always rather write a tag than a word."""
+    """Even a model that prefers a tag to every word is limited."""
     model, encoder = base
 
     def eager(_module, _inputs, logits):

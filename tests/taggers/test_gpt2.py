@@ -1,4 +1,4 @@
-"""The GPT-2 tagger: encoding, slot scores, a short training, and what wrong input gets."""
+"""The GPT-2 tagger: encoding, slot scores, a short training, and the errors for wrong input."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def test_a_generation_row_predicts_the_tagged_copy_and_nothing_else(base):
     plain = encoder.prompt(text.words)
     places = dict(zip(row["input_ids"][plain.copy :], row["position_ids"][plain.copy :], strict=True))
     tag, word = encoder.answers["<emph>"], encoder.word("guarantee")[0]
-    assert places[tag] == places[word], "a tag takes no place of its own"
+    assert places[tag] == places[word], "a tag has the position of its word"
 
 
 def test_a_word_has_the_same_position_in_both_halves(base):

@@ -1,4 +1,4 @@
-"""Logistic regression at slots, and the tagger that is made of a slot model."""
+"""Logistic regression at slots, and taggers built from a slot model."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ SAID = ["we <emph> never stop, <pause_short> ever", "you <emph> never know, <pau
 
 
 def examples(groups=6):
-    """Two examples a group; the words tell which group it is."""
+    """Return two examples per group; the last word names the group."""
     return [
         Example(id=f"e{g}-{k}", text=f"{SAID[(g + k) % len(SAID)]} g{g}", group=f"g{g}", split="train")
         for g in range(groups)
@@ -34,7 +34,7 @@ def fitted(texts=SAID, questions=TAG_QUESTIONS):
 
 
 class Spy:
-    """Knows which groups it was trained and scored on."""
+    """A slot model that records the groups it was trained and scored on."""
 
     questions = TAG_QUESTIONS
 
@@ -81,7 +81,6 @@ def test_a_tag_that_never_occurred_is_not_placed():
 
 
 def test_a_single_answer_in_training_is_the_answer():
-    """Whichever it is."""
     model = fitted([from_corpus(ProsodyUtterance("1_2_3", ("a", "b"), (2, 2), (1, 1)))], CORPUS_QUESTIONS)
     [score] = model.slot_scores([("a", "b")])
     assert [score[1, part].argmax() for part in columns(CORPUS_QUESTIONS)] == [2, 1]

@@ -1,4 +1,4 @@
-"""The lookup table: counts per word type, and what a new word is answered."""
+"""The lookup table: counts per word type, and the answer for unseen words."""
 
 import numpy as np
 import pytest

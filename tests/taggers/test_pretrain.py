@@ -1,4 +1,4 @@
-"""The embedded base: where it begins, what it read, and whether it is what its card says."""
+"""The embedded base: its initialisation, its training texts, and its model card."""
 
 import json
 

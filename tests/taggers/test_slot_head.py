@@ -1,4 +1,4 @@
-"""Models on the hidden states of a language model: layout, learning, long texts, and the same result twice."""
+"""Models on the hidden states of a language model: layout, learning, long texts, and reproducibility."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_it_learns_and_its_probabilities_add_up(fitted):
 
 
 def test_scores_depend_on_the_words_after_a_slot(fitted):
-    """The causal mask is taken away: a later word changes what is said about the first."""
+    """There is no causal mask, so a later word changes the scores of the first slot."""
     a, b = fitted.slot_scores([("We", "pay", "today"), ("We", "pay", "never")])
     assert abs(a[0] - b[0]).max() > 1e-5
 

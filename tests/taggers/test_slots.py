@@ -28,7 +28,7 @@ WIDTH = sum(len(question.answers) for question in TAG_QUESTIONS)
 
 @st.composite
 def answered_texts(draw):
-    """Texts with at most a pause and one other tag a slot: what two questions can express."""
+    """Draw texts with at most a pause and one other tag per slot, which two questions can express."""
     words = [f"w{k}" for k in range(draw(st.integers(0, 6)))]
     tags = []
     for slot in range(len(words) + 1):
@@ -80,7 +80,7 @@ def test_a_margin_is_the_preference_of_a_tag_over_nothing():
 
 @given(answered_texts())
 def test_certain_scores_give_the_tags_back(text):
-    """Only the order of two tags on one slot is not kept: the pause comes first."""
+    """The order of two tags on one slot may change: the pause comes first."""
     labels = from_tags(text).labels
     logits = np.zeros((len(labels), WIDTH))
     for k, part in enumerate(columns(TAG_QUESTIONS)):
@@ -121,7 +121,7 @@ def test_the_best_threshold_is_found():
 
 @given(st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=1, max_size=20), st.integers(0, 5))
 def test_no_threshold_beats_the_best_one(slots, missed):
-    """`missed` are wanted where another answer is preferred: no threshold reaches them."""
+    """`missed` tags are wanted where another answer is preferred, so no threshold finds them."""
     scores, right = np.array([float(score) for score, _ in slots]), np.array([hit for _, hit in slots])
     support = int(right.sum()) + missed
     found = f1_above(best_threshold(scores, right, support), scores, right, support)
