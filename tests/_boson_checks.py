@@ -167,9 +167,8 @@ def codec():
             hidden[name] = complaint(load_higgs_audio_tokenizer, str(copy), "cpu")[0]
         return complaint(load_codec, copy)
 
-    lost = dict(list(state.items())[1:])
-    found["missing"] = broken("missing", lost)
-    found["unexpected"] = broken("unexpected", {**state, "quantizer.other": torch.zeros(1)})
+    others = dict(list(state.items())[1:])
+    found["other_weights"] = broken("other_weights", {**others, "quantizer.other": torch.zeros(1)})
     found["quantizer_only"] = broken("quantizer_only", state, seeded=False)
     found["hidden"] = hidden
     return found, {"codes": first}

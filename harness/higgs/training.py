@@ -101,7 +101,6 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     """
     if config.stack != here():
         raise HarnessError(f"this process has the {here()} stack, not {config.stack}", remedy="use `launch`")
-    import torch
     from transformers import set_seed
     from transformers.utils import logging
 
@@ -109,7 +108,6 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     logging.disable_progress_bar()
     out = Path(config.output)
     checkpoint = _prepare_folder(out, config, resume)
-    torch.manual_seed(config.seed)
     set_seed(config.seed)
     model, tokenizer, samples = _load(config)
     total, trainable = model.num_parameters(), model.num_parameters(only_trainable=True)
@@ -223,10 +221,8 @@ def _load(config: TrainConfig) -> tuple[Any, Any, list[Any]]:
     samples = read_samples(config)
     tokenizer = load_tokenizer(resolve(config.model, config.revision))
     if config.method == "lora":
-        settings = config.lora
         torch.manual_seed(config.seed)
-        model = add_lora(model, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout, targets=settings.targets,
-                         heads=settings.heads)  # fmt: skip
+        model = add_lora(model, **config.lora.model_dump())
         for parameter in model.parameters():
             if parameter.requires_grad:  # AdamW would round away small updates of bf16 weights
                 parameter.data = parameter.data.float()

@@ -1,7 +1,7 @@
 """Streaming: a thread generates columns of codes, and the consumer gets pieces of audio.
 
 The streams of the two stacks cannot be used directly. When the generating thread of boson_multimodal dies, its consumer waits
-for ever; transformers gives a streamer the placeholders of the text, not the codes. So columns go through a queue here, an
+forever; transformers gives a streamer the placeholders of the text, not the codes. So columns go through a queue here, an
 error that ends the thread goes through the same queue, and every wait has a limit.
 """
 
@@ -61,7 +61,7 @@ class Columns:
         return thread
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        """Give columns until generation ends.
+        """Yield columns until generation ends.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Columns:
 def pieces(
     columns: Columns, generate: Callable[[], Any], codec: Codec, eos: int, frames: int, piece_frames: int
 ) -> Iterator[Audio]:
-    """Generate a delayed stream in a thread, decode it, and give its audio piece by piece.
+    """Generate a delayed stream in a thread, decode it, and yield its audio piece by piece.
 
     Parameters
     ----------
