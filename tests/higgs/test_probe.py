@@ -1,6 +1,5 @@
 import json
 import shutil
-import subprocess
 
 import pytest
 from helpers import python_or_skip
@@ -9,17 +8,11 @@ from harness.errors import HarnessError, NotAvailable
 from harness.higgs.formats import native_config
 from harness.higgs.probe import LEFT_OVER, LOADERS, RANDOM, SETTINGS, UNREAD, matrix, probe_in, stack_versions
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE, make_tiny_checkpoint, tiny_config
-from harness.processes.stacks import BOSON, NATIVE, python_of
+from harness.processes.stacks import BOSON, NATIVE
 
 UNKNOWN = "The checkpoint you are trying to load has model type `{}` but Transformers does not recognize"
 AUTO = tuple(name for name in LOADERS if name.startswith("Auto"))
 TRUE_WIDTH = 3072  # hidden_size of the original checkpoint
-
-
-@pytest.fixture(scope="module", params=[NATIVE, BOSON])
-def either(request):
-    python_or_skip(request.param)
-    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -176,15 +169,3 @@ def test_tiny_weights_need_boson(tmp_path):
     assert not (tmp_path / "tiny").exists()
     folder = make_tiny_checkpoint(tmp_path / "tiny", model_type="other", weights=False)
     assert [path.name for path in folder.iterdir()] == ["config.json"]
-
-
-IMPORTS = (
-    "import harness.tagged, harness.records, harness.store, harness.stats, harness.datasets, harness.placement, "
-    "harness.higgs.probe, harness.higgs.tiny, harness.publish.verdicts, sys; "
-)
-
-
-def test_harness_imports_in_both_environments_without_the_heavy_packages(either):
-    code = IMPORTS + "print([name for name in ('torch', 'transformers', 'boson_multimodal') if name in sys.modules])"
-    done = subprocess.run([python_of(either), "-c", code], capture_output=True, text=True, cwd="/")
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
