@@ -93,8 +93,6 @@ def load_model(
     DataError
         If the format is wrong, or weights are missing or unexpected.
     """
-    if stack != here():
-        raise HarnessError(f"this process has the {here()} stack, not {stack}")
     folder = resolve(source, revision)
     check_type(folder, stack)
     from harness.higgs.labels import training_class

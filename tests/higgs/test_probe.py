@@ -67,11 +67,8 @@ def test_the_native_format_in_four_stacks(reports):
 
 
 def test_the_error_for_an_unknown_type_is_quoted(reports):
-    for stack, label in (
-        ("4.46.3 bare", ORIGINAL_TYPE),
-        ("4.46.3 bare", NATIVE_TYPE),
-        ("transformers 5", ORIGINAL_TYPE),
-    ):
+    unknown = (("4.46.3 bare", ORIGINAL_TYPE), ("4.46.3 bare", NATIVE_TYPE), ("transformers 5", ORIGINAL_TYPE))
+    for stack, label in unknown:
         for one in (by_loader(reports[stack].outcomes[label])[name] for name in AUTO):
             assert (one.loaded, one.exception, one.reason) == ("", "ValueError", "unknown model type")
             first, *advice = one.message.split("\n")
@@ -144,19 +141,13 @@ def test_missing_unexpected_and_broken_weights_are_outcomes(boson, tmp_path, con
         (folders[name] / "config.json").write_text(json.dumps(config))
     (folders["broken"] / "model.safetensors").write_bytes(b"not weights")
     got = {name: found[0] for name, found in probe_in(BOSON, folders, ["boson"]).outcomes.items()}
-    assert (got["more layers"].status, got["more layers"].missing, got["more layers"].loaded) == (
-        RANDOM,
-        14,
-        "HiggsAudioModel",
-    )
-    assert got["more layers"].notes[0].startswith("14 weights not in the checkpoint and set at random: layers.2.")
+    more = got["more layers"]
+    assert (more.status, more.missing, more.loaded) == (RANDOM, 14, "HiggsAudioModel")
+    assert more.notes[0].startswith("14 weights not in the checkpoint and set at random: layers.2.")
     assert (got["fewer layers"].status, got["fewer layers"].unexpected) == (LEFT_OVER, 14)
     assert (got["none"].exception, got["none"].reason) == ("OSError", "no weights")
     assert "model.safetensors" in got["none"].message
     assert got["broken"].exception == "SafetensorError"
-
-
-# --- what it builds on -----------------------------------------------------------------------------------------------
 
 
 def test_tiny_weights_need_boson(tmp_path):

@@ -8,21 +8,23 @@ from harness.tagged import Tag, TaggedText
 from harness.taggers import make_tagger, tagger_names
 
 plain = st.lists(st.text(min_size=1).filter(lambda w: w.split() == [w]), max_size=12).map(TaggedText)
-FAST = ("none", "random", "rules", "majority")
 
 
-@pytest.mark.parametrize("name", FAST)
+@pytest.fixture(scope="module", params=["none", "random", "rules", "majority"])
+def tagger(request):
+    return make_tagger(request.param)
+
+
 @given(text=plain)
-def test_words_are_never_changed(name, text):
-    [tagged] = make_tagger(name).tag([text])
+def test_words_are_never_changed(tagger, text):
+    [tagged] = tagger.tag([text])
     assert tagged.words == text.words
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_tags_in_the_input_are_ignored(name):
+def test_tags_in_the_input_are_ignored(tagger):
     tagged = TaggedText.parse("If <emph> you sign, <pause_long> we never charge?")
-    assert make_tagger(name).tag([tagged]) == make_tagger(name).tag([tagged.stripped()])
-    assert make_tagger(name).tag([]) == []
+    assert tagger.tag([tagged]) == tagger.tag([tagged.stripped()])
+    assert tagger.tag([]) == []
 
 
 def test_rules_as_frozen():
