@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import NotAvailable
 from harness.higgs.formats import native_config, native_model
-from harness.higgs.lora import add_lora
+from harness.higgs.lora import check_linear
 from harness.higgs.tiny.layout import tiny_config
 from harness.processes.stacks import BOSON, NATIVE, here
 
@@ -157,8 +157,12 @@ def lora_parameters(targets: Sequence[str], rank: int) -> int:
     DataError
         If a target matches no linear layer.
     """
-    model = add_lora(build(original_config()), targets=targets, rank=rank, heads=(), task_type=None)
-    return model.get_nb_trainable_parameters()[0]
+    from peft import LoraConfig, inject_adapter_in_model
+
+    model = build(original_config())
+    check_linear(model, targets)
+    inject_adapter_in_model(LoraConfig(r=rank, target_modules=list(targets)), model)
+    return model.num_parameters(only_trainable=True)
 
 
 def build(config: Mapping[str, Any], device: str = "meta", *, text_head: bool = True) -> Any:

@@ -30,6 +30,13 @@ def _kind(name: str) -> str:
     return ".".join(name.split(".")[-2:]) if ".layers." in f".{name}" else name.rpartition(".")[2]
 
 
+def check_linear(model: Any, names: Sequence[str]) -> None:
+    """Raise a DataError if a name is not the end of the name of a linear layer."""
+    kinds = linear_modules(model)
+    if unknown := [name for name in names if not any(f".{kind}".endswith(f".{name}") for kind in kinds)]:
+        raise DataError(f"no linear layer is called {unknown[0]!r}", remedy=f"there are: {', '.join(kinds)}")
+
+
 def without_peft(model: Any) -> Any:
     """Return the model inside PEFT's wrapper, or the model itself if it has none."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -67,9 +74,7 @@ def add_lora(
     """
     from peft import LoraConfig, get_peft_model
 
-    kinds = linear_modules(model)
-    if unknown := [name for name in (*targets, *heads) if not any(f".{kind}".endswith(f".{name}") for kind in kinds)]:
-        raise DataError(f"no linear layer is called {unknown[0]!r}", remedy=f"there are: {', '.join(kinds)}")
+    check_linear(model, (*targets, *heads))
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,
