@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from _overfit import fit, largest, outputs, samples, speak
 
+from harness.higgs.accounting import parameters
 from harness.higgs.batches import BosonCollator, count_labels
 from harness.higgs.checkpoints import load_model
 from harness.higgs.labels import IGNORED
@@ -230,6 +231,11 @@ def nan():
     return {"complaint": complaint(run, {**REQUEST["runs"]["nan"], "model": str(broken)}, cpu=True)}, {}
 
 
+def accounting():
+    """Count the parameters of the real-size models."""
+    return parameters(BOSON), {}
+
+
 def resumed():
     """Resume the run ``plain`` after four of its six steps."""
     out, whole = (Path(REQUEST["runs"][name]["output"]) for name in ("resumed", "plain"))
@@ -242,7 +248,7 @@ def resumed():
 
 def main():
     found = {}
-    for check in (base, few_steps, overfit, peft, batches, tiny, codec, checkpoints, runs, nan, resumed):
+    for check in (base, few_steps, overfit, peft, batches, tiny, codec, checkpoints, runs, nan, accounting, resumed):
         try:
             found[check.__name__], arrays = check()
             np.savez(FOLDER / f"{check.__name__}.npz", **arrays)

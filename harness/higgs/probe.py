@@ -74,11 +74,11 @@ class LoadOutcome:
     """Result of one loader on one checkpoint.
 
     An object with random weights does not count as a success. `loaded` is the class of the returned object. If there is
-    none, `exception` names the error, `message` is its first two
-    lines, and `where` (``file.py:line``) the innermost frame inside transformers or boson_multimodal. `missing` counts
-    weights that are not in the checkpoint and were set at random; `unexpected` counts weights of the checkpoint that were
-    not used. `unread` names the nested configurations of config.json that the class ignored. `notes` describes what the
-    loader did not report. `seconds` is the time in ``from_pretrained``, without the imports before it.
+    none, `exception` names the error, `message` is its first two lines, and `where` (``file.py:line``) the innermost frame
+    inside transformers or boson_multimodal. `missing` counts weights that are not in the checkpoint and were set at random;
+    `unexpected` counts weights of the checkpoint that were not used. `unread` names the nested configurations of config.json
+    that the class ignored. `notes` describes what the loader did not report. `seconds` is the time in ``from_pretrained``,
+    without the imports before it.
     """
 
     loader: str

@@ -1,10 +1,6 @@
-from functools import partial
-
-import helpers
 import pytest
 
 from harness.errors import DataError, NotAvailable
-from harness.higgs import accounting
 from harness.higgs.accounting import (
     AUDIO_SIDE,
     BFLOAT16_BYTES,
@@ -23,12 +19,10 @@ from harness.higgs.accounting import (
 )
 from harness.processes.stacks import BOSON, NATIVE, here
 
-in_stack = partial(helpers.in_stack, accounting)
-
 
 @pytest.fixture(scope="module")
-def counts():
-    return in_stack(BOSON, "parameters", stack=BOSON) | in_stack(NATIVE, "parameters", stack=NATIVE)
+def counts(boson_checks):
+    return boson_checks("accounting") | parameters(NATIVE)
 
 
 def test_groups_add_up_to_the_total(counts):

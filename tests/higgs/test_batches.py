@@ -5,6 +5,7 @@ import pytest
 
 from harness.audio import read_audio
 from harness.higgs.batches import ANSWER_BEGIN, ANSWER_END, NativeCollator, audio_labels, count_labels, encode
+from harness.higgs.codec import load_codec
 from harness.higgs.labels import IGNORED
 from harness.higgs.samples import Sample, load_samples, prompt
 
@@ -108,41 +109,24 @@ def test_the_boson_collator_modifies_its_input_and_ours_does_not(boson_checks):
     assert found["repeated"]  # our collator returns the same batch
 
 
-@pytest.fixture(scope="module")
-def recorded(codec, manifest, codes):
-    return load_samples(manifest, codec, codes, 8, 1024)
-
-
-@pytest.fixture(scope="module")
-def processed(recorded, codec, manifest, tokenizer):
-    """Return the output of transformers' own processor for each recording, with its labels."""
-    import transformers
+def processed(sample, recording, codec, tokenizer):
+    """Return the output of transformers' own processor for a recording, with its labels."""
     from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
-    from harness.higgs.codec import load_codec
-
-    model = load_codec(codec).model
-    # if transformers was imported before torchaudio, the name is a placeholder
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transformers, "HiggsAudioV2TokenizerModel", type(model))
-        processor = HiggsAudioV2Processor(transformers.DacFeatureExtractor.from_pretrained(codec), tokenizer, model)
-    made = {}
-    for number, sample in enumerate(recorded):
-        audio = read_audio(manifest.with_name(f"{number}.wav"))
-        if audio.sample_rate == 24000:
-            text = prompt(sample.text) + ANSWER_BEGIN + "<|AUDIO_OUT|>" + ANSWER_END
-            made[sample.id] = processor(text=[text], audio=[audio.samples], output_labels=True, return_tensors="pt",
-                                        audio_kwargs={"sampling_rate": 24000, "padding": False})  # fmt: skip
-    assert len(made) == 5
-    return made
+    loaded = load_codec(codec)
+    text = prompt(sample.text) + ANSWER_BEGIN + "<|AUDIO_OUT|>" + ANSWER_END
+    return HiggsAudioV2Processor(loaded.extractor, tokenizer, loaded.model)(
+        text=[text], audio=[read_audio(recording).samples], output_labels=True, return_tensors="pt",
+        audio_kwargs={"sampling_rate": 24000, "padding": False},
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["s0", "s5"])
+@pytest.mark.parametrize("number", [0, 5])
 def test_the_processor_of_transformers_has_the_same_inputs_and_other_labels(
-    processed, recorded, collator, config, tokenizer, name
+    manifest, codec, codes, collator, config, tokenizer, number
 ):
-    theirs = processed[name]
-    sample = next(one for one in recorded if one.id == name)
+    sample = load_samples(manifest, codec, codes, 8, 1024)[number]
+    theirs = processed(sample, manifest.with_name(f"{number}.wav"), codec, tokenizer)
     ours = collator([sample])
     for same in ("input_ids", "attention_mask", "audio_input_ids", "audio_input_ids_mask"):
         assert torch.equal(ours[same].long(), theirs[same].long()), same

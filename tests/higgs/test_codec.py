@@ -113,15 +113,11 @@ def test_other_rates_and_channels_are_converted(codec, loaded, tmp_path, make_so
     mono = make_sound(4, 0.5)
     soundfile.write(tmp_path / "stereo.wav", np.stack([mono, mono], axis=1), RATE, subtype="FLOAT")
     soundfile.write(tmp_path / "fast.wav", make_sound(4, 0.5, 48000), 48000, subtype="FLOAT")
-    soundfile.write(tmp_path / "cd.wav", make_sound(4, 0.5, 44100), 44100, subtype="FLOAT")
-    names = ("stereo", "fast", "cd")
-    stereo, *others = (
-        np.load(path) for path in encode(codec, [str(tmp_path / f"{n}.wav") for n in names], tmp_path / "cache")
-    )
+    wavs = [str(tmp_path / name) for name in ("stereo.wav", "fast.wav")]
+    stereo, fast = (np.load(path) for path in encode(codec, wavs, tmp_path / "cache"))
     assert (stereo == loaded.encode(mono)).all()
-    for codes in others:  # the same sound resampled: as many frames, and mostly the same first codes
-        assert codes.shape == stereo.shape
-        assert (codes[0] == stereo[0]).mean() > 0.5
+    # the same sound resampled: as many frames, and mostly the same first codes
+    assert fast.shape == stereo.shape and (fast[0] == stereo[0]).mean() > 0.5
 
 
 def test_audio_that_cannot_be_read_is_named(codec, wavs, tmp_path):

@@ -112,8 +112,3 @@ def test_damaged_codes_are_named(manifest, codec, kept, cut):
     ) as caught:
         load_samples(manifest, codec, kept, 8, 1024)
     assert caught.value.path == str(path)
-
-
-def test_a_codec_that_does_not_fit_is_refused(manifest, codec, tmp_path):
-    with pytest.raises(DataError, match="codec has 8 codebooks of 1024, the model 8 of 512"):
-        load_samples(manifest, codec, tmp_path / "none", 8, 512)

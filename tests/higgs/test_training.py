@@ -288,7 +288,7 @@ def test_a_nan_loss_names_the_samples(make_config, native, tmp_path):
     with pytest.raises(
         NotANumber, match=r"step 1: the loss is nan on the batch of samples s\d, s\d, s\d \(earlier"
     ) as caught:
-        launch(config, quiet=True, cpu=True)  # in another process
+        train(config)
     assert caught.value.exit_code == 1
     assert losses(tmp_path / "run").size == 0
     assert not (tmp_path / "run" / "summary.json").exists() and last_checkpoint(tmp_path / "run") is None
@@ -376,5 +376,5 @@ def test_a_finished_run_without_checkpoints_is_not_resumed(make_config, tmp_path
     shutil.rmtree(tmp_path / "run" / "checkpoint-1")
     before = (tmp_path / "run" / "summary.json").read_bytes()
     with pytest.raises(HarnessError, match="no complete checkpoint"):
-        launch(done, quiet=True, resume=True)
+        train(done, resume=True)
     assert (tmp_path / "run" / "summary.json").read_bytes() == before

@@ -57,15 +57,12 @@ def test_it_learns_words_and_punctuation():
 
 
 def test_probabilities_add_up_for_each_question():
-    for score in fitted().slot_scores([(), ("Never,",), "a b c never".split()]):
+    model, texts = fitted(), [(), ("Never,",), ("a", "b", "c", "never")]
+    for words, score in zip(texts, model.slot_scores(texts), strict=True):
+        assert score.shape == (len(words) + 1, 9)
         for part in (PAUSE, OTHER):
             np.testing.assert_allclose(np.exp(score[:, part]).sum(axis=1), 1, atol=1e-5)
-
-
-def test_no_text_and_a_text_without_words_are_no_error():
-    model = fitted()
     assert model.slot_scores([]) == []
-    assert [score.shape for score in model.slot_scores([(), ("a", "b")])] == [(1, 9), (3, 9)]
 
 
 def test_scores_do_not_depend_on_the_neighbours_in_the_batch():

@@ -108,7 +108,7 @@ class Gpt2Tagger:
         spans = [encoder.windows(text.words, budget, copies) for text in texts]
         pieces = [text.words[start:end] for text, cuts in zip(texts, spans, strict=True) for start, end in cuts]
         placed = iter(self._place(model, encoder, pieces))
-        return [_join([(start, next(placed)) for start, _ in cuts]) for cuts in spans]
+        return [_join([next(placed) for _ in cuts]) for cuts in spans]
 
     def _place(self, model: Any, encoder: Encoder, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
         if self.decoding == "slots":
@@ -117,11 +117,11 @@ class Gpt2Tagger:
         return generate(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
 
 
-def _join(parts: Sequence[tuple[int, TaggedText]]) -> TaggedText:
+def _join(parts: Sequence[TaggedText]) -> TaggedText:
     """Join pieces of a text; a tag on the boundary of two pieces is kept once."""
     words: list[str] = []
     tags: list[tuple[int, Tag]] = []
-    for _, part in parts:
+    for part in parts:
         tags += [(len(words) + slot, tag) for slot, tag in part.tags]
         words += part.words
     return TaggedText(tuple(words), list(dict.fromkeys(tags)))

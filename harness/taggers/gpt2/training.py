@@ -29,9 +29,11 @@ from harness.taggers.lm.base_model import base_revision, context_length, load_ba
 from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 
 SUMMARY = "tagger.json"  # written last: if it exists, the tagger is complete
+HISTORY = "history.json"
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
+_STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
 Log = Callable[[dict], None]
 
 
@@ -281,10 +283,6 @@ def save_adapter(model: Any, folder: Path, config: TrainingConfig) -> None:
 def rows_of(config: TrainingConfig, encoder: Encoder, text: SlotText) -> list[dict]:
     """Return the training rows of a text for the configured objective."""
     return [encoder.slot_row(text), *([encoder.generation_row(text)] if config.objective == "both" else [])]
-
-
-HISTORY = "history.json"
-_STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
 
 
 def _prepare(
