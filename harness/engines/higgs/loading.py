@@ -68,6 +68,6 @@ def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
         codecs.append(load_codec(folder, device=device))
         return codecs[0].model
 
-    checked = {"HiggsAudioModel": Model, "load_higgs_audio_tokenizer": codec, "AutoTokenizer": Tokenizer}
-    with patch.multiple(serve_engine, **checked):
+    ours: dict[str, Any] = {"HiggsAudioModel": Model, "load_higgs_audio_tokenizer": codec, "AutoTokenizer": Tokenizer}
+    with patch.multiple(serve_engine, **ours):
         yield codecs

@@ -83,8 +83,8 @@ class Encoder(WordEncoder):
         self.questions = questions
         self.copies = 2 if prompt_format == "twice" else 1
         self.separator = tokenizer.encode(SEPARATOR, add_special_tokens=False)
-        named = new_tokens(questions)
-        self.answers = dict(zip(named, tokenizer.convert_tokens_to_ids(list(named)), strict=True))
+        vocabulary = tokenizer.get_vocab()
+        self.answers = {name: vocabulary[name] for name in new_tokens(questions)}
         # The newline stands for "nothing": it never occurs in the copy of a sentence.
         self.answer_ids = [[self.separator[-1], *(self.answers[name] for name in q.answers[1:])] for q in questions]
 

@@ -257,11 +257,12 @@ def adapted(config: TrainingConfig, questions: Questions) -> tuple[Any, Encoder]
     from transformers.pytorch_utils import Conv1D
 
     base, tokenizer = load_base(config.base_model, new_tokens(questions))
+    encoder = Encoder(tokenizer, questions, config.prompt_format)
     embedding = next(name for name, module in base.named_modules() if module is base.get_input_embeddings())
     table = embedding.split(".")[-1]
     how: dict[str, Any] = {}
     if config.tag_embeddings == "token_indices":
-        how["trainable_token_indices"] = {table: tokenizer.convert_tokens_to_ids(list(new_tokens(questions)))}
+        how["trainable_token_indices"] = {table: list(encoder.answers.values())}
     elif config.tag_embeddings == "modules_to_save":
         how["modules_to_save"] = [table]
     model = get_peft_model(
@@ -272,7 +273,7 @@ def adapted(config: TrainingConfig, questions: Questions) -> tuple[Any, Encoder]
             fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()), **how,
         ),
     )  # fmt: skip
-    return model, Encoder(tokenizer, questions, config.prompt_format)
+    return model, encoder
 
 
 def save_adapter(model: Any, folder: Path, config: TrainingConfig) -> None:
