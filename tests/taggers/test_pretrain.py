@@ -1,6 +1,7 @@
 """The embedded base: its initialisation, its training texts, and its model card."""
 
 import json
+from functools import cache
 
 import pytest
 import torch
@@ -94,6 +95,7 @@ def test_the_base_was_not_trained_on_texts_of_the_test_split():
 def test_the_same_seed_makes_the_same_base(tmp_path, monkeypatch):
     few = load_helsinki("dev")[::60]
     monkeypatch.setattr(pretrain, "load_helsinki", lambda split: few)
+    monkeypatch.setattr(pretrain, "load_base", cache(load_base))  # SmolLM2, which is only read
     config = PretrainConfig(layers=1, width=48, heads=2, vocabulary=600, epochs=1)
     first, second = (pretrain.pretrain(tmp_path / name, config) for name in ("a", "b"))
     assert first["sha256"] == second["sha256"] == sha256(tmp_path / "a" / "model.safetensors")
