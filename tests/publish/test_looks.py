@@ -17,9 +17,9 @@ from harness.publish.style import (
     ink,
     look,
     on,
-    use_style,
+    subplots,
 )
-from harness.publish.tables import MARK, NOBODY, ahead, placement_table, said, table
+from harness.publish.tables import MARK, NOBODY, Rate, ahead, placement_table, said, table
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -52,10 +52,11 @@ def test_nobody_is_best_where_intervals_meet():
 
 
 def test_a_mark_is_explained_in_the_caption():
-    rows = [{"tagger": "a", "F1": "0.90"}, {"tagger": "b", "F1": "0.50"}]
-    html = table(rows, "T", {"F1": "a"}).html
-    assert re.search(rf'class="best">0.90 <span class="best-mark">{MARK}<', html) and html.count(MARK) > 1
-    assert NOBODY in table(rows, "T", {"F1": None}).html and NOBODY in said({"x": "a", "y": None})
+    rows = [{"tagger": "a", "F1": Rate(0.9, 0.8, 1.0)}, {"tagger": "b", "F1": Rate(0.5, 0.4, 0.6)}]
+    html = table(rows, "T", compare=["F1"], digits={"F1": 1}).html
+    assert re.search(rf'class="best">0.9 \[0.8, 1.0\] <span class="best-mark">{MARK}<', html) and html.count(MARK) > 1
+    assert NOBODY in table(rows[:1], "T", compare=["F1"]).html and NOBODY in said({"x": "a", "y": None})
+    assert MARK not in table(rows, "T").html
 
 
 def test_the_placement_table_marks_only_what_its_intervals_show():
@@ -69,9 +70,6 @@ def test_the_placement_table_marks_only_what_its_intervals_show():
 
 
 def test_a_figure_is_as_wide_as_the_column():
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 2))
+    figure, axis = subplots(height=2)
     axis.set_title("words", color=INK)
     assert int.from_bytes(Figure(figure, "alt", "caption").png[16:20], "big") == round(WIDTH * DPI) <= 774

@@ -11,7 +11,7 @@ import numpy as np
 from harness.chapters.ch02_architecture.routing import AUDIO
 from harness.higgs.accounting import AUDIO_SIDE, TEXT_SIDE
 from harness.higgs.memory import GIB, MemoryEstimate
-from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, SMALL, WIDTH, Figure, on, use_style
+from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, SMALL, Figure, on, subplots
 
 # Okabe and Ito's palette: blue for what belongs to text, orange for audio, green for what both share. These are areas with their
 # names in or above them, so the orange is as bright as theirs.
@@ -30,11 +30,8 @@ GPU_GIB = {"16": 16, "24": 24, "80 GB": 80}
 
 def parameter_count_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     """Draw parameters by group as stacked bars; `counts` maps a model's name to its groups, the first on top."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     merged = {name: _merge(groups) for name, groups in counts.items()}
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.85 * len(merged) + 1.7))
+    figure, axis = subplots(height=0.85 * len(merged) + 1.7)
     for place, groups in enumerate(reversed(list(merged.values()))):
         left = 0
         for group, size in groups.items():
@@ -81,10 +78,7 @@ def _merge(groups: Mapping[str, int]) -> dict[str, int]:
 
 def dual_ffn_diagram() -> Figure:
     """Draw one DualFFN layer: both kinds of position pass the same attention, then separate FFNs."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 5.4))
+    figure, axis = subplots(height=5.4)
     axis.set(xlim=(0, 10), ylim=(0, 9))
     axis.axis("off")
     tokens = [*((word, 0) for word in ("We", "save", "30", "%")), *((f"a{column}", 1) for column in (1, 2, 3, 4))]
@@ -140,12 +134,11 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
     import matplotlib.pyplot as plt
     from matplotlib.colors import LogNorm
 
-    use_style()
     changes = [np.array(one["change"]) for one in routed]
     moved = np.concatenate([change[change > 0] for change in changes])
     scale = LogNorm(moved.min(), moved.max())
     rows, columns = changes[0].shape
-    figure, axes = plt.subplots(len(routed), figsize=(WIDTH, 1.85 * len(routed) + 0.9), sharex=True, squeeze=False)
+    figure, axes = subplots(len(routed), height=1.85 * len(routed) + 0.9, sharex=True, squeeze=False)
     for axis, one, change in zip(axes[:, 0], routed, changes, strict=True):
         shown = np.ma.masked_equal(change, 0)
         axis.set_facecolor(_NOTHING)
@@ -204,10 +197,9 @@ def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> 
     """Draw the columns that the model sees, codebooks by steps; `delayed` holds the ids, and codes are written in the cells."""
     import matplotlib.pyplot as plt
 
-    use_style()
     ids = np.array(delayed)
     codebooks, steps = ids.shape
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.38 * codebooks + 1.3))
+    figure, axis = subplots(height=0.38 * codebooks + 1.3)
     marks = {bos: ("B", _BEGIN), eos: ("E", _END)}
     for book in range(codebooks):
         for step in range(steps):
@@ -234,11 +226,8 @@ def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> 
 
 def memory_need_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
     """Draw the memory needed to load or train, stacked by part, with lines at the sizes of common graphics cards."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     parts = {"weights": _TEXT, "gradients": _AUDIO, "optimiser": _SHARED, "activations": _BEGIN, "logits": _END}
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(estimates) + 1.7))
+    figure, axis = subplots(height=0.42 * len(estimates) + 1.7)
     for place, one in enumerate(reversed(list(estimates.values()))):
         left = 0.0
         for part, colour in parts.items():

@@ -11,7 +11,7 @@ from harness.errors import DataError
 from harness.publish.html import Html, as_code
 from harness.publish.parameters import check_values, declared, notebook_path, profile_values
 from harness.publish.run import NUMBERS, results_folder
-from harness.publish.style import GREEN, INK, VERMILLION, WIDTH, Figure, use_style
+from harness.publish.style import GREEN, INK, VERMILLION, Figure, subplots
 from harness.publish.verdicts import DEPENDS, Claim, ClaimVerdict, claims, section_anchor, verdict_look
 from harness.store import read_json
 
@@ -165,10 +165,9 @@ def verdict_strip(entries: Sequence[Entry]) -> Figure:
     """Draw one square for each claim, in a row for each verdict."""
     import matplotlib.pyplot as plt
 
-    use_style()
     rows = {kind: [entry.claim.id for entry in entries if entry.kind == kind] for kind in _SHADES}
     widest = max(8, *map(len, rows.values()))
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.1))
+    figure, axis = subplots(height=3.1)
     for y, (kind, names) in enumerate(reversed(rows.items())):
         for x, name in enumerate(names):
             axis.add_patch(plt.Rectangle((x + 0.05, y + 0.1), 0.9, 0.8, facecolor=_SHADES[kind], edgecolor=INK))
