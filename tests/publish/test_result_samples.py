@@ -55,4 +55,4 @@ def test_a_difference_counts_beyond_what_processors_differ_by(engine, field, val
     found = changes(kept, measured)
     assert (found == []) is equal
     assert equal or field in found[0]
-    assert changes(kept, []) == ["1 lines were kept, 0 measured"]
+    assert changes(kept, []) == ["stored: 1 lines, measured: 0"]

@@ -1,4 +1,4 @@
-"""Tables of the placement benchmark, from the rows of `harness.benchmark.suite`."""
+"""Tables of chapter 07: the placement benchmark, from the rows of `harness.benchmark.suite`."""
 
 from __future__ import annotations
 

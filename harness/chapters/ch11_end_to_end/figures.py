@@ -1,4 +1,4 @@
-"""Figures of tagger and engine together."""
+"""Figures of chapter 11: tagger and engine together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FATES = (("placed and heard", GREEN), ("placed, not heard", "#E69F00"), ("not p
 
 
 def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
-    """What became of the reference's tags with each source of tags: heard, placed in silence, never placed."""
+    """Draw what became of the reference's tags with each source of tags: heard, placed but not heard, not placed."""
     ranked = sorted(end_to_end.items(), key=lambda item: item[1]["readings"]["joint recall, strict"][0] or 0)
     figure, axis = subplots(height=0.55 * len(ranked) + 1.4)
     words = []
@@ -58,14 +58,14 @@ def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> F
 
 
 def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[float, float], title: str) -> Figure:
-    """Every reading of one percentage as a row, every system as a dot with its interval; what the note claims as a band.
+    """Draw every reading of one percentage as a row, every system as a dot with its interval, and the note's claim as a band.
 
     Parameters
     ----------
     columns : mapping
         System -> readings; see `harness.chapters.ch11_end_to_end.tables.readings_table`.
     family : str
-        Whose readings are shown.
+        ``placement``, ``realisation`` or ``overall``: whose readings are shown.
     claimed : (float, float)
         The range that the note names.
     title : str
@@ -99,7 +99,7 @@ def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[fl
 
 
 def rate_per_tag_dots(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Placement, realisation and both, tag by tag, with intervals."""
+    """Draw placement, realisation and both for each tag, with intervals."""
     series = {"placement": ("placed", Look(BLUE, "o")), "realisation": ("heard, of those spoken", Look(VERMILLION, "s")),
               "both": ("placed and heard", Look(GREEN, "D"))}  # fmt: skip
     figure, axis = subplots(height=0.75 * len(per_tag) + 1.5)
