@@ -83,30 +83,24 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 def contrast(colour: str, ground: str = "#FFFFFF") -> float:
     """Return the contrast of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
-    lighter, darker = sorted((_luminance(colour), _luminance(ground)), reverse=True)
+    from seaborn.utils import relative_luminance
+
+    darker, lighter = sorted((relative_luminance(colour), relative_luminance(ground)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def ink(colour: str) -> str:
     """Return `colour`, darkened until text in it is readable on white."""
+    from matplotlib.colors import to_hex, to_rgb
+
     while contrast(colour) < TEXT_CONTRAST:
-        colour = "#" + "".join(f"{int(0.96 * level):02X}" for level in _levels(colour))
+        colour = to_hex([0.96 * level for level in to_rgb(colour)])
     return colour
 
 
 def on(ground: str) -> str:
     """Return white or nearly black, whichever is more readable on `ground`."""
-    return "#FFFFFF" if contrast("#FFFFFF", ground) >= contrast(INK, ground) else INK
-
-
-def _levels(colour: str) -> list[int]:
-    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-
-
-def _luminance(colour: str) -> float:
-    shares = [level / 255 for level in _levels(colour)]
-    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return max("#FFFFFF", INK, key=lambda colour: contrast(colour, ground))
 
 
 # --- figures

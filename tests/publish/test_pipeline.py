@@ -123,7 +123,7 @@ def test_numbers_are_gathered_from_the_profiles_runs_only(chapter, tmp_path, mon
 
     monkeypatch.setattr(numbers, "COLLECTED", tmp_path / "numbers.json")
     monkeypatch.setattr(numbers, "QUICKSTART", tmp_path / "none")
-    with pytest.raises(DataError, match="published no numbers"):
+    with pytest.raises(DataError, match="chapter 01 has not been run"):
         numbers.collect()
     ChapterRun("01_small", {"profile": "ci", "number": 1}).numbers(figure="1")
     ChapterRun("01_small", {"profile": "ci", "number": 2}).numbers(figure="2")
