@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -153,8 +153,10 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
         axis.set_title(f"{one['part']} of layer {one['layer']} changed (framed)", fontsize=11)
         axis.set(xlim=(0, columns), ylim=(-1.2, rows - 0.5))
         axis.grid(visible=False)
-    starts = _runs(routed[0]["kinds"])
-    axes[-1, 0].set_xticks([(start + end) / 2 for start, end, _ in starts], [kind for *_, kind in starts])
+    runs = [(kind, len(list(run))) for kind, run in groupby(routed[0]["kinds"])]
+    ends = np.cumsum([length for _, length in runs])
+    middles = [end - length / 2 for end, (_, length) in zip(ends, runs, strict=True)]
+    axes[-1, 0].set_xticks(middles, [kind for kind, _ in runs])
     axes[-1, 0].tick_params(axis="x", length=0)
     axes[-1, 0].set_xlabel("position")
     figure.colorbar(image, ax=axes[:, 0], label="relative change (grey: exactly none)", shrink=0.8)
@@ -168,49 +170,46 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
     )
 
 
-def _runs(kinds: Sequence[str]) -> list[tuple[int, int, str]]:
-    """Return runs of one kind as (start, end, kind)."""
-    edges = [0, *(place for place in range(1, len(kinds)) if kinds[place] != kinds[place - 1]), len(kinds)]
-    return [(start, end, kinds[start]) for start, end in pairwise(edges)]
+def _counts(routed: Mapping[str, Any], row: int) -> list[str]:
+    """Describe how many positions of each kind moved in a row of the map."""
+    moved, kinds = np.array(routed["change"][row]) > 0, np.array(routed["kinds"])
+    return [
+        f"{moved[kinds == kind].sum()} of {(kinds == kind).sum()} {kind} positions"
+        for kind in dict.fromkeys(routed["kinds"])
+    ]
 
 
 def _moved_there(routed: Mapping[str, Any]) -> str:
-    moved, kinds = np.array(routed["change"][routed["layer"] + 1]) > 0, np.array(routed["kinds"])
-    counts = (
-        f"{int(moved[kinds == kind].sum())} of {int((kinds == kind).sum())} {kind} positions"
-        for kind in dict.fromkeys(routed["kinds"])
-    )
-    return f"noise in the {routed['part']} moves {' and '.join(counts)}"
+    return f"noise in the {routed['part']} moves {' and '.join(_counts(routed, routed['layer'] + 1))}"
 
 
 def _in_words(routed: Mapping[str, Any]) -> str:
-    moved, kinds = np.array(routed["change"]) > 0, np.array(routed["kinds"])
     counts = [
-        f"{int(moved[row][kinds == kind].sum())} of {int((kinds == kind).sum())} {kind} positions moved {when}"
+        f"{count} moved {when}"
         for row, when in ((routed["layer"] + 1, "in that layer"), (-1, "at the end"))
-        for kind in dict.fromkeys(routed["kinds"])
+        for count in _counts(routed, row)
     ]
     return f"{routed['part']} of layer {routed['layer']} changed: {', '.join(counts)}."
 
 
 def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
     """Draw the columns that the model sees, codebooks by steps; `delayed` holds the ids, and codes are written in the cells."""
-    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from matplotlib.colors import ListedColormap
 
     ids = np.array(delayed)
     codebooks, steps = ids.shape
+    kinds = np.select([ids == bos, ids == eos], [1, 2])
+    texts = np.select([ids == bos, ids == eos], ["B", "E"], ids.astype(str))
     figure, axis = subplots(height=0.38 * codebooks + 1.3)
-    marks = {bos: ("B", _BEGIN), eos: ("E", _END)}
-    for book in range(codebooks):
-        for step in range(steps):
-            text, colour = marks.get(int(ids[book, step]), (str(ids[book, step]), _LIGHT_AUDIO))
-            axis.add_patch(plt.Rectangle((step, book), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-            axis.text(step + 0.5, book + 0.52, text, ha="center", va="center", fontsize=10, color=INK)
-    axis.set(xlim=(0, steps), ylim=(codebooks, 0), xlabel="step: what the model reads or predicts at once is a column",
-             ylabel="codebook", title="The delay pattern")  # fmt: skip
-    axis.set_xticks(np.arange(steps) + 0.5, np.arange(steps), fontsize=SMALL)
-    axis.set_yticks(np.arange(codebooks) + 0.5, np.arange(codebooks), fontsize=SMALL)
-    axis.grid(visible=False)
+    sns.heatmap(kinds, annot=texts, fmt="", cmap=ListedColormap([_LIGHT_AUDIO, _BEGIN, _END]), vmin=0, vmax=2, cbar=False,
+                linewidths=1.5, annot_kws={"fontsize": 10, "color": INK}, ax=axis)  # fmt: skip
+    axis.set(
+        xlabel="step: what the model reads or predicts at once is a column",
+        ylabel="codebook",
+        title="The delay pattern",
+    )
+    axis.tick_params(labelsize=SMALL, rotation=0)
     frames = int(((ids[0] != bos) & (ids[0] != eos)).sum())
     alt = (
         f"Grid of {codebooks} codebooks and {steps} steps. Row k holds k + 1 cells B, beginning of the stream, the codes of "
