@@ -1,4 +1,4 @@
-"""Results as text and as HTML tables: how a rate is written, which value of a column is best, and the tables themselves."""
+"""Results as text and as HTML tables: the format of a rate, the best value of a column, and the tables themselves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Rate(NamedTuple):
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
-    """Format a rate with its interval; an en dash stands for no value."""
+    """Format a rate with its interval; an en dash means that there is no value."""
     if value is None:
         return "–"
     shown = f"{value:.{digits}f}"
@@ -161,7 +161,7 @@ def _cell(text: str, best: bool) -> str:
 def outcome_table(
     outcomes: Mapping[str, Sequence[LoadOutcome]], caption: str = "What each loader did", *, by: str = "stack"
 ) -> Html:
-    """Return a row for each loader: its result, message, and the notes of the probe; `by` names the keys of `outcomes`."""
+    """Return a row for each loader: result, message, and the notes of the probe; `by` names the keys of `outcomes`."""
     return table(
         [
             {

@@ -1,4 +1,4 @@
-"""The traps must spring: a page that shows a trap which is no longer there would mislead."""
+"""The traps still exist: otherwise the page that shows them would mislead."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def cases(manifest, codec, codes, tmp_path_factory):
     return write_cases(samples[:2], tmp_path_factory.mktemp("cases") / "cases.npz")
 
 
-def test_the_original_collator_eats_its_samples_and_trainer_hides_it(boson, cases):
+def test_the_original_collator_modifies_its_samples_and_trainer_hides_it(boson, cases):
     found = call(BOSON, "harness.chapters.ch04_training_higgs.traps:collator_trap", model=boson, cases=cases)
     first, second = found["labels"]
     assert first > 0 and second == 0
@@ -24,14 +24,14 @@ def test_the_original_collator_eats_its_samples_and_trainer_hides_it(boson, case
     assert found["logged"][0] > 1 and found["logged"][1:] == [0.0, 0.0]
 
 
-def test_trainer_s_count_scales_the_audio(native, cases):
+def test_the_item_count_of_trainer_scales_the_audio_loss(native, cases):
     found = call(NATIVE, "harness.chapters.ch04_training_higgs.traps:items_trap", model=native, cases=cases)
     assert found["own"] == pytest.approx(8 * found["mean"], rel=1e-5)
     expected = found["own"] * found["audio_items_a_codebook"] / found["text_items"]
     assert found["under_trainer"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_processor_s_labels_teach_no_end(native, codec, cases, manifest):
+def test_labels_of_the_processor_teach_no_end(native, codec, cases, manifest):
     found = call(
         NATIVE,
         "harness.chapters.ch04_training_higgs.traps:processor_trap",
@@ -49,12 +49,12 @@ def test_the_processor_s_labels_teach_no_end(native, codec, cases, manifest):
 
 @pytest.fixture(scope="module")
 def checked(make_config, tmp_path_factory):
-    """The folder of a training that hardly trained, and the evidence about it."""
+    """Return the folder of a training of two steps, and the evidence about it."""
     folder = tmp_path_factory.mktemp("checked") / "run"
     return folder, check(make_config(folder, steps=2))
 
 
-def test_evidence_of_a_training_that_hardly_trained(checked):
+def test_evidence_of_a_training_of_two_steps(checked):
     folder, found = checked
     assert found["summary"]["steps"] == 2 and last_checkpoint(folder).name == "checkpoint-2"
     assert len(found["before"]) == len(found["after"]) == found["summary"]["samples"]

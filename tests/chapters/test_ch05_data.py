@@ -43,7 +43,7 @@ def test_groups_are_never_joined():
     assert [(w.group, w.text) for w in cut] == [("g", "one two"), ("h", "three four")]
 
 
-def test_memory_copies_what_it_has_seen_and_nothing_else():
+def test_memory_copies_only_what_it_has_seen():
     memory = MemoryTagger([example("We say <emph> this today and go")])
     seen, new = memory.tag([TaggedText.from_plain("We say this today"), TaggedText.from_plain("They want this today")])
     assert seen.format() == "We say <emph> this today" and not new.tags
@@ -62,7 +62,7 @@ def test_random_folds_reward_memory_where_windows_overlap_and_only_there(talks):
     assert found[5]["difference"][1] > 0.4
 
 
-def test_regrouping_joins_what_shares_fewer_words():
+def test_regrouping_joins_examples_that_share_fewer_words():
     pair = [example("a b c d e f", "1"), example("x c d e f y", "2"), example("p q r", "3")]
     assert len({e.group for e in regroup(pair, 6)}) == 3 and len({e.group for e in regroup(pair, 4)}) == 2
     assert overlap([example("a b c d e f"), example("z a b c d e f"), example("p q r")])["sharing"] == pytest.approx(
@@ -94,11 +94,11 @@ def test_the_guide_has_a_row_for_every_tag():
     assert all(row["at most"].startswith(str(AT_MOST[tag])) for row, tag in zip(rows, TAGS, strict=True))
 
 
-def test_our_examples_keep_the_guide(talks):
+def test_our_examples_follow_the_guide(talks):
     assert sum(guide_violations([e.tagged for e in talks]).values()) == 0
 
 
-def test_kappa_is_that_of_scikit_learn():
+def test_kappa_agrees_with_scikit_learn():
     first = [e.tagged for e in load_examples("heldout")]
     second = [e.tagged for e in load_second_pass()]
     groups = [e.group for e in load_examples("heldout")]
@@ -122,7 +122,7 @@ def test_composition_counts():
     assert positions([TaggedText.parse("a <emph> b")])["<emph>"] == [0.5]
 
 
-def test_figures_say_what_they_show(talks):
+def test_figures_describe_what_they_show(talks):
     figure = tag_rate_dots({"ours": rates(talks)})
     assert "<emph>" in figure.caption and "pause_long" in figure.alt
     figure = tag_position_strips(positions([e.tagged for e in talks]), "T")
@@ -141,7 +141,7 @@ APART = [example("<emph> a b c", "g", "1"), example("<emph> a b <pause_long> c",
          example("a <pause_long> b c", "h", "3"), example("a b c", "h", "4")]  # fmt: skip
 
 
-def test_pairs_count_examples_beside_what_chance_would_give():
+def test_pairs_are_compared_with_chance():
     found = {(pair.first, pair.second): pair for pair in pairs(APART, 200)}
     assert len(found) == len(TAGS) * (len(TAGS) - 1) // 2
     pair = found["<emph>", "<pause_long>"]

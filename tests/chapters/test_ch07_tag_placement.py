@@ -1,4 +1,4 @@
-"""Tables, figures and verdicts of the placement benchmark, from made-up rows."""
+"""Tables, figures and verdicts of the placement benchmark, from artificial rows."""
 
 import pytest
 
@@ -73,16 +73,16 @@ def test_the_corpus_table_has_the_mean_over_seeds_and_the_published_systems():
     assert list(corpus_systems(ROWS)) == ["lm_slots on SmolLM2-135M", "majority"]
 
 
-def test_what_did_not_run_is_no_row():
+def test_rows_that_did_not_run_are_left_out():
     assert len(select(ROWS, "helsinki")) == 4
 
 
-def test_differences_say_what_they_mean():
+def test_differences_are_described():
     html = against_majority_table(ROWS)._repr_html_()
     assert "better" in html and "majority" not in html.split("<tbody>")[1]
 
 
-def test_random_folds_stand_beside_grouped_ones():
+def test_random_folds_are_compared_with_grouped_folds():
     html = crossval_table(ROWS, "seed-examples")._repr_html_()
     assert "0.30 [0.20, 0.40]" in html and "0.60 [0.50, 0.70]" in html
     assert "not run here" in crossval_table(ROWS[:-2], "seed-examples")._repr_html_()
@@ -112,7 +112,7 @@ def test_an_ablation_is_named_after_what_it_changes(settings, name):
     assert ablation_name(settings) == name
 
 
-def test_figures_say_in_words_what_they_show():
+def test_figures_describe_what_they_show():
     figure = learning_curves(ROWS, [0.64, 0.62, 0.66])
     assert "majority: 50.0 at 10, 60.0 at 5,000" in figure.alt
     assert "slots 100.0 at batch 1" in decoding_speed_bars(DECODINGS).alt

@@ -30,7 +30,7 @@ def everything(**changes):
     return found | changes
 
 
-def test_every_claim_has_a_row_a_card_and_a_way_to_its_cells():
+def test_every_claim_has_a_row_a_card_and_links_to_its_cells():
     entries = ledger(everything())
     assert [entry.claim.id for entry in entries] == list(claims())
     table, cards = ledger_table(entries).html, ledger_cards(entries).html
@@ -71,7 +71,7 @@ def test_text_of_verdicts_is_escaped():
         assert not re.search("<(script|b|i|u)>", html)
 
 
-def test_the_figure_is_no_setting_and_not_endless():
+def test_the_first_figure_is_not_a_setting_and_is_cut():
     long = ClaimVerdict("L1", "refuted", "No.", {"checkpoint": "v2", "found": "9" * 300}, "Where?")
     entry = ledger(everything(L1=[("01_loading", long)]))[0]
     assert entry.figure.startswith("found: 9") and len(entry.figure) < 120

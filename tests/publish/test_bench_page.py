@@ -43,14 +43,14 @@ def test_without_benchmarks_the_page_says_how_to_get_them(here, monkeypatch):
     assert benchmarks.tables() == "Not run here. To measure: `make bench`.\n"
 
 
-def test_what_was_measured_here_goes_first(here):
+def test_measurements_of_this_machine_are_preferred(here):
     here.write_text(json.dumps(file()))
     assert "| align | 12.3 ms | 0.234 × | pYIN | x |" in benchmarks.tables().replace("\N{NO-BREAK SPACE}", " ")
     assert "this machine: x86\\, 2 cores." in benchmarks.tables()
     assert "2026\\-11\\-23, revision abcdef0." in benchmarks.tables()
 
 
-def test_text_of_the_file_is_no_markup(here):
+def test_text_of_the_file_is_not_markup(here):
     from markdown_it import MarkdownIt
 
     row = {**ROW, "what": HOSTILE, "against": HOSTILE, "note": HOSTILE}

@@ -28,27 +28,29 @@ def test_two_of_a_family_never_look_the_same(family):
         assert (one.colour, one.marker) != (other.colour, other.marker)
 
 
-def test_marks_are_seen_and_words_are_read_on_white():
+def test_marks_and_words_are_visible_on_white():
     for shade in PALETTE:
         assert contrast(shade) >= 3 and contrast(ink(shade)) >= TEXT_CONTRAST
         assert contrast(on(shade), shade) >= 3
     assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
 
 
-def test_a_name_keeps_its_look_with_what_stands_behind_it():
+def test_a_longer_name_has_the_look_of_its_beginning():
     for name, known in (("espeak:en-us", "espeak"), ("gpt2, espeak", "gpt2"), ("lm_slots on SmolLM2-135M", "lm_slots")):
         assert look(name) == look(known)
     assert look("my_tagger") == look("my_tagger") != look("your_tagger")
 
 
-def test_nobody_is_best_where_intervals_meet():
+def test_no_system_is_best_where_intervals_overlap():
     clear = {"a": (0.9, 0.8, 1.0), "b": (0.5, 0.4, 0.6)}
     assert ahead(clear) == "a"
     assert ahead(clear | {"b": (0.7, 0.5, 0.8)}) is None
-    assert ahead({"a": (0.9, 0.8, 1.0)}) is None, "one alone is not ahead of anybody"
-    assert ahead(clear | {"gold": (1.0, 1.0, 1.0)}) == "a", "an annotation has no place among taggers"
+    assert ahead({"a": (0.9, 0.8, 1.0)}) is None, "there is no other system"
+    assert ahead(clear | {"gold": (1.0, 1.0, 1.0)}) == "a", "annotations are not ranked"
     assert ahead({"a": (0.9, None, None), "b": (0.5, 0.4, 0.6)}) is None, "no interval, no mark"
-    assert ahead(clear | {"c": (0.95, None, None)}) is None, "and what has none bars the others"
+    assert ahead(clear | {"c": (0.95, None, None)}) is None, (
+        "a value without an interval can keep another from being best"
+    )
 
 
 def test_a_mark_is_explained_in_the_caption():

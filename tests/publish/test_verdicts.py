@@ -84,7 +84,7 @@ def test_a_broken_list_of_claims_is_an_error_that_names_file_and_claim(content, 
 
 @pytest.fixture
 def one_claim(monkeypatch):
-    """The only claim is T9: seen at some rate, or not."""
+    """Make T9 the only claim: seen at some rate, or not."""
     seen = {"verdict": "reproduced", "says": "Seen in {rate:.0%}."}
     findings = {"seen": seen, "unseen": {"verdict": "refuted", "says": "Never seen."}}
     claim = Claim(id="T9", claim="It is seen.", chapters=("01",), would_change="Nothing.", findings=findings)
@@ -136,7 +136,7 @@ def test_every_claim_has_one_predicate_that_can_return_each_of_its_findings_and_
 
 
 @pytest.mark.parametrize("verdict", [*VERDICTS, "depends on the revision"])
-def test_a_box_says_the_verdict_in_words_and_can_be_linked_to(verdict):
+def test_a_box_shows_the_verdict_as_text_and_has_an_anchor(verdict):
     claim = claims()["L1"].claim
     box = read(ClaimVerdict("L1", verdict, "Seen at `x.py:7`.", {"raised at": "`x.py:7`", "n": 3}).box().html)
     assert box.ids == ["verdict-L1"]
@@ -153,7 +153,7 @@ def test_other_verdicts_and_empty_readings_are_refused():
         ClaimVerdict("L1", "refuted", " ")
 
 
-def test_what_a_chapter_saves_and_shows():
+def test_a_chapter_saves_and_shows_its_verdicts():
     given = [ClaimVerdict("L1", "reproduced, but", "So.", {"where": "x:1"}), ClaimVerdict("T2", "refuted", "No.")]
     assert [one.reproduced for one in given] == [True, False]
     saved = as_json(given)

@@ -51,7 +51,7 @@ def windows(examples: Sequence[Example], size: int, stride: int) -> list[Example
 
 
 class MemoryTagger:
-    """Copies the tags that it has seen on the same word between the same neighbours, and otherwise places nothing.
+    """A tagger that copies the tags that it has seen on the same word between the same neighbours, and places no others.
 
     It knows nothing about prosody, so all of its F1 comes from having seen the text before.
     """

@@ -1,4 +1,4 @@
-"""How `HiggsAudioServeEngine` fails, and what `BosonInProcess` does in the same situations. It runs in .venv-boson."""
+"""Failures of `HiggsAudioServeEngine`, compared with `BosonInProcess` in the same situations. Runs in .venv-boson."""
 
 from __future__ import annotations
 
