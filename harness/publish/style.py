@@ -94,7 +94,8 @@ def ink(colour: str) -> str:
     from matplotlib.colors import to_hex, to_rgb
 
     while contrast(colour) < TEXT_CONTRAST:
-        colour = to_hex([0.96 * level for level in to_rgb(colour)])
+        red, green, blue = to_rgb(colour)
+        colour = to_hex((0.96 * red, 0.96 * green, 0.96 * blue))
     return colour
 
 

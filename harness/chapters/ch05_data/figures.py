@@ -135,7 +135,7 @@ def leak_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _rate(found: Interval) -> Rate:
-    return found.value, found.low, found.high
+    return Rate(found.value, found.low, found.high)
 
 
 def _shown(found: Interval, digits: int = 2) -> str:

@@ -142,7 +142,7 @@ def ablation_dots(rows: Sequence[Mapping[str, Any]]) -> Figure:
              for name, row in zip(names, measured, strict=True)}  # fmt: skip
     dot_rows(axis, rates, series, spread=0.68)
     axis.set(xlabel="micro F1, five grouped folds, 95 % interval by scenario", title="One setting changed at a time")
-    axis.set_xlim(0, 1.25 * max((rate.high for both in rates.values() for rate in both.values()), default=0.8))
+    axis.set_xlim(0, 1.25 * max((rate.high or 0 for both in rates.values() for rate in both.values()), default=0.8))
     alt = "Dot chart of micro-F1 for each setting. " + "; ".join(
         f"{name}: {f1_of(row['figures']['argmax'])} at threshold 0, {f1_of(row['figures']['tuned'])} tuned"
         for name, row in zip(names, measured, strict=True)

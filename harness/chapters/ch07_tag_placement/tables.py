@@ -50,7 +50,7 @@ def corpus_table(rows: Sequence[Mapping[str, Any]]) -> Html:
     """Return the corpus benchmark: systems measured here and published ones, best 3-way accuracy first."""
     shown: list[dict[str, Any]] = []
     for name, seeds in corpus_systems(rows).items():
-        line = {"system": name, "trained on": f"{seeds[0]['sentences']:,} sentences"}
+        line: dict[str, Any] = {"system": name, "trained on": f"{seeds[0]['sentences']:,} sentences"}
         for column, (figure, scale) in _CORPUS.items():
             rates = [(seed[figure], *seed["intervals"][figure]) for seed in seeds]
             line[column] = over_seeds([[scale * number for number in rate] for rate in rates])

@@ -183,4 +183,4 @@ def contrast_accuracy_dots(
 
 
 def _accuracy(row: Mapping[str, Any] | None) -> Rate:
-    return (row["accuracy"], row["low"], row["high"]) if row else (None, None, None)
+    return Rate(row["accuracy"], row["low"], row["high"]) if row else Rate(None)

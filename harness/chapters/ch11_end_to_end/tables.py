@@ -35,7 +35,8 @@ NOT_RUN = {
 
 def shown(triple: Sequence[float | None]) -> str:
     """Format a value with its interval, as `harness.experiment.joint` keeps them."""
-    return interval(*triple)
+    value, low, high = triple
+    return interval(value, low, high)
 
 
 def joint_table(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
