@@ -5,40 +5,27 @@ from itertools import combinations
 
 import pytest
 
-from harness.publish.style import (
-    DPI,
-    FAMILIES,
-    INK,
-    PALETTE,
-    TEXT_CONTRAST,
-    WIDTH,
-    Figure,
-    contrast,
-    ink,
-    look,
-    on,
-    subplots,
-)
+from harness.publish import style
 from harness.publish.tables import MARK, NOBODY, Rate, ahead, placement_table, said, table
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", style.FAMILIES)
 def test_two_of_a_family_never_look_the_same(family):
-    for one, other in combinations(FAMILIES[family].values(), 2):
+    for one, other in combinations(style.FAMILIES[family].values(), 2):
         assert (one.colour, one.marker) != (other.colour, other.marker)
 
 
 def test_marks_and_words_are_visible_on_white():
-    for shade in PALETTE:
-        assert contrast(shade) >= 3 and contrast(ink(shade)) >= TEXT_CONTRAST
-        assert contrast(on(shade), shade) >= 3
-    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
+    for shade in style.PALETTE:
+        assert style.contrast(shade) >= 3 and style.contrast(style.ink(shade)) >= style.TEXT_CONTRAST
+        assert style.contrast(style.on(shade), shade) >= 3
+    assert style.contrast("#FFFFFF", "#000000") == pytest.approx(21)
 
 
 def test_a_longer_name_has_the_look_of_its_beginning():
     for name, known in (("espeak:en-us", "espeak"), ("gpt2, espeak", "gpt2"), ("lm_slots on SmolLM2-135M", "lm_slots")):
-        assert look(name) == look(known)
-    assert look("my_tagger") == look("my_tagger") != look("your_tagger")
+        assert style.look(name) == style.look(known)
+    assert style.look("my_tagger") == style.look("my_tagger") != style.look("your_tagger")
 
 
 def test_no_system_is_best_where_intervals_overlap():
@@ -72,6 +59,10 @@ def test_the_placement_table_marks_only_what_its_intervals_show():
 
 
 def test_a_figure_is_as_wide_as_the_column():
-    figure, axis = subplots(height=2)
-    axis.set_title("words", color=INK)
-    assert int.from_bytes(Figure(figure, "alt", "caption").png[16:20], "big") == round(WIDTH * DPI) <= 774
+    figure, axis = style.subplots(height=2)
+    axis.set_title("words", color=style.INK)
+    assert (
+        int.from_bytes(style.Figure(figure, "alt", "caption").png[16:20], "big")
+        == round(style.WIDTH * style.DPI)
+        <= 774
+    )
