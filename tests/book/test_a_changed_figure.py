@@ -3,6 +3,7 @@
 The test ends before Sphinx: `test_site` checks that the site shows the staged pages and the collected numbers.
 """
 
+import json
 import os
 import re
 import shutil
@@ -61,13 +62,18 @@ def doit(root, *arguments):
 def pages(build):
     """Return the staged pages with the collected numbers filled in, in pieces between markup."""
     numbers = read_json(build / "numbers.json")
+    texts = {
+        path: path.read_text(encoding="utf-8") for path in (build / "stage").rglob("*.md") if path.name != UNRELATED
+    }
+    for path in (build / "stage").rglob("*.ipynb"):
+        cells = read_json(path)["cells"]
+        outputs = [one for cell in cells for one in cell.get("outputs", []) if one.get("name") != "stderr"]
+        texts[path] = json.dumps([*(cell["source"] for cell in cells), *outputs], indent=0, ensure_ascii=False)
     return {
         str(path.relative_to(build / "stage")): re.split(
-            r"[<>\n]",
-            re.sub(r"\{\{ (\w+)\.(\w+) \}\}", lambda m: str(numbers[m[1]][m[2]]), path.read_text(encoding="utf-8")),
+            r"[<>\n]", re.sub(r"\{\{ (\w+)\.(\w+) \}\}", lambda found: str(numbers[found[1]][found[2]]), text)
         )
-        for path in (build / "stage").rglob("*")
-        if path.suffix in (".md", ".ipynb") and path.name != UNRELATED
+        for path, text in texts.items()
     }
 
 
