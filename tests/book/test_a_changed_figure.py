@@ -68,7 +68,8 @@ def pages(build):
     for path in (build / "stage").rglob("*.ipynb"):
         cells = read_json(path)["cells"]
         outputs = [one for cell in cells for one in cell.get("outputs", []) if one.get("name") != "stderr"]
-        texts[path] = json.dumps([*(cell["source"] for cell in cells), *outputs], indent=0, ensure_ascii=False)
+        text = json.dumps([*(cell["source"] for cell in cells), *outputs], indent=0, ensure_ascii=False)
+        texts[path] = re.sub(r" at 0x[0-9a-f]+", "", text)  # the plain text of an object, which a page does not show
     return {
         str(path.relative_to(build / "stage")): re.split(
             r"[<>\n]", re.sub(r"\{\{ (\w+)\.(\w+) \}\}", lambda found: str(numbers[found[1]][found[2]]), text)
