@@ -22,20 +22,16 @@ from doit.tools import config_changed
 
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
 from harness.processes import killed_with_parent
+from harness.publish.bench_page import HERE, PUBLISHED
 from harness.publish.hosting import repository_url, site_url
 from harness.publish.sources import code_dependencies, module_dependencies
+from harness.publish.stage import BENCH_TABLES, CONTRIBUTING, EXECUTED, FAULTS, FLOOR_PICTURE, SECURITY, STAGE
 
 PROFILE = os.environ.get("PROFILE", "ci")
-EXECUTED = BUILD / "executed"
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
-FAULTS = BUILD / "results" / "faults.json"
-BENCH, PUBLISHED_BENCH = BUILD / "results" / "bench.json", DATA / "results" / "bench.json"
-STAGED = [
-    BUILD / "stage" / "index.md",
-    BUILD / "stage" / "reference" / "architecture_imports.md",
-    BUILD / "stage" / "reference" / "benchmarks_tables.md",
-]  # one is copied, two are generated
+STAGED = [STAGE / "index.md", STAGE / FLOOR_PICTURE, STAGE / BENCH_TABLES]  # one is copied, two are generated
+EXTENSION = [ROOT / "harness" / "publish" / f"{name}.py" for name in ("sphinx_extension", "hosting", "glossary_links")]
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
 PATIENCE = 10  # seconds that a task may take to end after Ctrl-C
@@ -62,13 +58,17 @@ LONGEST = ("10_audio_prosody", "04_training_higgs")  # start first, so that the 
 ALONE = ("07_tag_placement", "08_higgs_engine", "09_higgs_api")
 
 
-def files(*folders: Path, pattern: str = "*") -> list[str]:
+def files(*folders: Path, pattern: str = "*") -> list[Path]:
     found = (path for folder in folders for path in sorted(folder.rglob(pattern)))
-    return [str(path) for path in found if path.is_file() and path.parent.name != "__pycache__"]
+    return [path for path in found if path.is_file() and path.parent.name != "__pycache__"]
 
 
 def notebooks() -> list[Path]:
     return sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+def executed() -> list[Path]:
+    return [EXECUTED / notebook.name for notebook in notebooks()]
 
 
 CHILDREN: set[subprocess.Popen] = set()
@@ -124,16 +124,16 @@ signal.signal(signal.SIGINT, interrupted)
 
 def task_notebook():
     """Execute a chapter with the profile's parameters."""
-    shared = [*files(DATA / "examples", DATA / "models"), str(DATA / "claims.yaml"), *map(str, LOCKS)]
+    shared = [*files(DATA / "examples", DATA / "models"), DATA / "claims.yaml", *LOCKS]
+    placement = DATA / "results" / "placement.json"
     measured = {
-        "05_data": [str(DATA / "results" / "placement.json")],
-        "06_training": [str(DATA / "results" / "placement.json")],
-        "07_tag_placement": [str(DATA / "results" / "placement.json"),
-                             str(DATA / "published.yaml")],
-        "10_audio_prosody": [str(DATA / "results" / "controls.json"), *files(DATA / "sentences")],
+        "05_data": [placement],
+        "06_training": [placement],
+        "07_tag_placement": [placement, DATA / "published.yaml"],
+        "10_audio_prosody": [DATA / "results" / "controls.json", *files(DATA / "sentences")],
         "11_end_to_end": files(DATA / "results", pattern="*.json"),
-        LEDGER: [str(EXECUTED / notebook.name) for notebook in notebooks() if notebook.stem != LEDGER],
-    }  # fmt: skip
+        LEDGER: [path for path in executed() if path.stem != LEDGER],
+    }
     for notebook in notebooks():
         target = EXECUTED / notebook.name
         yield {
@@ -142,38 +142,38 @@ def task_notebook():
                          {"alone": notebook.stem in ALONE})],
             "io": DIRECT,
             "file_dep": [
-                str(notebook),
-                str(NOTEBOOKS / "parameters" / f"{PROFILE}.yaml"),
-                *map(str, code_dependencies(notebook)),
+                notebook,
+                NOTEBOOKS / "parameters" / f"{PROFILE}.yaml",
+                *code_dependencies(notebook),
                 *shared,
                 *measured.get(notebook.stem, []),
             ],
             "task_dep": AFTER.get(notebook.stem, []),
-            "targets": [str(target)],
+            "targets": [target],
         }  # fmt: skip
 
 
 def task_quickstart():
     """Run the quickstart experiment, whose figures the how-to quotes."""
-    code = map(str, module_dependencies("harness.experiment"))
+    code = module_dependencies("harness.experiment")
     return {
         "actions": [(run, [HARNESS, "run", EXPERIMENT, "--out", QUICKSTART, "--replace"])],
         "io": DIRECT,
-        "file_dep": [str(EXPERIMENT), *code, *files(DATA / "examples"), *map(str, LOCKS)],
-        "targets": [str(QUICKSTART / "manifest.json")],
+        "file_dep": [EXPERIMENT, *code, *files(DATA / "examples"), *LOCKS],
+        "targets": [QUICKSTART / "manifest.json"],
     }
 
 
 def task_faults():
     """Try every fault of a speech server; the outcomes become the book's table of faults."""
-    code = map(str, module_dependencies("harness.engines.openai_speech"))
+    code = module_dependencies("harness.engines.openai_speech", "harness.chapters.ch09_higgs_api.faulty_server")
+    test = ROOT / "tests" / "faults" / "test_faults.py"
     return {
-        "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", "tests/faults/test_faults.py"])],
+        "actions": [(run, [PYTEST, "-q", "-p", "no:cacheprovider", test])],
         "io": DIRECT,
-        "file_dep": [*code, str(ROOT / "harness" / "chapters" / "ch09_higgs_api" / "faulty_server.py"),
-                     str(ROOT / "tests" / "faults" / "test_faults.py"), *map(str, LOCKS)],
-        "targets": [str(FAULTS)],
-    }  # fmt: skip
+        "file_dep": [*code, test, *LOCKS],
+        "targets": [FAULTS],
+    }
 
 
 def task_numbers():
@@ -181,12 +181,8 @@ def task_numbers():
     return {
         "actions": [(run, [HARNESS, "chapter", "numbers", "--profile", PROFILE])],
         "io": DIRECT,
-        "file_dep": [
-            *(str(EXECUTED / notebook.name) for notebook in notebooks()),
-            str(QUICKSTART / "manifest.json"),
-            str(ROOT / "harness" / "publish" / "numbers.py"),
-        ],
-        "targets": [str(BUILD / "numbers.json")],
+        "file_dep": [*executed(), QUICKSTART / "manifest.json", ROOT / "harness" / "publish" / "numbers.py"],
+        "targets": [BUILD / "numbers.json"],
     }
 
 
@@ -197,15 +193,15 @@ def task_stage():
         "io": DIRECT,
         "file_dep": [
             *files(BOOK),
-            *(str(EXECUTED / notebook.name) for notebook in notebooks()),
-            str(FAULTS),
-            *(str(path) for path in (BENCH, PUBLISHED_BENCH) if path.is_file()),
+            *executed(),
+            FAULTS,
+            *(path for path in (HERE, PUBLISHED) if path.is_file()),
             *files(ROOT / "harness", pattern="*.py"),  # the page of the architecture draws their imports
-            str(ROOT / "pyproject.toml"),
-            str(ROOT / "CONTRIBUTING.md"),
-            str(ROOT / "SECURITY.md"),
+            ROOT / "pyproject.toml",
+            CONTRIBUTING,
+            SECURITY,
         ],
-        "targets": list(map(str, STAGED)),
+        "targets": STAGED,
         "uptodate": [config_changed(HOSTED)],
     }
 
@@ -222,20 +218,17 @@ def task_site():
         "actions": [(run, [HARNESS, "chapter", "site"])],
         "io": DIRECT,
         "file_dep": [
-            str(ROOT / "_config.yml"),
-            *map(str, STAGED),
-            str(BUILD / "numbers.json"),
-            str(FAULTS),
-            *(
-                str(ROOT / "harness" / "publish" / name)
-                for name in ("sphinx_extension.py", "hosting.py", "glossary_links.py")
-            ),
+            ROOT / "_config.yml",
+            *STAGED,
+            BUILD / "numbers.json",
+            FAULTS,
+            *EXTENSION,
             *files(BOOK),
-            str(ROOT / "CONTRIBUTING.md"),
-            str(ROOT / "SECURITY.md"),
-            *(str(EXECUTED / notebook.name) for notebook in notebooks()),
+            CONTRIBUTING,
+            SECURITY,
+            *executed(),
         ],
         "task_dep": [*in_order(), "stage"],
-        "targets": [str(BUILD / "html" / "index.html")],
+        "targets": [BUILD / "html" / "index.html"],
         "uptodate": [config_changed(HOSTED)],
     }

@@ -1,1 +1,1 @@
-"""What one page alone needs: a folder for each chapter, named after its notebook."""
+"""Code that only one page needs, in a folder for each chapter, named after its notebook."""

@@ -15,9 +15,7 @@ from harness.publish.stage import STAGE
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 HTML = BUILD / "html"
 LOG = BUILD / "logs" / "site.log"
-BEGUN = (
-    BUILD / "logs" / "site.begun"
-)  # exists while Sphinx writes; left by a killed build, whose pages may be incomplete
+BEGUN = BUILD / "logs" / "site.begun"  # exists while Sphinx writes; a killed build leaves it, with incomplete pages
 
 
 class SiteFailed(HarnessError):
@@ -61,10 +59,8 @@ def _everything_is_stale() -> bool:
         return False
     files = [path for path in (STAGE / "_static").rglob("*") if path.is_file()]
     copies = [HTML / path.relative_to(STAGE) for path in files]
-    extension = [
-        ROOT / "harness" / "publish" / name for name in ("sphinx_extension.py", "hosting.py", "glossary_links.py")
-    ]
-    shared = [*extension, STAGE / "reference" / "glossary.md"]  # every page links to its terms
+    extension = ("sphinx_extension.py", "hosting.py", "glossary_links.py")
+    shared = [*(ROOT / "harness" / "publish" / name for name in extension), STAGE / "reference" / "glossary.md"]
     return any(path.is_file() and path.stat().st_mtime > index.stat().st_mtime for path in shared) or any(
         not copy.is_file() or copy.read_bytes() != path.read_bytes() for path, copy in zip(files, copies, strict=True)
     )

@@ -10,7 +10,7 @@ from harness.audio import Audio
 from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.features import measure
-from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, folded, look, use_style
+from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, folded, look, subplots
 from harness.records import Arm, Outcome, WordTime
 from harness.tagged import TaggedText
 
@@ -19,10 +19,7 @@ _NAME_LINE = 0.24  # of the wave's height: a line of type
 
 def waveform_and_f0_pair(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     """Draw waveform, words and F0 of a plain and a tagged clip on one time scale, with a dashed line at each tag."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axes = plt.subplots(4, 1, figsize=(WIDTH, 6.6), sharex=True, height_ratios=[1, 1.3, 1, 1.3])
+    figure, axes = subplots(4, 1, height=6.6, sharex=True, height_ratios=[1, 1.3, 1, 1.3])
     described, silences = [], {}
     for row, (arm, audio) in enumerate((("plain", plain), ("tagged", tagged))):
         words = align(audio, text.words)
@@ -57,14 +54,11 @@ def waveform_and_f0_pair(text: TaggedText, tagged: Audio, plain: Audio) -> Figur
 
 def tag_difference_strips(outcomes: Sequence[Outcome]) -> Figure:
     """Draw the measured difference of every tag and placebo, by tag, with the threshold as a dashed line."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     measured = [o for o in outcomes if o.value is not None]
     tags = list(dict.fromkeys(o.tag for o in sorted(measured, key=lambda o: o.tag.value)))
     columns = min(max(len(tags), 1), 4)
     rows = -(-max(len(tags), 1) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH if columns > 2 else 4, 2.8 * rows + 0.3), squeeze=False)
+    figure, axes = subplots(rows, columns, height=2.8 * rows + 0.3, width=WIDTH if columns > 2 else 4, squeeze=False)
     for axis in axes.flat[len(tags) :]:
         axis.set_visible(False)
     generator = np.random.default_rng(0)

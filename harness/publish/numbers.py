@@ -9,11 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError
 from harness.experiment.folder import is_complete
 from harness.paths import BUILD, NOTEBOOKS, RESULTS
-from harness.publish.parameters import check_values, declared, profile_values
-from harness.publish.run import NUMBERS, results_folder
+from harness.publish.run import NUMBERS, finished
 from harness.publish.tables import interval, rate_of
 from harness.store import read_json, write_json
 
@@ -31,13 +29,7 @@ def collect(profile: str = "ci") -> dict[str, Any]:
     """
     gathered: dict[str, Any] = {}
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
-        parameters = check_values(declared(notebook), profile_values(profile), notebook.stem)
-        path = results_folder(notebook.stem, parameters) / NUMBERS
-        if not path.is_file():
-            raise DataError(
-                "the chapter has published no numbers", path=path, remedy=f"make chapter N={notebook.stem[:2]}"
-            )
-        gathered[f"ch{notebook.stem[:2]}"] = read_json(path)
+        gathered[f"ch{notebook.stem[:2]}"] = read_json(finished(notebook, profile) / NUMBERS)
     if is_complete(QUICKSTART):
         gathered["quickstart"] = _run_numbers(read_json(QUICKSTART / "summary.json"))
     write_json(COLLECTED, gathered)

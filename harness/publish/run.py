@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import DataError
 from harness.paths import RESULTS
-from harness.publish.parameters import check_values, declared, notebook_path
+from harness.publish.parameters import check_values, declared, notebook_path, profile_values
 from harness.records import digest
 from harness.store import write_json
 
@@ -43,6 +44,23 @@ def results_folder(chapter: str, parameters: Mapping[str, Any]) -> Path:
     """Return the folder for the results of a chapter with these parameters."""
     key = digest(*(f"{name}={value!r}" for name, value in sorted(parameters.items())), length=8)
     return RESULTS / f"{chapter}-{key}"
+
+
+def finished(notebook: Path, profile: str) -> Path:
+    """Return the results folder that a notebook has left when it ran with a profile's parameters.
+
+    Raises
+    ------
+    DataError
+        If it has not run.
+    """
+    folder = results_folder(notebook.stem, check_values(declared(notebook), profile_values(profile), notebook.stem))
+    if not (folder / NUMBERS).is_file():
+        number = notebook.stem[:2]
+        raise DataError(
+            f"chapter {number} has not been run", path=folder, remedy=f"make chapter N={number}, or make book"
+        )
+    return folder
 
 
 def begin(chapter: str, namespace: Mapping[str, Any]) -> ChapterRun:

@@ -43,16 +43,15 @@ def configure(app: Any, config: Any) -> None:
     """Fill in the substitutions, the repository for edit and launch buttons, and the address of the site, if they are known."""
     config.myst_substitutions = {**config.myst_substitutions, **load()}
     url = repository_url()
-    options = {**config.html_theme_options}
-    if url.startswith(KNOWN):  # the theme supports no others
-        options |= {"repository_url": url, "use_repository_button": True, "use_issues_button": True,
-                    "use_edit_page_button": True, "repository_branch": BRANCH, "launch_buttons": LAUNCH}  # fmt: skip
-    else:
-        for name in ("use_repository_button", "use_issues_button", "use_edit_page_button"):
-            options[name] = False
-        options["launch_buttons"] = {}
-        options.pop("repository_url", None)
-    config.html_theme_options = options
+    known = url.startswith(KNOWN)  # the theme supports no others
+    buttons = {f"use_{name}_button": known for name in ("repository", "issues", "edit_page")}
+    hosted = (
+        {"repository_url": url, "repository_branch": BRANCH, "launch_buttons": LAUNCH}
+        if known
+        else {"launch_buttons": {}}
+    )
+    options = {name: value for name, value in config.html_theme_options.items() if name != "repository_url"}
+    config.html_theme_options = options | buttons | hosted
     config.html_context = {**config.html_context, "source_type": "github"} if url else config.html_context
     if base := site_url():
         config.html_baseurl = config.ogp_site_url = base

@@ -83,30 +83,25 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 def contrast(colour: str, ground: str = "#FFFFFF") -> float:
     """Return the contrast of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
-    lighter, darker = sorted((_luminance(colour), _luminance(ground)), reverse=True)
+    from seaborn.utils import relative_luminance
+
+    darker, lighter = sorted((relative_luminance(colour), relative_luminance(ground)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def ink(colour: str) -> str:
     """Return `colour`, darkened until text in it is readable on white."""
+    from matplotlib.colors import to_hex, to_rgb
+
     while contrast(colour) < TEXT_CONTRAST:
-        colour = "#" + "".join(f"{int(0.96 * level):02X}" for level in _levels(colour))
+        red, green, blue = to_rgb(colour)
+        colour = to_hex((0.96 * red, 0.96 * green, 0.96 * blue))
     return colour
 
 
 def on(ground: str) -> str:
     """Return white or nearly black, whichever is more readable on `ground`."""
-    return "#FFFFFF" if contrast("#FFFFFF", ground) >= contrast(INK, ground) else INK
-
-
-def _levels(colour: str) -> list[int]:
-    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-
-
-def _luminance(colour: str) -> float:
-    shares = [level / 255 for level in _levels(colour)]
-    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return max("#FFFFFF", INK, key=lambda colour: contrast(colour, ground))
 
 
 # --- figures
@@ -118,7 +113,7 @@ SMALL = 9.5  # points: the smallest type in a figure
 
 
 def use_style() -> None:
-    """Configure matplotlib and seaborn; every function that draws a figure calls it."""
+    """Configure matplotlib and seaborn; `subplots` calls it."""
     import matplotlib as mpl
     import seaborn as sns
 
@@ -130,6 +125,30 @@ def use_style() -> None:
             "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False,
         }
     )  # fmt: skip
+
+
+def subplots(*shape: int, height: float, width: float = WIDTH, **options: Any) -> tuple[Any, Any]:
+    """Return a new figure in the style of the book, and its axes.
+
+    Parameters
+    ----------
+    *shape : int
+        Number of rows and columns; one axis by default.
+    height, width : float
+        Size in inches; by default as wide as the page's column.
+    **options
+        Options of ``matplotlib.pyplot.subplots``.
+    """
+    import matplotlib.pyplot as plt
+
+    use_style()
+    return plt.subplots(*shape, figsize=(width, height), **options)
+
+
+def note(axis: Any, text: str, at: tuple[float, float], move: tuple[float, float] = (8, 0), **options: Any) -> None:
+    """Write small text at a point of the data, moved by some typographic points; `options` are those of ``annotate``."""
+    options = {"va": "center", "fontsize": SMALL, **options}
+    axis.annotate(text, at, xytext=move, textcoords="offset points", **options)
 
 
 def folded(text: str, width: int = TITLE_CHARACTERS) -> str:
@@ -194,8 +213,7 @@ def beside(axis: Any, rate: Sequence[float | None], y: float, text: str, drawn: 
     left = value > _MIDDLE
     edge = (low if left else high) if low is not None and high is not None else value
     drawn = look(drawn) if isinstance(drawn, str) else drawn
-    axis.annotate(text, (edge, y), xytext=(-7 if left else 7, 0), textcoords="offset points", va="center",
-                  ha="right" if left else "left", fontsize=SMALL, color=ink(drawn.colour))  # fmt: skip
+    note(axis, text, (edge, y), (-7 if left else 7, 0), ha="right" if left else "left", color=ink(drawn.colour))
 
 
 def dot_rows(
@@ -203,8 +221,9 @@ def dot_rows(
     rows: Mapping[str, Mapping[str, Sequence[float | None]]],
     series: Mapping[str, tuple[str, str | Look]],
     spread: float = 0.6,
+    legend: bool = False,
 ) -> None:
-    """Draw rows of rates on a scale from 0 to 1, with one dot per series; the dots of the first row are labelled.
+    """Draw rows of rates on a scale from 0 to 1, with one dot per series.
 
     Parameters
     ----------
@@ -212,21 +231,23 @@ def dot_rows(
     rows : mapping
         Name of the row -> series -> (value, low, high).
     series : mapping
-        Series -> (label of its first dot, look).
+        Series -> (label, look).
     spread : float
         Share of a row's height over which its dots are spread.
+    legend : bool
+        Whether the labels are for a legend of the figure. Otherwise they are next to the first dot of each series.
     """
     step = spread / max(len(series), 1)
     told: set[str] = set()
-    for place, name in enumerate(reversed(list(rows))):
-        for number, (key, (_, drawn)) in enumerate(series.items()):
-            dot(axis, rows[name].get(key, (None, None, None)), place + spread / 2 - step * (number + 0.5), drawn)
-    for row, name in enumerate(rows):
-        place = len(rows) - 1 - row
+    for row, rates in enumerate(rows.values()):
         for number, (key, (words, drawn)) in enumerate(series.items()):
-            rate = rows[name].get(key, (None, None, None))
-            if key not in told and rate[0] is not None:
+            rate = rates.get(key, (None, None, None))
+            y = len(rows) - 1 - row + spread / 2 - step * (number + 0.5)
+            first = key not in told and rate[0] is not None
+            dot(axis, rate, y, drawn, label=words if first and legend else None)
+            if first:
                 told.add(key)
-                beside(axis, rate, place + spread / 2 - step * (number + 0.5), words, drawn)
-    axis.set_yticks(range(len(rows)), list(reversed(list(rows))))
+                if not legend:
+                    beside(axis, rate, y, words, drawn)
+    axis.set_yticks(range(len(rows)), list(rows)[::-1])
     axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(rows) - 0.4))

@@ -1,21 +1,27 @@
-"""Results as text and as HTML tables: how a rate is written, which value of a column is best, and the tables themselves."""
+"""Results as text and as HTML tables: the format of a rate, the best value of a column, and the tables themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.publish.html import Html
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome
 
-Rate = tuple[float | None, float | None, float | None]  # value, low, high
+
+class Rate(NamedTuple):
+    """A value with the ends of its interval; each may be missing."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
-    """Format a rate with its interval; an en dash stands for no value."""
+    """Format a rate with its interval; an en dash means that there is no value."""
     if value is None:
         return "–"
     shown = f"{value:.{digits}f}"
@@ -23,8 +29,8 @@ def interval(value: float | None, low: float | None, high: float | None, digits:
 
 
 def rate_of(row: Mapping[str, Any], name: str) -> Rate:
-    """Return a rate of a result row: ``name``, ``name_low`` and ``name_high``, or None for each that is missing."""
-    return row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
+    """Return a rate of a result row: ``name``, ``name_low`` and ``name_high``, None where the row has no such field."""
+    return Rate(row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high"))
 
 
 def f1_of(score: Mapping[str, Any]) -> str:
@@ -99,33 +105,50 @@ _LINE = 30  # characters that stay on one line
 _LONG = ' class="long"'  # the heading of a row
 
 
-def table(rows: Sequence[Mapping[str, Any]], caption: str = "", best: Mapping[str, str | None] | None = None) -> Html:
+def table(
+    rows: Sequence[Mapping[str, Any]],
+    caption: str = "",
+    compare: Collection[str] = (),
+    digits: Mapping[str, int] | None = None,
+) -> Html:
     """Return a table of rows that share their keys; the first column is the heading of its row.
 
     Parameters
     ----------
     rows : sequence of mapping
-        Column -> content of the cell.
+        Column -> content of the cell: a `Rate`, or text.
     caption : str
-    best : mapping, optional
-        Column -> heading of the row with the best value, or None if there is none (see `ahead`). The cell is marked, and
-        the caption explains the mark or says that there is no best value.
+        Title of the table.
+    compare : collection of str
+        Columns of rates whose best value is marked, if there is one (see `ahead`). The caption explains the mark, or says that
+        there is no best value.
+    digits : mapping, optional
+        Column -> decimals of its rates, if not 2.
     """
     if not rows:
         return Html("<p>Nothing to show.</p>")
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
+    lines = {str(next(iter(row.values()))): row for row in rows}
+    rates = {
+        column: {name: row[column] for name, row in lines.items() if isinstance(row[column], Rate)}
+        for column in compare
+    }
+    best = {column: ahead(found) for column, found in rates.items()}
     body = []
     for row in rows:
-        first, *rest = map(str, row.values())
-        marked = [(best or {}).get(column) == first for column in list(row)[1:]]
-        cells = "".join(_cell(cell, mark) for cell, mark in zip(rest, marked, strict=True))
-        body.append(f'<tr><th scope="row"{_LONG if len(first) > _LINE else ""}>{escape(first)}</th>{cells}</tr>')
+        (_, name), *rest = ((column, _text(cell, (digits or {}).get(column, 2))) for column, cell in row.items())
+        cells = "".join(_cell(text, best.get(column) == name) for column, text in rest)
+        body.append(f'<tr><th scope="row"{_LONG if len(name) > _LINE else ""}>{escape(name)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in rows[0])
     caption = "; ".join(filter(None, (caption, said(best) if best else "")))
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return Html(
         f'<div class="table-scroll" tabindex="0" role="region" aria-label="{escape(caption or "table", quote=True)}">'
         f'<table class="harness-table">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
     )
+
+
+def _text(cell: Any, digits: int) -> str:
+    return interval(*cell, digits) if isinstance(cell, Rate) else str(cell)
 
 
 def _cell(text: str, best: bool) -> str:
@@ -138,7 +161,7 @@ def _cell(text: str, best: bool) -> str:
 def outcome_table(
     outcomes: Mapping[str, Sequence[LoadOutcome]], caption: str = "What each loader did", *, by: str = "stack"
 ) -> Html:
-    """Return a row for each loader: its result, message, and the notes of the probe; `by` names the keys of `outcomes`."""
+    """Return a row for each loader: result, message, and the notes of the probe; `by` names the keys of `outcomes`."""
     return table(
         [
             {
@@ -158,27 +181,24 @@ def outcome_table(
 
 def placement_table(reports: Mapping[str, Mapping[str, Any]]) -> Html:
     """Return the placement scores of several taggers, best micro-F1 first; `reports` are `PlacementReport.as_json()`."""
-    best = {
-        f"{kind} F1": ahead({name: rate_of(report[kind], "f1") for name, report in reports.items()})
-        for kind in ("micro", "macro")
-    }
-    aside = [name for name in reports if name in NOT_RANKED]
+    ranked = sorted(reports.items(), key=lambda item: -(item[1]["micro"]["f1"] or 0))
+    aside = "".join(f"; {name} is an annotation and not compared" for name in reports if name in NOT_RANKED)
     return table(
         [
             {
                 "tagger": name,
-                "micro F1": f1_of(report["micro"]),
-                "macro F1": f1_of(report["macro"]),
+                "micro F1": rate_of(report["micro"], "f1"),
+                "macro F1": rate_of(report["macro"], "f1"),
                 "±1 slot": f"{report['tolerant']['f1'] or 0:.2f}",
                 "precision": f"{report['micro']['precision']:.2f}",
                 "recall": f"{report['micro']['recall']:.2f}",
                 "exact": f"{report['exact_match']:.2f}",
                 "text kept": f"{report['text_preserved']:.2f}",
             }
-            for name, report in sorted(reports.items(), key=lambda item: -(item[1]["micro"]["f1"] or 0))
+            for name, report in ranked
         ],
-        f"Placement, 95 % intervals{''.join(f'; {name} is an annotation and not compared' for name in aside)}",
-        best,
+        f"Placement, 95 % intervals{aside}",
+        compare=("micro F1", "macro F1"),
     )
 
 

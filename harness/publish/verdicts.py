@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache, wraps
 from html import escape
 from string import Formatter
-from typing import Any, ParamSpec
+from typing import Annotated, Any, ParamSpec
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.errors import DataError, HarnessError
 from harness.paths import DATA
 from harness.publish.html import Html, as_code
-from harness.reading import read_yaml
+from harness.reading import first_problem, line_of, read_yaml
 
 CLAIMS = DATA / "claims.yaml"
 VERDICTS = ("reproduced", "reproduced, but", "refuted", "not run here")
@@ -31,8 +33,22 @@ _LOOKS = {
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
-class Finding:
+def _known(verdict: str) -> str:
+    verdict_look(verdict)
+    return verdict
+
+
+def _figures(sentences: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentences) if name is not None}
+
+
+def _with_named_figures(sentences: str) -> str:
+    if wrong := [name for name in _figures(sentences) if not name.isidentifier()]:
+        raise ValueError(f"{wrong[0]!r} is not the name of a figure; write {{name}} or {{name:.1f}}")
+    return sentences
+
+
+class Finding(BaseModel):
     """A possible outcome of testing a claim.
 
     Parameters
@@ -41,29 +57,20 @@ class Finding:
         One of `VERDICTS`, or `DEPENDS` and what it depends on.
     says : str
         The sentences to print, with named figures in braces, in the syntax of ``str.format``.
-
-    Raises
-    ------
-    HarnessError
-        If the verdict is unknown, or a figure has no name.
     """
 
-    verdict: str
-    says: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def __post_init__(self) -> None:
-        verdict_look(self.verdict)
-        if wrong := [name for name in self.figures if not name.isidentifier()]:
-            raise HarnessError(f"{wrong[0]!r} is not the name of a figure", remedy="write {name} or {name:.1f}")
+    verdict: Annotated[str, AfterValidator(_known)]
+    says: Annotated[str, AfterValidator(_with_named_figures)]
 
     @property
     def figures(self) -> set[str]:
         """The names of the figures that the sentences need."""
-        return {name for _, name, _, _ in Formatter().parse(self.says) if name is not None}
+        return _figures(self.says)
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(BaseModel):
     """A claim of the note, as worded in ``data/claims.yaml``.
 
     Parameters
@@ -74,17 +81,19 @@ class Claim:
         Numbers of the chapters that test it.
     would_change : str
         What would change the verdict.
-    findings : mapping
+    findings : dict
         Case -> `Finding`; at least two, because a test that can end in one way only tests nothing.
     figures : (float, float), optional
         The range of shares that the claim names.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     id: str
     claim: str
     chapters: tuple[str, ...]
     would_change: str
-    findings: Mapping[str, Finding]
+    findings: dict[str, Finding] = Field(min_length=2)
     figures: tuple[float, float] | None = None
 
 
@@ -126,7 +135,7 @@ class ClaimVerdict:
 
     Raises
     ------
-    HarnessError
+    ValueError
         If the verdict is unknown or the reading is empty.
     """
 
@@ -139,7 +148,7 @@ class ClaimVerdict:
     def __post_init__(self) -> None:
         verdict_look(self.verdict)
         if not self.reading.strip():
-            raise HarnessError("a verdict needs a reading", remedy="say what was found")
+            raise ValueError(f"the verdict on {self.claim_id} has no reading")
 
     @property
     def reproduced(self) -> bool:
@@ -178,16 +187,11 @@ def predicate(claim_id: str) -> Callable[[Callable[P, Found]], Callable[P, Claim
     Raises
     ------
     HarnessError
-        On import, if a finding of the claim is never named in the function; on a call, if the case has no finding or
-        a figure of its sentences is missing.
+        On a call, if the case has no finding or a figure of its sentences is missing.
     """
 
     def decorate(judge: Callable[P, Found]) -> Callable[P, ClaimVerdict]:
         findings = claims()[claim_id].findings
-        # The constants of the compiled function hold every string written in it, and so every case that it can return.
-        if unreachable := sorted(findings.keys() - set(judge.__code__.co_consts)):
-            raise HarnessError(f"claim {claim_id}: {judge.__name__} never returns {unreachable[0]!r}", path=CLAIMS,
-                               remedy="delete the finding, or return it")  # fmt: skip
 
         @wraps(judge)
         def verdict(*args: P.args, **kwargs: P.kwargs) -> ClaimVerdict:
@@ -235,34 +239,16 @@ def claims() -> dict[str, Claim]:
     Raises
     ------
     DataError
-        If ``data/claims.yaml`` is malformed; the message names the claim.
+        If ``data/claims.yaml`` is malformed; names the line and the field.
     """
-    rows, _ = read_yaml(CLAIMS)
-    if not isinstance(rows, list):
-        raise DataError("expected a list of claims", path=CLAIMS)
-    found = [_claim(row, number) for number, row in enumerate(rows, 1)]
-    return {one.id: one for one in found}
-
-
-def _claim(row: Any, number: int) -> Claim:
-    name = row.get("id", f"number {number}") if isinstance(row, dict) else f"number {number}"
+    rows, lines = read_yaml(CLAIMS)
     try:
-        findings = {str(case): Finding(one["verdict"], one["says"]) for case, one in row["findings"].items()}
-        if len(findings) < 2:
-            raise ValueError("at least two findings are needed")
-        figures = _range(row.get("figures"))
-        return Claim(row["id"], row["claim"], tuple(row["chapters"]), row["would_change"], findings, figures)
-    except (AttributeError, KeyError, TypeError, ValueError, HarnessError) as error:
-        problem = f"the field {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"claim {name}: {problem}", path=CLAIMS,
-                        remedy="needs id, claim, chapters, would_change and findings, each with verdict and says") from error  # fmt: skip
-
-
-def _range(figures: Sequence[float] | None) -> tuple[float, float] | None:
-    if figures is None:
-        return None
-    low, high = map(float, figures)
-    return low, high
+        found = TypeAdapter(list[Claim]).validate_python(rows)
+    except ValidationError as error:
+        message, location, _ = first_problem(error, "file")
+        raise DataError(message, path=CLAIMS, line=line_of(location, lines),
+                        remedy=f"fields of a claim are: {', '.join(Claim.model_fields)}") from error  # fmt: skip
+    return {one.id: one for one in found}
 
 
 def verdict_look(verdict: str) -> tuple[str, str]:
@@ -270,14 +256,14 @@ def verdict_look(verdict: str) -> tuple[str, str]:
 
     Raises
     ------
-    HarnessError
+    ValueError
         If the verdict is unknown.
     """
     if verdict in VERDICTS:
         return _LOOKS[verdict]
     if verdict.startswith(DEPENDS) and verdict.removeprefix(DEPENDS).strip():
         return _LOOKS[DEPENDS]
-    raise HarnessError(f"{verdict!r} is not a verdict", remedy=f"expected one of: {', '.join(VERDICTS)}, {DEPENDS}…")
+    raise ValueError(f"{verdict!r} is not a verdict; expected one of: {', '.join(VERDICTS)}, {DEPENDS}…")
 
 
 def section_anchor(title: str) -> str:

@@ -1,43 +1,37 @@
-"""The built site in a real browser, from the disk, on a wide light screen and on a narrow dark one. `make test` builds it first."""
+"""The built site in a real browser, from the disk, on a wide light and a narrow dark screen. `make test` builds it first."""
 
-from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from site_pages import HTML, PAGES, PROSE
 
 from harness.paths import BUILD
 
-HTML = BUILD / "html"
-PAGES = sorted(
-    str(p.relative_to(HTML)) for p in HTML.rglob("*.html") if "_static" not in p.parts and p.name != "404.html"
-)
+SCREENSHOTS = BUILD / "screenshots"
 SCREENS = {"light": 1280, "dark": 390}
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module", params=SCREENS)
 def screen(browser, request):
-    """A tab with this screen, and what it complained of or asked for since it was last cleared."""
-    with opened(browser, request.param) as tab:
-        yield request.param, tab
-
-
-@contextmanager
-def opened(browser, scheme):
+    """A tab with this screen, and its errors and requests to other hosts since they were last cleared."""
+    scheme = request.param
     context = browser.new_context(viewport={"width": SCREENS[scheme], "height": 900}, color_scheme=scheme)
     tab = context.new_page()
     tab.problems, tab.outside = [], []
     tab.on("pageerror", lambda error: tab.problems.append(str(error)))
-    tab.on("request", lambda request: tab.outside.append(request.url) if request.url.startswith("http") else None)
-    yield tab
+    tab.on("request", lambda sent: tab.outside.append(sent.url) if sent.url.startswith("http") else None)
+    yield scheme, tab
     context.close()
 
 
 @pytest.fixture(scope="module")
 def server():
-    """The site on a web server of this machine."""
+    """Serve the site on this machine."""
     handler = partial(QuietHandler, directory=HTML)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         Thread(target=running.serve_forever, daemon=True).start()
@@ -46,10 +40,8 @@ def server():
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    extensions_map = {
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".ipynb": "application/json",
-    }  # which a browser would show
+    # A browser would show JSON.
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".ipynb": "application/json"}
 
     def log_message(self, format, *arguments):
         pass
@@ -59,6 +51,23 @@ def visit(tab, page):
     tab.problems.clear()
     tab.outside.clear()
     tab.goto((HTML / page).as_uri())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_cleanly_and_is_accessible(screen, page):
+    scheme, tab = screen
+    visit(tab, page)
+    # A colour that is still fading in on a busy machine has less contrast than in the end.
+    tab.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")
+    tab.wait_for_timeout(200)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = Path(page).with_suffix("").as_posix().replace("/", "-")
+    tab.screenshot(path=SCREENSHOTS / f"{name}-{scheme}-{SCREENS[scheme]}.png")
+    scrolls = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found = Axe().run(tab, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
+    serious = [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found if v["impact"] in ("serious", "critical")]
+    assert not serious, "\n".join(serious)
+    assert (tab.problems, tab.outside) == ([], []) and (scrolls <= 0 or page not in PROSE)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])
@@ -117,12 +126,7 @@ def test_the_scheme_can_be_changed_and_stays(screen):
     seen = set()
     for _ in range(3):
         tab.locator("button.theme-switch-button:visible").first.click()
-        seen.add(
-            (
-                tab.evaluate("document.documentElement.dataset.mode"),
-                tab.evaluate("document.documentElement.dataset.theme"),
-            )
-        )
+        seen.add(tuple(tab.evaluate("[document.documentElement.dataset.mode, document.documentElement.dataset.theme]")))
     assert {("light", "light"), ("dark", "dark"), ("auto", scheme)} == seen
     tab.evaluate("localStorage.clear()")
 

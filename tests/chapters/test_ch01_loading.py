@@ -1,4 +1,4 @@
-"""What chapter 01 shows: the matrix, the table of outcomes, and the verdicts that follow from outcomes."""
+"""The matrix, the table of outcomes and the verdicts of chapter 01."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ def test_without_the_newer_format_the_claims_are_reproduced():
     assert "loads a checkpoint of today's format" in verdicts(given)["L2"].reading
 
 
-def test_a_cell_says_what_came_back_and_what_is_wrong_with_it():
+def test_a_cell_names_the_result_and_its_problem():
     assert cell_lines(LoadOutcome("x", "HiggsAudioModel")) == ["loads", "HiggsAudioModel"]
     assert cell_lines(LoadOutcome("x", "HiggsAudioV2ForConditionalGeneration", missing=2)) == [
         "loads",
@@ -98,7 +98,7 @@ def test_a_cell_says_what_came_back_and_what_is_wrong_with_it():
     assert cell_lines(LoadOutcome("x", exception="OddError", message="?")) == ["OddError"]
 
 
-def test_the_matrix_says_in_words_what_loads(as_today):
+def test_the_matrix_describes_what_loads(as_today):
     change(as_today, "transformers 5", ORIGINAL_TYPE, "native", loaded="HiggsAudioV2", missing=1)
     figure = loader_outcome_matrix(as_today)
     assert figure.png.startswith(b"\x89PNG")

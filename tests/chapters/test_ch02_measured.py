@@ -23,7 +23,7 @@ def test_the_delay_pattern_is_that_of_both_stacks(stack, frames):
 
 
 @pytest.mark.parametrize(("precision", "size"), [("bf16", 2), ("fp32", 4), ("autocast", 2)])
-def test_layers_keep_at_least_what_the_formula_says(precision, size):
+def test_layers_keep_at_least_as_much_as_the_formula(precision, size):
     kept = {stack: in_stack(stack, "kept_for_backward", precision=precision) for stack in (BOSON, NATIVE)}
     used = PRECISIONS[precision].kept
     assert all(FORMULA_BYTES * size / 2 <= count <= used for count in kept.values()), kept

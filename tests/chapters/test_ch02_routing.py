@@ -15,7 +15,7 @@ KINDS = [kind for kind, length in SEQUENCE for _ in range(length)]
 
 @pytest.fixture(scope="module", params=[BOSON, NATIVE])
 def found(request):
-    """What a stack says about itself, from one process."""
+    """Return the evidence of a stack, from one process."""
     return request.param, in_stack(request.param, "evidence", parts=list(PARTS))
 
 

@@ -31,7 +31,7 @@ def is_png(figure):
     return figure.png.startswith(b"\x89PNG") and len(figure.png) > 5000
 
 
-def test_the_curves_are_told_in_words():
+def test_the_figure_of_curves_describes_them():
     figure = cure_loss_curves(CURVES, 1026)
     assert is_png(figure)
     assert "native class from 7.00 to 0.40" in figure.alt
@@ -39,7 +39,7 @@ def test_the_curves_are_told_in_words():
     assert "coincide" not in cure_loss_curves([CURVES[0], CURVES[2]], 1026).alt
 
 
-def test_the_panels_are_told_in_words():
+def test_the_figure_of_panels_describes_them():
     figure = lora_target_panels(rows(), 6.4)
     assert is_png(figure)
     assert "audio FFN: loss 6.60 head frozen, 0.20 head trained; text changes by exactly 0" in figure.alt

@@ -39,12 +39,12 @@ def test_a_training_that_works():
     [
         {"after": [{"equal": 0.99, "stopped": True}]},
         {"after": [{"equal": 1.0, "stopped": False}]},
-        {"before": [{"equal": 1.0, "stopped": True}]},  # it could say it before: nothing was learned
+        {"before": [{"equal": 1.0, "stopped": True}]},  # the untrained model reproduced it, so nothing was learned
         {"reload_difference": 1e-3},
         {"merge_difference": 1e-3},
     ],
 )
-def test_what_does_not_count_as_working(changes):
+def test_a_training_that_does_not_work(changes):
     assert not works(evidence(**changes))
 
 
@@ -63,7 +63,7 @@ def test_verdicts_follow_the_evidence():
         assert verdict.verdict == "reproduced"  # nothing worked, so the note was right
 
 
-def test_figures_say_what_they_show():
+def test_figures_describe_what_they_show():
     codes = np.arange(8 * 40).reshape(8, 40) % 1024
     grid = trained_label_grid(audio_labels(codes, STREAM_EOS), STREAM_EOS, IGNORED)
     assert "320 codes" in grid.alt and "8 ends of stream" in grid.alt
@@ -76,6 +76,6 @@ def test_figures_say_what_they_show():
         assert figure.png.startswith(b"\x89PNG")
 
 
-def test_rows_of_what_was_said():
+def test_rows_of_reproduced_samples():
     [row] = reproduction_rows(evidence()["before"], evidence()["after"])
     assert row["before"] == "0.0% in 10 frames, no stop" and row["after"] == "100.0% in 10 frames, stops"

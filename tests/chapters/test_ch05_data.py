@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from harness.chapters.ch05_data.annotation import (
-    AT_MOST,
-    composition,
-    guide_rows,
-    guide_violations,
-    kappas,
-    positions,
-    rates,
-    shared_runs,
-)
+from harness.chapters.ch05_data import annotation
 from harness.chapters.ch05_data.figures import kappa_dots, leak_curves, tag_position_strips, tag_rate_dots
 from harness.chapters.ch05_data.leakage import MemoryTagger, leak, overlap, regroup, windows
 from harness.chapters.ch05_data.pairs import pairs, tag_pair_map
@@ -43,7 +34,7 @@ def test_groups_are_never_joined():
     assert [(w.group, w.text) for w in cut] == [("g", "one two"), ("h", "three four")]
 
 
-def test_memory_copies_what_it_has_seen_and_nothing_else():
+def test_memory_copies_only_what_it_has_seen():
     memory = MemoryTagger([example("We say <emph> this today and go")])
     seen, new = memory.tag([TaggedText.from_plain("We say this today"), TaggedText.from_plain("They want this today")])
     assert seen.format() == "We say <emph> this today" and not new.tags
@@ -62,7 +53,7 @@ def test_random_folds_reward_memory_where_windows_overlap_and_only_there(talks):
     assert found[5]["difference"][1] > 0.4
 
 
-def test_regrouping_joins_what_shares_fewer_words():
+def test_regrouping_joins_examples_that_share_fewer_words():
     pair = [example("a b c d e f", "1"), example("x c d e f y", "2"), example("p q r", "3")]
     assert len({e.group for e in regroup(pair, 6)}) == 3 and len({e.group for e in regroup(pair, 4)}) == 2
     assert overlap([example("a b c d e f"), example("z a b c d e f"), example("p q r")])["sharing"] == pytest.approx(
@@ -82,27 +73,27 @@ RULES = {
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_of_the_guide_is_checked_by_itself(rule):
-    broken = guide_violations([TaggedText.parse(RULES[rule])])
+    broken = annotation.guide_violations([TaggedText.parse(RULES[rule])])
     assert broken[rule] == 1
     if rule != "high and emphatic never on one word":  # which also breaks the order on a slot
         assert sum(broken.values()) == 1
 
 
 def test_the_guide_has_a_row_for_every_tag():
-    rows = guide_rows((DATA / "examples" / "annotation-guide.md").read_text(encoding="utf-8"))
+    rows = annotation.guide_rows((DATA / "examples" / "annotation-guide.md").read_text(encoding="utf-8"))
     assert [row["tag"] for row in rows] == [tag.value for tag in TAGS]
-    assert all(row["at most"].startswith(str(AT_MOST[tag])) for row, tag in zip(rows, TAGS, strict=True))
+    assert all(row["at most"].startswith(str(annotation.AT_MOST[tag])) for row, tag in zip(rows, TAGS, strict=True))
 
 
-def test_our_examples_keep_the_guide(talks):
-    assert sum(guide_violations([e.tagged for e in talks]).values()) == 0
+def test_our_examples_follow_the_guide(talks):
+    assert sum(annotation.guide_violations([e.tagged for e in talks]).values()) == 0
 
 
-def test_kappa_is_that_of_scikit_learn():
+def test_kappa_agrees_with_scikit_learn():
     first = [e.tagged for e in load_examples("heldout")]
     second = [e.tagged for e in load_second_pass()]
     groups = [e.group for e in load_examples("heldout")]
-    found = kappas(first, second, groups)
+    found = annotation.kappas(first, second, groups)
     for tag in TAGS:
         marks = [
             np.concatenate([[slot in t.slots(tag) for slot in range(len(t.words) + 1)] for t in side])
@@ -113,23 +104,25 @@ def test_kappa_is_that_of_scikit_learn():
 
 
 def test_composition_counts():
-    row = composition(TALK)
+    row = annotation.composition(TALK)
     assert (row["words"], row["tags"], row["groups"]) == (7, 3, 1) and row["tags in 100 words"] == pytest.approx(
         300 / 7
     )
-    assert rates(TALK)["<emph>"].value == pytest.approx(100 / 7)
-    assert shared_runs([example("a b c d e f g")], [example("b c d e f g h")]) == 1
-    assert positions([TaggedText.parse("a <emph> b")])["<emph>"] == [0.5]
+    assert annotation.rates(TALK)["<emph>"].value == pytest.approx(100 / 7)
+    assert annotation.shared_runs([example("a b c d e f g")], [example("b c d e f g h")]) == 1
+    assert annotation.positions([TaggedText.parse("a <emph> b")])["<emph>"] == [0.5]
 
 
-def test_figures_say_what_they_show(talks):
-    figure = tag_rate_dots({"ours": rates(talks)})
+def test_figures_describe_what_they_show(talks):
+    figure = tag_rate_dots({"ours": annotation.rates(talks)})
     assert "<emph>" in figure.caption and "pause_long" in figure.alt
-    figure = tag_position_strips(positions([e.tagged for e in talks]), "T")
+    figure = tag_position_strips(annotation.positions([e.tagged for e in talks]), "T")
     assert "`<pitch_high>` is earliest" in figure.caption
     second = load_second_pass()
     figure = kappa_dots(
-        kappas([e.tagged for e in load_examples("heldout")], [e.tagged for e in second], [e.group for e in second])
+        annotation.kappas(
+            [e.tagged for e in load_examples("heldout")], [e.tagged for e in second], [e.group for e in second]
+        )
     )
     assert f"`{Tag.PITCH_HIGH.value}`" in figure.caption
     rows = [{"tagger": "memory", "shared": s, "random": [v, v - 0.1, v + 0.1], "grouped": [0.1, 0.0, 0.2], "difference": [v - 0.1, 0, 1]}
@@ -141,7 +134,7 @@ APART = [example("<emph> a b c", "g", "1"), example("<emph> a b <pause_long> c",
          example("a <pause_long> b c", "h", "3"), example("a b c", "h", "4")]  # fmt: skip
 
 
-def test_pairs_count_examples_beside_what_chance_would_give():
+def test_pairs_are_compared_with_chance():
     found = {(pair.first, pair.second): pair for pair in pairs(APART, 200)}
     assert len(found) == len(TAGS) * (len(TAGS) - 1) // 2
     pair = found["<emph>", "<pause_long>"]

@@ -1,24 +1,15 @@
-"""Tables, figures and verdicts of the placement benchmark, from made-up rows."""
+"""Tables, figures and verdicts of the placement benchmark, from artificial rows."""
 
 import pytest
 
 from harness.benchmark.rows import ablation_name, select
 from harness.chapters.ch06_training.verdict import judge_standard_training
+from harness.chapters.ch07_tag_placement import tables
 from harness.chapters.ch07_tag_placement.figures import (
     ablation_dots,
     decoding_speed_bars,
     learning_curves,
     tag_confusion_map,
-)
-from harness.chapters.ch07_tag_placement.tables import (
-    against_majority_table,
-    corpus_systems,
-    corpus_table,
-    crossval_table,
-    decoding_table,
-    domain_table,
-    heldout_table,
-    published,
 )
 from harness.chapters.ch07_tag_placement.verdict import judge_placement, judge_speed
 from harness.tagged import TaggedText
@@ -64,36 +55,36 @@ DECODINGS = [
 
 
 def test_the_corpus_table_has_the_mean_over_seeds_and_the_published_systems():
-    html = corpus_table(ROWS)._repr_html_()
+    html = tables.corpus_table(ROWS)._repr_html_()
     assert "lm_slots on SmolLM2-135M" in html and "66.0 [64.0, 68.0]" in html
     assert html.index("66.0 [") < html.index("60.0 ["), "best first"
     assert "50.0" not in html, "points of the learning curve are no systems"
-    for system in published()["systems"]:
+    for system in tables.published()["systems"]:
         assert f"published: {system['system']}" in html
-    assert list(corpus_systems(ROWS)) == ["lm_slots on SmolLM2-135M", "majority"]
+    assert list(tables.corpus_systems(ROWS)) == ["lm_slots on SmolLM2-135M", "majority"]
 
 
-def test_what_did_not_run_is_no_row():
+def test_rows_that_did_not_run_are_left_out():
     assert len(select(ROWS, "helsinki")) == 4
 
 
-def test_differences_say_what_they_mean():
-    html = against_majority_table(ROWS)._repr_html_()
+def test_differences_are_described():
+    html = tables.against_majority_table(ROWS)._repr_html_()
     assert "better" in html and "majority" not in html.split("<tbody>")[1]
 
 
-def test_random_folds_stand_beside_grouped_ones():
-    html = crossval_table(ROWS, "seed-examples")._repr_html_()
+def test_random_folds_are_compared_with_grouped_folds():
+    html = tables.crossval_table(ROWS, "seed-examples")._repr_html_()
     assert "0.30 [0.20, 0.40]" in html and "0.60 [0.50, 0.70]" in html
-    assert "not run here" in crossval_table(ROWS[:-2], "seed-examples")._repr_html_()
+    assert "not run here" in tables.crossval_table(ROWS[:-2], "seed-examples")._repr_html_()
 
 
 def test_other_tables_show_their_figures():
     heldout = [{"kind": "heldout", "parameters": {"tagger": "gpt2", "base_model": "embedded", "seed": s}, "figures": scores(f)}
                for s, f in ((0, 0.3), (1, 0.4))]  # fmt: skip
-    html = heldout_table(heldout)._repr_html_()
+    html = tables.heldout_table(heldout)._repr_html_()
     assert "0.35 [0.20, 0.50]" in html and "2: 0.30 to 0.40" in html
-    assert "400.0" in decoding_table(DECODINGS)._repr_html_()
+    assert "400.0" in tables.decoding_table(DECODINGS)._repr_html_()
     away = [
         {
             "kind": "domain",
@@ -101,7 +92,7 @@ def test_other_tables_show_their_figures():
             "figures": {"examples to corpus, emph": [0.2, 0.1, 0.3]},
         }
     ]
-    assert "0.20 [0.10, 0.30]" in domain_table(away)._repr_html_()
+    assert "0.20 [0.10, 0.30]" in tables.domain_table(away)._repr_html_()
 
 
 @pytest.mark.parametrize(("settings", "name"), [
@@ -112,7 +103,7 @@ def test_an_ablation_is_named_after_what_it_changes(settings, name):
     assert ablation_name(settings) == name
 
 
-def test_figures_say_in_words_what_they_show():
+def test_figures_describe_what_they_show():
     figure = learning_curves(ROWS, [0.64, 0.62, 0.66])
     assert "majority: 50.0 at 10, 60.0 at 5,000" in figure.alt
     assert "slots 100.0 at batch 1" in decoding_speed_bars(DECODINGS).alt

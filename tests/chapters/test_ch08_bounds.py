@@ -11,13 +11,13 @@ from harness.chapters.ch08_higgs_engine.bounds import (
 from harness.chapters.ch08_higgs_engine.measure import agreement, equal_share
 
 
-def test_one_reading_of_the_weights_a_column():
+def test_each_column_reads_the_weights_once():
     device = Device("made up", 10, 100)  # 100 GB/s and 2 GB of weights: 50 columns, 2 seconds of audio, a second
     assert columns_per_second(device, 10**9, 2) == 50 and times_real_time(device, 10**9, 2) == 2
     assert times_real_time(device, 10**9, 4) == 1
 
 
-def test_what_was_reported_is_below_its_bound():
+def test_reported_speeds_are_below_the_bound():
     gpus = {gpu.name: gpu for gpu in GPUS}
     passed = 2.84e9  # of the 5.77 billion parameters, chapter 02
     assert all(0.1 < speed / times_real_time(gpus[name], passed, 2) < 1 for name, speed in REPORTED.items())

@@ -34,14 +34,14 @@ def test_the_verdict_follows_the_evidence(found, failures, real, verdict):
     assert ("2 of them with a bare error" in one.reading) == (failures is BAD)
 
 
-def test_columns_are_counted_in_words():
+def test_the_figure_of_columns_counts_them():
     codes = np.arange(8 * 40).reshape(8, 40) % 1024
     figure = code_column_grid(delay(codes), STREAM_BOS, STREAM_EOS, "A clip")
     assert "8 codebooks by 49 steps" in figure.alt and "36 cells are begin of stream, 36 are end" in figure.alt
     assert code_column_grid(delay(codes[:, :3]), STREAM_BOS, STREAM_EOS, "Short").png  # nothing is left out
 
 
-def test_speed_and_streams_are_told_in_words():
+def test_figures_of_speed_and_streams_describe_them():
     bars = frames_per_second_bars(
         {"boson": {"1": [100.0, 120.0, 110.0]}, "native": {"1": [700.0], "8": [2000.0]}}, 25, "Speed"
     )

@@ -1,4 +1,4 @@
-"""What is shown of requests, and how their times are taken."""
+"""Requests as text, their times, and the live faults."""
 
 import json
 import statistics
@@ -25,7 +25,7 @@ def settings(monkeypatch):
 
 
 def exchanges(*faults, **options):
-    """What was watched while one text was asked for, and what was sent before and after."""
+    """Speak a text twice and watch the first time; return the exchanges that were watched."""
     with faulty.Server(*faults) as server:
         options = {"base_url": server.url, "model": "m", "key_env": "EXCHANGE_KEY", "cache": None, **options}
         engine = make_engine("openai_speech", **options)
@@ -36,8 +36,8 @@ def exchanges(*faults, **options):
                 assert KEY not in str(error)
         count = len(seen)
         engine.speak(TEXT)
-        assert len(seen) == count  # nobody watches any more
-        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"  # so the test means something
+        assert len(seen) == count  # watching has ended
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"  # so that it could have leaked
     return seen
 
 
@@ -121,7 +121,7 @@ def test_a_server_that_answers_anything_is_reachable_and_gets_no_key(monkeypatch
     assert not answered and said.startswith("no connection")
 
 
-def test_the_live_faults_end_in_speech_or_in_words():
+def test_the_live_faults_end_in_speech_or_an_explained_failure():
     rows = try_faults()
     assert [row["server"] for row in rows] == [name for name, _ in TRIALS]
     by_name = {row["server"]: row for row in rows}

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from harness.audio import Audio
-from harness.chapters.ch10_audio_prosody import figures as figures
-from harness.chapters.ch10_audio_prosody import tables as tables
+from harness.chapters.ch10_audio_prosody import figures, tables
 from harness.engines import SpeechRequest, make_engine
 from harness.experiment.result_files import RESULT
 from harness.prosody.align import align
@@ -29,7 +28,7 @@ def clip():
     return make_engine("espeak").speak(SpeechRequest(TEXT)).audio
 
 
-def test_every_figure_says_in_words_what_it_shows(controls, clip):
+def test_every_figure_describes_what_it_shows(controls, clip):
     samples = [NullSample(engine="e", sentence=f"s{n}", cue=cue, values=[0.1 * n, -0.2]) for n in range(5)
                for cue in ("pause", "pitch_level", "pitch_end", "emphasis")]  # fmt: skip
     quieter = Audio(clip.samples * np.float32(0.5), clip.sample_rate)
@@ -63,7 +62,7 @@ def row(**changed):
             "hit_at_null": 0.98, **changed}  # fmt: skip
 
 
-def test_a_bar_that_is_missed_is_named():
+def test_a_missed_bar_is_named():
     assert tables.shortfalls("<emph>", row()) == []
     assert tables.shortfalls("<emph>", row(hit=0.89)) == ["hit below 0.90"]
     assert tables.shortfalls("<pitch_rising>", row(hit_at_null=0.01)) == ["hit below 0.75 at the threshold of the null"]
@@ -79,7 +78,7 @@ def test_a_dose_curve_that_falls_is_named():
     assert words.startswith("pitch by joe falls by 0.03")
 
 
-def test_chance_is_left_only_by_what_differs_after_correction():
+def test_accuracy_differs_from_chance_only_after_correction():
     def accuracy(value, half_width):
         return {"accuracy": value, "low": value - half_width, "high": value + half_width, "chance": 1 / 3}
 

@@ -1,4 +1,4 @@
-"""Tables, figures and verdicts of chapter 11, on figures made by hand."""
+"""Tables, figures and verdicts of chapter 11, from artificial figures."""
 
 import pytest
 
@@ -23,7 +23,7 @@ GOLD = [
 
 
 def readings(**values):
-    """All readings at 0.1, but for those given, each with an interval of ±0.05."""
+    """Return all readings, 0.1 if no value is given, each with an interval of ±0.05."""
     found = {name.replace("_", " "): value for name, value in values.items()}
     return {name: [v := found.get(name, 0.1), v - 0.05, v + 0.05] for name in READINGS}
 
@@ -68,7 +68,7 @@ def test_a_table_and_a_figure_show_every_reading_of_a_family(family, count):
     assert f"{count} readings" in figure.caption and figure.alt.count("gpt2 0.") == count
 
 
-def test_what_did_not_run_has_its_command_until_a_file_brings_it():
+def test_engines_that_did_not_run_are_listed_with_their_command_until_a_file_has_them():
     here = {"espeak": {"end_to_end": JOINT}}
     without = grid_table(here, {}, list(JOINT)).html
     assert all(f"not run here: {reason}" in without and command in without for reason, command in NOT_RUN.values())
@@ -77,14 +77,14 @@ def test_what_did_not_run_has_its_command_until_a_file_brings_it():
     assert "data/results/boson-api.json, 2026-12-01" in with_file and "0.40 [0.35, 0.45]" in with_file
 
 
-def test_a_file_on_other_sentences_does_not_stand_beside_the_page():
+def test_a_file_with_other_sentences_is_not_compared_with_the_page():
     html = grid_table({}, {"boson-api": result(spoken="standard")}, ["gold"]).html
     assert "their api" not in html and NOT_RUN["openai_speech"][1] in html
     shown = elsewhere_table({"boson-api": result(spoken="standard")}).html
     assert all(said in shown for said in ("a &lt;GPU&gt;", "harness abcdef012345", "2026-12-01"))
 
 
-def test_figures_say_what_they_show():
+def test_figures_describe_what_they_show():
     figure = tag_fate_bars(JOINT, "espeak")
     assert "gold 0.10 [0.05, 0.15]" in figure.alt and "%" in figure.caption
     figure = rate_per_tag_dots(JOINT["gpt2"]["per_tag"], "T")
@@ -102,7 +102,7 @@ def test_a_dialect_bounds_what_can_be_heard():
     assert sayable(GOLD) == pytest.approx(1 / 3) and sayable(GOLD, "ssml") == 1.0
 
 
-def test_a_reading_that_touches_a_range_does_not_lie_in_it():
+def test_a_reading_that_touches_a_range_is_not_inside_it():
     mean = ["mean of recall and hit rate"]
     assert within(readings(mean=0.6), "overall", (0.6, 0.7)) == (mean, [])
     assert within(readings(mean=0.58), "overall", (0.6, 0.7)) == ([], mean)
@@ -133,7 +133,7 @@ def test_a_file_of_the_api_settles_it(values, expected):
     ("name", "options", "settles"),
     [
         ("my.voice:Engine", {}, False),
-        ("openai_speech", {"base_url": "http://127.0.0.1:8000/v1"}, False),  # any voice may stand behind it
+        ("openai_speech", {"base_url": "http://127.0.0.1:8000/v1"}, False),  # which may use any voice
         ("openai_speech", {"base_url": "https://notboson.ai/v1"}, False),
         ("openai_speech", {"base_url": "https://api.boson.ai/v1"}, True),
         ("higgs_native", {}, False),  # random weights

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from harness.chapters.ch12_claims import ledger as module
 from harness.chapters.ch12_claims.ledger import (
     counted,
     ledger,
@@ -15,6 +14,7 @@ from harness.chapters.ch12_claims.ledger import (
 )
 from harness.chapters.ch12_claims.verdict import judge_advice
 from harness.errors import DataError
+from harness.publish import run
 from harness.publish.verdicts import ClaimVerdict, claims, section_anchor
 
 WORDS = ("reproduced", "reproduced, but", "refuted", "not run here", "depends on the reading")
@@ -30,7 +30,7 @@ def everything(**changes):
     return found | changes
 
 
-def test_every_claim_has_a_row_a_card_and_a_way_to_its_cells():
+def test_every_claim_has_a_row_a_card_and_links_to_its_cells():
     entries = ledger(everything())
     assert [entry.claim.id for entry in entries] == list(claims())
     table, cards = ledger_table(entries).html, ledger_cards(entries).html
@@ -71,7 +71,7 @@ def test_text_of_verdicts_is_escaped():
         assert not re.search("<(script|b|i|u)>", html)
 
 
-def test_the_figure_is_no_setting_and_not_endless():
+def test_the_first_figure_is_not_a_setting_and_is_cut():
     long = ClaimVerdict("L1", "refuted", "No.", {"checkpoint": "v2", "found": "9" * 300}, "Where?")
     entry = ledger(everything(L1=[("01_loading", long)]))[0]
     assert entry.figure.startswith("found: 9") and len(entry.figure) < 120
@@ -97,9 +97,7 @@ def test_the_strip_counts_and_names_every_claim():
 
 
 def test_verdicts_are_read_from_the_results_of_the_profile(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        module, "results_folder", lambda chapter, parameters: tmp_path / f"{chapter}-{parameters['profile']}"
-    )
+    monkeypatch.setattr(run, "results_folder", lambda chapter, given: tmp_path / f"{chapter}-{given['profile']}")
     for chapter, text in (("01_loading", '{"L1": {"claim": "c", "claim_id": "L1", "verdict": "refuted", "reading": "No.", '
                                          '"evidence": {"a": 1}, "section": "A?"}}'), ("02_architecture", None)):  # fmt: skip
         folder = tmp_path / f"{chapter}-ci"

@@ -1,4 +1,4 @@
-"""What the pages tell people to type exists: commands, options, make targets, files of the project."""
+"""The commands, options, make targets and files that the pages name exist."""
 
 import json
 import re
@@ -18,7 +18,7 @@ TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.
 
 
 def lines_of(page):
-    """Lines of the page's shell blocks, joined where a backslash ends one, and what stands between backticks."""
+    """Yield the lines of a page's shell blocks, joined at backslashes, and the commands between backticks."""
     text = page.read_text(encoding="utf-8")
     if page.suffix == ".ipynb":
         cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")

@@ -45,8 +45,8 @@ def test_solutions_ran_on_the_page(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_says_what_one_learns_what_was_found_and_what_to_read(chapter):
-    """Its findings are written by a cell, so the title may stand in code."""
+def test_a_chapter_has_its_four_parts_in_order(chapter):
+    """A cell writes the findings, so that title may be in code."""
     text = "\n".join(source for _, source, _ in cells(NOTEBOOKS / f"{chapter}.ipynb"))
     places = [
         text.find(part)

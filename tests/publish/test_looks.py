@@ -5,57 +5,47 @@ from itertools import combinations
 
 import pytest
 
-from harness.publish.style import (
-    DPI,
-    FAMILIES,
-    INK,
-    PALETTE,
-    TEXT_CONTRAST,
-    WIDTH,
-    Figure,
-    contrast,
-    ink,
-    look,
-    on,
-    use_style,
-)
-from harness.publish.tables import MARK, NOBODY, ahead, placement_table, said, table
+from harness.publish import style
+from harness.publish.tables import MARK, NOBODY, Rate, ahead, placement_table, said, table
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", style.FAMILIES)
 def test_two_of_a_family_never_look_the_same(family):
-    for one, other in combinations(FAMILIES[family].values(), 2):
+    for one, other in combinations(style.FAMILIES[family].values(), 2):
         assert (one.colour, one.marker) != (other.colour, other.marker)
 
 
-def test_marks_are_seen_and_words_are_read_on_white():
-    for shade in PALETTE:
-        assert contrast(shade) >= 3 and contrast(ink(shade)) >= TEXT_CONTRAST
-        assert contrast(on(shade), shade) >= 3
-    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
+def test_marks_and_words_are_visible_on_white():
+    for shade in style.PALETTE:
+        assert style.contrast(shade) >= 3 and style.contrast(style.ink(shade)) >= style.TEXT_CONTRAST
+        assert style.contrast(style.on(shade), shade) >= 3
+    assert style.contrast("#FFFFFF", "#000000") == pytest.approx(21)
 
 
-def test_a_name_keeps_its_look_with_what_stands_behind_it():
+def test_a_longer_name_has_the_look_of_its_beginning():
     for name, known in (("espeak:en-us", "espeak"), ("gpt2, espeak", "gpt2"), ("lm_slots on SmolLM2-135M", "lm_slots")):
-        assert look(name) == look(known)
-    assert look("my_tagger") == look("my_tagger") != look("your_tagger")
+        assert style.look(name) == style.look(known)
+    assert style.look("my_tagger") == style.look("my_tagger") != style.look("your_tagger")
 
 
-def test_nobody_is_best_where_intervals_meet():
+def test_no_system_is_best_where_intervals_overlap():
     clear = {"a": (0.9, 0.8, 1.0), "b": (0.5, 0.4, 0.6)}
     assert ahead(clear) == "a"
     assert ahead(clear | {"b": (0.7, 0.5, 0.8)}) is None
-    assert ahead({"a": (0.9, 0.8, 1.0)}) is None, "one alone is not ahead of anybody"
-    assert ahead(clear | {"gold": (1.0, 1.0, 1.0)}) == "a", "an annotation has no place among taggers"
+    assert ahead({"a": (0.9, 0.8, 1.0)}) is None, "there is no other system"
+    assert ahead(clear | {"gold": (1.0, 1.0, 1.0)}) == "a", "annotations are not ranked"
     assert ahead({"a": (0.9, None, None), "b": (0.5, 0.4, 0.6)}) is None, "no interval, no mark"
-    assert ahead(clear | {"c": (0.95, None, None)}) is None, "and what has none bars the others"
+    assert ahead(clear | {"c": (0.95, None, None)}) is None, (
+        "a value without an interval can keep another from being best"
+    )
 
 
 def test_a_mark_is_explained_in_the_caption():
-    rows = [{"tagger": "a", "F1": "0.90"}, {"tagger": "b", "F1": "0.50"}]
-    html = table(rows, "T", {"F1": "a"}).html
-    assert re.search(rf'class="best">0.90 <span class="best-mark">{MARK}<', html) and html.count(MARK) > 1
-    assert NOBODY in table(rows, "T", {"F1": None}).html and NOBODY in said({"x": "a", "y": None})
+    rows = [{"tagger": "a", "F1": Rate(0.9, 0.8, 1.0)}, {"tagger": "b", "F1": Rate(0.5, 0.4, 0.6)}]
+    html = table(rows, "T", compare=["F1"], digits={"F1": 1}).html
+    assert re.search(rf'class="best">0.9 \[0.8, 1.0\] <span class="best-mark">{MARK}<', html) and html.count(MARK) > 1
+    assert NOBODY in table(rows[:1], "T", compare=["F1"]).html and NOBODY in said({"x": "a", "y": None})
+    assert MARK not in table(rows, "T").html
 
 
 def test_the_placement_table_marks_only_what_its_intervals_show():
@@ -69,9 +59,10 @@ def test_the_placement_table_marks_only_what_its_intervals_show():
 
 
 def test_a_figure_is_as_wide_as_the_column():
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 2))
-    axis.set_title("words", color=INK)
-    assert int.from_bytes(Figure(figure, "alt", "caption").png[16:20], "big") == round(WIDTH * DPI) <= 774
+    figure, axis = style.subplots(height=2)
+    axis.set_title("words", color=style.INK)
+    assert (
+        int.from_bytes(style.Figure(figure, "alt", "caption").png[16:20], "big")
+        == round(style.WIDTH * style.DPI)
+        <= 774
+    )

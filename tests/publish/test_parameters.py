@@ -51,7 +51,7 @@ def test_declarations_are_read(parameters):
         ({"profile": "big"}, "allowed: ci, full"),
     ],
 )
-def test_what_does_not_fit_is_refused(parameters, values, message):
+def test_wrong_values_are_refused(parameters, values, message):
     with pytest.raises(ParameterError, match=message):
         check_values(parameters, values, "07")
 
@@ -62,7 +62,7 @@ def test_defaults_are_filled_in_and_whole_numbers_serve_as_floats(parameters):
     assert isinstance(values["rate"], float)
 
 
-def test_a_profile_may_set_what_only_other_chapters_know(parameters, monkeypatch):
+def test_a_profile_may_set_parameters_of_other_chapters(parameters, monkeypatch):
     monkeypatch.setattr("harness.publish.parameters.profile_values", lambda profile: {"profile": profile, "folds": 5})
     assert "folds" not in check_values(parameters, {"profile": "full", "folds": 5}, "07")
     with pytest.raises(ParameterError, match="no parameter 'folds'"):
@@ -157,4 +157,4 @@ def test_the_box_shows_every_parameter_and_a_line_to_paste(parameters):
     assert page["cells"][1]["source"] == box
     assert page["cells"][2]["metadata"]["tags"] == ["parameters", "remove-cell"]
     assert "papermill" not in json.dumps(page["metadata"]) + json.dumps(page["cells"][2]["metadata"])
-    assert "papermill" in notebook["metadata"], "the executed notebook is left as it was"
+    assert "papermill" in notebook["metadata"], "the executed notebook does not change"

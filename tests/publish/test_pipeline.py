@@ -19,16 +19,9 @@ def names(notebook):
 
 def test_a_page_depends_on_the_code_it_imports_and_on_nothing_else():
     placement, audio, loading = (
-        names("07_tag_placement.ipynb"),
-        names("10_audio_prosody.ipynb"),
-        names("01_loading.ipynb"),
+        names(f"{one}.ipynb") for one in ("07_tag_placement", "10_audio_prosody", "01_loading")
     )
-    assert {
-        "harness/placement.py",
-        "harness/stats.py",
-        "harness/taggers/gpt2/slot_logits.py",
-        "harness/publish/run.py",
-    } <= placement
+    assert {"harness/placement.py", "harness/taggers/gpt2/slot_logits.py", "harness/publish/run.py"} <= placement
     assert {"harness/prosody/leak.py", "harness/engines/espeak.py", "harness/experiment/unit.py"} <= audio
     assert "harness/higgs/probe.py" in loading and "harness/experiment/unit.py" not in loading
     assert not any(path.startswith("harness/cli") for path in placement | audio | loading)
@@ -36,7 +29,7 @@ def test_a_page_depends_on_the_code_it_imports_and_on_nothing_else():
 
 @pytest.fixture
 def chapter(tmp_path, monkeypatch):
-    """A notebook folder with one small chapter, and build folders of their own."""
+    """Make a folder with one small chapter, and separate build folders; return a function that rewrites its code."""
     books = tmp_path / "notebooks"
     (books / "parameters").mkdir(parents=True)
     for profile in ("ci", "full"):
@@ -86,19 +79,11 @@ def test_wrong_parameters_stop_before_the_kernel_starts(chapter, tmp_path):
 @pytest.mark.notebook
 def test_plain_papermill_with_an_unknown_parameter_fails_at_once(tmp_path):
     papermill = Path(sys.executable).parent / "papermill"
-    command = [
-        papermill,
-        NOTEBOOKS / "07_tag_placement.ipynb",
-        tmp_path / "out.ipynb",
-        "-p",
-        "taggr",
-        "rules",
-        "--cwd",
-        ROOT,
-    ]
+    source, out = NOTEBOOKS / "07_tag_placement.ipynb", tmp_path / "out.ipynb"
+    command = [papermill, source, out, "-p", "taggr", "rules", "--cwd", ROOT]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0 and "chapter 07_tag_placement has no parameter 'taggr'" in done.stderr
-    executed = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.get("execution_count")]
+    executed = [cell for cell in nbformat.read(out, 4).cells if cell.get("execution_count")]
     assert len(executed) <= 3
 
 
@@ -123,7 +108,7 @@ def test_numbers_are_gathered_from_the_profiles_runs_only(chapter, tmp_path, mon
 
     monkeypatch.setattr(numbers, "COLLECTED", tmp_path / "numbers.json")
     monkeypatch.setattr(numbers, "QUICKSTART", tmp_path / "none")
-    with pytest.raises(DataError, match="published no numbers"):
+    with pytest.raises(DataError, match="chapter 01 has not been run"):
         numbers.collect()
     ChapterRun("01_small", {"profile": "ci", "number": 1}).numbers(figure="1")
     ChapterRun("01_small", {"profile": "ci", "number": 2}).numbers(figure="2")

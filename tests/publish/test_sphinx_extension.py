@@ -21,7 +21,7 @@ PAGES = ("index.html", "howto/rerun.html", "notebooks/07_tag_placement.html", "4
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A small book, built as one whose home is known."""
+    """Build a small book whose address is known."""
     folder = tmp_path_factory.mktemp("site")
     stage = folder / "stage"
     (stage / "notebooks").mkdir(parents=True)
@@ -92,7 +92,7 @@ def test_pages_have_a_preview_and_an_address(built):
     assert any("favicon.svg" in link for link in links(page))
 
 
-def test_the_sitemap_lists_pages_and_not_the_page_for_what_is_missing(built):
+def test_the_sitemap_lists_every_page_except_404(built):
     folder, _ = built
     found = [e.text for e in ElementTree.parse(folder / "sitemap.xml").iter() if e.tag.endswith("loc")]
     assert set(found) == {f"https://some.github.io/book/{page}" for page in PAGES if page != "404.html"}
@@ -128,7 +128,7 @@ def test_an_unknown_address_leaves_no_sitemap(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_guide_for_contributors_is_edited_where_it_lies():
+def test_the_guide_for_contributors_is_edited_in_its_own_place():
     buttons = [
         {
             "label": "group",

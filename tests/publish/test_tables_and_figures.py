@@ -32,7 +32,7 @@ def test_a_diff_names_right_extra_and_missed():
     assert "tag-hit" in marked(GOLD[0], GUESS[0])
 
 
-def test_readings_differ_and_are_shares():
+def test_readings_are_shares_and_differ():
     readings = dict(placement_readings(GOLD, GUESS))
     assert all(0 <= share <= 1 and not math.isnan(share) for share in readings.values())
     assert readings["words unchanged"] == 1 and readings["placed tags that are right (precision)"] == 0.5
@@ -41,7 +41,7 @@ def test_readings_differ_and_are_shares():
     assert nothing["micro F1"] == 0 and nothing["the output holds at least one tag"] == 0
 
 
-def test_every_figure_says_in_words_what_it_shows():
+def test_every_figure_describes_what_it_shows():
     history = [{"epoch": n, "loss": 3 - n, "eval_loss": 3.0 - n / 2, "dev_f1": 0.1 * n} for n in (1, 2)]
     outcomes = [
         Outcome(engine="e", tagger="t", sentence="s", arm=arm, slot=1, tag=Tag.PITCH_LOW, verdict=Verdict.HIT, value=-2, unit="st",
@@ -57,7 +57,7 @@ def test_every_figure_says_in_words_what_it_shows():
         assert 'alt="' in figure._repr_html_() and "<figcaption>" in figure._repr_html_()
 
 
-def test_the_best_tagger_stands_first():
+def test_the_best_tagger_comes_first():
     reports = {"poor": score_placement(GOLD, [t.stripped() for t in GOLD], n_resamples=9).as_json(), **REPORTS}
     html = placement_table(reports).html
     assert html.index("rules") < html.index("poor")

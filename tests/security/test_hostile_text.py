@@ -18,7 +18,7 @@ from harness.listening.kit import page
 from harness.paths import ROOT
 from harness.publish.html import player
 from harness.publish.markup import literal
-from harness.publish.tables import realisation_table, table
+from harness.publish.tables import Rate, realisation_table, table
 from harness.publish.verdicts import ClaimVerdict
 from harness.store import read_json
 from harness.tagged import TaggedText
@@ -63,7 +63,8 @@ def fragments(text):
     engine = rows["engines"]["piper"]
     readings = engine["end_to_end"]["gold"]
     yield "table", table([{text: text, "b": text}, {text: "2", "b": text}], text)
-    yield "best", table([{"who": text, "b": "1"}], text, best={"b": text})
+    rates = [{"who": text, text: Rate(0.9, 0.8, 1.0)}, {"who": "other", text: Rate(0.5, 0.4, 0.6)}]
+    yield "best", table(rates, text, compare=[text])
     yield "diffs", worst_sentences([words], [words], [text])
     yield "verdict", ClaimVerdict("T1", "refuted", text, {text: text}, text).box()
     yield "reason", ClaimVerdict("T1", f"depends on the definition: {text}", text).box()

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.publish.style import SMALL, WIDTH, Figure, use_style
+from harness.publish.style import SMALL, Figure, subplots
 
 if TYPE_CHECKING:
     from harness.higgs.probe import LoadOutcome, StackReport
@@ -26,14 +26,11 @@ def loader_outcome_matrix(reports: Mapping[str, StackReport]) -> Figure:
     reports : mapping
         Stack -> report, from `harness.higgs.probe.matrix`.
     """
-    import matplotlib.pyplot as plt
-
-    use_style()
     stacks = list(reports)
     labels = list(reports[stacks[0]].outcomes)
     loaders = [one.loader for one in reports[stacks[0]].outcomes[labels[0]]]
-    size = (WIDTH, (0.68 * len(loaders) + 0.9) * len(labels))
-    figure, panels = plt.subplots(len(labels), 1, figsize=size, squeeze=False)
+    height = (0.68 * len(loaders) + 0.9) * len(labels)
+    figure, panels = subplots(len(labels), 1, height=height, squeeze=False)
     for axis, label in zip(panels[:, 0], labels, strict=True):
         for column, stack in enumerate(stacks):
             for row, one in enumerate(reports[stack].outcomes[label]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from harness.chapters.ch02_architecture.routing import AUDIO
 from harness.higgs.accounting import AUDIO_SIDE, TEXT_SIDE
 from harness.higgs.memory import GIB, MemoryEstimate
-from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, SMALL, WIDTH, Figure, on, use_style
+from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, SMALL, Figure, on, subplots
 
 # Okabe and Ito's palette: blue for what belongs to text, orange for audio, green for what both share. These are areas with their
 # names in or above them, so the orange is as bright as theirs.
@@ -30,11 +30,8 @@ GPU_GIB = {"16": 16, "24": 24, "80 GB": 80}
 
 def parameter_count_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     """Draw parameters by group as stacked bars; `counts` maps a model's name to its groups, the first on top."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     merged = {name: _merge(groups) for name, groups in counts.items()}
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.85 * len(merged) + 1.7))
+    figure, axis = subplots(height=0.85 * len(merged) + 1.7)
     for place, groups in enumerate(reversed(list(merged.values()))):
         left = 0
         for group, size in groups.items():
@@ -81,10 +78,7 @@ def _merge(groups: Mapping[str, int]) -> dict[str, int]:
 
 def dual_ffn_diagram() -> Figure:
     """Draw one DualFFN layer: both kinds of position pass the same attention, then separate FFNs."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 5.4))
+    figure, axis = subplots(height=5.4)
     axis.set(xlim=(0, 10), ylim=(0, 9))
     axis.axis("off")
     tokens = [*((word, 0) for word in ("We", "save", "30", "%")), *((f"a{column}", 1) for column in (1, 2, 3, 4))]
@@ -140,12 +134,11 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
     import matplotlib.pyplot as plt
     from matplotlib.colors import LogNorm
 
-    use_style()
     changes = [np.array(one["change"]) for one in routed]
     moved = np.concatenate([change[change > 0] for change in changes])
     scale = LogNorm(moved.min(), moved.max())
     rows, columns = changes[0].shape
-    figure, axes = plt.subplots(len(routed), figsize=(WIDTH, 1.85 * len(routed) + 0.9), sharex=True, squeeze=False)
+    figure, axes = subplots(len(routed), height=1.85 * len(routed) + 0.9, sharex=True, squeeze=False)
     for axis, one, change in zip(axes[:, 0], routed, changes, strict=True):
         shown = np.ma.masked_equal(change, 0)
         axis.set_facecolor(_NOTHING)
@@ -160,8 +153,10 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
         axis.set_title(f"{one['part']} of layer {one['layer']} changed (framed)", fontsize=11)
         axis.set(xlim=(0, columns), ylim=(-1.2, rows - 0.5))
         axis.grid(visible=False)
-    starts = _runs(routed[0]["kinds"])
-    axes[-1, 0].set_xticks([(start + end) / 2 for start, end, _ in starts], [kind for *_, kind in starts])
+    runs = [(kind, len(list(run))) for kind, run in groupby(routed[0]["kinds"])]
+    ends = np.cumsum([length for _, length in runs])
+    middles = [end - length / 2 for end, (_, length) in zip(ends, runs, strict=True)]
+    axes[-1, 0].set_xticks(middles, [kind for kind, _ in runs])
     axes[-1, 0].tick_params(axis="x", length=0)
     axes[-1, 0].set_xlabel("position")
     figure.colorbar(image, ax=axes[:, 0], label="relative change (grey: exactly none)", shrink=0.8)
@@ -175,50 +170,46 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
     )
 
 
-def _runs(kinds: Sequence[str]) -> list[tuple[int, int, str]]:
-    """Return runs of one kind as (start, end, kind)."""
-    edges = [0, *(place for place in range(1, len(kinds)) if kinds[place] != kinds[place - 1]), len(kinds)]
-    return [(start, end, kinds[start]) for start, end in pairwise(edges)]
+def _counts(routed: Mapping[str, Any], row: int) -> list[str]:
+    """Describe how many positions of each kind moved in a row of the map."""
+    moved, kinds = np.array(routed["change"][row]) > 0, np.array(routed["kinds"])
+    return [
+        f"{moved[kinds == kind].sum()} of {(kinds == kind).sum()} {kind} positions"
+        for kind in dict.fromkeys(routed["kinds"])
+    ]
 
 
 def _moved_there(routed: Mapping[str, Any]) -> str:
-    moved, kinds = np.array(routed["change"][routed["layer"] + 1]) > 0, np.array(routed["kinds"])
-    counts = (
-        f"{int(moved[kinds == kind].sum())} of {int((kinds == kind).sum())} {kind} positions"
-        for kind in dict.fromkeys(routed["kinds"])
-    )
-    return f"noise in the {routed['part']} moves {' and '.join(counts)}"
+    return f"noise in the {routed['part']} moves {' and '.join(_counts(routed, routed['layer'] + 1))}"
 
 
 def _in_words(routed: Mapping[str, Any]) -> str:
-    moved, kinds = np.array(routed["change"]) > 0, np.array(routed["kinds"])
     counts = [
-        f"{int(moved[row][kinds == kind].sum())} of {int((kinds == kind).sum())} {kind} positions moved {when}"
+        f"{count} moved {when}"
         for row, when in ((routed["layer"] + 1, "in that layer"), (-1, "at the end"))
-        for kind in dict.fromkeys(routed["kinds"])
+        for count in _counts(routed, row)
     ]
     return f"{routed['part']} of layer {routed['layer']} changed: {', '.join(counts)}."
 
 
 def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> Figure:
     """Draw the columns that the model sees, codebooks by steps; `delayed` holds the ids, and codes are written in the cells."""
-    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from matplotlib.colors import ListedColormap
 
-    use_style()
     ids = np.array(delayed)
     codebooks, steps = ids.shape
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.38 * codebooks + 1.3))
-    marks = {bos: ("B", _BEGIN), eos: ("E", _END)}
-    for book in range(codebooks):
-        for step in range(steps):
-            text, colour = marks.get(int(ids[book, step]), (str(ids[book, step]), _LIGHT_AUDIO))
-            axis.add_patch(plt.Rectangle((step, book), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-            axis.text(step + 0.5, book + 0.52, text, ha="center", va="center", fontsize=10, color=INK)
-    axis.set(xlim=(0, steps), ylim=(codebooks, 0), xlabel="step: what the model reads or predicts at once is a column",
-             ylabel="codebook", title="The delay pattern")  # fmt: skip
-    axis.set_xticks(np.arange(steps) + 0.5, np.arange(steps), fontsize=SMALL)
-    axis.set_yticks(np.arange(codebooks) + 0.5, np.arange(codebooks), fontsize=SMALL)
-    axis.grid(visible=False)
+    kinds = np.select([ids == bos, ids == eos], [1, 2])
+    texts = np.select([ids == bos, ids == eos], ["B", "E"], ids.astype(str))
+    figure, axis = subplots(height=0.38 * codebooks + 1.3)
+    sns.heatmap(kinds, annot=texts, fmt="", cmap=ListedColormap([_LIGHT_AUDIO, _BEGIN, _END]), vmin=0, vmax=2, cbar=False,
+                linewidths=1.5, annot_kws={"fontsize": 10, "color": INK}, ax=axis)  # fmt: skip
+    axis.set(
+        xlabel="step: what the model reads or predicts at once is a column",
+        ylabel="codebook",
+        title="The delay pattern",
+    )
+    axis.tick_params(labelsize=SMALL, rotation=0)
     frames = int(((ids[0] != bos) & (ids[0] != eos)).sum())
     alt = (
         f"Grid of {codebooks} codebooks and {steps} steps. Row k holds k + 1 cells B, beginning of the stream, the codes of "
@@ -234,11 +225,8 @@ def delay_pattern_grid(delayed: Sequence[Sequence[int]], bos: int, eos: int) -> 
 
 def memory_need_bars(estimates: Mapping[str, MemoryEstimate]) -> Figure:
     """Draw the memory needed to load or train, stacked by part, with lines at the sizes of common graphics cards."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     parts = {"weights": _TEXT, "gradients": _AUDIO, "optimiser": _SHARED, "activations": _BEGIN, "logits": _END}
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(estimates) + 1.7))
+    figure, axis = subplots(height=0.42 * len(estimates) + 1.7)
     for place, one in enumerate(reversed(list(estimates.values()))):
         left = 0.0
         for part, colour in parts.items():

@@ -1,4 +1,4 @@
-"""What chapter 02 measures in each stack: its delay pattern, and the activations that a layer keeps."""
+"""Measurements of chapter 02 in each stack: the delay pattern, and the activations that a layer keeps."""
 
 from __future__ import annotations
 

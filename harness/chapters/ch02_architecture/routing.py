@@ -172,10 +172,10 @@ def what_moved(routed: Mapping[str, Any]) -> dict[str, bool]:
     Returns
     -------
     dict
-        ``nothing before``: all states up to the changed layer's input are exactly as they were. ``text`` and ``audio``:
-        whether every position of the kind moved in the changed layer; ``no text`` and ``no audio``: whether none did, not by
-        the last bit. ``others later``: whether a position that had not moved in the changed layer moved at the end.
-        ``only behind``: nothing ever moved before the first position that moved in the changed layer.
+        ``nothing before``: whether all states up to the changed layer's input are exactly the same. ``text`` and ``audio``:
+        whether every position of the kind moved in the changed layer; ``no text`` and ``no audio``: whether none did, not even
+        by the last bit. ``others later``: whether a position that had not moved in the changed layer moved at the end.
+        ``only behind``: whether nothing ever moved before the first position that moved in the changed layer.
     """
     moved = np.array(routed["change"]) > 0
     kinds, layer = np.array(routed["kinds"]), routed["layer"]
@@ -222,7 +222,7 @@ def difference_to_llama(*, layers: int = 4, length: int = 24, seed: int = 0) -> 
 
 
 def evidence(parts: Sequence[str], *, layer: int = 1, layers: int = 4, seed: int = 0) -> dict[str, Any]:
-    """What this stack says about DualFFN, in one call, because a process of the other stack takes seconds to start.
+    """Return the evidence of this stack on DualFFN in one call, because a process of the other stack takes seconds to start.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def evidence(parts: Sequence[str], *, layer: int = 1, layers: int = 4, seed: int
 
 
 def dual_ffn_code() -> dict[str, Any]:
-    """Where this stack's DualFFN layer comes from, and what the installed files say about its licence.
+    """Return the origin of this stack's DualFFN layer, and the licence that the installed files state.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.chapters.ch03_peft.study import Curve
 from harness.chapters.ch03_peft.targets import FROZEN, TRAINED
-from harness.publish.style import BLUE, INK, SKY, SMALL, VERMILLION, WIDTH, Figure, use_style
+from harness.publish.style import BLUE, INK, SKY, SMALL, VERMILLION, Figure, note, subplots
 
 # Lines and markers differ too, so that nothing is said by colour alone.
 _LINES = ((SKY, "-", 6.0), (INK, "--", 1.5), (VERMILLION, "-", 1.8))
@@ -18,16 +18,13 @@ _HEADS = {FROZEN: (BLUE, "o"), TRAINED: (VERMILLION, "s")}
 
 def cure_loss_curves(curves: Sequence[Curve], entries: int) -> Figure:
     """Draw the audio loss of each cure by step; `entries` is how many ids a codebook has, begin and end included."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
+    figure, axis = subplots(height=3.6)
     for curve, (colour, line, width) in zip(curves, _LINES, strict=False):
         axis.plot(range(len(curve.audio)), curve.audio, line, color=colour, linewidth=width, label=curve.cure, zorder=2)
     guessing = float(np.log(entries))
     axis.axhline(guessing, color=INK, linewidth=1, linestyle=":")
-    axis.annotate(f"guessing, ln {entries}", (len(curves[0].audio) - 1, guessing), xytext=(0, 3), textcoords="offset points",
-                  ha="right", va="bottom", fontsize=SMALL, color=INK)  # fmt: skip
+    end = len(curves[0].audio) - 1
+    note(axis, f"guessing, ln {entries}", (end, guessing), (0, 3), ha="right", va="bottom", color=INK)
     axis.set(title="One batch, three cures", xlabel="step", ylabel="audio loss, nats a code", ylim=(0, guessing * 1.12))
     axis.legend()
     said = "; ".join(f"{curve.cure} from {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}" for curve in curves)
@@ -56,13 +53,8 @@ def lora_target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figur
     limit : float
         Lowest loss that the frozen head allows.
     """
-    import matplotlib.pyplot as plt
-
-    use_style()
     names = list(dict.fromkeys(row["targets"] for row in rows))
-    figure, panels = plt.subplots(
-        1, 3, figsize=(WIDTH, 0.5 * len(names) + 1.8), sharey=True, layout="constrained", gridspec_kw={"wspace": 0.06}
-    )
+    figure, panels = subplots(1, 3, height=0.5 * len(names) + 1.8, sharey=True, gridspec_kw={"wspace": 0.06})
     start = float(np.mean([row["first"] for row in rows]))
     for axis, head in zip(panels, (FROZEN, TRAINED), strict=False):
         _dots(axis, rows, names, "last", (head,))
@@ -79,13 +71,10 @@ def lora_target_panels(rows: Sequence[Mapping[str, Any]], limit: float) -> Figur
     panels[2].set(title="text without audio", xlabel="largest change\nof a logit")
     for place, name in enumerate(names):
         if not any(row["text_alone"] for row in rows if row["targets"] == name):
-            panels[2].annotate(
-                "exactly 0", (0, place), xytext=(9, 0), textcoords="offset points", va="center", fontsize=SMALL
-            )
+            note(panels[2], "exactly 0", (0, place), (9, 0))
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.3, -0.5)
-    handles, labels = panels[2].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL + 0.5)
+    figure.legend(*panels[2].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=SMALL + 0.5)
     return Figure(figure, _words(rows, names, limit), _caption(rows, names, limit))
 
 

@@ -10,9 +10,8 @@ from harness.chapters.ch03_peft.study import NATIVE_CLASS, WITH_LABELS, Curve
 from harness.publish.verdicts import Found, predicate
 
 SAID = "forward() got an unexpected keyword argument 'labels'"  # the note's words, claim P1
-_LEARNED = (
-    0.5  # a cure works if both losses fall below this share of their first value; the exact share does not matter
-)
+# A cure works if both losses fall below this share of their first value; the exact share does not matter.
+_LEARNED = 0.5
 
 
 @predicate("P1")
@@ -46,7 +45,7 @@ def judge_failure(calls: Mapping[str, Failure | None], control: Mapping[str, Fai
 
 @dataclass(frozen=True)
 class Control:
-    """What LoRA achieves without the head, and the head without LoRA.
+    """Losses of LoRA without the head, and of the head without LoRA.
 
     Parameters
     ----------
@@ -63,7 +62,7 @@ class Control:
 
     @property
     def share(self) -> float:
-        """How far LoRA went, as a share of the way that the frozen head allows."""
+        """The progress of LoRA, as a share of what the frozen head allows."""
         return (self.start - self.reached) / (self.start - self.limit)
 
 

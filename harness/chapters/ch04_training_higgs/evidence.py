@@ -22,18 +22,15 @@ from harness.higgs.samples import Sample, prompt
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import train
 from harness.processes import call
-from harness.processes.stacks import BOSON
+from harness.processes.stacks import BOSON, NATIVE
 
 MARGIN = 25  # frames (1 s) after the sample's own length at which generation is cut off
 
 
 def check(config: TrainConfig) -> dict[str, Any]:
     """Call `train_and_check` in the environment of the configuration's stack."""
-    return call(
-        config.stack,
-        "harness.chapters.ch04_training_higgs.evidence:train_and_check",
-        fields=config.model_dump(mode="json"),
-    )
+    fields = config.model_dump(mode="json")
+    return call(config.stack, "harness.chapters.ch04_training_higgs.evidence:train_and_check", fields=fields)
 
 
 def train_and_check(fields: dict[str, Any]) -> dict[str, Any]:
@@ -88,13 +85,9 @@ def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[
 def _adapter_survives(config: TrainConfig, folder: str, trained: Any, batch: dict[str, Any]) -> dict[str, float]:
     from peft import PeftModel
 
-    def load_again() -> Any:
-        return PeftModel.from_pretrained(
-            load_model(config.model, config.stack, revision=config.revision), folder
-        ).eval()
-
-    in_memory, adapter = _logits(trained, batch), load_again()
-    loaded = _logits(adapter, batch)
+    base = load_model(config.model, config.stack, revision=config.revision)
+    adapter = PeftModel.from_pretrained(base, folder).eval()
+    in_memory, loaded = _logits(trained, batch), _logits(adapter, batch)
     with tempfile.TemporaryDirectory() as place:
         merged = adapter.merge_and_unload()
         merged.save_pretrained(place, safe_serialization=True)
@@ -115,15 +108,12 @@ def _text_logits(model: Any, tokenizer: Any, text: str, stack: str) -> list[np.n
     import torch
 
     ids = torch.tensor([encode(tokenizer, prompt(text))])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     inner = without_peft(model)
     with torch.no_grad():
         if stack == BOSON:
-            logits = inner(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-        else:
-            logits = inner.text_lm_head(
-                inner.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-            )
-    return [logits.float().numpy()]
+            return [inner(**inputs).logits.float().numpy()]
+        return [inner.text_lm_head(inner.model(**inputs).last_hidden_state).float().numpy()]
 
 
 def _difference(one: list[np.ndarray], other: list[np.ndarray]) -> float:
@@ -141,16 +131,21 @@ def compare_stacks(boson: str, boson_adapter: str, native: str, native_adapter: 
         first end-of-stream: after it the two stacks end differently (`harness.higgs.generate`).
     """
     with tempfile.TemporaryDirectory() as place:
-        files = {name: str(Path(place, f"{name}.npz")) for name in ("boson", "native")}
+        files = [str(Path(place, f"{stack}.npz")) for stack in (BOSON, NATIVE)]
         call(BOSON, "harness.chapters.ch04_training_higgs.evidence:dump", stack=BOSON, model=boson, adapter=boson_adapter, cases=cases,
-             out=files["boson"])  # fmt: skip
-        dump("native", native, native_adapter, cases, files["native"])
-        one, other = (dict(np.load(files[name])) for name in ("boson", "native"))
+             out=files[0])  # fmt: skip
+        dump(NATIVE, native, native_adapter, cases, files[1])
+        return differences(*files)
+
+
+def differences(one: str, other: str) -> dict[str, Any]:
+    """Compare two files of `dump`; see `compare_stacks`."""
+    a, b = (dict(np.load(path)) for path in (one, other))
     return {
         kind: {
-            "logits": float(np.abs(one[f"{kind}_logits"] - other[f"{kind}_logits"]).max()),
-            "loss": float(np.abs(one[f"{kind}_loss"] - other[f"{kind}_loss"]).max()),
-            **_agreement(one[f"{kind}_codes"], other[f"{kind}_codes"]),
+            "logits": float(np.abs(a[f"{kind}_logits"] - b[f"{kind}_logits"]).max()),
+            "loss": float(np.abs(a[f"{kind}_loss"] - b[f"{kind}_loss"]).max()),
+            **_agreement(a[f"{kind}_codes"], b[f"{kind}_codes"]),
         }
         for kind in ("checkpoint", "adapter")
     }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.publish.style import BLUE, GREEN, INK, SKY, SMALL, VERMILLION, WIDTH, Figure, look, use_style
+from harness.publish.style import BLUE, GREEN, INK, SKY, SMALL, VERMILLION, Figure, look, subplots
 
 # Stacks use the colours of their engines and differ in line style too. The third entry is a run, not a stack.
 STACK_LOOKS = {name: (look(name).colour, look(name).line) for name in ("boson", "native")}
@@ -18,18 +18,16 @@ _KINDS = ("not learned: begin of stream", "learned: a code", "learned: the end o
 
 def trained_label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, edge: int = 12) -> Figure:
     """Draw which cells of a delayed clip are learned; labels have shape (codebooks, steps), the middle is left out."""
-    import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    use_style()
     codebooks, steps = labels.shape
     kinds = np.where(labels == ignored, 0, np.where(labels == eos, 2, 1))
     kinds[(np.cumsum(labels == eos, axis=1) > 0) & (labels == ignored)] = 3
     gap = np.full((codebooks, 1), 4)
     shown = np.hstack([kinds[:, :edge], gap, kinds[:, -edge:]])
     palette = ["#A0A0A0", SKY, VERMILLION, "#E0E0E0", "#FFFFFF"]
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.3))
+    figure, axis = subplots(height=3.3)
     axis.imshow(shown, cmap=ListedColormap(palette), vmin=0, vmax=4, aspect="auto")
     axis.set_xticks(np.arange(-0.5, shown.shape[1]), minor=True)
     axis.set_yticks(np.arange(-0.5, codebooks), minor=True)
@@ -54,10 +52,7 @@ def trained_label_grid(labels: NDArray[np.integer], eos: int, ignored: int, *, e
 
 def text_and_audio_loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], entries: int) -> Figure:
     """Draw the text and audio loss of each run by step on a logarithmic scale, with the loss of guessing."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharex=True)
+    figure, axes = subplots(1, 2, height=3.6, sharex=True)
     for axis, part, title in zip(
         axes, ("audio", "text"), ("Audio: codes", "Text: the tokens around them"), strict=True
     ):
@@ -82,13 +77,11 @@ def text_and_audio_loss_curves(runs: Mapping[str, Sequence[Mapping[str, float]]]
 
 def reproduced_code_maps(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Figure:
     """Map where generated codes equal the trained ones, before and after training; shape (codebooks, frames)."""
-    import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    use_style()
     palette = ["#D9D9D9", BLUE]
-    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 3.9), sharex=True)
+    figure, axes = subplots(2, 1, height=3.9, sharex=True)
     for axis, equal, name in zip(axes, (before, after), ("before training", "after training"), strict=True):
         axis.imshow(equal, cmap=ListedColormap(palette), vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         axis.set(title=f"{name}: {equal.mean():.1%} of the codes", ylabel="codebook")

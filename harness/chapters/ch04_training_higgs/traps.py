@@ -18,7 +18,7 @@ from harness.higgs.labels import IGNORED
 from harness.higgs.lora import add_lora
 from harness.higgs.samples import SYSTEM, Sample, prompt, read_manifest
 
-_STEPS, _RATE = 200, 1e-2  # enough to overfit two samples
+_RATE = 1e-2
 
 
 def collator_trap(model: str, cases: str, steps: int = 3) -> dict[str, Any]:
@@ -71,8 +71,15 @@ def _boson_loss(model: Any, batch: Any) -> Any:
     return cross_entropy(out.audio_logits[:-1].flatten(0, 1), batch.label_audio_ids.T[1:].flatten())
 
 
-def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[str, Any]:
+def processor_trap(model: str, codec: str, cases: str, manifest: str, steps: int = 200) -> dict[str, Any]:
     """Compare the labels of transformers' processor with ours: do models trained on them stop? Native stack.
+
+    Parameters
+    ----------
+    model, codec, cases, manifest : str
+        Paths of the checkpoint, the codec, the samples of `write_cases`, and the recordings.
+    steps : int
+        Training steps: enough to overfit two samples.
 
     Returns
     -------
@@ -92,10 +99,8 @@ def processor_trap(model: str, codec: str, cases: str, manifest: str) -> dict[st
         batch = collator(samples)
         if name == "processor":
             batch |= _processor_labels(tokenizer, codec, manifest, samples, batch)
-        found[name] = {
-            **_label_counts(batch, collator, samples),
-            **_train_and_speak(learner, tokenizer, batch, samples),
-        }
+        counts = _label_counts(batch, collator, samples)
+        found[name] = counts | _train_and_speak(learner, tokenizer, batch, samples, steps)
     return found
 
 
@@ -136,27 +141,25 @@ def _processor_labels(
 
 
 def _label_counts(batch: Any, collator: NativeCollator, samples: Sequence[Sample]) -> dict[str, int]:
-    config = collator.config
     asked = [len(encode(collator.tokenizer, prompt(sample.text))) for sample in samples]
-    labels = batch["labels"]
+    text, audio = batch["labels"], batch["audio_labels"]
+    end = audio == collator.config.audio_stream_eos_id
     return {
-        "prompt": sum(int((row[:length] != IGNORED).sum()) for row, length in zip(labels, asked, strict=True)),
-        "delay": int((labels == config.audio_delay_token_id).sum()),
-        "end": int((batch["audio_labels"] == config.audio_stream_eos_id).sum()),
-        "codes": int(
-            ((batch["audio_labels"] != IGNORED) & (batch["audio_labels"] != config.audio_stream_eos_id)).sum()
-        ),
+        "prompt": sum(int((row[:length] != IGNORED).sum()) for row, length in zip(text, asked, strict=True)),
+        "delay": int((text == collator.config.audio_delay_token_id).sum()),
+        "end": int(end.sum()),
+        "codes": int(((audio != IGNORED) & ~end).sum()),
     }
 
 
-def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[Sample]) -> dict[str, Any]:
+def _train_and_speak(model: Any, tokenizer: Any, batch: Any, samples: Sequence[Sample], steps: int) -> dict[str, Any]:
     import torch
 
     torch.manual_seed(0)
     learner = add_lora(model)
     optimiser = torch.optim.AdamW([one for one in learner.parameters() if one.requires_grad], lr=_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
-    for _ in range(_STEPS):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
         loss = learner(**batch)["loss"]
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,34 +31,25 @@ def guide_rows(text: str) -> list[dict[str, str]]:
 
 def guide_violations(texts: Sequence[TaggedText]) -> dict[str, int]:
     """Count the texts that break each countable rule of the annotation guide."""
-    broken: Counter[str] = Counter(dict.fromkeys(_RULES, 0))
-    for text in texts:
-        for rule in _broken(text):
-            broken[rule] += 1
-    return dict(broken)
+    broken = [_broken(text) for text in texts]
+    return {rule: sum(rules[rule] for rules in broken) for rule in _broken(TaggedText([], []))}
 
 
-_RULES = ("one to four tags", "at most one tag for every three words", "at most so many of a kind", "one contour an example",
-          "high and emphatic never on one word", "two tags on a slot: a pause, then a word tag")  # fmt: skip
-
-
-def _broken(text: TaggedText) -> Iterable[str]:
-    few, many, kinds, contours, both, order = _RULES
+def _broken(text: TaggedText) -> dict[str, bool]:
+    """Return for each rule whether a text breaks it."""
     counts = Counter(tag for _, tag in text.tags)
     low, high = TAGS_IN_AN_EXAMPLE
-    if not low <= len(text.tags) <= high:
-        yield few
-    if len(text.tags) * WORDS_A_TAG > len(text.words):
-        yield many
-    if any(count > AT_MOST[tag] for tag, count in counts.items()):
-        yield kinds
-    if sum(counts[tag] for tag in CONTOURS) > 1:
-        yield contours
     slots = text.by_slot().values()
-    if any({Tag.EMPH, Tag.PITCH_HIGH} <= set(tags) for tags in slots):
-        yield both
-    if any(len(tags) > 1 and (len(tags) > 2 or tags[0] not in PAUSES or tags[1] in PAUSES) for tags in slots):
-        yield order
+    return {
+        "one to four tags": not low <= len(text.tags) <= high,
+        "at most one tag for every three words": len(text.tags) * WORDS_A_TAG > len(text.words),
+        "at most so many of a kind": any(count > AT_MOST[tag] for tag, count in counts.items()),
+        "one contour an example": sum(counts[tag] for tag in CONTOURS) > 1,
+        "high and emphatic never on one word": any({Tag.EMPH, Tag.PITCH_HIGH} <= set(tags) for tags in slots),
+        "two tags on a slot: a pause, then a word tag": any(
+            len(tags) > 2 or (len(tags) == 2 and (tags[0] not in PAUSES or tags[1] in PAUSES)) for tags in slots
+        ),
+    }
 
 
 def composition(examples: Sequence[Example]) -> dict[str, Any]:

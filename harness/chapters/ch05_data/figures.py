@@ -14,15 +14,16 @@ from harness.publish.style import (
     INK,
     SMALL,
     VERMILLION,
-    WIDTH,
     Figure,
     Look,
     dot,
+    dot_rows,
     ink,
     look,
-    use_style,
+    note,
+    subplots,
 )
-from harness.publish.tables import interval
+from harness.publish.tables import Rate, interval
 from harness.stats import Interval
 
 _SETS = (Look(BLUE, "o"), Look(VERMILLION, "s"), Look(GREEN, "D"))
@@ -31,16 +32,12 @@ _FOLDS = {"random": Look(VERMILLION, "o"), "grouped": Look(BLUE, "s")}
 
 def tag_rate_dots(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
     """Draw the rate of each tag per 100 words, for each set of examples."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     tags = list(next(iter(sets.values())))
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.6))
-    for number, (name, drawn) in enumerate(zip(sets, _SETS, strict=False)):
-        for place, tag in enumerate(reversed(tags)):
-            found, y = sets[name][tag], place + 0.22 - 0.22 * number
-            dot(axis, (found.value, found.low, found.high), y, drawn, label=name if place == 0 else None)
-    axis.set_yticks(range(len(tags)), [tag.strip("<>") for tag in reversed(tags)])
+    figure, axis = subplots(height=4.6)
+    series = {name: (name, drawn) for name, drawn in zip(sets, _SETS, strict=False)}
+    rows = {tag.strip("<>"): {name: _rate(rates[tag]) for name, rates in sets.items()} for tag in tags}
+    dot_rows(axis, rows, series, spread=0.66, legend=True)
+    axis.autoscale(axis="x")
     axis.set(xlim=(0, None), xlabel="tags in 100 words, 95 % interval over groups")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=SMALL + 0.5)
     first = next(iter(sets))
@@ -57,10 +54,7 @@ def tag_rate_dots(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
 
 def tag_position_strips(positions: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw the relative position of every tag in its sentence, one row per tag type."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
+    figure, axis = subplots(height=3.8)
     generator = np.random.default_rng(0)  # only spreads overlapping marks
     for place, values in enumerate(list(positions.values())[::-1]):
         axis.plot(
@@ -85,22 +79,12 @@ def tag_position_strips(positions: Mapping[str, Sequence[float]], title: str) ->
 
 def kappa_dots(kappas: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draw Cohen's kappa of the two annotation passes for each tag."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
+    figure, axis = subplots(height=3.8)
     for place, row in enumerate(list(kappas.values())[::-1]):
         found = row["kappa"]
         if np.isfinite(found.value):
-            dot(axis, (found.value, found.low, found.high), place, look("second pass"), size=8)
-            axis.annotate(
-                f"{found.value:.2f}",
-                (found.value, place),
-                xytext=(0, 8),
-                textcoords="offset points",
-                ha="center",
-                fontsize=SMALL + 0.5,
-            )
+            dot(axis, _rate(found), place, look("second pass"), size=8)
+            note(axis, f"{found.value:.2f}", (found.value, place), (0, 8), ha="center", va="baseline")
     axis.axvline(0, color=GREY, linewidth=1)
     axis.set_yticks(range(len(kappas)), [tag.strip("<>") for tag in list(kappas)[::-1]])
     axis.set(
@@ -124,11 +108,8 @@ def leak_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     rows : sequence of dict
         From `harness.chapters.ch05_data.leakage.leak`, each with ``shared``: the share of a window that the next one repeats.
     """
-    import matplotlib.pyplot as plt
-
-    use_style()
     taggers = list(dict.fromkeys(row["tagger"] for row in rows))
-    figure, axes = plt.subplots(1, len(taggers), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
+    figure, axes = subplots(1, len(taggers), height=3.4, sharey=True, squeeze=False)
     for axis, tagger in zip(axes[0], taggers, strict=True):
         mine = sorted((row for row in rows if row["tagger"] == tagger), key=lambda row: row["shared"])
         for kind, (shade, sign, line) in _FOLDS.items():
@@ -136,15 +117,7 @@ def leak_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
             shares = [row["shared"] for row in mine]
             axis.fill_between(shares, lows, highs, color=shade, alpha=0.2, linewidth=0)
             axis.plot(shares, values, line, marker=sign, color=shade)
-            axis.annotate(
-                kind,
-                (shares[-1], values[-1]),
-                xytext=(0, 7),
-                textcoords="offset points",
-                ha="right",
-                color=ink(shade),
-                fontsize=SMALL + 0.5,
-            )
+            note(axis, kind, (shares[-1], values[-1]), (0, 7), ha="right", va="baseline", color=ink(shade))
         axis.set(title=tagger, ylim=(0, 1))
         axis.xaxis.set_major_formatter("{x:.0%}")
     figure.supxlabel("words of a window that the next one repeats", fontsize=11)
@@ -161,5 +134,9 @@ def leak_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     )
 
 
+def _rate(found: Interval) -> Rate:
+    return Rate(found.value, found.low, found.high)
+
+
 def _shown(found: Interval, digits: int = 2) -> str:
-    return interval(found.value, found.low, found.high, digits)
+    return interval(*_rate(found), digits)

@@ -51,7 +51,7 @@ def windows(examples: Sequence[Example], size: int, stride: int) -> list[Example
 
 
 class MemoryTagger:
-    """Copies the tags that it has seen on the same word between the same neighbours, and otherwise places nothing.
+    """A tagger that copies the tags that it has seen on the same word between the same neighbours, and places no others.
 
     It knows nothing about prosody, so all of its F1 comes from having seen the text before.
     """
@@ -69,17 +69,10 @@ class MemoryTagger:
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
         """Tag each text from memory."""
-        return [
-            TaggedText(
-                text.words,
-                [
-                    (slot, tag)
-                    for slot in range(len(text.words))
-                    for tag in self._seen.get(_context(text.words, slot), ())
-                ],
-            )
-            for text in texts
-        ]
+        return [TaggedText(text.words, self._remembered(text.words)) for text in texts]
+
+    def _remembered(self, words: Sequence[str]) -> list[tuple[int, Tag]]:
+        return [(slot, tag) for slot in range(len(words)) for tag in self._seen.get(_context(words, slot), ())]
 
 
 def _context(words: Sequence[str], slot: int) -> tuple[str, ...]:
@@ -108,20 +101,13 @@ def leak(
     """
     rows = []
     for name, make in makers.items():
-        random = cross_validate(make, examples, grouped=False, folds=folds, seed=seed)
-        grouped = cross_validate(make, examples, grouped=True, folds=folds, seed=seed)
-        scores = {
-            kind: report(examples, tagged, n_resamples)["micro"]
-            for kind, tagged in (("random", random), ("grouped", grouped))
-        }
-        rose = difference(examples, random, grouped, n_resamples)
-        rows.append(
-            {
-                "tagger": name, "examples": len(examples),
-                **{kind: [*rate_of(score, "f1")] for kind, score in scores.items()},
-                "difference": [rose["value"], rose["low"], rose["high"]],
-            }
-        )  # fmt: skip
+        row: dict[str, Any] = {"tagger": name, "examples": len(examples)}
+        tagged = {kind: cross_validate(make, examples, grouped=kind == "grouped", folds=folds, seed=seed)
+                  for kind in ("random", "grouped")}  # fmt: skip
+        for kind, texts in tagged.items():
+            row[kind] = [*rate_of(report(examples, texts, n_resamples)["micro"], "f1")]
+        rose = difference(examples, tagged["random"], tagged["grouped"], n_resamples)
+        rows.append(row | {"difference": [rose["value"], rose["low"], rose["high"]]})
     return rows
 
 
@@ -145,6 +131,5 @@ def overlap(examples: Sequence[Example]) -> dict[str, Any]:
     """
     groups = Counter(overlap_groups([example.tagged.words for example in examples], SHARED))
     sharing = sum(size for size in groups.values() if size > 1)
-    return {
-        "examples": len(examples), "groups": len(groups), "sharing": sharing / len(examples), "largest": max(groups.values()),
-    }  # fmt: skip
+    return {"examples": len(examples), "groups": len(groups), "sharing": sharing / len(examples),
+            "largest": max(groups.values())}  # fmt: skip

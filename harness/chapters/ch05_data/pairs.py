@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.publish.style import INK, SMALL, WIDTH, Figure, use_style
+from harness.publish.style import INK, SMALL, Figure, subplots
 from harness.publish.tables import interval
 from harness.records import Example
 from harness.stats import ClusterBootstrap, Interval, Statistic, ratio
@@ -49,12 +49,9 @@ def _lift(first: int, second: int, both: int) -> Statistic:
 
 def tag_pair_map(pairs: Sequence[Pair], examples: int) -> Figure:
     """Draw how many examples have each pair of tags, with the number expected by chance below."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     tags = list(dict.fromkeys(tag for pair in pairs for tag in (pair.first, pair.second)))
     above = np.full((len(tags), len(tags)), np.nan)
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.6))
+    figure, axis = subplots(height=4.6)
     for pair in pairs:
         x, y = tags.index(pair.first), tags.index(pair.second)
         above[y, x] = _beyond_chance(pair)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.publish.style import GREY, SMALL, WIDTH, Figure, ink, look, use_style
+from harness.publish.style import GREY, Figure, ink, look, note, subplots
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     """Draw training loss, dev loss and dev F1 by epoch, and mark the epoch that was kept."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     epochs = [row["epoch"] for row in history]
     best = min(history, key=lambda row: row["eval_loss"])
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
+    figure, (left, right) = subplots(1, 2, height=3.2)
     for key, label, name in (("loss", "training", "plain"), ("eval_loss", "dev", "tagged")):
         drawn = look(name)
         left.plot(epochs, [row[key] for row in history], marker=drawn.marker, markersize=3.5, color=drawn.colour)
-        left.annotate(label, (epochs[-1], history[-1][key]), xytext=(6, 0), textcoords="offset points", va="center",
-                      fontsize=SMALL, color=ink(drawn.colour))  # fmt: skip
+        note(left, label, (epochs[-1], history[-1][key]), (6, 0), color=ink(drawn.colour))
     left.set_xlim(right=epochs[-1] + 0.3 * max(epochs[-1] - epochs[0], 1))
     left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
     right.plot(epochs, [row["dev_f1"] for row in history], marker="o", markersize=3.5, color=look("gpt2").colour)

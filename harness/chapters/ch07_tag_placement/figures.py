@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.benchmark.rows import ablation_name, select, system_name
 from harness.chapters.ch07_tag_placement.tables import published
-from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, dot, ink, look, looks, on, use_style
+from harness.publish.style import GREY, INK, SMALL, Figure, dot, dot_rows, look, looks, note, on, subplots
 from harness.publish.tables import NOT_RANKED, f1_of, interval, rate_of
 from harness.tagged import TAGS, TaggedText
 
@@ -20,16 +20,12 @@ _ROOM = 1.4  # upper limit of an F1 axis, so that the figures fit to the right o
 
 def f1_interval_dots(reports: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     """Draw the micro-F1 of each tagger with its 95 % interval, best on top."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     ranked = sorted(reports.items(), key=lambda item: item[1]["micro"]["f1"] or 0)
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(ranked) + 1.2))
+    figure, axis = subplots(height=0.42 * len(ranked) + 1.2)
     for place, (name, report) in enumerate(ranked):
         score = report["micro"]
         dot(axis, rate_of(score, "f1"), place, name, size=8)
-        axis.annotate(f1_of(score), (score["f1_high"], place), xytext=(8, 0), textcoords="offset points", va="center",
-                      fontsize=SMALL)  # fmt: skip
+        note(axis, f1_of(score), (score["f1_high"], place))
     axis.set_yticks(range(len(ranked)), [name for name, _ in ranked])
     axis.set(title=title, xlabel="micro F1, 95 % interval by scenario", xlim=(-0.02, _ROOM))
     axis.set_ylim(-0.6, len(ranked) - 0.4)
@@ -55,11 +51,10 @@ def f1_heatmap(reports: Mapping[str, Mapping[str, Any]]) -> Figure:
     import seaborn as sns
     from matplotlib.colors import to_hex
 
-    use_style()
     colours = plt.get_cmap("cividis")
     cells = [[reports[name]["per_tag"][tag.value] for tag in TAGS] for name in reports]
     grid = np.array([[cell["f1"] or 0.0 for cell in row] for row in cells])
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(reports) + 1.5))
+    figure, axis = subplots(height=0.55 * len(reports) + 1.5)
     labels = [f"{tag.bare.replace('_', chr(10))}\nn = {cell['support']}" for tag, cell in zip(TAGS, cells[0], strict=True)]  # fmt: skip
     sns.heatmap(grid, cmap=colours, vmin=0, vmax=1, xticklabels=labels, yticklabels=list(reports), cbar=False,
                 linewidths=1, ax=axis)  # fmt: skip
@@ -97,13 +92,10 @@ def _range(low: float | None, high: float | None) -> str:
 
 def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float] | None = None) -> Figure:
     """Draw 3-way accuracy by number of training sentences; published systems and reader agreement are lines."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     curves: dict[str, list[Mapping[str, Any]]] = {}
     for row in select(rows, "helsinki", seed=0):
         curves.setdefault(system_name(row["parameters"]), []).append(row["figures"])
-    figure, axis = plt.subplots(figsize=(WIDTH, 5))
+    figure, axis = subplots(height=5)
     said = []
     for number, (name, drawn) in enumerate(looks(curves).items()):
         points = sorted(curves[name], key=lambda f: f["sentences"])
@@ -118,11 +110,10 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
         axis.axhline(one["accuracy_3way"], color=GREY, linewidth=0.9, linestyle=":")
     best = published()["systems"][0]
     start = min(f["sentences"] for points in curves.values() for f in points)
-    axis.annotate(f"published: {best['system']}", (start, best["accuracy_3way"]), xytext=(0, 3),
-                  textcoords="offset points", fontsize=SMALL, color=INK)  # fmt: skip
+    note(axis, f"published: {best['system']}", (start, best["accuracy_3way"]), (0, 3), va="baseline", color=INK)
     if agreement:
         axis.axhspan(100 * agreement[1], 100 * agreement[2], color="#cccccc", alpha=0.5, linewidth=0)
-        axis.annotate("two readers of the same text", (start, 100 * agreement[0]), va="center", fontsize=SMALL, color=INK)  # fmt: skip
+        note(axis, "two readers of the same text", (start, 100 * agreement[0]), (0, 0), color=INK)
     axis.set(xscale="log", xlabel="training sentences (dev split)", ylabel="3-way accuracy, %; 95 % interval",
              title="Prominence on the corpus' test split")  # fmt: skip
     ticks = sorted({f["sentences"] for points in curves.values() for f in points})
@@ -143,25 +134,15 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
 
 def ablation_dots(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the micro-F1 of the GPT-2 tagger with one setting changed at a time, at threshold 0 and tuned."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    measured = select(rows, "ablation")
-    measured = sorted(measured, key=lambda row: -(row["figures"]["tuned"]["f1"] or 0))
+    measured = sorted(select(rows, "ablation"), key=lambda row: -(row["figures"]["tuned"]["f1"] or 0))
     names = [ablation_name(row["parameters"]["settings"]) for row in measured]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(names) + 1.4))
-    for offset, key, label, name in ((0.17, "tuned", "tuned", "tagged"), (-0.17, "argmax", "threshold 0", "plain")):
-        for place, row in enumerate(measured):
-            score = row["figures"][key]
-            y = len(names) - 1 - place + offset
-            dot(axis, rate_of(score, "f1"), y, name)
-            if not place:
-                axis.annotate(label, (score["f1_high"], y), xytext=(7, 0), textcoords="offset points", va="center",
-                              fontsize=SMALL, color=ink(look(name).colour))  # fmt: skip
-    axis.set_yticks(range(len(names)), list(reversed(names)))
+    figure, axis = subplots(height=0.5 * len(names) + 1.4)
+    series = {"tuned": ("tuned", "tagged"), "argmax": ("threshold 0", "plain")}
+    rates = {name: {key: rate_of(row["figures"][key], "f1") for key in series}
+             for name, row in zip(names, measured, strict=True)}  # fmt: skip
+    dot_rows(axis, rates, series, spread=0.68)
     axis.set(xlabel="micro F1, five grouped folds, 95 % interval by scenario", title="One setting changed at a time")
-    highs = [row["figures"][key]["f1_high"] for row in measured for key in ("argmax", "tuned")]
-    axis.set_xlim(0, 1.25 * max(highs, default=0.8))
+    axis.set_xlim(0, 1.25 * max((rate.high or 0 for both in rates.values() for rate in both.values()), default=0.8))
     alt = "Dot chart of micro-F1 for each setting. " + "; ".join(
         f"{name}: {f1_of(row['figures']['argmax'])} at threshold 0, {f1_of(row['figures']['tuned'])} tuned"
         for name, row in zip(names, measured, strict=True)
@@ -198,12 +179,9 @@ def _compared(measured: Sequence[Mapping[str, Any]], names: Sequence[str]) -> st
 
 def decoding_speed_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the sentences per second of each decoding by batch size, on a logarithmic axis."""
-    import matplotlib.pyplot as plt
-
-    use_style()
     sizes = list(rows[0]["sentences_per_second"])
     rows = sorted(rows, key=lambda row: -row["sentences_per_second"][sizes[-1]])
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.38 * len(rows) * len(sizes) + 1.2))
+    figure, axis = subplots(height=0.38 * len(rows) * len(sizes) + 1.2)
     height = 0.8 / len(sizes)
     for number, size in enumerate(sizes):
         values = [row["sentences_per_second"][size] for row in rows]
@@ -212,8 +190,7 @@ def decoding_speed_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axis.barh(places, values, height=height * 0.9, color=look("gpt2").colour, alpha=1 - 0.5 * number / max(len(sizes) - 1, 1),
                   hatch="//" if number else None, edgecolor="white")  # fmt: skip
         for value, place in zip(values, places, strict=True):
-            axis.annotate(f"{value:,.1f}, batch {size}", (value, place), xytext=(5, 0), va="center",
-                          textcoords="offset points", fontsize=SMALL)  # fmt: skip
+            note(axis, f"{value:,.1f}, batch {size}", (value, place), (5, 0))
     axis.set_yticks([len(rows) - 1 - k for k in range(len(rows))], [row["decoding"] for row in rows])
     top = max(max(row["sentences_per_second"].values()) for row in rows)
     axis.set(xscale="log", xlabel="sentences per second (one processor)", xlim=(0.5, top * 8),
@@ -236,13 +213,11 @@ def tag_confusion_map(gold: Sequence[TaggedText], predicted: Sequence[TaggedText
 
     A slot counts once for each question (pause, other tag) with a tag. Texts whose words changed are left out.
     """
-    import matplotlib.pyplot as plt
     import seaborn as sns
     from sklearn.metrics import confusion_matrix
 
     from harness.taggers.slots import NOTHING, TAG_QUESTIONS, from_tags
 
-    use_style()
     wanted, placed = [], []
     for one, other in zip(gold, predicted, strict=True):
         if one.words != other.words:
@@ -256,11 +231,11 @@ def tag_confusion_map(gold: Sequence[TaggedText], predicted: Sequence[TaggedText
     counts = confusion_matrix(wanted, placed, labels=labels)
     rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [label.strip("<>") for label in labels]
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.8))
+    figure, axis = subplots(height=4.8)
     sns.heatmap(rows, annot=counts, fmt="d", cmap="cividis", vmin=0, vmax=1, xticklabels=names, yticklabels=names,
                 cbar_kws={"label": "share of the row"}, annot_kws={"fontsize": 10}, linewidths=0.5, ax=axis)  # fmt: skip
     axis.set(xlabel="placed", ylabel="in the reference", title="Confusion of tags, slots counted")
-    plt.setp(axis.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+    axis.set_xticklabels(names, rotation=35, ha="right", rotation_mode="anchor")
     axis.tick_params(axis="y", rotation=0)
     alt = "Confusion matrix of tags. " + "; ".join(
         f"{name}: {counts[k, k]} of {counts[k].sum()} right, {counts[k, -1]} missed"

@@ -1,4 +1,4 @@
-"""How `HiggsAudioServeEngine` fails, and what `BosonInProcess` does in the same situations. It runs in .venv-boson."""
+"""Failures of `HiggsAudioServeEngine`, compared with `BosonInProcess` in the same situations. Runs in .venv-boson."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 from harness.engines.base import SpeechRequest
 from harness.engines.higgs.boson import BosonInProcess
@@ -37,43 +38,31 @@ def failures(patience: float = 3.0, seed: int = 0) -> list[dict[str, str]]:
     list of dict
         ``situation``; ``serve engine``: result of its own ``generate``; ``here``: result of this project's engine.
     """
+    from boson_multimodal.data_types import ChatMLSample
+
     ours = BosonInProcess(seed=seed)
     bare = ours.engine
-    short, long = SpeechRequest(TaggedText.parse(SENTENCE)), _long_text(bare.tokenizer)
+    text = _long_text(bare.tokenizer)
+    short, long = (SpeechRequest(TaggedText.parse(one)) for one in (SENTENCE, text))
     asked = ours.arguments(short)
-    beyond = {**asked, "chat_ml_sample": _sample(ours, long)}
-    silenced = threading.excepthook
-    threading.excepthook = lambda _: None  # one of the threads below is meant to die
-    try:
-        rows = [
-            (
-                "fewer than ten new tokens",
-                lambda: bare.generate(**{**asked, "max_new_tokens": 9}),
-                lambda: BosonInProcess(max_seconds=0.01),
-            ),
-            (
-                "the model writes instead of speaking",
-                lambda: bare.generate(**{**asked, "max_new_tokens": 40, "force_audio_gen": False}),
-                lambda: ours.speak(short),
-            ),
-            (
-                "a text beyond the cache",
-                lambda: bare.generate(**beyond),
-                lambda: ours.speak(SpeechRequest(TaggedText.parse(long))),
-            ),
-            (
-                "the same, as a stream",
-                lambda: _drained(bare, beyond, patience),
-                lambda: list(ours.stream(SpeechRequest(TaggedText.parse(long)))),
-            ),
-            ("a codec file without its weights", lambda: _hollow(bare=True), lambda: _hollow(bare=False)),
-        ]
+    beyond = {**asked, "chat_ml_sample": ChatMLSample(messages=ours.messages(text))}
+    rows: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+        "fewer than ten new tokens": (
+            lambda: bare.generate(**{**asked, "max_new_tokens": 9}), lambda: BosonInProcess(max_seconds=0.01)
+        ),
+        "the model writes instead of speaking": (
+            lambda: bare.generate(**{**asked, "max_new_tokens": 40, "force_audio_gen": False}), lambda: ours.speak(short)
+        ),
+        "a text beyond the cache": (lambda: bare.generate(**beyond), lambda: ours.speak(long)),
+        "the same, as a stream": (lambda: _drained(bare, beyond, patience), lambda: list(ours.stream(long))),
+        "a codec file without its weights": (lambda: _hollow(bare=True), lambda: _hollow(bare=False)),
+    }  # fmt: skip
+    # One of the engine's threads is meant to die.
+    with mock.patch.object(threading, "excepthook", lambda _: None):
         return [
             {"situation": situation, "serve engine": _outcome(theirs), "here": _outcome(own)}
-            for situation, theirs, own in rows
+            for situation, (theirs, own) in rows.items()
         ]
-    finally:
-        threading.excepthook = silenced
 
 
 def _outcome(action: Callable[[], Any]) -> str:
@@ -92,12 +81,6 @@ def _long_text(tokenizer: Any) -> str:
     """Return a text that is longer than the largest cache."""
     unit = "word "
     return unit * (CACHE_LENGTHS[-1] // len(tokenizer.encode(unit, add_special_tokens=False)) + 10)
-
-
-def _sample(ours: BosonInProcess, text: str) -> Any:
-    from boson_multimodal.data_types import ChatMLSample
-
-    return ChatMLSample(messages=ours.messages(text))
 
 
 def _drained(engine: Any, arguments: dict[str, Any], patience: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Audio
-from harness.publish.style import BLUE, GREY, INK, SMALL, VERMILLION, WIDTH, Figure, folded, look, use_style
+from harness.publish.style import BLUE, GREY, INK, SMALL, VERMILLION, WIDTH, Figure, folded, look, note, subplots
 
 _BEGIN, _END = "#BBBBBB", VERMILLION
 
@@ -20,7 +20,6 @@ def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: st
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
-    use_style()
     codebooks, steps = columns.shape
     whole = steps <= 2 * edge
     kept = columns if whole else np.hstack([columns[:, :edge], columns[:, -edge:]])
@@ -28,7 +27,7 @@ def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: st
     shades[kept == bos], shades[kept == eos] = to_rgb(_BEGIN), to_rgb(_END)
     if not whole:
         shades = np.concatenate([shades[:, :edge], np.ones((codebooks, 1, 3)), shades[:, edge:]], axis=1)
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.1))
+    figure, axis = subplots(height=3.1)
     axis.imshow(shades, aspect="auto")
     axis.grid(visible=False)
     last = shades.shape[1] - 1
@@ -52,10 +51,7 @@ def code_column_grid(columns: NDArray[np.integer], bos: int, eos: int, title: st
 
 def waveform_and_spectrogram(audio: Audio, title: str) -> Figure:
     """Draw the waveform and spectrogram of a clip."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, (wave, spectrum) = plt.subplots(2, 1, figsize=(WIDTH, 4.4), sharex=True, height_ratios=[1, 1.6])
+    figure, (wave, spectrum) = subplots(2, 1, height=4.4, sharex=True, height_ratios=[1, 1.6])
     wave.plot(np.arange(len(audio.samples)) / audio.sample_rate, audio.samples, color=BLUE, linewidth=0.4)
     wave.set(title=folded(title), ylabel="amplitude")
     spectrum.specgram(audio.samples + 1e-9, NFFT=512, Fs=audio.sample_rate, noverlap=256, cmap="cividis")
@@ -81,24 +77,14 @@ def frames_per_second_bars(speeds: Mapping[str, Mapping[str, Sequence[float]]], 
     real_time : float
         Frames a second of speech.
     """
-    import matplotlib.pyplot as plt
-
-    use_style()
     rows = [(stack, batch, list(values)) for stack, by_batch in speeds.items() for batch, values in by_batch.items()]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.45 * len(rows) + 1.3))
+    figure, axis = subplots(height=0.45 * len(rows) + 1.3)
     said = []
     for place, (stack, batch, values) in enumerate(reversed(rows)):
         middle = float(np.median(values))
         axis.barh(place, middle, color=look(stack).colour, alpha=0.55)
         axis.plot(values, [place] * len(values), "o", color=INK, markersize=4)
-        axis.annotate(
-            f"{middle:,.0f}",
-            (max(values), place),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL + 0.5,
-        )
+        note(axis, f"{middle:,.0f}", (max(values), place))
         said.append(f"{stack}, {_texts(batch)}: {middle:,.0f}")
     axis.axvline(real_time, color=INK, linestyle="--", linewidth=1)
     axis.grid(visible=False, axis="y")
@@ -128,37 +114,23 @@ def audio_arrival_steps(streams: Mapping[str, Mapping[str, Any]], title: str) ->
     streams : mapping
         Stack -> what `harness.chapters.ch08_higgs_engine.measure.streaming` returned.
     """
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axes = plt.subplots(1, len(streams), figsize=(WIDTH if len(streams) > 1 else 5, 3.7), squeeze=False)
+    figure, axes = subplots(1, len(streams), height=3.7, width=WIDTH if len(streams) > 1 else 5, squeeze=False)
     said, told = [], []
     for axis, (stack, one) in zip(axes.flat, streams.items(), strict=True):
         times, audio = np.array([[0.0, 0.0], *one["pieces"]]).T
         colour = look(stack).colour
         axis.step(times, audio, where="post", color=colour, label="streamed")
         took, seconds = one["whole"]
-        axis.step(
-            [0, took, max(took, times[-1])],
-            [0, seconds, seconds],
-            where="post",
-            color=INK,
-            linestyle="--",
-            label="whole",
-        )
         longest = max(took, times[-1])
+        axis.step([0, took, longest], [0, seconds, seconds], "--", where="post", color=INK, label="whole")
         axis.plot([0, longest], [0, longest], color=GREY, linewidth=1.2, linestyle=":", label="real time")
-        axis.set(
-            title=f"{stack}: first after {times[1]:.2f} s",
-            xlabel="seconds since the request",
-            ylabel="seconds of audio",
-        )
+        axis.set(title=f"{stack}: first after {times[1]:.2f} s", xlabel="seconds since the request")
+        axis.set_ylabel("seconds of audio")
         told.append(f"`{stack}` {times[1]:.2f} s instead of {took:.2f} s")
         said.append(
             f"{stack}: first piece after {times[1]:.2f} s, the whole clip of {seconds:.1f} s after {took:.2f} s"
         )
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=SMALL + 0.5)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=SMALL + 0.5)
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     return Figure(
         figure,

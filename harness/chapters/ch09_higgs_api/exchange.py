@@ -39,7 +39,7 @@ def _headers(headers: Mapping[str, str]) -> list[str]:
 
 
 def _text(body: bytes) -> str:
-    """Return JSON with line breaks and without long base64, or the text as it is."""
+    """Return JSON with line breaks and without long base64, or other text unchanged."""
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

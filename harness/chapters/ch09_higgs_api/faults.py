@@ -1,4 +1,4 @@
-"""How a client copes with a server that misbehaves: a few faults, tried live against the server of `faulty_server`."""
+"""Try a client against a server that misbehaves: a few faults, live, with the server of `faulty_server`."""
 
 from __future__ import annotations
 

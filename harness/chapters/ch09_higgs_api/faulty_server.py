@@ -16,6 +16,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -39,14 +40,9 @@ def encoded(samples: Samples, rate: int = RATE, kind: str = "wav", subtype: str 
     """Return samples as a file ("wav", "mp3", "flac", "opus"), or as 16-bit little-endian integers for "pcm"."""
     if kind == "pcm":
         return (samples * 32767).astype("<i2").tobytes()
-    container, coding = {
-        "wav": ("WAV", "PCM_16"),
-        "mp3": ("MP3", None),
-        "flac": ("FLAC", "PCM_16"),
-        "opus": ("OGG", "OPUS"),
-    }[kind]
+    coding = {"wav": "PCM_16", "mp3": None, "flac": "PCM_16", "opus": "OPUS"}[kind]
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format=container, subtype=subtype or coding)
+    soundfile.write(buffer, samples, rate, format="OGG" if kind == "opus" else kind, subtype=subtype or coding)
     return buffer.getvalue()
 
 
@@ -69,7 +65,7 @@ class Request:
 
 
 class Server:
-    """A server that answers with faults. Use it as a context manager, or call `start` and `stop`.
+    """A server that answers with faults while its ``with`` block runs.
 
     Parameters
     ----------
@@ -106,26 +102,17 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.host = f"127.0.0.1:{self._http.server_address[1]}"
         self.url = f"http://{self.host}/v1"
 
-    def start(self) -> Server:
-        """Start answering requests."""
-        self._thread.start()
+    def __enter__(self) -> Server:
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
-    def stop(self) -> None:
-        """Stop answering, and close the port."""
+    def __exit__(self, *exception: object) -> None:
         self.stopping.set()
         self._http.shutdown()
         self._http.server_close()
-
-    def __enter__(self) -> Server:
-        return self.start()
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
 
 
 Fault = Callable[[Server, Any, Request], None]  # takes the server, the handler of the connection, and the request
@@ -165,18 +152,14 @@ def hang(server: Server, handler: Any, request: Request) -> None:
 
 def drip(server: Server, handler: Any, request: Request) -> None:
     """Send one byte every 50 ms, so that no single read times out."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "100000")
-    handler.end_headers()
+    _send(handler, 200, b"", "audio/wav", promised=100_000)
     handler.close_connection = True
-    try:
+    with suppress(OSError):
         for _ in range(60):
             handler.wfile.write(b"R")
             handler.wfile.flush()
             if server.stopping.wait(0.05):
                 break
-    except OSError:
-        pass
 
 
 def reset(server: Server, handler: Any, request: Request) -> None:
@@ -214,10 +197,9 @@ def _send(
     promised: int | None = None,
     headers: Sequence[tuple[str, str]] = (),
 ) -> None:
+    length = len(body) if promised is None else promised
     handler.send_response(status)
-    handler.send_header("Content-Type", kind)
-    handler.send_header("Content-Length", str(len(body) if promised is None else promised))
-    for name, value in headers:
+    for name, value in (("Content-Type", kind), ("Content-Length", str(length)), *headers):
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
@@ -234,9 +216,5 @@ def _audio_answer(handler: Any, request: Request, body: bytes) -> None:
 
 def _chat_answer(handler: Any, data: str | None) -> None:
     message = {"role": "assistant", "content": None, "audio": {"id": "a", "data": data, "transcript": ""}}
-    answer = {
-        "id": "c",
-        "object": "chat.completion",
-        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-    }
-    _send(handler, 200, json.dumps(answer).encode())
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    _send(handler, 200, json.dumps({"id": "c", "object": "chat.completion", "choices": [choice]}).encode())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.publish.style import BLUE, SMALL, VERMILLION, WIDTH, Figure, use_style
+from harness.publish.style import BLUE, SMALL, VERMILLION, Figure, subplots
 
 _LOOKS = {"streamed": (BLUE, "o", "-"), "whole": (VERMILLION, "s", "--")}
 
@@ -20,11 +20,9 @@ def first_sound_curves(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     rows : sequence of mapping
         Rows from `harness.chapters.ch09_higgs_api.timing.first_sounds`.
     """
-    import matplotlib.pyplot as plt
     from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-    use_style()
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.7), sharey=True)
+    figure, axes = subplots(1, 2, height=3.7, sharey=True)
     said, medians = [], {}
     for axis, end in zip(axes, ("first", "last"), strict=True):
         for way, (colour, marker, line) in _LOOKS.items():

@@ -1,4 +1,4 @@
-"""Figures of the audio score and its controls."""
+"""Figures of chapter 10: the audio score and its controls."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.audio import Audio
 from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS, Cue, by_cue
 from harness.prosody.features import measure
-from harness.publish.style import GREY, INK, WIDTH, Figure, dot_rows, look, looks, use_style
+from harness.publish.style import GREY, INK, Figure, dot_rows, look, looks, subplots
 from harness.publish.tables import Rate, interval, rate_of
 from harness.records import NullSample
-from harness.tagged import TAGS, TaggedText
+from harness.tagged import TaggedText
 
 _DOSE_COLUMNS = 3
 _CUES = {"pause": "pause (s)", "pitch_level": "pitch level (st)", "pitch_end": "pitch at the end (st)",
@@ -22,11 +22,8 @@ _CUES = {"pause": "pause (s)", "pitch_level": "pitch level (st)", "pitch_end": "
 
 
 def f0_repetition_lines(text: TaggedText, clips: Sequence[Audio], title: str) -> Figure:
-    """F0 of several readings of one sentence, word by word on a common axis: how far a voice is from itself."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
+    """Draw the F0 of several readings of one sentence by word: how much a voice varies by itself."""
+    figure, axis = subplots(height=3.6)
     levels = []
     for number, clip in enumerate(clips):
         words = align(clip, text.words)
@@ -52,26 +49,20 @@ def f0_repetition_lines(text: TaggedText, clips: Sequence[Audio], title: str) ->
 
 
 def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
-    """Differences between plain clips, by cue, with floor and threshold."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axes = plt.subplots(2, len(_CUES) // 2, figsize=(WIDTH, 4.6))
+    """Draw the differences between plain clips by cue, with floor and threshold."""
+    figure, axes = subplots(2, len(_CUES) // 2, height=4.6)
     parts, compared = [], 0
     for axis, (cue, label) in zip(axes.flat, _CUES.items(), strict=True):
         values = np.array([value for sample in samples if sample.cue == cue for value in sample.values])
         compared += len(values)
         limit = max(np.percentile(np.abs(values), 99.5) if len(values) else 1.0, 1.2 * by_cue()[Cue(cue)].floor)
         axis.hist(np.clip(values, -limit, limit), bins=41, color=look("plain").colour, alpha=0.7)
-        for tag in TAGS:
-            detector = DETECTORS[tag]
-            if detector.cue.value != cue:
-                continue
-            axis.axvline(detector.sign * detector.floor, color=INK, linestyle=":", linewidth=1.4)
-            axis.axvline(
-                detector.sign * null[tag.value]["threshold"], color=look("tagged").colour, linestyle="--", linewidth=1.5
-            )
-            parts.append(f"{tag.bare} threshold {null[tag.value]['threshold']:.2f}")
+        for tag, detector in DETECTORS.items():
+            if detector.cue.value == cue:
+                threshold = null[tag.value]["threshold"]
+                axis.axvline(detector.sign * detector.floor, color=INK, linestyle=":", linewidth=1.4)
+                axis.axvline(detector.sign * threshold, color=look("tagged").colour, linestyle="--", linewidth=1.5)
+                parts.append(f"{tag.bare} threshold {threshold:.2f}")
         axis.set_title(f"{label}, n = {len(values):,}", fontsize=11)
         axis.set(yticks=[])
     figure.suptitle(f"{engine}: one plain clip minus the mean of the others", x=0.01, ha="left", weight="bold")
@@ -85,13 +76,10 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
 
 
 def control_rate_dots(controls: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Hits beside false positives of every tag, with intervals."""
-    import matplotlib.pyplot as plt
-
-    use_style()
+    """Draw the hits and false positives of every tag, with intervals."""
     series = {"hit": ("told the tag", "tagged"), "placebo": ("placebo", "placebo"), "null": ("plain against plain", "null"),
               "stripped": ("tag stripped", "stripped")}  # fmt: skip
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.78 * len(controls) + 1.3))
+    figure, axis = subplots(height=0.78 * len(controls) + 1.3)
     dot_rows(
         axis, {tag: {name: rate_of(row, name) for name in series} for tag, row in controls.items()}, series, spread=0.8
     )
@@ -112,13 +100,10 @@ def control_rate_dots(controls: Mapping[str, Mapping[str, Any]], title: str) -> 
 
 
 def dose_response_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
-    """Hit rate against the size of a known edit, one panel an edit, one line a voice."""
-    import matplotlib.pyplot as plt
-
-    use_style()
+    """Draw the hit rate by the size of a known edit, with a panel per edit and a line per voice."""
     edits = list(dict.fromkeys(edit for table in dose.values() for edit in table))
     rows = -(-max(len(edits), 1) // _DOSE_COLUMNS)
-    figure, axes = plt.subplots(rows, _DOSE_COLUMNS, figsize=(WIDTH, 2.5 * rows + 0.6), sharey=True, squeeze=False)
+    figure, axes = subplots(rows, _DOSE_COLUMNS, height=2.5 * rows + 0.6, sharey=True, squeeze=False)
     for axis in axes.flat[len(edits) :]:
         axis.set_visible(False)
     drawn = looks(dose)
@@ -150,25 +135,19 @@ def dose_response_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
 
 
 def detector_confusion_map(confusion: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
-    """Which detectors fire on which tag."""
-    import matplotlib.pyplot as plt
+    """Draw which detectors fire on which tag."""
     import seaborn as sns
 
-    use_style()
     grid = np.array([[np.nan if v is None else v for v in row.values()] for row in confusion.values()], dtype=float)
-    figure, axis = plt.subplots(figsize=(WIDTH, 5))
+    figure, axis = subplots(height=5)
     names = [tag.strip("<>") for tag in confusion]
     sns.heatmap(grid, annot=True, fmt=".2f", vmin=0, vmax=1, cmap="cividis", cbar=False, xticklabels=names, yticklabels=names,
                 linewidths=0.5, annot_kws={"fontsize": 10.5}, ax=axis)  # fmt: skip
     axis.set(title=title, xlabel="detector that fires at the tag's place", ylabel="tag that was spoken")
-    plt.setp(axis.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+    axis.set_xticklabels(names, rotation=35, ha="right", rotation_mode="anchor")
     axis.tick_params(axis="y", rotation=0)
-    off = [
-        (value, f"{names[i]} heard as {names[j]}")
-        for (i, j), value in np.ndenumerate(grid)
-        if i != j and np.isfinite(value)
-    ]
-    worst = sorted(off, reverse=True)[:3]
+    off = [(value, f"{names[i]} heard as {names[j]}") for (i, j), value in np.ndenumerate(grid) if i != j]
+    worst = sorted((pair for pair in off if np.isfinite(pair[0])), reverse=True)[:3]
     alt = "Share of clips on which each detector fires, by tag spoken. Largest off the diagonal: " + "; ".join(
         f"{name} {value:.2f}" for value, name in worst
     )
@@ -181,11 +160,8 @@ def detector_confusion_map(confusion: Mapping[str, Mapping[str, float | None]], 
 def contrast_accuracy_dots(
     positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]
 ) -> Figure:
-    """Identification accuracy of every tag, told and stripped, against chance."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(positive) + 1.3))
+    """Draw the accuracy of naming the tagged word, with tags told and stripped, compared with chance."""
+    figure, axis = subplots(height=0.55 * len(positive) + 1.3)
     tables = {"tagged": positive, "stripped": negative}
     rates = {tag: {name: _accuracy(table.get(tag)) for name, table in tables.items()} for tag in positive}
     dot_rows(axis, rates, {"tagged": ("told the tags", "tagged"), "stripped": ("tags stripped", "stripped")})
@@ -207,4 +183,4 @@ def contrast_accuracy_dots(
 
 
 def _accuracy(row: Mapping[str, Any] | None) -> Rate:
-    return (row["accuracy"], row["low"], row["high"]) if row else (None, None, None)
+    return Rate(row["accuracy"], row["low"], row["high"]) if row else Rate(None)

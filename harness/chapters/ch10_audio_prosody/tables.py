@@ -1,4 +1,4 @@
-"""Tables of the audio score and its controls."""
+"""Tables of chapter 10: the audio score and its controls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.publish.tables import interval, rate_of, table
 from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 
-# What the project set itself: hits at least, false positives (null and placebo) at most.
+# The bars that the project set for itself: hits at least, false positives (null, placebo) at most.
 BARS: dict[Tag, tuple[float, float, float]] = {
     Tag.EMPH: (0.90, 0.03, 0.05),
     Tag.PAUSE_SHORT: (0.97, 0.02, 0.02),
@@ -32,7 +32,7 @@ _FROM = {"null": "its own null", "floor": "floor (null is lower)", "too few": "f
 
 
 def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFeatures) -> Html:
-    """What was measured of every word of a plain and a tagged clip."""
+    """Return the features of every word of a plain and a tagged clip."""
 
     def both(name: str, index: int, digits: int) -> str:
         values = [getattr(clip, name)[index] for clip in (plain, tagged)]
@@ -56,7 +56,7 @@ def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFe
 
 
 def detector_table() -> Html:
-    """What each detector measures, its floor and where that comes from."""
+    """Return what each detector measures, with its floor and the source of the floor."""
     return table(
         [
             {
@@ -74,7 +74,7 @@ def detector_table() -> Html:
 
 
 def null_table(null: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
-    """An engine's thresholds, and how often its own plain clips exceed them."""
+    """Return the thresholds of an engine, and how often its plain clips exceed them."""
     return table(
         [
             {
@@ -92,7 +92,7 @@ def null_table(null: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
 
 
 def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
-    """The calibration table: hits, false positives, and the bars."""
+    """Return the calibration table: hits, false positives, and the bars."""
     return table(
         [
             {
@@ -115,13 +115,13 @@ def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
 
 
 def asked(tag: Tag) -> str:
-    """The bars of a tag in words."""
+    """Describe the bars of a tag."""
     hit, null, placebo = BARS[tag]
     return f"hit ≥ {hit:.2f}, null ≤ {null:.2f}, placebo ≤ {placebo:.2f}"
 
 
 def shortfalls(tag: str, row: Mapping[str, Any]) -> list[str]:
-    """Which bars a tag's point estimates miss, in words; empty if none."""
+    """Describe the bars that the point estimates of a tag miss; empty if none."""
     hit, null, placebo = BARS[Tag(tag)]
     missed = []
     if row["hit"] is None or row["hit"] < hit:
@@ -137,38 +137,37 @@ def shortfalls(tag: str, row: Mapping[str, Any]) -> list[str]:
 
 
 def contrast_table(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Html:
-    """Which word was tagged? Accuracy where tags are obeyed, and where they are stripped."""
+    """Return the accuracy of naming the tagged word, where tags are obeyed and where they are stripped."""
     unlike = unlike_chance(negative)
-    rows = []
-    for tag in positive:
-        told, stripped = positive[tag], negative.get(tag)
-        rows.append(
-            {
-                "tag": tag,
-                "told the tags": interval(told["accuracy"], told["low"], told["high"]),
-                "and above the floor": _share(told["audible"]),
-                "n": told["n"],
-                "tags stripped": interval(stripped["accuracy"], stripped["low"], stripped["high"]) if stripped else "–",
-                "above the floor": _share(stripped["audible"]) if stripped else "–",
-                "n stripped": stripped["n"] if stripped else 0,
-                "chance": f"{told['chance']:.2f}",
-                "stripped differs from chance": "yes" if tag in unlike else "no",
-            }
-        )
+    nothing = {"accuracy": None, "low": None, "high": None, "audible": None, "n": 0}
+    rows = [
+        {
+            "tag": tag,
+            "told the tags": interval(told["accuracy"], told["low"], told["high"]),
+            "and above the floor": _share(told["audible"]),
+            "n": told["n"],
+            "tags stripped": interval(stripped["accuracy"], stripped["low"], stripped["high"]),
+            "above the floor": _share(stripped["audible"]),
+            "n stripped": stripped["n"],
+            "chance": f"{told['chance']:.2f}",
+            "stripped differs from chance": "yes" if tag in unlike else "no",
+        }
+        for tag, told in positive.items()
+        for stripped in [negative.get(tag, nothing)]
+    ]
     return table(rows, "Which of three words was tagged?")
 
 
 def leak_table(leak: Mapping[str, Any]) -> Html:
-    """Tags that were read aloud: how many were found."""
-    rows = [{"tag": tag, "found": _share(share)} for tag, share in leak["by_tag"].items()]
-    rows.append({"tag": f"all {leak['n']}", "found": shown_rate(leak, "found")})
-    false = shown_rate(leak, "false_alarm")
-    rows.append({"tag": f"false alarms in {leak['false_alarm_n']}", "found": false})
-    return table(rows, "Tags read aloud")
+    """Return how many of the tags that were read aloud were found."""
+    found = {tag: _share(share) for tag, share in leak["by_tag"].items()}
+    found[f"all {leak['n']}"] = shown_rate(leak, "found")
+    found[f"false alarms in {leak['false_alarm_n']}"] = shown_rate(leak, "false_alarm")
+    return table([{"tag": tag, "found": share} for tag, share in found.items()], "Tags read aloud")
 
 
 def unpaired_table(rates: Mapping[str, Mapping[str, Any]]) -> Html:
-    """What is left of the score without plain twins."""
+    """Return the hit rates of the score with and without plain twins."""
     return table(
         [
             {
@@ -185,7 +184,7 @@ def unpaired_table(rates: Mapping[str, Mapping[str, Any]]) -> Html:
 
 
 def shown_rate(row: Mapping[str, Any], name: str) -> str:
-    """A rate of a result row with its interval: ``name``, ``name_low``, ``name_high``."""
+    """Format a rate of a result row with its interval; see `rate_of`."""
     return interval(*rate_of(row, name), digits=3)
 
 
@@ -194,7 +193,7 @@ def _share(value: float | None) -> str:
 
 
 def dose_falls(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-    """Dose curves that do not rise throughout, in words: by how much they fall between neighbouring doses."""
+    """Describe the dose curves that do not rise throughout: by how much they fall between neighbouring doses."""
     return [
         f"{edit} by {voice} falls by {-np.diff(curve['hit']).min():.2f} at one step ({curve['n']} clips a dose)"
         for voice, curves in dose.items()

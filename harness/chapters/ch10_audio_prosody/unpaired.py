@@ -1,4 +1,4 @@
-"""What is left of the audio score without plain twins: the same clips, each judged by itself."""
+"""Score clips without their plain twins, to see what is lost: each clip is judged by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of tagger and engine together."""
+"""Figures of chapter 11: tagger and engine together."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from harness.publish.style import (
     INK,
     SMALL,
     VERMILLION,
-    WIDTH,
     Figure,
     Look,
-    dot,
+    dot_rows,
     folded,
     looks,
-    use_style,
+    subplots,
 )
 
 Readings = Mapping[str, Sequence[float | None]]
@@ -29,12 +28,9 @@ _FATES = (("placed and heard", GREEN), ("placed, not heard", "#E69F00"), ("not p
 
 
 def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Figure:
-    """What became of the reference's tags with each source of tags: heard, placed in silence, never placed."""
-    import matplotlib.pyplot as plt
-
-    use_style()
+    """Draw what became of the reference's tags with each source of tags: heard, placed but not heard, not placed."""
     ranked = sorted(end_to_end.items(), key=lambda item: item[1]["readings"]["joint recall, strict"][0] or 0)
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(ranked) + 1.4))
+    figure, axis = subplots(height=0.55 * len(ranked) + 1.4)
     words = []
     for place, (name, row) in enumerate(ranked):
         heard, low, high = row["readings"]["joint recall, strict"]
@@ -62,40 +58,34 @@ def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> F
 
 
 def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[float, float], title: str) -> Figure:
-    """Every reading of one percentage as a row, every system as a dot with its interval; what the note claims as a band.
+    """Draw every reading of one percentage as a row, every system as a dot with its interval, and the note's claim as a band.
 
     Parameters
     ----------
     columns : mapping
         System -> readings; see `harness.chapters.ch11_end_to_end.tables.readings_table`.
     family : str
-        Whose readings are shown.
+        ``placement``, ``realisation`` or ``overall``: whose readings are shown.
     claimed : (float, float)
         The range that the note names.
     title : str
     """
-    import matplotlib.pyplot as plt
-
-    use_style()
     rows = [(key, reading.words) for key, reading in READINGS.items() if reading.family == family]
     rows.sort(key=lambda row: -(next(iter(columns.values()))[row[0]][0] or 0))
-    step = 0.7 / max(len(columns), 1)
-    figure, axis = plt.subplots(figsize=(WIDTH, (0.2 + 0.2 * len(columns)) * len(rows) + 1.5))
+    figure, axis = subplots(height=(0.2 + 0.2 * len(columns)) * len(rows) + 1.5)
     low, high = claimed
     axis.axvspan(low - 0.004, high + 0.004, color="#F0E442", alpha=0.55, zorder=0)
-    drawn = looks(columns)
-    for number, (name, readings) in enumerate(columns.items()):
-        for place, (key, _) in enumerate(reversed(rows)):
-            y = place + 0.35 - step * (number + 0.5)
-            dot(axis, readings[key], y, drawn[name], label=name if place == 0 else None)
-    axis.set_yticks(range(len(rows)), [folded(words, 34) for _, words in reversed(rows)], fontsize=SMALL + 0.5)
+    rates = {folded(words, 34): {name: readings[key] for name, readings in columns.items()} for key, words in rows}
+    series = {name: (name, drawn) for name, drawn in looks(columns).items()}
+    dot_rows(axis, rates, series, spread=0.7, legend=True)
+    axis.tick_params(axis="y", labelsize=SMALL + 0.5)
     found = {name: within(readings, family, claimed) for name, readings in columns.items()}
     lie, touch = ([f"{words} ({name})" for name, both in found.items() for words in both[k]] for k in (0, 1))
     span = f"{low:.0%}" if low == high else f"{low:.0%} to {high:.0%}"
-    axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(rows) - 0.4), xlabel=f"share; band: claimed, {span}")
+    axis.set_xlabel(f"share; band: claimed, {span}")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    names, labels = axis.get_legend_handles_labels()
-    figure.legend(names, labels, loc="outside lower left", ncols=min(len(columns), 3), fontsize=SMALL + 0.5)
+    ncols = min(len(columns), 3)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower left", ncols=ncols, fontsize=SMALL + 0.5)
     listed = "; ".join(
         f"{words}: " + ", ".join(f"{name} {shown(readings[key])}" for name, readings in columns.items()) for key, words in rows
     )  # fmt: skip
@@ -109,19 +99,14 @@ def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[fl
 
 
 def rate_per_tag_dots(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Placement, realisation and both, tag by tag, with intervals."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    series = (("placement", "placed", Look(BLUE, "o")), ("realisation", "heard, of those spoken", Look(VERMILLION, "s")),
-              ("both", "placed and heard", Look(GREEN, "D")))  # fmt: skip
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.75 * len(per_tag) + 1.5))
-    for place, row in enumerate(list(per_tag.values())[::-1]):
-        for offset, (key, label, drawn) in zip((0.22, 0, -0.22), series, strict=True):
-            dot(axis, row[key], place + offset, drawn, label=label if place == 0 else None)
-    names = [f"{tag.strip('<>')}\n(n = {row['n']})" for tag, row in list(per_tag.items())[::-1]]
-    axis.set_yticks(range(len(per_tag)), names, fontsize=SMALL + 0.5)
-    axis.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(per_tag) - 0.4), xlabel="share, 95 % interval by scenario")
+    """Draw placement, realisation and both for each tag, with intervals."""
+    series = {"placement": ("placed", Look(BLUE, "o")), "realisation": ("heard, of those spoken", Look(VERMILLION, "s")),
+              "both": ("placed and heard", Look(GREEN, "D"))}  # fmt: skip
+    figure, axis = subplots(height=0.75 * len(per_tag) + 1.5)
+    rows = {f"{tag.strip('<>')}\n(n = {row['n']})": row for tag, row in per_tag.items()}
+    dot_rows(axis, rows, series, spread=0.66, legend=True)
+    axis.tick_params(axis="y", labelsize=SMALL + 0.5)
+    axis.set_xlabel("share, 95 % interval by scenario")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=SMALL + 0.5)
     words = "; ".join(

@@ -15,7 +15,7 @@ from harness.publish.html import Html
 from harness.publish.tables import interval, table, verdict_on_difference
 
 EXPERIMENT = "harness run data/experiments/end_to_end.yaml"
-# What this project could not run, why, and how one who can does it. A result file with such an engine replaces its row.
+# Engine that could not run here -> the reason, and the command for those who can run it. A result file of that engine replaces its row.
 NOT_RUN = {
     "openai_speech": (
         "no network and no key",
@@ -34,13 +34,13 @@ NOT_RUN = {
 
 
 def shown(triple: Sequence[float | None]) -> str:
-    """A value with its interval, as `harness.experiment.joint` keeps them."""
+    """Format a value with its interval, as `harness.experiment.joint` keeps them."""
     value, low, high = triple
     return interval(value, low, high)
 
 
 def joint_table(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
-    """Placement, realisation and both, for each tagger by one engine; best F1 of both first."""
+    """Return placement, realisation and both for each tagger with one engine, best F1 of both first."""
     ranked = sorted(end_to_end.items(), key=lambda item: -(item[1]["f1"] or 0))
     return table(
         [
@@ -62,7 +62,7 @@ def joint_table(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Htm
 
 
 def difference_table(differences: Mapping[str, Mapping[str, Sequence[float]]], tagger: str) -> Html:
-    """How many more of the reference's tags one hears with `tagger` than with each other source."""
+    """Return how many more of the reference's tags are heard with `tagger` than with each other source."""
     return table(
         [
             {
@@ -78,15 +78,16 @@ def difference_table(differences: Mapping[str, Mapping[str, Sequence[float]]], t
 
 
 def readings_table(columns: Mapping[str, Mapping[str, Sequence[float | None]]], family: str, caption: str) -> Html:
-    """Every reading of one family, a row each.
+    """Return every reading of one family, one per row.
 
     Parameters
     ----------
     columns : mapping
-        What is shown -> ``readings`` of `harness.experiment.joint.end_to_end`.
+        Name of the column -> ``readings`` of `harness.experiment.joint.end_to_end`.
     family : str
         ``placement``, ``realisation`` or ``overall``.
     caption : str
+        Title of the table.
     """
     rows = [
         {"reading": reading.words, **{name: shown(values[key]) for name, values in columns.items()}}
@@ -97,7 +98,7 @@ def readings_table(columns: Mapping[str, Mapping[str, Sequence[float | None]]], 
 
 
 def per_tag_table(per_tag: Mapping[str, Mapping[str, Any]], caption: str) -> Html:
-    """Placement, realisation and both of each tag."""
+    """Return placement, realisation and both for each tag."""
     return table(
         [
             {
@@ -114,9 +115,9 @@ def per_tag_table(per_tag: Mapping[str, Mapping[str, Any]], caption: str) -> Htm
 
 
 def of_higgs(result: ResultFile) -> dict[str, str]:
-    """The engines of a result that are Higgs itself: title in the result -> name, a key of `NOT_RUN`.
+    """Return the engines of a result that are Higgs itself: title in the result -> name, a key of `NOT_RUN`.
 
-    Another server than Boson's may stand behind `openai_speech`, and without a checkpoint the Higgs engines speak noise.
+    The engine `openai_speech` can also call servers other than Boson's, and without a checkpoint the Higgs engines speak noise.
     """
     found = {}
     for fields in result.provenance.parameters.get("engines", []):
@@ -129,16 +130,16 @@ def of_higgs(result: ResultFile) -> dict[str, str]:
 
 
 def grid_table(here: Mapping[str, Any], elsewhere: Mapping[str, ResultFile], taggers: Sequence[str]) -> Html:
-    """Tagger by engine: F1 of tags both right and heard, of this run, of result files, and what has not run.
+    """Return the F1 of tags both right and heard by tagger and engine, from this run and result files, and what has not run.
 
     Parameters
     ----------
     here : mapping
-        ``engines`` of this run's summary.
+        The field ``engines`` of this run's summary.
     elsewhere : mapping
         From `harness.experiment.result_files.load_results`; those that spoke other sentences are left out.
     taggers : sequence of str
-        The columns.
+        Names of the columns.
     """
     rows = [_grid_row(engine, figures["end_to_end"], taggers, "this page") for engine, figures in here.items()]
     seen: set[str] = set()
@@ -164,7 +165,7 @@ def _grid_row(
 
 
 def elsewhere_table(results: Mapping[str, ResultFile]) -> Html:
-    """Result files from elsewhere, each with its provenance."""
+    """Return the result files from elsewhere, each with its provenance."""
     if not results:
         return Html(
             "<p>No result file from elsewhere lies in <code>data/results/</code>. One that is put there appears here, "
@@ -189,7 +190,7 @@ def elsewhere_table(results: Mapping[str, ResultFile]) -> Html:
 
 
 def _hit_rate(result: ResultFile, engine: str) -> str:
-    """The hit rate on the reference's tags if the run has them, else hits among all that were counted."""
+    """Return the hit rate on the reference's tags if the run has them, else the hits among all that were counted."""
     figures = result.engines[engine]
     joint = figures.end_to_end.get("gold")
     if joint is not None:

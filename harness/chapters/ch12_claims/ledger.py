@@ -9,9 +9,9 @@ from html import escape
 
 from harness.errors import DataError
 from harness.publish.html import Html, as_code
-from harness.publish.parameters import check_values, declared, notebook_path, profile_values
-from harness.publish.run import NUMBERS, results_folder
-from harness.publish.style import GREEN, INK, VERMILLION, WIDTH, Figure, use_style
+from harness.publish.parameters import notebook_path
+from harness.publish.run import finished
+from harness.publish.style import GREEN, INK, VERMILLION, Figure, subplots
 from harness.publish.verdicts import DEPENDS, Claim, ClaimVerdict, claims, section_anchor, verdict_look
 from harness.store import read_json
 
@@ -82,12 +82,7 @@ def load_verdicts(chapters: Iterable[str], profile: str = "ci") -> dict[str, lis
     found: dict[str, list[tuple[str, ClaimVerdict]]] = {}
     for chapter in sorted(chapters):
         notebook = notebook_path(chapter)
-        parameters = check_values(declared(notebook), profile_values(profile), notebook.stem)
-        folder = results_folder(notebook.stem, parameters)
-        if not (folder / NUMBERS).is_file():
-            raise DataError(f"chapter {chapter} has not been run", path=folder,
-                            remedy=f"make chapter N={notebook.stem[:2]}, or make book")  # fmt: skip
-        path = folder / VERDICTS
+        path = finished(notebook, profile) / VERDICTS
         for claim_id, fields in (read_json(path) if path.is_file() else {}).items():
             verdict = ClaimVerdict(**{name: value for name, value in fields.items() if name != "claim"})
             found.setdefault(claim_id, []).append((notebook.stem, verdict))
@@ -165,10 +160,9 @@ def verdict_strip(entries: Sequence[Entry]) -> Figure:
     """Draw one square for each claim, in a row for each verdict."""
     import matplotlib.pyplot as plt
 
-    use_style()
     rows = {kind: [entry.claim.id for entry in entries if entry.kind == kind] for kind in _SHADES}
     widest = max(8, *map(len, rows.values()))
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.1))
+    figure, axis = subplots(height=3.1)
     for y, (kind, names) in enumerate(reversed(rows.items())):
         for x, name in enumerate(names):
             axis.add_patch(plt.Rectangle((x + 0.05, y + 0.1), 0.9, 0.8, facecolor=_SHADES[kind], edgecolor=INK))
