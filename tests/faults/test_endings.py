@@ -56,7 +56,7 @@ def test_ctrl_c_again_and_again_is_one_line(tmp_path):
     code, said, left = run_that_gets(tmp_path, *[signal.SIGINT] * 40)
     assert (code, left) == (130, [])
     assert said.startswith("harness: interrupted; what was finished is kept in") and said.count("\n") == 1
-    assert str(tmp_path / "run") in said and "the same command goes on" in said
+    assert str(tmp_path / "run") in said and "the same command resumes the run" in said
 
 
 def test_espeak_is_told_to_end(tmp_path):

@@ -172,7 +172,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, experiment, finished):
     command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", 2]
     code, said, left = interrupted(command, tmp_path / "log", lambda: list(folder.glob("clips/*.wav")))
     assert (code, left) == (130, [])
-    one_clear_line(said, "interrupted; what was finished is kept in", str(folder), "the same command goes on")
+    one_clear_line(said, "interrupted; what was finished is kept in", str(folder), "the same command resumes the run")
     run(small(), folder, jobs=1)
     assert content(folder) == finished
 
