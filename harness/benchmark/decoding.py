@@ -26,7 +26,7 @@ def compare_decodings(
     examples : sequence of Example
         Examples that the tagger was not trained on.
     batch_sizes : sequence of int
-        Numbers of sentences decoded at the same time, for the speed.
+        Numbers of sentences decoded at the same time when the speed is measured.
     sentences_at_one : int
         Number of sentences that are timed at batch size 1, which is slow.
 
@@ -60,7 +60,7 @@ def compare_decodings(
 
 
 def _one_by_one(tagger: Gpt2Tagger, texts: Sequence[TaggedText]) -> float:
-    """Return the sentences per second if each is tagged by itself."""
+    """Return the sentences per second when each sentence is tagged separately."""
     begun = time.perf_counter()
     for text in texts:
         tagger.tag([text])
