@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, print_table, progress_bar
+from harness.cli.output import Jobs, print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
 from harness.publish.tables import f1_of, interval
 
@@ -17,7 +17,7 @@ def run(
         Path, typer.Argument(metavar="EXPERIMENT.yaml", help="See data/experiments/quickstart.yaml.")
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder; _build/results/NAME by default.")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Number of worker processes; -1 for one per core.")] = -1,
+    jobs: Jobs = -1,
     backend: Annotated[str, typer.Option(help="loky: processes on this machine; dask: a cluster.")] = "loky",
     scheduler: Annotated[
         str | None,
@@ -73,7 +73,7 @@ def run(
                 spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=update, replace=replace
             )
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; what was finished is kept in {relative(folder)}",
+        raise Interrupted(f"interrupted; finished work is kept in {relative(folder)}",
                           remedy="the same command resumes the run") from None  # fmt: skip
     except HarnessError as error:
         raise error if error.path else error.at(experiment) from error

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.output import print_json, print_table, progress_bar
+from harness.cli.output import AsJson, BootstrapSeed, Jobs, Resamples, print_json, print_table, progress_bar
 from harness.errors import DataError
 from harness.publish.tables import f1_of, interval, rate_of
 
@@ -19,9 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio,
 def placement(
     gold: Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help='Reference: lines {"id", "text": "tagged text"}.')],
     predicted: Annotated[Path, typer.Argument(metavar="PRED.jsonl", help="Prediction: the same ids, in any order.")],
-    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    resamples: Resamples = 2000,
+    seed: BootstrapSeed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Report precision, recall and F1 of predicted tags, per tag and overall, with 95 % intervals.
 
@@ -62,8 +62,8 @@ def audio(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write every outcome to this JSON Lines file.")] = None,
     leaks: Annotated[bool, typer.Option(help="Check for tags that were read aloud.")] = True,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Number of worker processes; -1 for one per core.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    jobs: Jobs = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how many tags can be heard in your own clips, per tag, with 95 % intervals.
 

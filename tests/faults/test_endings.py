@@ -48,14 +48,14 @@ def run_that_gets(tmp_path, *signals):
 def test_a_run_that_is_told_to_end_says_so_and_leaves_nothing(tmp_path, number):
     code, said, left = run_that_gets(tmp_path, number)
     assert (code, left) == (128 + number, [])
-    assert said == f"harness: ended by {number.name}; what was finished is kept (give the same command again)\n"
+    assert said == f"harness: ended by {number.name}; finished work is kept (run the same command again)\n"
     assert (tmp_path / "run" / ".lock").read_bytes() == b"" and list((tmp_path / "run").glob("clips/*.wav"))
 
 
 def test_ctrl_c_again_and_again_is_one_line(tmp_path):
     code, said, left = run_that_gets(tmp_path, *[signal.SIGINT] * 40)
     assert (code, left) == (130, [])
-    assert said.startswith("harness: interrupted; what was finished is kept in") and said.count("\n") == 1
+    assert said.startswith("harness: interrupted; finished work is kept in") and said.count("\n") == 1
     assert str(tmp_path / "run") in said and "the same command resumes the run" in said
 
 
@@ -64,7 +64,7 @@ def test_espeak_is_told_to_end(tmp_path):
     command = [*HARNESS, "say", "We go on. " * 3000, "-o", tmp_path / "x.wav"]
     code, said, left = sent(command, log, lambda: time.monotonic() - begun > 3, signal.SIGTERM)
     assert (code, left) == (143, []) and not (tmp_path / "x.wav").exists()
-    assert said == "harness: ended by SIGTERM; nothing was written (give the same command again)\n"
+    assert said == "harness: ended by SIGTERM; nothing was written (run the same command again)\n"
 
 
 def test_nohup_stays_deaf(tmp_path):

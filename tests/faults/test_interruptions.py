@@ -112,11 +112,11 @@ def test_a_training_has_the_lock_too(tmp_path):
 
 
 def test_an_interrupted_tiny_training_set_leaves_nothing(tmp_path, monkeypatch):
-    def fill(folder, *_):
-        (folder / "boson").mkdir()
+    def make(folder, seed):
+        folder.mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tiny_training_set, "_fill", fill)
+    monkeypatch.setattr(tiny_training_set, "make_tiny_apart", make)
     with pytest.raises(KeyboardInterrupt):
         tiny_training_set.make_tiny_training_set(tmp_path / "play")
     assert [*tmp_path.iterdir()] == []
@@ -172,7 +172,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, experiment, finished):
     command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", 2]
     code, said, left = interrupted(command, tmp_path / "log", lambda: list(folder.glob("clips/*.wav")))
     assert (code, left) == (130, [])
-    one_clear_line(said, "interrupted; what was finished is kept in", str(folder), "the same command resumes the run")
+    one_clear_line(said, "interrupted; finished work is kept in", str(folder), "the same command resumes the run")
     run(small(), folder, jobs=1)
     assert content(folder) == finished
 
