@@ -1,3 +1,5 @@
+"""The tiny training set: recordings with their manifest, checkpoints and configurations."""
+
 import json
 
 import pytest
@@ -31,17 +33,14 @@ def test_an_id_never_becomes_a_path(tmp_path):
 def test_a_tiny_training_set_is_complete(tmp_path):
     pytest.importorskip("torch")
     seen = []
-    folder = make_tiny_training_set(
-        tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total))
-    )
+    folder = make_tiny_training_set(tmp_path / "play", samples=2, progress=lambda *given: seen.append(given))
     assert seen[-1] == (5, 5)
     for stack in (NATIVE, BOSON):
-        config = read_config(folder / f"train-{stack}.yaml")
+        path = folder / f"train-{stack}.yaml"
+        config = read_config(path)
         check_type(folder / stack, stack)
         assert (config.model, config.manifest) == (str(folder / stack), str(folder / "recordings" / MANIFEST))
-        assert (
-            yaml.safe_load((folder / f"train-{stack}.yaml").read_text())["model"] == stack
-        )  # movable: no absolute path
+        assert yaml.safe_load(path.read_text())["model"] == stack, "a relative path, so that the folder can be moved"
         assert config.batch_size == 2 and config.lora.heads
     with pytest.raises(HarnessError, match="not empty"):
         make_tiny_training_set(folder)
