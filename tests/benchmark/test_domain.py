@@ -69,16 +69,6 @@ def test_a_model_of_the_corpus_gives_its_strongest_labels():
         np.testing.assert_array_equal(pause, score[1:-1, 5])
 
 
-@pytest.mark.parametrize("kind", ["emph", "pause"])
-def test_either_model_fits_either_domain_place_by_place(kind):
-    for evidence in (
-        evidence_from_tags(random_scores(TAG_QUESTIONS)),
-        evidence_from_corpus(random_scores(CORPUS_QUESTIONS)),
-    ):
-        assert [len(e) for e in evidence[kind]] == [len(w) for w in wanted_by_examples(EXAMPLES)[kind]]
-        assert [len(e) for e in evidence[kind][:2]] == [len(w) for w in wanted_by_corpus(UTTERANCES)[kind]]
-
-
 def test_f1_agrees_with_scikit_learn_and_leaves_unlabelled_places_out():
     generator = np.random.default_rng(0)
     wanted = [generator.choice([UNLABELLED, 0, 1], 10) for _ in range(30)]
