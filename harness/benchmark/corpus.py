@@ -60,20 +60,18 @@ def count(scores: Sequence[Scores], utterances: Sequence[ProsodyUtterance], cuts
 
 
 def figures(
-    counts: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+    counts: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES
 ) -> dict[str, Interval]:
     """Return accuracies and F1 with 95 % intervals over readers."""
-    bootstrap = ClusterBootstrap(readers, counts, n_resamples, seed)
+    bootstrap = ClusterBootstrap(readers, counts, n_resamples)
     return {name: bootstrap.interval(statistic) for name, statistic in STATISTICS.items()}
 
 
 def differences(
-    first: NDArray[np.int64], second: NDArray[np.int64], readers: Sequence[str],
-    n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0,
-) -> dict[str, Interval]:  # fmt: skip
+    first: NDArray[np.int64], second: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES
+) -> dict[str, Interval]:
     """Return paired intervals of the figures of `first` minus those of `second`, on the same utterances."""
-    both = np.hstack([first, second])
-    bootstrap = ClusterBootstrap(readers, both, n_resamples, seed)
+    bootstrap = ClusterBootstrap(readers, np.hstack([first, second]), n_resamples)
     return {name: bootstrap.interval(_minus(statistic), rate=False) for name, statistic in STATISTICS.items()}
 
 

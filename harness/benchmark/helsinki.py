@@ -38,9 +38,7 @@ _SLOT_HEAD_ELSE = {"epochs": 4, "learning_rate": 2e-3, "batch_size": 24}
 _GPT2 = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 24, "lora_rank": 32, "patience": 2}
 
 
-def make_model(
-    tagger: str, base_model: str, seed: int, *, layers: int | None = None, log: Log | None = None
-) -> SlotModel:
+def make_model(tagger: str, base_model: str, seed: int, *, log: Log | None = None) -> SlotModel:
     """Return a new model for the corpus' questions.
 
     Raises
@@ -55,7 +53,7 @@ def make_model(
     if tagger == "lm_features":
         return FeatureModel(CORPUS_QUESTIONS, base_model)
     if tagger == "lm_slots":
-        settings = {**_SLOT_HEAD.get(base_model, _SLOT_HEAD_ELSE), **({"layers": layers} if layers else {})}
+        settings = _SLOT_HEAD.get(base_model, _SLOT_HEAD_ELSE)
         config = SlotHeadConfig(base_model=base_model, seed=seed, keep_best=False, **settings)  # type: ignore[arg-type]
         return SlotHeadModel(CORPUS_QUESTIONS, config, log)
     if tagger == "gpt2":

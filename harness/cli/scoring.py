@@ -57,7 +57,7 @@ def audio(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder with more plain clips of the engine, listed in its manifest.csv or manifest.jsonl.",
+            help="Folder with plain clips for the thresholds, listed in its manifest.csv or manifest.jsonl.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write every outcome to this JSON Lines file.")] = None,

@@ -103,7 +103,7 @@ class Command:
 
 
 def end_all() -> None:
-    """End all commands if the driver itself is stopped, since they are in sessions of their own."""
+    """End all commands if the driver itself is stopped, since they are in other sessions."""
     for command in STARTED:
         command.end()
 
