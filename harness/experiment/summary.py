@@ -34,13 +34,13 @@ def summarise(results: RunData) -> dict[str, Any]:
     for spec in experiment.engines:
         title = spec.title
         outcomes = results.of("outcomes", title)
-        mine = {tagger: [o for o in outcomes if o.tagger == tagger] for tagger in taggers}
+        by_tagger = {tagger: per_tag(o for o in outcomes if o.tagger == tagger) for tagger in taggers}
         engines[title] = {
-            "per_tag": per_tag(mine[main]),
+            "per_tag": by_tagger[main],
             "null": null_rows(results.of("nulls", title), results.thresholds[title]),
             "contrastive": contrastive(results.of("contrasts", title)),
             **_end_to_end(results, spec, outcomes),
-            "by_tagger": {tagger: per_tag(rows) for tagger, rows in mine.items()},
+            "by_tagger": by_tagger,
         }
     clusters = [item.cluster for item in results.items]
     placement = {
