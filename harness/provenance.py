@@ -1,4 +1,4 @@
-"""Provenance: what a result depends on, for manifests and for the pages that quote it."""
+"""Provenance of results, for manifests and for the pages that quote the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = (
     "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
     "praat-parselmouth", "piper-tts", "hibari-tts", "boson_multimodal",
 )  # fmt: skip
-_ABOVE = ("cli", "publish", "chapters")
+_ABOVE = ("cli", "publish", "chapters")  # floors whose code changes no measurement
 
 
 def package_versions() -> dict[str, str]:
@@ -38,7 +38,7 @@ def git_state() -> tuple[str, bool | None]:
 
 
 def code_digest() -> str:
-    """Return a hash of the package code below chapters and commands: unfinished work goes on with the same code only."""
+    """Return a hash of the package code below chapters and commands. Unfinished work is resumed only with the same code."""
     package = ROOT / "harness"
     sources = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in _ABOVE]
     parts = (part for path in sources for part in (str(path.relative_to(package)), path.read_text(encoding="utf-8")))
@@ -46,7 +46,7 @@ def code_digest() -> str:
 
 
 def machine() -> str:
-    """Return processor, cores and system, without the machine's name."""
+    """Return a description of processor, cores and system, without the name of the machine."""
     return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 

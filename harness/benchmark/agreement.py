@@ -1,21 +1,23 @@
 """Agreement of two readers of the same text: a reference for how high a placement score can be.
 
-A few chapters of LibriTTS are read by two people. Where their sentences have the same words, one reader's labels are scored
-against the other's like a tagger's. This is the only use of both splits together.
+A few chapters of LibriTTS are read by two people. Where both read the same words, the labels of one reader are scored
+against those of the other, as if they came from a tagger. This is the only use of both splits together.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import combinations
 
 import numpy as np
 
 from harness.datasets import UNLABELLED, ProsodyUtterance, bare_word
 from harness.stats import ClusterBootstrap, ratio
 
-SHARED_RUN = 8  # consecutive words that two chapters must share to count as the same text
+SHARED_RUN = 8  # number of consecutive words that count as a shared passage
+SHARED_RUNS = 5  # number of such runs in common that make two chapters the same text
 MINIMUM_WORDS = 200  # a pair of readers with fewer aligned words is left out
 
 
@@ -25,7 +27,7 @@ def reader_agreement(utterances: Sequence[ProsodyUtterance], n_resamples: int = 
     Parameters
     ----------
     utterances : sequence of ProsodyUtterance
-        Utterances of all splits to be searched.
+        Utterances of all splits.
     n_resamples : int
         Number of bootstrap resamples.
 
@@ -64,18 +66,14 @@ def reader_agreement(utterances: Sequence[ProsodyUtterance], n_resamples: int = 
 
 
 def _sharing(chapters: dict[str, list[tuple[str, int]]]) -> list[tuple[str, str]]:
-    """Return pairs of chapters by different readers that share at least five runs of `SHARED_RUN` words."""
+    """Return pairs of chapters by different readers that share at least `SHARED_RUNS` runs of `SHARED_RUN` words."""
     where: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for name, words in chapters.items():
         for at in range(len(words) - SHARED_RUN + 1):
             where[tuple(word for word, _ in words[at : at + SHARED_RUN])].add(name)
-    shared: dict[tuple[str, str], int] = defaultdict(int)
-    for names in where.values():
-        for first in names:
-            for second in names:
-                if first < second and first.split("_")[0] != second.split("_")[0]:
-                    shared[first, second] += 1
-    return sorted(pair for pair, runs in shared.items() if runs >= 5)
+    shared = Counter(pair for names in where.values() for pair in combinations(sorted(names), 2))
+    readers = {name: name.split("_")[0] for name in chapters}
+    return sorted((a, b) for (a, b), runs in shared.items() if runs >= SHARED_RUNS and readers[a] != readers[b])
 
 
 def _aligned(first: list[tuple[str, int]], second: list[tuple[str, int]]) -> list[list[tuple[int, int]]]:

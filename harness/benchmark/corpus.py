@@ -54,31 +54,29 @@ def count(scores: Sequence[Scores], utterances: Sequence[ProsodyUtterance], cuts
         prominent = prominence[:, 0] < np.log(0.5)
         counts[row] = [
             len(labels), (prominent == (labels > 0)).sum(), (best == labels).sum(),
-            *_hits(odds > cuts.emph, strong), *_hits(best == STRONG, strong), *_hits(pause > cuts.pause, wanted),
+            *hits(odds > cuts.emph, strong), *hits(best == STRONG, strong), *hits(pause > cuts.pause, wanted),
         ]  # fmt: skip
     return counts
 
 
 def figures(
-    counts: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+    counts: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES
 ) -> dict[str, Interval]:
     """Return accuracies and F1 with 95 % intervals over readers."""
-    bootstrap = ClusterBootstrap(readers, counts, n_resamples, seed)
+    bootstrap = ClusterBootstrap(readers, counts, n_resamples)
     return {name: bootstrap.interval(statistic) for name, statistic in STATISTICS.items()}
 
 
 def differences(
-    first: NDArray[np.int64], second: NDArray[np.int64], readers: Sequence[str],
-    n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0,
-) -> dict[str, Interval]:  # fmt: skip
+    first: NDArray[np.int64], second: NDArray[np.int64], readers: Sequence[str], n_resamples: int = DEFAULT_RESAMPLES
+) -> dict[str, Interval]:
     """Return paired intervals of the figures of `first` minus those of `second`, on the same utterances."""
-    both = np.hstack([first, second])
-    bootstrap = ClusterBootstrap(readers, both, n_resamples, seed)
+    bootstrap = ClusterBootstrap(readers, np.hstack([first, second]), n_resamples)
+    return {name: bootstrap.interval(_minus(statistic), rate=False) for name, statistic in STATISTICS.items()}
+
+
+def _minus(statistic: Callable) -> Callable:
     width = len(COLUMNS)
-    return {name: bootstrap.interval(_minus(statistic, width), rate=False) for name, statistic in STATISTICS.items()}
-
-
-def _minus(statistic: Callable, width: int) -> Callable:
     return lambda counts: statistic(counts[..., :width]) - statistic(counts[..., width:])
 
 
@@ -118,7 +116,8 @@ def _log_odds(log_probability: NDArray) -> NDArray:
     return certain - np.log(-np.expm1(certain))
 
 
-def _hits(placed: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> tuple[int, int]:
+def hits(placed: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return how many are both placed and wanted, and the sum of placed and wanted: F1 is twice the first over the second."""
     return int((placed & wanted).sum()), int(placed.sum() + wanted.sum())
 
 

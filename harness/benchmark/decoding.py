@@ -11,12 +11,11 @@ from harness.records import Example
 from harness.tagged import TaggedText
 from harness.taggers.gpt2.tagger import DECODINGS, Gpt2Tagger
 
-BATCH_SIZES = (1, 32)
+BATCH = 32  # number of sentences decoded at the same time
+SENTENCES_ALONE = 16  # number of sentences that are also decoded one at a time, which is slow
 
 
-def compare_decodings(
-    folder: Path, examples: Sequence[Example], batch_sizes: Sequence[int] = BATCH_SIZES, *, sentences_at_one: int = 16
-) -> list[dict]:
+def compare_decodings(folder: Path, examples: Sequence[Example]) -> list[dict]:
     """Decode the same sentences in each of the three ways.
 
     Parameters
@@ -25,10 +24,6 @@ def compare_decodings(
         Folder of a tagger trained with ``objective="both"``.
     examples : sequence of Example
         Examples that the tagger was not trained on.
-    batch_sizes : sequence of int
-        Numbers of sentences decoded at the same time, for the speed.
-    sentences_at_one : int
-        Number of sentences that are timed at batch size 1, which is slow.
 
     Returns
     -------
@@ -38,29 +33,23 @@ def compare_decodings(
     plain = [example.tagged.stripped() for example in examples]
     rows = []
     for decoding in DECODINGS:
-        speeds = {}
-        for size in batch_sizes:
-            tagger = Gpt2Tagger(adapter=folder, decoding=decoding, batch_size=size)
-            if size == 1:
-                shown = plain[:sentences_at_one]
-                tagger.tag(shown[:1])
-                speeds[size] = _one_by_one(tagger, shown)
-            else:
-                tagged, speeds[size] = timed(tagger, plain)
+        alone = _speed_alone(Gpt2Tagger(adapter=folder, decoding=decoding, batch_size=1), plain[:SENTENCES_ALONE])
+        tagged, speed = timed(Gpt2Tagger(adapter=folder, decoding=decoding, batch_size=BATCH), plain)
         scores = report(examples, tagged)
         rows.append(
             {
                 "decoding": decoding,
                 **{name: scores["micro"][name] for name in ("f1", "f1_low", "f1_high")},
                 "text_preserved": scores["text_preserved"],
-                "sentences_per_second": {str(size): round(speed, 2) for size, speed in speeds.items()},
+                "sentences_per_second": {"1": round(alone, 2), str(BATCH): round(speed, 2)},
             }
         )
     return rows
 
 
-def _one_by_one(tagger: Gpt2Tagger, texts: Sequence[TaggedText]) -> float:
-    """Return the sentences per second if each is tagged by itself."""
+def _speed_alone(tagger: Gpt2Tagger, texts: Sequence[TaggedText]) -> float:
+    """Return the sentences per second when each sentence is tagged separately, after a first one for loading."""
+    tagger.tag(texts[:1])
     begun = time.perf_counter()
     for text in texts:
         tagger.tag([text])

@@ -1,6 +1,7 @@
-"""Score models out of domain: trained on the examples and scored on the corpus, and the other way round.
+"""Score models out of domain: trained on the examples and scored on the corpus, or the reverse.
 
-Both label emphasis (the tag ``<emph>``, or prominence 2) and longer pauses (either pause tag, or boundary 2 inside a sentence).
+Both data sets label emphasis (the tag ``<emph>``, or prominence 2) and longer pauses (either pause tag, or boundary 2 inside a
+sentence).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.benchmark.corpus import BOUNDARY, PROMINENCE, STRONG
+from harness.benchmark.corpus import BOUNDARY, PROMINENCE, STRONG, hits
 from harness.datasets import UNLABELLED, ProsodyUtterance
 from harness.records import Example
 from harness.stats import ClusterBootstrap, Interval, ratio
@@ -31,7 +32,7 @@ def evidence_from_tags(scores: Sequence[Scores]) -> dict[str, list[NDArray]]:
 
 
 def evidence_from_corpus(scores: Sequence[Scores]) -> dict[str, list[NDArray]]:
-    """Return the same as `evidence_from_tags` from a model of the corpus: prominence 2, boundary 2."""
+    """Return the log-probabilities of prominence 2 and boundary 2 at the same slots, from a model of the corpus."""
     return {
         "emph": [score[:-1, PROMINENCE.start + STRONG] for score in scores],
         "pause": [score[1:-1, BOUNDARY.start + STRONG] for score in scores],
@@ -76,5 +77,4 @@ def f1(
 
 def _counts(evidence: NDArray, wanted: NDArray, threshold: float) -> tuple[int, int]:
     known = wanted != UNLABELLED
-    placed, right = evidence[known] > threshold, wanted[known] == 1
-    return int((placed & right).sum()), int(placed.sum() + right.sum())
+    return hits(evidence[known] > threshold, wanted[known] == 1)

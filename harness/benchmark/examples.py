@@ -12,7 +12,6 @@ from harness.records import Example
 from harness.tagged import TaggedText
 from harness.taggers import Tagger, make_tagger
 
-FITTED = ("random", "majority", "logistic", "lm_features", "lm_slots", "gpt2")
 ON_A_BASE = ("lm_features", "lm_slots", "gpt2")
 FOLDS = 5
 
@@ -25,8 +24,9 @@ def fitted(
     Parameters
     ----------
     name : str
-        A name that `harness doctor` lists.
+        Name of a tagger; `harness doctor` lists them.
     examples : sequence of Example
+        Training examples.
     base_model, seed
         Base model and random seed, for taggers that use them.
     **options
@@ -34,11 +34,13 @@ def fitted(
     """
     if name in ("none", "rules"):
         return make_tagger(name)
-    if name in ("random", "majority"):
-        texts = [example.tagged for example in examples]
-        return make_tagger(name, examples=texts, **({"seed": seed} if name == "random" else {}))
-    settings = {"seed": seed, **({"base_model": base_model} if name in ON_A_BASE else {}), **options}
-    return make_tagger(name, examples=examples, **settings)
+    if name == "majority":
+        return make_tagger(name, examples=[example.tagged for example in examples])
+    if name == "random":
+        return make_tagger(name, examples=[example.tagged for example in examples], seed=seed)
+    if name in ON_A_BASE:
+        options["base_model"] = base_model
+    return make_tagger(name, examples=examples, seed=seed, **options)
 
 
 def cross_validate(
@@ -55,10 +57,11 @@ def cross_validate(
     Parameters
     ----------
     make : callable
-        Returns a tagger fitted on the given examples.
+        Function that returns a tagger fitted on the given examples.
     examples : sequence of Example
+        Examples to divide into folds.
     grouped : bool
-        Whether a group stays in one fold. If not, a tagger is trained on parts of the groups that it is scored on: a leak.
+        Whether to keep each group in one fold. Otherwise a tagger is trained on parts of the groups that it is scored on: a leak.
     folds, seed : int
         Number of folds, and random seed of the split.
     progress : callable, optional

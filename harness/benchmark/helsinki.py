@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,8 @@ Log = Callable[[dict], None]
 TAGGERS = {
     "majority": "the most frequent label of each word",
     "logistic": "logistic regression on the word, its neighbours and punctuation",
-    "lm_features": "logistic regression on frozen states of the base",
-    "lm_slots": "LoRA and a small head on the base, which sees the whole text at once",
+    "lm_features": "logistic regression on frozen states of the base model",
+    "lm_slots": "LoRA and a small head on the base model, which sees the whole text at once",
     "gpt2": "the GPT-2 tagger: LoRA, scores at the slots of the second copy",
 }
 WITHOUT_BASE = ("majority", "logistic")
@@ -38,9 +38,7 @@ _SLOT_HEAD_ELSE = {"epochs": 4, "learning_rate": 2e-3, "batch_size": 24}
 _GPT2 = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 24, "lora_rank": 32, "patience": 2}
 
 
-def make_model(
-    tagger: str, base_model: str, seed: int, *, layers: int | None = None, log: Log | None = None
-) -> SlotModel:
+def make_model(tagger: str, base_model: str, seed: int, *, log: Log | None = None) -> SlotModel:
     """Return a new model for the corpus' questions.
 
     Raises
@@ -55,7 +53,7 @@ def make_model(
     if tagger == "lm_features":
         return FeatureModel(CORPUS_QUESTIONS, base_model)
     if tagger == "lm_slots":
-        settings = {**_SLOT_HEAD.get(base_model, _SLOT_HEAD_ELSE), **({"layers": layers} if layers else {})}
+        settings = _SLOT_HEAD.get(base_model, _SLOT_HEAD_ELSE)
         config = SlotHeadConfig(base_model=base_model, seed=seed, keep_best=False, **settings)  # type: ignore[arg-type]
         return SlotHeadModel(CORPUS_QUESTIONS, config, log)
     if tagger == "gpt2":
@@ -67,21 +65,19 @@ def make_model(
     raise HarnessError(f"{tagger!r} cannot be scored on the corpus", remedy=f"choose one of: {', '.join(TAGGERS)}")
 
 
-@dataclass(frozen=True)
-class Effort:
-    """Training time: elapsed seconds, and processor seconds of all threads."""
-
-    seconds: float
-    cpu_seconds: float
-
-
 def train_and_tune(
     model: SlotModel, train: Sequence[ProsodyUtterance], held_back: Sequence[ProsodyUtterance]
-) -> tuple[corpus.Cuts, Effort]:
-    """Fit on `train`, choose epoch and thresholds on `held_back`, and return the thresholds and the training time."""
+) -> tuple[corpus.Cuts, dict[str, float]]:
+    """Fit on `train`, choose epoch and thresholds on `held_back`, and return the thresholds and the training time.
+
+    The time is in elapsed seconds, and in processor seconds of all threads.
+    """
     begun, worked = time.monotonic(), time.process_time()
     model.fit([from_corpus(u) for u in train], [from_corpus(u) for u in held_back])
-    effort = Effort(time.monotonic() - begun, time.process_time() - worked)
+    effort = {
+        "train_seconds": round(time.monotonic() - begun, 1),
+        "train_cpu_seconds": round(time.process_time() - worked, 1),
+    }
     return corpus.tune_cuts(model.slot_scores([u.words for u in held_back]), held_back), effort
 
 
@@ -152,8 +148,7 @@ def benchmark(
         "intervals": {name: [number(value.low), number(value.high)] for name, value in found.items()},
         "against_majority": {name: [number(v.value), number(v.low), number(v.high)] for name, v in against.items()},
         "cuts": asdict(cuts),
-        "train_seconds": round(effort.seconds, 1),
-        "train_cpu_seconds": round(effort.cpu_seconds, 1),
+        **effort,
         "cpu_threads": threads(),
         "machine": platform.machine(),
         "sentences_per_second": round(rate, 1),

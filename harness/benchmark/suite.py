@@ -1,7 +1,7 @@
 """The benchmark suite: its list of measurements, a resumable run, and one result file with provenance.
 
-Each measurement is saved as soon as it is done, under a name that depends on its parameters and on the code and data that it
-uses. So an interrupted run resumes where it stopped, and changed code starts a new run.
+Each measurement is saved as soon as it is done, under a name that depends on its parameters, the code and the data. An
+interrupted run therefore resumes where it stopped, and changed code starts a new run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.benchmark.helsinki import threads
-from harness.benchmark.units import KINDS, measure
+from harness.benchmark.units import KINDS
 from harness.datasets import sha256
 from harness.errors import HarnessError, NotAvailable
 from harness.paths import BUILD, DATA
@@ -41,7 +41,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """What a progress line shows."""
+        """Description of the measurement in one line."""
         return " ".join([self.kind, *(f"{key}={value}" for key, value in self.parameters.items())])
 
 
@@ -122,18 +122,20 @@ def run(
     Parameters
     ----------
     chosen : iterable of Unit
+        Measurements.
     folder : Path, optional
         Folder for the rows; ``_build/benchmark`` by default.
     resamples : int
+        Number of bootstrap resamples for the intervals.
     done_only : bool
-        Measure nothing; return the existing rows.
+        Whether to measure nothing, and return the existing rows.
     progress : callable, optional
         Called before each unit with its name, the number of finished units and the number of all units.
 
     Returns
     -------
     list of dict
-        ``kind``, ``parameters``, ``figures`` of each unit, or ``not_run`` with the reason why it cannot run here.
+        ``kind``, ``parameters`` and ``figures`` of each unit, or ``not_run`` with the reason instead of figures.
     """
     folder = folder or BUILD / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +151,7 @@ def run(
         if not path.is_file():
             row: dict[str, Any] = {"kind": unit.kind, "parameters": dict(unit.parameters)}
             try:
-                row["figures"] = measure(unit.kind, unit.parameters, resamples)
+                row["figures"] = KINDS[unit.kind](resamples=resamples, **unit.parameters)
             except NotAvailable as error:
                 rows.append({**row, "not_run": str(error)})
                 continue
@@ -164,9 +166,11 @@ def gather(rows: Sequence[dict], path: Path = RESULT, replace_kinds: Sequence[st
     Parameters
     ----------
     rows : sequence of dict
+        Result of `run`.
     path : Path
+        Result file.
     replace_kinds : sequence of str, optional
-        If given, existing rows of other kinds are kept.
+        Kinds of rows to replace in an existing file; by default, all of its rows are replaced.
     """
     kept = [row for row in load(path) if row["kind"] not in replace_kinds] if replace_kinds and path.is_file() else []
     write_json(path, {"schema": SCHEMA, "rows": [*kept, *rows]})
@@ -183,20 +187,15 @@ def load(path: Path = RESULT) -> list[dict]:
     if not path.is_file():
         raise NotAvailable("there is no result file yet", path=path, remedy="make it: harness benchmark suite")
     content = read_json(path)
-    rows = content.get("rows")
-    if (
-        content.get("schema") != SCHEMA
-        or not isinstance(rows, list)
-        or not all(isinstance(row, dict) and row.get("kind") in KINDS for row in rows)
-    ):
-        raise HarnessError(
-            f"not a result file of {SCHEMA}", path=path, remedy="create a new one: harness benchmark suite"
-        )
+    rows = content.get("rows") if content.get("schema") == SCHEMA else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("kind") in KINDS for row in rows):
+        raise HarnessError(f"not a result file of the schema {SCHEMA}", path=path,
+                           remedy="create a new one: harness benchmark suite")  # fmt: skip
     return rows
 
 
 def provenance(code: str) -> dict:
-    """Where and with what a row was measured."""
+    """Return the machine, versions, date and code with which a row was measured."""
     return {
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {threads()} threads",
         "python": platform.python_version(),
@@ -208,7 +207,7 @@ def provenance(code: str) -> dict:
 
 
 def code_digest() -> str:
-    """Return a digest of the package code and the embedded data: rows are kept for the same code and data only."""
+    """Return a digest of the package code and the embedded data. Rows are kept only for the same code and data."""
     data = [*sorted((DATA / "examples").glob("*.jsonl")), DATA / "models" / "gpt2-mini" / "model.safetensors"]
     return digest(package_digest(), *(sha256(path) for path in data))
 

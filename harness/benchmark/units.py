@@ -20,9 +20,7 @@ from harness.datasets import (
     load_second_pass,
     load_seed_examples,
 )
-from harness.errors import HarnessError
 from harness.records import Example
-from harness.stats import Interval
 from harness.tagged import TaggedText
 from harness.taggers.fitted import THRESHOLD_FOLDS, out_of_fold
 from harness.taggers.gpt2.config import TrainingConfig
@@ -34,21 +32,6 @@ from harness.taggers.majority import LookupModel
 from harness.taggers.slots import TAG_QUESTIONS, SlotModel, choose, from_corpus, from_tags, margins, tune
 
 Figures = dict[str, Any]
-
-
-def measure(kind: str, parameters: Mapping[str, Any], resamples: int) -> Figures:
-    """Run one measurement.
-
-    Parameters
-    ----------
-    kind : str
-        A key of `KINDS`.
-    parameters : mapping
-        Arguments of the measurement.
-    resamples : int
-        Number of bootstrap resamples.
-    """
-    return KINDS[kind](resamples=resamples, **parameters)
 
 
 def _helsinki(tagger: str, base_model: str, seed: int, resamples: int, sentences: int | None = None) -> Figures:
@@ -65,21 +48,12 @@ def _heldout(tagger: str, base_model: str, seed: int, resamples: int) -> Figures
 
 
 def _crossval(data: str, tagger: str, base_model: str, seed: int, grouped: bool, resamples: int) -> Figures:
-    """Cross-validate on the embedded examples, or on the hackathon's own."""
-    examples = example_set(data)
+    """Cross-validate on the embedded training examples (``embedded``) or those of the hackathon (``seed-examples``)."""
+    examples = load_seed_examples() if data == "seed-examples" else load_examples("train")
     predicted = cross_validate(
         lambda part: fitted(tagger, part, base_model=base_model, seed=seed), examples, grouped=grouped, seed=seed
     )
     return report(examples, predicted, resamples)
-
-
-def example_set(name: str) -> list[Example]:
-    """Return the embedded training examples (``embedded``) or the hackathon's own (``seed-examples``)."""
-    if name == "embedded":
-        return load_examples("train")
-    if name == "seed-examples":
-        return load_seed_examples()
-    raise HarnessError(f"unknown set of examples {name!r}", remedy="choose embedded or seed-examples")
 
 
 def _agreement(resamples: int) -> Figures:
@@ -93,8 +67,7 @@ def _decoding(base_model: str, seed: int, resamples: int) -> Figures:
         return {"rows": compare_decodings(Path(folder), load_examples("heldout"))}
 
 
-def tag_model(tagger: str, base_model: str, seed: int) -> SlotModel:
-    """Return a new slot model for tags."""
+def _tag_model(tagger: str, base_model: str, seed: int) -> SlotModel:
     makers: dict[str, Callable[[], SlotModel]] = {
         "majority": lambda: LookupModel(TAG_QUESTIONS),
         "logistic": lambda: LogisticModel(TAG_QUESTIONS),
@@ -107,61 +80,55 @@ def tag_model(tagger: str, base_model: str, seed: int) -> SlotModel:
 
 
 def _domain(tagger: str, base_model: str, seed: int, resamples: int) -> Figures:
-    """Train on the examples and score on the corpus' test split, and the other way round; thresholds are tuned in-domain."""
+    """Train on the examples and score on the corpus' test split, and the reverse. Thresholds are tuned in-domain."""
     train_examples, heldout = load_examples("train"), load_examples("heldout")
     part, held_back = corpus_split(load_helsinki("dev"))
-    on_examples = out_of_fold(lambda: tag_model(tagger, base_model, seed), train_examples, seed=seed)
-    tags = tag_model(tagger, base_model, seed)
+    on_examples = out_of_fold(lambda: _tag_model(tagger, base_model, seed), train_examples, seed=seed)
+    of_tags = _tag_model(tagger, base_model, seed)
     rows, dev_rows = grouped_folds([e.group for e in train_examples], THRESHOLD_FOLDS, seed)[0]
     labelled = [from_tags(e.tagged) for e in train_examples]
-    tags.fit([labelled[row] for row in rows], [labelled[row] for row in dev_rows])
+    of_tags.fit([labelled[row] for row in rows], [labelled[row] for row in dev_rows])
     of_corpus = make_model(tagger, base_model, seed)
     of_corpus.fit([from_corpus(u) for u in part], [from_corpus(u) for u in held_back])
 
-    in_domain = domain.evidence_from_tags(on_examples), domain.wanted_by_examples(train_examples)
-    at_home = domain.evidence_from_corpus(of_corpus.slot_scores([u.words for u in held_back]))
     test = load_helsinki("test")
-    readers, groups = [u.reader for u in test], [e.group for e in heldout]
-    abroad = domain.evidence_from_tags(tags.slot_scores([u.words for u in test]))
-    to_examples = domain.evidence_from_corpus(of_corpus.slot_scores([e.tagged.words for e in heldout]))
+    on_held_back = domain.evidence_from_corpus(of_corpus.slot_scores([u.words for u in held_back]))
+    on_test = domain.evidence_from_tags(of_tags.slot_scores([u.words for u in test]))
+    on_heldout = domain.evidence_from_corpus(of_corpus.slot_scores([e.tagged.words for e in heldout]))
+    tuning = {
+        "examples to corpus": (domain.evidence_from_tags(on_examples), domain.wanted_by_examples(train_examples)),
+        "corpus to examples": (on_held_back, domain.wanted_by_corpus(held_back)),
+    }
+    scoring = {
+        "examples to corpus": (on_test, domain.wanted_by_corpus(test), [u.reader for u in test]),
+        "corpus to examples": (on_heldout, domain.wanted_by_examples(heldout), [e.group for e in heldout]),
+    }
     figures: Figures = {}
     for kind in domain.KINDS:
-        cut = domain.cut(in_domain[0][kind], in_domain[1][kind])
-        figures[f"examples to corpus, {kind}"] = _interval(
-            domain.f1(abroad[kind], domain.wanted_by_corpus(test)[kind], cut, readers, resamples)
-        )
-        cut = domain.cut(at_home[kind], domain.wanted_by_corpus(held_back)[kind])
-        figures[f"corpus to examples, {kind}"] = _interval(
-            domain.f1(to_examples[kind], domain.wanted_by_examples(heldout)[kind], cut, groups, resamples)
-        )
+        for direction, (evidence, wanted, clusters) in scoring.items():
+            cut = domain.cut(*(values[kind] for values in tuning[direction]))
+            found = domain.f1(evidence[kind], wanted[kind], cut, clusters, resamples)
+            figures[f"{direction}, {kind}"] = [float(found.value), float(found.low), float(found.high)]
     return figures
-
-
-def _interval(value: Interval) -> list[float]:
-    return [float(value.value), float(value.low), float(value.high)]
 
 
 def _ablation(settings: Mapping[str, Any], seed: int, resamples: int) -> Figures:
     """Cross-validate the GPT-2 tagger with other settings on the 98 examples, at threshold 0 and tuned out of fold."""
     examples = load_examples("train")
-    gold = [example.tagged for example in examples]
     config = TrainingConfig(seed=seed, **settings)
-    sizes: list[int] = []
+    made: list[Gpt2SlotModel] = []
 
     def fresh() -> Gpt2SlotModel:
-        model = Gpt2SlotModel(TAG_QUESTIONS, config, None)
-        made.append(model)
-        return model
+        made.append(Gpt2SlotModel(TAG_QUESTIONS, config))
+        return made[-1]
 
-    made: list[Gpt2SlotModel] = []
     margin = margins(out_of_fold(fresh, examples, seed=seed))
-    sizes = [model.figures["adapter_bytes"] for model in made]
-    words = [text.words for text in gold]
+    words = [example.tagged.words for example in examples]
     return {
         "argmax": report(examples, choose(words, margin, {}), resamples)["micro"],
         "tuned": report(examples, _tuned_elsewhere(examples, margin), resamples)["micro"],
         "dev_loss": sum(min(r["eval_loss"] for r in model.figures["history"]) for model in made) / len(made),
-        "adapter_bytes": max(sizes),
+        "adapter_bytes": max(model.figures["adapter_bytes"] for model in made),
     }
 
 
@@ -177,6 +144,7 @@ def _tuned_elsewhere(examples: list[Example], margin: list) -> list[TaggedText]:
     return [placed[row] for row in range(len(examples))]
 
 
+# Each is called with the parameters of a row, and `resamples`, the number of bootstrap resamples.
 KINDS: dict[str, Callable[..., Figures]] = {
     "helsinki": _helsinki,
     "heldout": _heldout,

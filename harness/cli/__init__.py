@@ -1,4 +1,4 @@
-"""The `harness` command, without logic of its own. Each module adds the commands of one subject."""
+"""The `harness` command. Each module adds the commands of one subject; the logic is in the packages below."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Place prosody tags, speak them, and measure whether they can be heard.\n\n"
+    help="Place prosody tags in text, speak them, and measure whether they can be heard.\n\n"
     'Start with `harness doctor`, then `harness say "We <emph> guarantee 30% savings" -o x.wav`.',
 )
 app.command("doctor")(doctor.doctor)
@@ -72,15 +72,15 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def main() -> None:
-    """Run the command; report every problem that the user can fix in one line, with the documented exit code.
+    """Run the command, and report every problem that the user can fix in one line.
 
-    0: done. 1: finished with failures. 2: wrong usage or input. 130: interrupted. 143 and 129: ended by the SIGTERM of a
-    scheduler, or by the SIGHUP of a terminal that was closed. Finished work is kept in all cases.
+    Exit codes are 0: done; 1: finished with failures; 2: wrong usage or input; 130: interrupted; 143 and 129: ended by the
+    SIGTERM of a scheduler, or by the SIGHUP of a closed terminal. Finished work is kept in all cases.
     """
     _open_streams()
     for number in ENDINGS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
-            signal.signal(number, lambda number, _: sys.exit(128 + number))  # an orderly exit also ends the workers
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # a regular exit also ends the workers
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
@@ -95,7 +95,7 @@ def main() -> None:
         _leave(f"{where}{error.strerror or error}", 2)
     except KeyboardInterrupt:
         _interrupted()
-    except SystemExit as error:  # typer turns an interrupt into 130, and a reader who left early into 1
+    except SystemExit as error:  # typer turns an interrupt into code 130, and a closed pipe into code 1
         if error.code == Interrupted.exit_code:
             _interrupted()
         for number in ENDINGS:
@@ -105,26 +105,26 @@ def main() -> None:
             _quiet()
             raise SystemExit(0) from None
         try:
-            sys.stdout.flush()  # what is lost in Python's own last flush gets no line and no code
+            sys.stdout.flush()  # a failure in Python's final flush would have neither message nor exit code
         except OSError as full:
             _full(full)
         raise
 
 
 def _open_streams() -> None:
-    """Replace a closed standard stream (`<&-`) by an empty one; its number would go to the next file that is opened."""
+    """Replace a closed standard stream (`<&-`) by an empty one. Otherwise the next open file would get its number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             try:
                 os.fstat(number)
             except OSError:
-                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            empty = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115 - for good
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+            empty = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115 - stays open
             setattr(sys, name, empty)
 
 
 def _reader_left(error: SystemExit) -> bool:
-    """Return whether exit code 1 of typer or rich means that the reader of the output has left (`| head`)."""
+    """Return whether exit code 1 of typer or rich means that the reader of the output closed the pipe (`| head`)."""
     return type(sys.stdout).__name__ == "PacifyFlushWrapper" or isinstance(error.__context__, BrokenPipeError)
 
 
@@ -133,31 +133,32 @@ def _ended(number: int) -> NoReturn:
         sys.stdout.flush()
     _quiet()
     ended = f"ended by {signal.Signals(number).name}"
-    _leave(f"{ended}; what was finished is kept (give the same command again)", 128 + number)
+    _leave(f"{ended}; finished work is kept (run the same command again)", 128 + number)
 
 
 def _interrupted() -> NoReturn:
     logging.disable()  # asyncio would print the traceback of an abandoned wait for a kernel
-    _leave("interrupted; what was finished is kept (give the same command again)", Interrupted.exit_code)
+    _leave("interrupted; finished work is kept (run the same command again)", Interrupted.exit_code)
 
 
 def _full(error: OSError) -> NoReturn:
     _quiet()
-    _leave(f"{error.filename or 'the output'}: {error.strerror} (make room, then give the same command again)", 2)
+    _leave(f"{error.filename or 'the output'}: {error.strerror} (make room, then run the same command again)", 2)
 
 
 def _quiet(stream: int = 1) -> None:
-    """Discard Python's last flush of a stream that has failed already."""
+    """Discard Python's final flush of a stream that has already failed."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    for number in (signal.SIGINT, *ENDINGS):  # another one would stop Python while it ends the workers, and print where
+    for number in (signal.SIGINT, *ENDINGS):  # a second signal would print a traceback while Python ends the workers
         signal.signal(number, signal.SIG_IGN)
-    # Where Ctrl-C hit code in a string (a dataclass being made), Python would end by SIGINT, not with 130. This unsays it.
+    # If Ctrl-C hits code that was compiled from a string (such as a dataclass), Python ends by SIGINT instead of with 130.
+    # Executing a string again resets that.
     exec("")
     try:
         print(f"harness: {message}", file=sys.stderr, flush=True)
-    except OSError:  # it is full, or its terminal is gone; the code is left
+    except OSError:  # the stream is full, or its terminal is gone; the exit code remains
         _quiet(2)
     sys.exit(code)

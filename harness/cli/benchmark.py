@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, print_table, progress_bar
+from harness.cli.output import AsJson, Resamples, print_json, print_table, progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="Measure a tagger on a public corpus.")
 
@@ -25,8 +25,8 @@ def helsinki(
         Path | None,
         typer.Option(help="Train on this file of the corpus (train_100.txt, train_360.txt) instead of the dev split."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    resamples: Resamples = 2000,
+    as_json: AsJson = False,
 ) -> None:
     """Measure prominence and pauses on the Helsinki Prosody Corpus: train on the dev split, score on the whole test split.
 
@@ -77,7 +77,7 @@ def suite(
         list[str] | None,
         typer.Option(help="Only this kind of measurement, such as `helsinki` or `decoding`; can be repeated."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
+    resamples: Resamples = 2000,
     done_only: Annotated[
         bool, typer.Option("--done-only", help="Measure nothing; write the finished rows of an interrupted run.")
     ] = False,

@@ -14,28 +14,31 @@ from harness.publish.tables import interval
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs of `harness run`.")],
     baseline: Annotated[
-        str | None, typer.Option(metavar="ENGINE", help="Engine of the first RUN to compare with; its first otherwise.")
+        str | None,
+        typer.Option(metavar="ENGINE", help="Engine of the first RUN to compare with; by default, its first."),
     ] = None,
     tagger: Annotated[
-        str | None, typer.Option(metavar="TAGGER", help="The baseline's tagger; the first otherwise.")
+        str | None, typer.Option(metavar="TAGGER", help="Tagger of the baseline; by default, the first.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """What differs between runs, or between engines and taggers of one run: paired, per tag, with 95 % intervals.
+    """Compare runs, or the engines and taggers of one run: paired differences per tag, with 95 % intervals.
 
-    The baseline is an engine and tagger of the first RUN. All others, of all runs, are compared with it, on what both have
-    measured: the same tag in the same place of the same sentence. Differences are the other's minus the baseline's.
+    The baseline is an engine and tagger of the first RUN. Every other engine and tagger, of all runs, is compared with it.
+    Only pairs count: the same tag in the same place of the same sentence, measured on both sides. Differences are other
+    minus baseline.
 
-    `hits`: difference of the hit rates. `placebo`: the same where there was no tag (false positives). `hits - placebo`:
-    difference of the two. `value`: median difference of what was measured. `alone`: places that only the baseline / only the
-    other has measured.
+    `hits`: difference in hit rate. `placebo`: the same at places without a tag (false positives). `hits - placebo`: the
+    first minus the second. `value`: median difference of the measured values. `alone`: number of places measured only for
+    the baseline / only for the other.
 
-    Intervals are a bootstrap over sentences. One of no width means that all sentences agree, not that it is certain.
+    Intervals come from a bootstrap over sentences. An interval without width means that all sentences agree; it does not
+    mean certainty.
 
-    A `*` stands where the interval excludes 0 and `p` is below 0.05. `p` is two-sided, from an exact McNemar test: of the
-    sentences in which one side has more hits than the other, how many favour each side, by the binomial distribution (a sign
-    test). It is corrected for the number of tags (Holm); the row of all tags is one test and needs no correction.
-    `hits - placebo` has no test of its own and gets no mark.
+    A `*` marks a difference whose interval excludes 0 and whose `p` is below 0.05. `p` is two-sided, from an exact McNemar
+    test (a sign test): among the sentences in which one side has more hits, are both sides equally likely to be ahead? It
+    is corrected for the number of tags (Holm), except in the row of all tags, which is a single test. `hits - placebo` is
+    not tested and has no mark.
     """
     from harness.experiment.compare import compare_runs
 
@@ -46,7 +49,7 @@ def compare(
     title = figures["baseline"]["title"]
     for other in figures["comparisons"]:
         if not other["all"]["n"]:
-            typer.echo(f"{other['title']}: nothing measured that {title} has measured too\n")
+            typer.echo(f"{other['title']}: shares no measured tag with {title}\n")
             continue
         rows = [_row(tag, row) for tag, row in (*other["per_tag"].items(), ("all", other["all"]))]
         columns = ["tag", "pairs\nalone", "base\nother", "hits", "p", "placebo", "hits -\nplacebo", "value"]
@@ -55,7 +58,7 @@ def compare(
 
 
 def _row(tag: str, row: dict[str, Any]) -> list[str]:
-    """Two lines each, so that a table fits a narrow terminal."""
+    """Return the cells of a row, with two lines in most cells, so that the table fits a narrow terminal."""
     rates = "\n".join(interval(row[name], None, None) for name in ("baseline", "other"))
     p = "–" if row["p_holm"] is None else f"{row['p_holm']:.2g}"
     median = row["value_difference"]

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, print_table
+from harness.cli.output import AsJson, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List the data sets, and fetch those that are not embedded.")
 
 
 @app.command("list")
-def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_data(as_json: AsJson = False) -> None:
     """List embedded and remote data sets, and where each was found."""
     from harness.datasets import REMOTES, examples_file, load_examples, locate
     from harness.paths import relative

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from harness.cli.output import print_json, print_table
+from harness.cli.output import AsJson, print_json, print_table
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Report which taggers, engines, data sets and environments are available here, and what each one lacks.
 
     An engine that is ready may still need something for real use, such as weights; its note says so.

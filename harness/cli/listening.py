@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, print_table
+from harness.cli.output import AsJson, BootstrapSeed, Resamples, print_json, print_table
 from harness.publish.tables import interval
 
 QUESTIONS = {"word": "which word", "gap": "which gap", "pair": "tagged or plain"}
@@ -22,7 +22,7 @@ def listen(
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the two files; RUN/listening by default.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite the key of another test in --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create a listening test from a run: one page that works offline, and its key.
 
@@ -58,9 +58,9 @@ def score_listening(
         Path | None, typer.Option(help="Key of the test; by default key.json in the folder of the first file.")
     ] = None,
     run: Annotated[Path | None, typer.Option(help="Run folder; the key is RUN/listening/key.json.")] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    resamples: Resamples = 2000,
+    seed: BootstrapSeed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Report how often listeners heard the tags, with 95 % intervals, compared with the detectors on the same clips.
 

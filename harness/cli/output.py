@@ -1,4 +1,4 @@
-"""How commands print: tables for people, JSON for scripts, progress on standard error."""
+"""Output of commands: tables for people, JSON for scripts, progress on standard error. Options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Number of worker processes; -1 for one per core.")]
+Resamples = Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")]
+BootstrapSeed = Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")]
 
 
 def print_json(value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, print_table, progress_bar
+from harness.cli.output import Jobs, print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
 from harness.publish.tables import f1_of, interval
 
@@ -17,16 +17,16 @@ def run(
         Path, typer.Argument(metavar="EXPERIMENT.yaml", help="See data/experiments/quickstart.yaml.")
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder; _build/results/NAME by default.")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 for one a core.")] = -1,
-    backend: Annotated[str, typer.Option(help="loky: processes of this machine. dask: a cluster.")] = "loky",
+    jobs: Jobs = -1,
+    backend: Annotated[str, typer.Option(help="loky: processes on this machine; dask: a cluster.")] = "loky",
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Address of a dask scheduler, such as tcp://127.0.0.1:8786; none: one is started."),
+        typer.Option(help="Address of a dask scheduler, such as tcp://127.0.0.1:8786; by default one is started."),
     ] = None,
     engine: Annotated[
         str | None,
         typer.Option(
-            help="Instead of the file's engines: a name of `harness doctor`, or your own package.module:Class."
+            help="Engine to use instead of the file's: a name from `harness doctor`, or your own package.module:Class."
         ),
     ] = None,
     voice: Annotated[str | None, typer.Option(help="Voice of that engine.")] = None,
@@ -36,11 +36,11 @@ def run(
     base_url: Annotated[
         str | None,
         typer.Option(
-            help="A speech server that understands OpenAI's requests: short for --engine openai_speech --option base_url=..."
+            help="Address of a server with OpenAI's speech API; short for --engine openai_speech --option base_url=URL."
         ),
     ] = None,
     max_requests: Annotated[
-        int | None, typer.Option(min=0, help="Most requests that each worker process sends to such a server.")
+        int | None, typer.Option(min=0, help="Maximum number of requests that each worker process sends to the server.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Number of sentences to use.")] = None,
     result: Annotated[
@@ -49,9 +49,9 @@ def run(
     replace: Annotated[bool, typer.Option("--replace", help="Empty the folder if it holds something else.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Tag, speak and score: every tagger by every engine on every sentence.
+    """Tag every sentence with every tagger, speak it with every engine, and score the audio.
 
-    A run that was stopped is resumed by the same command. To score your own engine:
+    The same command resumes a stopped run. To score your own engine:
     `harness run data/experiments/engine.yaml --engine mypackage.voice:MyEngine --option speed=1.1`. To score a speech server:
     `harness run data/experiments/engine.yaml --base-url http://127.0.0.1:8000/v1 --option model=espeak --option dialect=prompted`.
     """
@@ -73,8 +73,8 @@ def run(
                 spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=update, replace=replace
             )
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; what was finished is kept in {relative(folder)}",
-                          remedy="the same command goes on") from None  # fmt: skip
+        raise Interrupted(f"interrupted; finished work is kept in {relative(folder)}",
+                          remedy="the same command resumes the run") from None  # fmt: skip
     except HarnessError as error:
         raise error if error.path else error.at(experiment) from error
     if result and not summary["failed_units"]:
@@ -90,13 +90,15 @@ def run(
             ]  # fmt: skip
             columns = ["tag", "n", "hit", "hit rate", "placebo rate", "unmeas.", "not expr."]
             print_table(f"{name}: tags in the audio", columns, rows)
-        rows = [[name, f1_of(row["micro"])]
-                for name, row in summary["taggers"].items()]  # fmt: skip
-        if rows:
+        if summary["taggers"]:
+            rows = [[name, f1_of(row["micro"])] for name, row in summary["taggers"].items()]
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)
         typer.echo(f"results: {relative(folder)}")
     if summary["failed_units"]:
         for reason, count in summary["failures"].items():
             typer.echo(f"failed: {count} x {reason}", err=True)
-        typer.echo("the tags of failed sentences count as unmeasurable; the same command tries them again", err=True)
+        typer.echo(
+            "the tags of failed sentences count as unmeasurable; the same command repeats only these sentences",
+            err=True,
+        )
         raise typer.Exit(1)

@@ -8,24 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.output import print_json, print_table, progress_bar
+from harness.cli.output import AsJson, BootstrapSeed, Jobs, Resamples, print_json, print_table, progress_bar
 from harness.errors import DataError
 from harness.publish.tables import f1_of, interval, rate_of
 
-app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or what listeners heard.")
+app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or the answers of listeners.")
 
 
 @app.command("placement")
 def placement(
     gold: Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help='Reference: lines {"id", "text": "tagged text"}.')],
     predicted: Annotated[Path, typer.Argument(metavar="PRED.jsonl", help="Prediction: the same ids, in any order.")],
-    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    resamples: Resamples = 2000,
+    seed: BootstrapSeed = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Precision, recall and F1 of predicted tags, per tag and overall, with 95 % intervals.
+    """Report precision, recall and F1 of predicted tags, per tag and overall, with 95 % intervals.
 
-    Sentences are the clusters of the bootstrap, or their `group` where GOLD has that field on every line.
+    The bootstrap resamples sentences, or groups of sentences if every line of GOLD has the field `group`.
     """
     from harness.placement import score_files
 
@@ -50,22 +50,24 @@ def placement(
 @app.command("audio")
 def audio(
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="The clips: .csv, or JSON Lines. Audio paths are relative to it.")
+        Path,
+        typer.Argument(metavar="MANIFEST", help="List of clips: CSV or JSON Lines. Audio paths are relative to it."),
     ],
     calibrate: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Thresholds from an engine's plain clips: manifest.csv or manifest.jsonl in DIR."
+            metavar="DIR",
+            help="Folder with plain clips for the thresholds, listed in its manifest.csv or manifest.jsonl.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write each outcome to this JSON Lines file.")] = None,
-    leaks: Annotated[bool, typer.Option(help="Listen for tags that were read aloud.")] = True,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 for one a core.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write every outcome to this JSON Lines file.")] = None,
+    leaks: Annotated[bool, typer.Option(help="Check for tags that were read aloud.")] = True,
+    jobs: Jobs = 1,
+    as_json: AsJson = False,
 ) -> None:
-    """How many tags can be heard in clips that you made, per tag, with 95 % intervals.
+    """Measure how many tags can be heard in your own clips, per tag, with 95 % intervals.
 
-    A manifest is CSV (id may be left out; a semicolon between plain clips):
+    A CSV manifest separates plain clips by semicolons, and may leave out the column id:
 
     \b
     ```text
@@ -74,7 +76,7 @@ def audio(
     s2,b.flac,We asked <pause_long> everyone,
     ```
 
-    or JSON Lines:
+    A JSON Lines manifest has one object per line (broken here to fit the page):
 
     \b
     ```text
@@ -83,17 +85,15 @@ def audio(
      "plain_audio": ["p1.wav", "p2.wav", "p3.wav"]}
     ```
 
-    each object on one line.
+    Plain clips have the same words and voice as the clip, without tags. They are needed for paired scores: at least three
+    readings, or one if the engine always repeats itself exactly. A clip without plain clips is judged by itself, in a
+    separate table. That is reliable for pauses away from punctuation, and exploratory for all other tags.
 
-    Plain clips (the same words without tags, same voice, at least three readings unless the engine repeats itself) give
-    paired scores. A clip without any is judged by itself, in a table of its own: good enough for pauses away
-    from punctuation, exploratory for the rest.
+    The thresholds come from the differences between the engine's plain clips, if there are at least 1,000 of them. These
+    clips are those in the manifest, or with --calibrate those in DIR/manifest.csv (columns audio and text, at least three
+    clips of each text). Otherwise the shipped floors are used. The output says which.
 
-    Thresholds are the engine's own if there are 1,000 differences between its plain clips: those in the manifest, or
-    with --calibrate those named by DIR/manifest.csv (audio,text: three or more clips of each text). Otherwise the shipped
-    floors stand. The output says which.
-
-    A clip whose audio cannot be used counts as `unmeasurable`; the others are still scored, and the exit code is 2.
+    A clip whose audio cannot be used counts as `unmeasurable`. The other clips are still scored, and the exit code is 2.
     """
     from harness.prosody.clip_scores import score_manifest
     from harness.prosody.rates import reasons
@@ -101,7 +101,7 @@ def audio(
 
     if out and (out.resolve() == manifest.resolve() or not out.parent.is_dir() or out.is_dir()):
         raise DataError(
-            "the outcomes cannot be written here", path=out, remedy="--out is a new file in a folder that exists"
+            "the outcomes cannot be written here", path=out, remedy="--out must name a new file in an existing folder"
         )
     with progress_bar("Clips") as update:
         scores = score_manifest(manifest, calibrate=calibrate, check_leaks=leaks, jobs=jobs, progress=update)

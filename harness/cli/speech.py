@@ -13,18 +13,18 @@ import typer
 
 from harness.cli.output import print_json
 
-# The signals of a scheduler and of a closing terminal; they end a command as Ctrl-C does.
+# Signals of a scheduler and of a closed terminal; they end a command like Ctrl-C.
 ENDINGS = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGHUP"))
 
 
 @contextmanager
 def leaving_at_once() -> Iterator[None]:
-    """Let a signal end the process at once: an engine that calls back from C, as espeak does, swallows the exception."""
+    """Let a signal end the process at once. An engine that calls back from C, such as espeak, would swallow the exception."""
 
     def leave(number: int, _: object) -> None:
         how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
         with suppress(OSError):  # the terminal may be gone
-            os.write(2, f"harness: {how}; nothing was written (give the same command again)\n".encode())
+            os.write(2, f"harness: {how}; nothing was written (run the same command again)\n".encode())
         os._exit(128 + number)
 
     wanted = [number for number in (signal.SIGINT, *ENDINGS) if signal.getsignal(number) is not signal.SIG_IGN]
@@ -58,7 +58,7 @@ def say(
     from harness.tagged import TaggedText
 
     if str(out) == "-":
-        raise DataError("audio is not written to standard output", remedy="name a file: -o speech.wav")
+        raise DataError("audio cannot be written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
     chosen = make_engine(engine, **dict(map(key_value, option or [])))
     check_engine(chosen, engine)
@@ -103,14 +103,14 @@ def align(
     from harness.tagged import TaggedText
 
     if (transcript is None) == (text is None):
-        raise HarnessError("give a TRANSCRIPT file, or --text and the words")
+        raise HarnessError("expected either a TRANSCRIPT file or --text with the words")
     if transcript is not None:
         try:
             text = transcript.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise DataError(f"cannot be read as text: {why}", path=transcript,
-                            remedy="to give the words themselves: --text") from error  # fmt: skip
+                            remedy="use --text to give the words themselves") from error  # fmt: skip
     try:
         words = TaggedText.parse(" ".join((text or "").split())).words
     except HarnessError as error:

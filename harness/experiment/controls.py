@@ -7,7 +7,7 @@ near the false-positive rate, and detects the leaks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from harness.records import Arm, CrossTalk, Outcome, Verdict
 from harness.stats import Interval, number
 from harness.tagged import TAGS, Tag
 
+NullRates = Mapping[str, Mapping[Tag, tuple[Interval, int]]]  # false-positive rate and number of differences, by engine
+
 
 def control_block(results: RunData) -> dict[str, Any]:
     """Build ``controls``, ``leak``, ``dose``, ``confusion`` and ``contrastive`` of a summary.
@@ -35,10 +37,11 @@ def control_block(results: RunData) -> dict[str, Any]:
               for role in (POSITIVE, NEGATIVE, LEAK)}  # fmt: skip
     outcomes = {role: [o for title in titles[role] for o in results.of("outcomes", title)] for role in titles}
     varied = [title for title in titles[NEGATIVE] if results.thresholds[title].why]
+    rates = {title: false_positives(results.of("nulls", title), results.thresholds[title]) for title in varied}
     crosstalk = [row for title in titles[POSITIVE] for row in results.of("crosstalk", title)]
     dosed = [spec.title for spec in results.experiment.engines if spec.dose]
     return {
-        "controls": {tag.value: _tag_row(tag, outcomes, varied, results) for tag in TAGS},
+        "controls": {tag.value: _tag_row(tag, outcomes, rates, results) for tag in TAGS},
         "contrastive": {
             role: contrastive([row for title in titles[role] for row in results.of("contrasts", title)])
             for role in (POSITIVE, NEGATIVE)
@@ -50,15 +53,15 @@ def control_block(results: RunData) -> dict[str, Any]:
     }
 
 
-def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], varied: Sequence[str], results: RunData) -> dict[str, Any]:
+def _tag_row(tag: Tag, outcomes: dict[str, list[Outcome]], rates: NullRates, results: RunData) -> dict[str, Any]:
     """Return the row of one tag: hits and placebos on positive engines, null and tags-stripped rates on negative ones."""
     mine = {role: [o for o in rows if o.tag is tag] for role, rows in outcomes.items()}
     tagged = [o for o in mine[POSITIVE] if o.arm is Arm.TAGGED and o.verdict is not Verdict.NOT_EXPRESSIBLE]
     hit, placebo = hit_rate(tagged), hit_rate([o for o in mine[POSITIVE] if o.arm is Arm.PLACEBO])
-    untold = {title: [o for o in mine[NEGATIVE] if o.engine == title] for title in varied}
-    null, null_n, restless = _hardest_null(tag, varied, results)
+    untold = {title: [o for o in mine[NEGATIVE] if o.engine == title] for title in rates}
+    null, null_n, restless = _hardest_null(tag, rates)
     stripped = untold.get(restless, [])
-    at_null = _highest_threshold(tag, [results.thresholds[title] for title in varied])
+    at_null = _highest_threshold(tag, [results.thresholds[title] for title in rates])
     unmeasurable = sum(o.verdict is Verdict.UNMEASURABLE for o in tagged)
     return {
         **named("hit", hit), "n": len(tagged), "unmeasurable": unmeasurable / len(tagged) if tagged else None,
@@ -94,19 +97,15 @@ def _beyond(tag: Tag, outcomes: Sequence[Outcome], threshold: float | None) -> I
     return share_of(hits, [sentence_of(o.sentence) for o in known])
 
 
-def _hardest_null(tag: Tag, titles: Sequence[str], results: RunData) -> tuple[Interval, int, str]:
+def _hardest_null(tag: Tag, rates: NullRates) -> tuple[Interval, int, str]:
     """Return the highest false-positive rate of the negative engines, the number of differences, and the engine's title."""
-    best = UNKNOWN, 0, next(iter(titles), "")
-    for title in titles:
-        rates = false_positives(results.of("nulls", title), results.thresholds[title])
-        if tag in rates and (best[1] == 0 or rates[tag][0].value > best[0].value):
-            best = *rates[tag], title
-    return best
+    found = [(*of_engine[tag], title) for title, of_engine in rates.items() if tag in of_engine]
+    return max(found, key=lambda row: row[0].value, default=(UNKNOWN, 0, next(iter(rates), "")))
 
 
 def _highest_threshold(tag: Tag, thresholds: Sequence[Thresholds]) -> float | None:
     values = [value for each in thresholds for (name, _), value in each.values.items() if name is tag]
-    return round(float(np.max(values)), 4) if values else None
+    return round(float(max(values)), 4) if values else None
 
 
 def leak_row(spoken: Sequence[Outcome], silent: Sequence[Outcome]) -> dict[str, Any]:
@@ -135,12 +134,12 @@ def confusion(rows: Sequence[CrossTalk]) -> dict[str, dict[str, float | None]]:
     }
 
 
-def shuffled(rows: Sequence[CrossTalk], seed: int = 0) -> dict[str, float | None]:
+def shuffled(rows: Sequence[CrossTalk]) -> dict[str, float | None]:
     """Return the hit rate of each tag after shuffling the labels of the clips: what the detector hits by chance.
 
-    A clip never gets its own tag.
+    No clip keeps its tag.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     fires: dict[Tag, list[bool | None]] = {tag: [] for tag in TAGS}
     for row in rows:
         other = [tag for tag in TAGS if tag is not row.tag][generator.integers(len(TAGS) - 1)]

@@ -104,24 +104,21 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
         yield from map(function, chain(first, work))
         return
     # In chunks, because joblib keeps reading while the caller handles a result, and would hold all other results in memory.
-    left = dict(enumerate(islice(work := chain(first, work), CHUNK * workers)))
-    number, deaths = len(left), 0
-    while left:
-        try:
-            for place, result in _chunk(function, left, workers):
-                del left[place]
-                deaths = 0
-                yield result
-        except BrokenExecutor as error:  # a killed worker breaks its pool; items without a result are done again
-            deaths += 1
-            if deaths == DEATHS:
-                raise HarnessError(
-                    f"worker processes died {deaths} times in a row", remedy="the system kills processes when memory runs "
-                    "out: use fewer --jobs. Finished sentences are kept; the same command resumes the run"
-                ) from error  # fmt: skip
-        if not left:
-            left = dict(enumerate(islice(work, CHUNK * workers), start=number))
-            number += len(left)
+    work, deaths = chain(first, work), 0
+    while left := dict(enumerate(islice(work, CHUNK * workers))):
+        while left:
+            try:
+                for place, result in _chunk(function, left, workers):
+                    del left[place]
+                    deaths = 0
+                    yield result
+            except BrokenExecutor as error:  # a killed worker breaks its pool; items without a result are done again
+                deaths += 1
+                if deaths == DEATHS:
+                    raise HarnessError(
+                        f"worker processes died {deaths} times in a row", remedy="the system kills processes when memory runs "
+                        "out: use fewer --jobs. Finished sentences are kept; the same command resumes the run"
+                    ) from error  # fmt: skip
 
 
 def _chunk(function: Callable[[Item], Result], items: Mapping[int, Item], workers: int) -> Iterator[tuple[int, Result]]:

@@ -1,7 +1,7 @@
 """Write and read result files: the summary of a run with its provenance.
 
-A run folder is large and stays on the machine that made it. Its result file is small enough to commit or send. Files from elsewhere
-in ``data/results/`` must match the same schema before the book quotes them.
+A run folder is large and stays on the machine that made it. Its result file is small enough to commit or send. The book quotes a
+file in ``data/results/`` only if it matches the schema.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import DataError
 from harness.experiment.folder import MANIFEST, SUMMARY, is_complete
@@ -28,6 +28,7 @@ RESULT = FOLDER / f"{CONTROLS}.json"
 OTHERS = ("harness.placement_benchmark/1", "harness.bench/2")  # schemas that `harness run` does not write
 
 Share = float | None
+Readings = dict[str, tuple[Share, Share, Share]]
 _ROUNDING = 1e-9  # interval ends are sums, and may miss 0 and 1 by the last bit
 
 
@@ -104,22 +105,23 @@ class JointFigures(BaseModel):
 
     reference: int = Field(ge=0)
     spoken: int = Field(ge=0)
-    readings: dict[str, tuple[Share, Share, Share]]
+    readings: Readings
 
-    @model_validator(mode="after")
-    def _known(self) -> JointFigures:
-        if unknown := self.readings.keys() - READINGS.keys():
+    @field_validator("readings")
+    @classmethod
+    def _known(cls, readings: Readings) -> Readings:
+        if unknown := readings.keys() - READINGS.keys():
             raise ValueError(f"unknown readings: {', '.join(sorted(unknown))}")
-        if missing := READINGS.keys() - self.readings.keys():
+        if missing := READINGS.keys() - readings.keys():
             raise ValueError(f"missing readings: {', '.join(sorted(missing))}")
-        for name, (value, low, high) in self.readings.items():
+        for name, (value, low, high) in readings.items():
             if value is None:
                 continue
             if not -1 <= value <= 1:
                 raise ValueError(f"{name} must be a share between -1 and 1, got {value}")
             if low is None or high is None or not low - _ROUNDING <= value <= high + _ROUNDING:
                 raise ValueError(f"{name} is outside its interval")
-        return self
+        return readings
 
 
 class EngineFigures(BaseModel):

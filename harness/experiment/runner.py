@@ -3,14 +3,15 @@
 An experiment is a YAML file (`Experiment` lists its fields). Its run folder holds ``predictions.jsonl``, ``clips.jsonl``,
 ``clips/*.wav``, ``outcomes.jsonl`` and ``summary.json``, and, if the experiment asks for them, ``nulls.jsonl``,
 ``contrasts.jsonl``, ``crosstalk.jsonl`` and ``doses.jsonl``. ``manifest.json`` is written last, so a folder with a manifest is
-complete. A run may be killed at any moment. Starting it again does the remaining work, and the finished files have the same bytes.
-Until all sentences are done, ``scores.jsonl`` holds differences without verdicts, because the thresholds depend on all sentences.
+complete. A run may be killed at any moment. The same command resumes it, and the finished files have the same bytes as without
+the kill. Until all sentences are done, ``scores.jsonl`` holds differences without verdicts, because the thresholds depend on all
+sentences.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -42,7 +43,7 @@ from harness.experiment.sentences import Item
 from harness.experiment.spec import GOLD, Experiment
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, run_unit
-from harness.prosody.null import Thresholds, fit
+from harness.prosody.null import fit
 from harness.prosody.scorer import judge
 from harness.provenance import git_state, machine, package_versions
 from harness.records import Outcome, Prediction, Record, RunManifest
@@ -132,8 +133,9 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
         spec.title: fit(sample for sample in stores["nulls"] if sample.engine == spec.title)
         for spec in experiment.engines
     }
-    outcomes = _judge(stores.pop("scores"), folder / OUTCOMES, thresholds, group_of)
-    stores["outcomes"] = outcomes
+    scores = stores.pop("scores")
+    stores["outcomes"] = Store(folder / OUTCOMES, Outcome)
+    stores["outcomes"].replace(judge(score, thresholds[score.engine], group_of[score.sentence]) for score in scores)
     summary = summarise(RunData(experiment, items, predictions, thresholds, stores))
     summary["failed_units"] = len(failed)
     summary["failures"] = dict(Counter(result.reason for result in failed))
@@ -152,9 +154,9 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
 
 def _units(experiment: Experiment, items: Sequence[Item], predictions: Mapping, clips: Path):
     """Yield a unit for every sentence and engine."""
-    groups: dict[str, list[Item]] = {}
+    groups: dict[str, list[Item]] = defaultdict(list)
     for item in items:
-        groups.setdefault(item.group, []).append(item)
+        groups[item.group].append(item)
     for engine in experiment.engines:
         for number, (group, members) in enumerate(list(groups.items())[: engine.limit]):
             texts = tuple(
@@ -201,15 +203,6 @@ def _work(
     return failed
 
 
-def _judge(
-    scores: Store, path: Path, thresholds: Mapping[str, Thresholds], group_of: Mapping[str, str]
-) -> Store[Outcome]:
-    """Write the outcomes: each score with its verdict, from the thresholds of its own engine."""
-    outcomes = Store(path, Outcome)
-    outcomes.replace(judge(score, thresholds[score.engine], group_of[score.sentence]) for score in scores)
-    return outcomes
-
-
 def _check_parts(experiment: Experiment) -> None:
     """Raise at the start, not once per sentence, if a tagger or engine cannot be created or has no such voice."""
     for tagger in experiment.taggers:
@@ -233,9 +226,9 @@ def _predict(
     for spec in experiment.taggers:
         if all((spec.title, item.id) in store for item in items):
             continue
-        is_gold = spec.name == GOLD
-        tagger = None if is_gold else make_tagger(spec.name, **spec.options)
-        tagged = tag_all(tagger, plain, spec.name) if tagger else [item.text for item in items]
+        tagged = [item.text for item in items]
+        if spec.name != GOLD:
+            tagged = tag_all(make_tagger(spec.name, **spec.options), plain, spec.name)
         store.add(
             Prediction(tagger=spec.title, id=item.id, text=text.format())
             for item, text in zip(items, tagged, strict=True)
@@ -246,11 +239,11 @@ def _predict(
 
 def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], counts: dict[str, int]) -> None:
     revision, dirty = git_state()
-    engines = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
+    revisions = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=experiment.model_dump(mode="json", by_alias=True), packages=package_versions(), git_revision=revision,
-        git_dirty=dirty, data=data, seeds=[experiment.seed], revisions=engines, machine=machine(),
+        git_dirty=dirty, data=data, seeds=[experiment.seed], revisions=revisions, machine=machine(),
         counts=counts,
     )  # fmt: skip
     write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))

@@ -23,8 +23,9 @@ POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"  # roles of engines in
 class EngineSpec(BaseModel):
     """One engine of an experiment; `options` go to the engine, `label` names it in the results.
 
-    `role` is what a control run expects of it: a "positive" engine obeys tags, a "negative" one is not told them (and scored as if it
-    had been), a "leak" engine reads them aloud. `limit` reduces its number of sentences; `dose` adds known edits of its plain clips.
+    `role` is the behaviour that a control run expects: a "positive" engine obeys tags, a "negative" engine does not get them (and is
+    scored as if it did), a "leak" engine reads them aloud. `limit` reduces the number of sentences; `dose` adds known edits of plain
+    clips.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -119,9 +120,8 @@ def load_experiment(path: str | Path) -> Experiment:
     """
     fields, lines = read_yaml(path)
     if not isinstance(fields, dict):
-        raise DataError(
-            "not an experiment: the file has no fields", path=path, remedy="see data/experiments/quickstart.yaml"
-        )
+        raise DataError("not an experiment: the file has no fields", path=path,
+                        remedy="see data/experiments/quickstart.yaml")  # fmt: skip
     return validate(fields, path, lines)
 
 
@@ -136,7 +136,7 @@ def validate(
         experiment = Experiment.model_validate(fields)
         if "timeout" not in experiment.model_fields_set and OWN_LIMITS & {spec.name for spec in experiment.engines}:
             experiment = Experiment.model_validate({**fields, "timeout": None})
-            experiment.model_fields_set.discard("timeout")  # it was not given, so `changed` may choose again
+            experiment.model_fields_set.discard("timeout")  # not given by the user, so `changed` may choose again
     except ValidationError as error:
         message, location, _ = first_problem(error, "experiment")
         part = _PARTS.get(str(location[0])) if len(location) > 2 else None
@@ -146,12 +146,13 @@ def validate(
     if experiment.sentences in SETS and [spec.name for spec in experiment.taggers] != [GOLD]:
         raise DataError(f"the set {experiment.sentences!r} has its own tags, one per clip, to test engines; it cannot be used with taggers",
                         path=path, remedy="leave `taggers` out, or use the sentences heldout")  # fmt: skip
-    for kind, specs in (("tagger", experiment.taggers), ("engine", experiment.engines)):
-        titles = [spec.title for spec in specs]  # type: ignore[attr-defined]
-        if len(set(titles)) < len(titles):
-            raise DataError(
-                f"two {kind}s have the same name in the results", path=path, remedy="give each its own label"
-            )
+    titles = {
+        "taggers": [spec.title for spec in experiment.taggers],
+        "engines": [spec.title for spec in experiment.engines],
+    }
+    for kind, names in titles.items():
+        if len(set(names)) < len(names):
+            raise DataError(f"two {kind} have the same name in the results", path=path, remedy="give each a label")
     return experiment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,24 +27,24 @@ def summarise(results: RunData) -> dict[str, Any]:
         whose engines have roles also has ``controls``, ``leak``, ``dose`` and ``confusion``.
     """
     experiment, predictions = results.experiment, results.predictions
-    gold = {item.id: item.text for item in results.items}
+    gold = [item.text for item in results.items]
     taggers = [spec.title for spec in experiment.taggers]
     main = GOLD if GOLD in taggers else taggers[0]
     engines: dict[str, Any] = {}
     for spec in experiment.engines:
-        outcomes = results.of("outcomes", spec.title)
-        mine = {tagger: [o for o in outcomes if o.tagger == tagger] for tagger in taggers}
-        thresholds = results.thresholds[spec.title]
-        engines[spec.title] = {
-            "per_tag": per_tag(mine[main]),
-            "null": null_rows(results.of("nulls", spec.title), thresholds),
-            "contrastive": contrastive(results.of("contrasts", spec.title)),
+        title = spec.title
+        outcomes = results.of("outcomes", title)
+        by_tagger = {tagger: per_tag(o for o in outcomes if o.tagger == tagger) for tagger in taggers}
+        engines[title] = {
+            "per_tag": by_tagger[main],
+            "null": null_rows(results.of("nulls", title), results.thresholds[title]),
+            "contrastive": contrastive(results.of("contrasts", title)),
             **_end_to_end(results, spec, outcomes),
-            "by_tagger": {tagger: per_tag(rows) for tagger, rows in mine.items()},
+            "by_tagger": by_tagger,
         }
     clusters = [item.cluster for item in results.items]
     placement = {
-        tagger: score_placement(list(gold.values()), [predictions[tagger, i] for i in gold], clusters).as_json()
+        tagger: score_placement(gold, [predictions[tagger, item.id] for item in results.items], clusters).as_json()
         for tagger in taggers
         if tagger != GOLD
     }
@@ -60,14 +61,14 @@ def _end_to_end(results: RunData, spec: EngineSpec, outcomes: Sequence[Outcome])
     items = [item for item in results.items if spec.limit is None or item.id in spoken]  # its limit may be smaller
     clusters = [item.cluster for item in items]
     measurable = measurable_tags(outcomes)
-    mine: dict[tuple[str, str], list[Outcome]] = {}
+    mine: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        mine.setdefault((outcome.tagger, outcome.sentence), []).append(outcome)
+        mine[outcome.tagger, outcome.sentence].append(outcome)
     counts = {
         tagger.title: count(
             [item.text for item in items],
             [results.predictions[tagger.title, item.id] for item in items],
-            [mine.get((tagger.title, item.id), []) for item in items],
+            [mine[tagger.title, item.id] for item in items],
             measurable,
         )
         for tagger in results.experiment.taggers

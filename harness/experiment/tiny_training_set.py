@@ -35,15 +35,8 @@ OVERFIT: dict[str, Any] = {
 }
 
 
-def record(
-    examples: Sequence[Example],
-    folder: Path,
-    *,
-    engine: str = "espeak",
-    seed: int = 0,
-    progress: Callable[[int, int], Any] = lambda *_: None,
-) -> Path:
-    """Speak examples into WAV files with an engine, and write the manifest that training reads.
+def record(examples: Sequence[Example], folder: Path) -> Path:
+    """Speak tagged examples into WAV files with espeak, and write the manifest that training reads.
 
     Parameters
     ----------
@@ -51,12 +44,6 @@ def record(
         Examples to speak with their tags; the text in the manifest has the tags too.
     folder : Path
         Output folder, created if it is missing.
-    engine : str
-        Name of an engine; see `harness.engines`.
-    seed : int
-        Random seed for engines that sample.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -64,13 +51,12 @@ def record(
         Path of the manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    speaker = make_engine(engine)
+    speaker = make_engine("espeak")
     lines = []
     for number, example in enumerate(examples, start=1):
         name = f"{number:04d}.wav"  # never the id: text from data does not become a path
-        write_wav(folder / name, speaker.speak(SpeechRequest(example.tagged, seed=seed)).audio)
+        write_wav(folder / name, speaker.speak(SpeechRequest(example.tagged)).audio)
         lines.append(json.dumps({"id": example.id, "text": example.text, "audio": name}, ensure_ascii=False))
-        progress(number, len(examples))
     write_atomic(folder / MANIFEST, "\n".join(lines) + "\n")
     return folder / MANIFEST
 
@@ -107,6 +93,8 @@ def make_tiny_training_set(
         Random seed for all weights.
     boson_codec : bool
         Whether to write also a tiny codec in boson_multimodal's format, as ``codec-boson/``.
+    progress : callable
+        Called with (done, total) after each step.
 
     Returns
     -------
@@ -115,46 +103,33 @@ def make_tiny_training_set(
     """
     if folder.exists() and any(folder.iterdir()):
         raise HarnessError("the folder is not empty", path=folder, remedy="choose a new one")
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}.", suffix=".part") as part:
+    parent = folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    steps = 5
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.name}.", suffix=".part") as part:
         made = Path(part, "made")
         made.mkdir()
-        _fill(made, model, revision, codec, codec_revision, samples, seed, boson_codec, progress)
+        original = make_tiny_apart(made / BOSON, seed=seed) if model == TINY else resolve(model, revision)
+        progress(1, steps)
+        convert(original, made / NATIVE)
+        progress(2, steps)
+        if codec == TINY:
+            call(NATIVE, "harness.higgs.tiny:make_native_codec", folder=made / "codec", seed=seed)
+        chosen = made / "codec" if codec == TINY else resolve(codec, codec_revision)
+        progress(3, steps)
+        if boson_codec:
+            call(BOSON, "harness.higgs.tiny:make_boson_codec", folder=made / "codec-boson", seed=seed)
+        progress(4, steps)
+        shortest = sorted(load_examples("train"), key=lambda example: (len(example.text), example.id))[:samples]
+        record(shortest, made / "recordings")
+        for stack, checkpoint in ((NATIVE, made / NATIVE), (BOSON, original)):
+            settings = {"stack": stack, "model": _relative_to(made, checkpoint), "codec": _relative_to(made, chosen),
+                        "manifest": f"recordings/{MANIFEST}", "output": f"run-{stack}", **OVERFIT,
+                        "batch_size": min(4, samples), "seed": seed}  # fmt: skip
+            write_atomic(made / f"train-{stack}.yaml", yaml.safe_dump(settings, sort_keys=False))
         made.replace(folder)
-    return folder
-
-
-def _fill(
-    folder: Path,
-    model: str,
-    revision: str | None,
-    codec: str,
-    codec_revision: str | None,
-    samples: int,
-    seed: int,
-    boson_codec: bool,
-    progress: Callable[[int, int], Any],
-) -> None:
-    steps = 5
-    original = make_tiny_apart(folder / BOSON, seed=seed) if model == TINY else resolve(model, revision)
-    progress(1, steps)
-    convert(original, folder / NATIVE)
-    progress(2, steps)
-    if codec == TINY:
-        call(NATIVE, "harness.higgs.tiny:make_native_codec", folder=folder / "codec", seed=seed)
-    chosen = folder / "codec" if codec == TINY else resolve(codec, codec_revision)
-    progress(3, steps)
-    if boson_codec:
-        call(BOSON, "harness.higgs.tiny:make_boson_codec", folder=folder / "codec-boson", seed=seed)
-    progress(4, steps)
-    shortest = sorted(load_examples("train"), key=lambda example: (len(example.text), example.id))[:samples]
-    record(shortest, folder / "recordings")
-    for stack, checkpoint in ((NATIVE, folder / NATIVE), (BOSON, original)):
-        settings = {"stack": stack, "model": _relative_to(folder, checkpoint), "codec": _relative_to(folder, chosen),
-                    "manifest": f"recordings/{MANIFEST}", "output": f"run-{stack}", **OVERFIT,
-                    "batch_size": min(4, samples), "seed": seed}  # fmt: skip
-        write_atomic(folder / f"train-{stack}.yaml", yaml.safe_dump(settings, sort_keys=False))
     progress(steps, steps)
+    return folder
 
 
 def _relative_to(folder: Path, path: Path) -> str:

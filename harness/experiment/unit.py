@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class Unit:
 
 @dataclass
 class UnitResult:
-    """The records of a unit; each list is named after its file."""
+    """The records of a unit; each list has the name of its file."""
 
     unit: Unit
     clips: list[Clip] = field(default_factory=list)
@@ -91,8 +91,8 @@ class _Work:
     def __init__(self, unit: Unit, result: UnitResult) -> None:
         self.unit, self.result, self.experiment = unit, result, unit.experiment
         self.engine = engine_of(unit.engine.model_dump_json(), unit.experiment.timeout)
+        self.title = unit.engine.title
         self.text = unit.texts[0][1].text.stripped()
-        self.spoken: dict[tuple[str, int], Audio] = {}
         self.measured: dict[tuple[str, int], ClipFeatures | str] = {}
 
     def all(self) -> None:
@@ -147,18 +147,12 @@ class _Work:
         )
 
     def dose(self, plain: Sequence[ClipFeatures | str]) -> None:
-        """Measure known edits of a plain clip, a different one from those it is compared with unless the engine repeats itself."""
-        audio = self.speak(
-            "", self.unit.sentence, self.text, Arm.PLAIN, 0 if self.engine.deterministic else TAGGED_SEEDS
-        )
+        """Measure known edits of a plain clip. Unless the engine repeats itself, the clip is not among those it is compared with."""
+        seed = 0 if self.engine.deterministic else TAGGED_SEEDS
+        audio = self.speak("", self.unit.sentence, self.text, Arm.PLAIN, seed)
         items = [item for _, item, text in self.unit.texts if text.tags and text.tags[0][1] in PAUSES]
         slot = items[0].text.tags[0][0] if items else 1
         self.result.doses += measure_doses(audio, self.text, slot, plain, self.title, self.unit.sentence)
-
-    @cached_property
-    def title(self) -> str:
-        """Name of the engine in the results."""
-        return self.unit.engine.title
 
     def analyse(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> ClipFeatures | str:
         """Return the features of a clip; a clip that serves in several arms is measured once."""
@@ -178,10 +172,7 @@ class _Work:
             engine.name, engine.revision, sorted(unit.engine.options.items()), voice, engine.dialect, seed, rendered
         )
         path = unit.clips / f"{clip_id}.wav"
-        audio = (
-            self.spoken.get((clip_id, seed)) or _stored(path) or self._rendered(path, SpeechRequest(text, voice, seed))
-        )
-        self.spoken[clip_id, seed] = audio
+        audio = _stored(path) or self._rendered(path, SpeechRequest(text, voice, seed))
         self.result.clips.append(
             Clip(id=clip_id, engine=self.title, tagger=tagger, sentence=sentence, arm=arm, text=text.format(),
                  dialect=engine.dialect, voice=voice, seed=seed, audio=f"clips/{path.name}", sample_rate=audio.sample_rate,

@@ -1,7 +1,7 @@
-"""How long the pieces take, each beside what a user would use instead, as ratios within one run: `make bench`.
+"""Time the parts, each compared with its usual alternative in the same run: `make bench`.
 
-A table, no assertion on time. The rows go to `_build/results/bench.json` as soon as their group is measured, and the page
-reference/benchmarks shows them; `--publish` copies them to `data/results/bench.json`, which the page shows elsewhere.
+Nothing is asserted about time. The rows are written to `_build/results/bench.json` when their group is done; the page
+reference/benchmarks shows them. `--publish` copies them to `data/results/bench.json`, which the page shows on other machines.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
 
 
 def main() -> None:
-    """Measure the groups, one after the other; a group that was measured before stays in the file until it is measured again."""
+    """Measure the groups one after another. The file keeps earlier rows of a group until it is measured again."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="groups to measure; default: all"

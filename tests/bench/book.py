@@ -1,4 +1,4 @@
-"""The book: everything anew, nothing changed, one page changed."""
+"""Builds of the book: from nothing, without changes, and with one changed page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from harness.paths import BOOK, BUILD, ROOT
-from tests.bench.table import Row, beside, seconds
+from tests.bench.table import Row, compared, seconds
 
 DOIT = [str(ROOT / ".venv" / "bin" / "doit"), "site"]
 MADE = ("models", "executed", "stage", "html", ".doctrees", "results")
@@ -14,14 +14,14 @@ PAGE = BOOK / "howto" / "data.md"
 
 
 def build() -> None:
-    """What `make book` does once the environments are there."""
+    """Build the book like `make book`, without the environments."""
     done = subprocess.run(DOIT, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the book does not build: {(done.stdout + done.stderr)[-2000:]}")
 
 
 def with_changed_page() -> float:
-    """Seconds of a build after one prose page was changed; the page is put back."""
+    """Return the seconds of a build after a change of one prose page, which is restored."""
     before = PAGE.read_text()
     try:
         PAGE.write_text(before + "\n<!-- changed by the benchmark -->\n")
@@ -32,7 +32,7 @@ def with_changed_page() -> float:
 
 
 def rows() -> list[Row]:
-    """All of them. Results of other commands in ``_build/results`` are put back."""
+    """Return all rows of this group. Results of other commands in ``_build/results`` are restored."""
     aside = BUILD / ".bench-results"
     shutil.rmtree(aside, ignore_errors=True)
     (BUILD / "results").mkdir(parents=True, exist_ok=True)
@@ -48,9 +48,9 @@ def rows() -> list[Row]:
                 (BUILD / "results").mkdir(parents=True, exist_ok=True)
                 kept.rename(BUILD / "results" / kept.name)
         shutil.rmtree(aside, ignore_errors=True)
-    build()  # with the results put back: the page of benchmarks shows them
+    build()  # with the restored results, which the page of benchmarks shows
     return [
         base,
-        beside(base, "make book, nothing changed", seconds(build)),
-        beside(base, "make book, one prose page changed", with_changed_page()),
+        compared(base, "make book, nothing changed", seconds(build)),
+        compared(base, "make book, one prose page changed", with_changed_page()),
     ]

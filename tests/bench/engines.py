@@ -1,4 +1,4 @@
-"""Engines: their speed, both Higgs stacks on the same tiny weights, and the speech server beside the engine that it serves."""
+"""Engines: their speed, both Higgs stacks on the same tiny weights, and the speech server compared with its engine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.paths import ROOT
 from harness.processes import call
 from harness.processes.stacks import BOSON, NATIVE, python_of
 from harness.tagged import Tag, TaggedText
-from tests.bench.table import Row, beside, seconds
+from tests.bench.table import Row, add, compared, seconds
 
 MEASURE = "harness.chapters.ch08_higgs_engine.measure"
 TINY = "harness.engines.higgs.tiny:tiny_folders_as_text"
@@ -36,7 +36,7 @@ CALLS, REQUESTS, CLIENTS = 200, 1000, 8
 
 
 def speaking_rows() -> list[Row]:
-    """How fast each engine that is installed here speaks, beside real time and espeak."""
+    """Measure the speed of the embedded engines, compared with real time and espeak."""
     texts = [item.text.stripped() for item in load_items("quick", tags=[Tag.EMPH])][:10]
     rows: list[Row] = []
     for name in ("espeak", "hibari", "piper"):
@@ -44,13 +44,13 @@ def speaking_rows() -> list[Row]:
         engine.speak(SpeechRequest(texts[0]))  # loads the model
         clips: list[Audio] = []
         took = seconds(lambda: clips.extend(engine.speak(SpeechRequest(text)).audio for text in texts))  # noqa: B023
-        one, note = f"{name} speaks {len(texts)} sentences", f"{took / sum(c.seconds for c in clips):.3f} x real time"
-        rows.append(beside(rows[0], one, took, note) if rows else Row(one, took, note=note))
+        note = f"{took / sum(clip.seconds for clip in clips):.3f} x real time"
+        add(rows, f"{name} speaks {len(texts)} sentences", took, note)
     return rows
 
 
 def higgs_step_rows() -> list[Row]:
-    """A training step of each stack, LoRA and all weights; each in a process of its own, for the peak memory."""
+    """Measure a training step of each stack, with LoRA and with all weights, each in a new process for its peak memory."""
     script = str(Path(__file__).parent / "higgs_steps.py")
     rows: list[Row] = []
     for stack in (BOSON, NATIVE):
@@ -60,12 +60,12 @@ def higgs_step_rows() -> list[Row]:
             step = json.loads(done.stdout)
             name = f"Higgs training step, {stack}, {method}, {step['parameters'] / 1e6:.0f} M parameters"
             note = f"peak memory {step['peak_bytes'] / 1e9:.2f} GB"
-            rows.append(beside(rows[0], name, step["seconds"], note) if rows else Row(name, step["seconds"], note=note))
+            add(rows, name, step["seconds"], note)
     return rows
 
 
 def higgs_engine_rows() -> list[Row]:
-    """Frames of both engines on the same weights; codes only, since the tiny codecs differ in size."""
+    """Measure the frames of both engines on the same weights; only codes, since the tiny codecs differ in size."""
     with tempfile.TemporaryDirectory() as kept:
         model, _ = call(BOSON, TINY, stack=BOSON, seed=1)
         convert(Path(model), Path(kept) / "converted")
@@ -81,12 +81,12 @@ def higgs_engine_rows() -> list[Row]:
             rate = statistics.median(f / s for f, s in zip(one["frames"], one["seconds"], strict=True))
             name = f"a frame of Higgs, tiny weights: {stack}, {batch} of {len(TEXTS)} texts at a time"
             note = f"{rate:,.0f} frames, {8 * rate:,.0f} codes a second"
-            rows.append(beside(rows[0], name, 1 / rate, note) if rows else Row(name, 1 / rate, note=note))
+            add(rows, name, 1 / rate, note)
     return rows
 
 
 def memory(process: psutil.Process) -> dict[str, float]:
-    """Resident megabytes of the server, and of the processes that speak for it."""
+    """Return the resident megabytes of the server and of its engine processes."""
     return {
         "server": process.memory_info().rss / 1e6,
         "engines": sum(child.memory_info().rss for child in process.children(recursive=True)) / 1e6,
@@ -94,7 +94,7 @@ def memory(process: psutil.Process) -> dict[str, float]:
 
 
 def server_rows() -> list[Row]:
-    """A server adds a process, HTTP and a file format to a call; memory must not grow with the number of requests."""
+    """Measure the cost of process, HTTP and file format, and the memory, which must not grow with the number of requests."""
     request = SpeechRequest(TaggedText.parse(SENTENCE))
     direct = make_engine("espeak")
     body = {"model": "espeak", "input": SENTENCE, "voice": "en-us", "response_format": "wav"}
@@ -114,7 +114,7 @@ def server_rows() -> list[Row]:
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for way in ways.values():
             way()
-        for _ in range(CALLS):  # in turn, so that whatever else the machine does hits all three
+        for _ in range(CALLS):  # in turn, so that other load of the machine affects all three
             for name, way in ways.items():
                 taken[name].append(seconds(way))
         medians = {name: statistics.median(values) for name, values in taken.items()}
@@ -123,19 +123,19 @@ def server_rows() -> list[Row]:
         rows = [base]
         for name in others:
             added = f"{1000 * (medians[name] - base.seconds):+.1f} ms"
-            rows.append(beside(base, f"espeak speaks a sentence, {name} (median of {CALLS})", medians[name], added))
+            rows.append(compared(base, f"espeak speaks a sentence, {name} (median of {CALLS})", medians[name], added))
         process = psutil.Process(server.process.pid)
         before = memory(process)
         took = seconds(lambda: [ask() for _ in range(REQUESTS)])
         after = memory(process)
         grown = ", ".join(f"{name} {before[name]:.0f} -> {after[name]:.0f} MB" for name in before)
-        rows.append(beside(base, f"a sentence of {REQUESTS:,} more, one client", took / REQUESTS, grown))
+        rows.append(compared(base, f"a sentence of {REQUESTS:,} more, one client", took / REQUESTS, grown))
     for workers in (1, 2):
         with Background("espeak", None, "--workers", str(workers), "--max-concurrent", str(CLIENTS)) as server:
             count = CLIENTS * (CALLS // 2)
             took = _throughput(server.url, body) / count
             name = f"a sentence of {count}, {CLIENTS} clients, {workers} worker{'s' * (workers > 1)}"
-            rows.append(beside(base, name, took, f"{1 / took:.0f} requests a second"))
+            rows.append(compared(base, name, took, f"{1 / took:.0f} requests a second"))
     return rows
 
 

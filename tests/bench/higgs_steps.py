@@ -1,6 +1,6 @@
-"""One training step of Higgs, timed in a process of its own: `PYTHON tests/bench/higgs_steps.py METHOD`. Prints JSON.
+"""Time one training step of Higgs and print JSON: `PYTHON tests/bench/higgs_steps.py METHOD`.
 
-The model is larger than the tiny one, so that its arithmetic outweighs the framework's own work; its weights are random.
+The model is larger than the tiny one, so that arithmetic outweighs the overhead of the framework. Its weights are random.
 """
 
 import json

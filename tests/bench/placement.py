@@ -1,4 +1,4 @@
-"""Placement scores of a million words beside seqeval and scikit-learn, and how they grow with the number of sentences."""
+"""Placement scores of a million words compared with seqeval and scikit-learn, and their growth with the number of sentences."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from sklearn.metrics import precision_recall_fscore_support
 from harness.paths import ROOT
 from harness.placement import score_placement
 from harness.tagged import TAGS, TaggedText
-from tests.bench.table import Row, beside, command, growth_rows, seconds
+from tests.bench.table import Row, add, command, growth_rows, seconds
 
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 WORDS, SENTENCES = 12, 84_000  # 1,008,000 words
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-TAGGED = 3  # slots of each sentence that hold a tag, at most one each: seqeval knows one label a token
+TAGGED = (
+    3  # number of slots with a tag in each sentence, at most one tag each, because seqeval allows one label per token
+)
 
 
 def sentences(count: int, seed: int) -> Iterator[TaggedText]:
-    """Random tags on numbered words; the words are the same for every seed."""
+    """Yield numbered words with random tags; the words are the same for every seed."""
     generator = np.random.default_rng(seed)
     slots = generator.random((count, WORDS)).argsort(axis=1)[:, :TAGGED]
     kinds = generator.integers(len(TAGS), size=(count, TAGGED))
@@ -34,7 +36,7 @@ def sentences(count: int, seed: int) -> Iterator[TaggedText]:
 
 
 def _labels(texts: list[TaggedText]) -> list[list[str]]:
-    """Spans of one word in the scheme that seqeval reads."""
+    """Return spans of one word in the scheme of seqeval."""
     rows = []
     for text in texts:
         by_slot = text.by_slot()
@@ -43,7 +45,7 @@ def _labels(texts: list[TaggedText]) -> list[list[str]]:
 
 
 def _indicators(texts: list[TaggedText]) -> np.ndarray:
-    """A row for each slot, a column for each tag, as scikit-learn reads them."""
+    """Return a row for each slot and a column for each tag, as scikit-learn expects."""
     table = np.zeros((len(texts) * WORDS, len(TAGS)), dtype=np.int8)
     for row, text in enumerate(texts):
         for slot, tag in text.tags:
@@ -52,7 +54,7 @@ def _indicators(texts: list[TaggedText]) -> np.ndarray:
 
 
 def library_rows() -> list[Row]:
-    """The same micro F1 by three libraries, from the same texts; what turns texts into a library's input counts as its time."""
+    """Measure the same micro F1 by three libraries. The conversion of texts to the library's input counts as its time."""
     gold, guess = list(sentences(SENTENCES, 0)), list(sentences(SENTENCES, 1))
     found: dict[str, float] = {}
 
@@ -66,29 +68,19 @@ def library_rows() -> list[Row]:
         tables = _indicators(gold), _indicators(guess)
         found["scikit-learn"] = precision_recall_fscore_support(*tables, average="micro", zero_division=0)[2]
 
-    count = SENTENCES * WORDS
-    base = Row(
-        f"micro F1 of {count:,} words, seqeval", seconds(seqeval), note="no interval, no tolerance, one tag a slot"
-    )
-    rows = [
-        base,
-        beside(base, f"micro F1 of {count:,} words, scikit-learn", seconds(sklearn), "no interval, no tolerance"),
-        beside(
-            base, f"all placement scores of {count:,} words, harness, no interval", seconds(lambda: ours("alone", 0))
-        ),
-        beside(
-            base,
-            f"all placement scores of {count:,} words, harness, 2,000 resamples",
-            seconds(lambda: ours("whole", 2000)),
-        ),
-    ]
+    count = f"{SENTENCES * WORDS:,} words"
+    rows: list[Row] = []
+    add(rows, f"micro F1 of {count}, seqeval", seconds(seqeval), "no interval, no tolerance, one tag a slot")
+    add(rows, f"micro F1 of {count}, scikit-learn", seconds(sklearn), "no interval, no tolerance")
+    add(rows, f"all placement scores of {count}, harness, no interval", seconds(lambda: ours("alone", 0)))
+    add(rows, f"all placement scores of {count}, harness, 2,000 resamples", seconds(lambda: ours("whole", 2000)))
     if max(found.values()) - min(found.values()) > 1e-12:
         raise RuntimeError(f"the libraries disagree on micro F1: {found}")
     return rows
 
 
 def growth_of_scores() -> list[Row]:
-    """`harness score placement` on two files, in a process of its own."""
+    """Measure `harness score placement` on two files, in a new process."""
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("gold.jsonl", "guess.jsonl")]
@@ -102,5 +94,5 @@ def growth_of_scores() -> list[Row]:
 
 
 def rows() -> list[Row]:
-    """All of them."""
+    """Return all rows of this group."""
     return [*library_rows(), *growth_of_scores()]

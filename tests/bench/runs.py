@@ -1,4 +1,4 @@
-"""`harness run`: one worker beside two, and from about 100 clips to 5,000."""
+"""`harness run`: one worker compared with two, and about 100 to 5,000 clips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from harness.experiment.folder import RECORDS
-from tests.bench.table import Row, beside, command, growth_rows
+from tests.bench.table import Row, command, compared, growth_rows
 
 SIZES = {100: (13, 1), 1_000: (125, 1), 5_000: (216, 3)}  # clips: sentences of the standard set, and voices
 WORKERS_SENTENCES = 40
@@ -23,7 +23,7 @@ sys.exit(summary["failed_units"])
 
 
 def _run(sentences: int, voices: int, jobs: int) -> tuple[int, float, int, bytes]:
-    """Clips, seconds, peak bytes of the largest process, and the outcomes as they lie on the disk."""
+    """Return the number of clips, seconds, peak bytes of the largest process, and the file of outcomes."""
     with tempfile.TemporaryDirectory() as folder:
         took, peak = command(sys.executable, "-c", RUN, sentences, voices, jobs, folder)
         clips, outcomes = ((Path(folder) / f"{name}.jsonl").read_bytes() for name in list(RECORDS)[:2])
@@ -31,20 +31,18 @@ def _run(sentences: int, voices: int, jobs: int) -> tuple[int, float, int, bytes
 
 
 def worker_rows() -> list[Row]:
-    """The same experiment with one process and with two, start and end included."""
+    """Run the same experiment with one process and with two, including start and end."""
     clips, one, _, first = _run(WORKERS_SENTENCES, 1, 1)
     _, two, _, second = _run(WORKERS_SENTENCES, 1, 2)
     if first != second:
         raise RuntimeError("one worker and two wrote other outcomes")
     base = Row(f"harness run, {clips} clips, 1 worker", one)
-    return [
-        base,
-        beside(base, f"harness run, {clips} clips, 2 workers", two, f"{one / two:.2f} x throughput, same bytes"),
-    ]
+    note = f"{one / two:.2f} x throughput, same bytes"
+    return [base, compared(base, f"harness run, {clips} clips, 2 workers", two, note)]
 
 
 def size_rows() -> list[Row]:
-    """Each size in a process of its own, with two workers."""
+    """Run each size in a new process, with two workers."""
     measured = {}
     for sentences, voices in SIZES.values():
         clips, took, peak, _ = _run(sentences, voices, 2)
@@ -53,5 +51,5 @@ def size_rows() -> list[Row]:
 
 
 def rows() -> list[Row]:
-    """All of them."""
+    """Return all rows of this group."""
     return [*worker_rows(), *size_rows()]

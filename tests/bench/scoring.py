@@ -1,4 +1,4 @@
-"""Scoring of audio: its pieces beside a pipeline around librosa's pYIN, and one core beside two."""
+"""Scoring of audio: its parts compared with a pipeline around librosa's pYIN, and one core compared with two."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.processes.stacks import BOSON, python_of
 from harness.prosody.align import align
 from harness.prosody.features import measure
 from harness.prosody.scorer import analyse, analyse_tagged
-from tests.bench.table import Row, beside, seconds
+from tests.bench.table import Row, compared, seconds
 
 CLIPS = 40
 PYIN = """
@@ -52,13 +52,13 @@ def _score(pair) -> None:
 
 
 def piece_rows() -> list[Row]:
-    """Alignment, features, both with the leak check, beside a pipeline around pYIN, on the same clips."""
+    """Measure alignment, features, and both with the leak check, compared with a pipeline around pYIN on the same clips."""
     engine = make_engine("espeak")
     texts = [item.text for item in load_items("quick")][:CLIPS]
     clips = [engine.speak(SpeechRequest(text)).audio for text in texts]
     length = sum(clip.seconds for clip in clips)
     pairs = list(zip(texts, clips, strict=True))
-    _score(pairs[0])  # reads the dictionary, once a process
+    _score(pairs[0])  # reads the dictionary, once per process
     words = [align(clip, text.words) for text, clip in pairs]
     aligned = seconds(lambda: [align(clip, text.words) for text, clip in pairs])
     with tempfile.TemporaryDirectory() as folder:
@@ -78,11 +78,11 @@ def piece_rows() -> list[Row]:
         "plain clips (align, features)": seconds(lambda: [analyse(clip, text) for text, clip in pairs]),
         "tagged clips (align, leak check, features)": seconds(lambda: [_score(pair) for pair in pairs]),
     }
-    return [base, *(beside(base, f"score {CLIPS} clips: {name}", took, times(took)) for name, took in pieces.items())]
+    return [base, *(compared(base, f"score {CLIPS} clips: {name}", took, times(took)) for name, took in pieces.items())]
 
 
 def core_rows() -> list[Row]:
-    """The same clips scored by one process and by two; and what two processes that share nothing reach on this machine."""
+    """Score the same clips with one process, with two, and with two that share nothing (the limit on this machine)."""
     engine = make_engine("espeak")
     texts = [item.text for item in load_items("standard")][:400]
     pairs = [(text, engine.speak(SpeechRequest(text)).audio) for text in texts]
@@ -93,16 +93,15 @@ def core_rows() -> list[Row]:
     base = Row(f"score {len(pairs)} clips, 1 process", one)
     alone, both = _alone(1), _alone(2)
     ceiling = Row("score 100 clips, 1 process", alone)
+    shared, separate = (
+        f"score {len(pairs)} clips, 2 processes",
+        "score 100 clips in each of 2 processes that share nothing",
+    )
     return [
         base,
-        beside(base, f"score {len(pairs)} clips, 2 processes", two, f"{one / two:.2f} x throughput"),
+        compared(base, shared, two, f"{one / two:.2f} x throughput"),
         ceiling,
-        beside(
-            ceiling,
-            "score 100 clips in each of 2 processes that share nothing",
-            both,
-            f"{2 * alone / both:.2f} x throughput",
-        ),
+        compared(ceiling, separate, both, f"{2 * alone / both:.2f} x throughput"),
     ]
 
 
@@ -113,5 +112,5 @@ def _alone(processes: int) -> float:
 
 
 def rows() -> list[Row]:
-    """All of them."""
+    """Return all rows of this group."""
     return [*piece_rows(), *core_rows()]

@@ -1,4 +1,4 @@
-"""A row of the benchmark: one thing beside another in the same run. Ratios carry over to other machines, seconds do not."""
+"""Rows of the benchmark. Each compares two measurements of one run: ratios carry over to other machines, seconds do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from harness.paths import ROOT
 from harness.publish.bench_page import duration
 
-# Runs a command as its only child, and prints how long it took and its largest resident set.
+# Runs a command as its only child, and prints its seconds and its largest resident set.
 _MEASURE = """
 import json, resource, subprocess, sys, time
 begun = time.perf_counter()
@@ -34,12 +34,13 @@ class Row:
     Parameters
     ----------
     what : str
+        Name of the measurement.
     seconds : float
-        Of the whole, or of one item where `what` says so.
+        Time of the whole, or of one item if `what` says so.
     against : str
-        What it stands beside; empty for what others stand beside.
+        Name of the measurement it is compared with; empty for a base of comparison.
     ratio : float, optional
-        Its seconds over those of `against`: below 1 it is faster.
+        Seconds divided by those of `against`; below 1 means faster.
     note : str
         Memory, throughput, agreement of the figures.
     """
@@ -51,29 +52,34 @@ class Row:
     note: str = ""
 
     def as_json(self) -> dict:
-        """The row in ``bench.json``."""
+        """Return the row of ``bench.json``."""
         return asdict(self)
 
     def line(self) -> str:
-        """The row in a terminal."""
+        """Return the line for a terminal."""
         ratio = "" if self.ratio is None else f"{self.ratio:.3g} x {self.against}"
         return f"  {self.what}: {'; '.join(part for part in (duration(self.seconds), ratio, self.note) if part)}"
 
 
-def beside(base: Row, what: str, seconds: float, note: str = "") -> Row:
-    """A row that stands beside `base`."""
+def compared(base: Row, what: str, seconds: float, note: str = "") -> Row:
+    """Return a row that is compared with `base`."""
     return Row(what, seconds, base.what, seconds / base.seconds, note)
 
 
+def add(rows: list[Row], what: str, seconds: float, note: str = "") -> None:
+    """Append a row that is compared with the first, unless it is the first."""
+    rows.append(compared(rows[0], what, seconds, note) if rows else Row(what, seconds, note=note))
+
+
 def seconds(action: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Return how long a call takes."""
     begun = time.perf_counter()
     action()
     return time.perf_counter() - begun
 
 
 def command(*parts: object, stdin: str | None = None) -> tuple[float, int]:
-    """Seconds and peak bytes of a command in a process of its own; stdin is the path of a file."""
+    """Return the seconds and peak bytes of a command in a new process; `stdin` is the path of a file."""
     line = [sys.executable, "-c", _MEASURE, *map(str, parts)]
     with open(stdin or "/dev/null") as source:  # noqa: PTH123 - a device
         done = subprocess.run(line, cwd=ROOT, stdin=source, capture_output=True, text=True)
@@ -84,13 +90,13 @@ def command(*parts: object, stdin: str | None = None) -> tuple[float, int]:
 
 
 def growth(values: Mapping[int, float]) -> float:
-    """The exponent b of values ~ size ** b, by least squares of the logarithms: 1 is linear, 0 does not grow."""
+    """Return the exponent b of values ~ size ** b, by least squares on logarithms: 1 is linear, 0 is constant."""
     sizes, found = np.log(list(values)), np.log(list(values.values()))
     return float(np.polyfit(sizes, found, 1)[0])
 
 
 def growth_rows(what: str, sizes: Sequence[int], measured: Mapping[int, tuple[float, int]], unit: str) -> list[Row]:
-    """Time and memory at each size beside the smallest, and the fitted exponents with the last."""
+    """Return time and memory at each size compared with the smallest, and the fitted exponents with the largest."""
     first = sizes[0]
     rows = []
     for size in sizes:

@@ -1,4 +1,4 @@
-"""Tagging: the ways of decoding GPT-2, and how the commands grow with the number of lines."""
+"""Tagging: the decodings of GPT-2, and the growth of the commands with the number of lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOTS = (1_000, 10_000)
 
 
 def decoding_rows(folder: Path) -> list[Row]:
-    """Each way of decoding beside the model that writes freely, at the same batch size."""
+    """Compare each decoding with free generation at the same batch size."""
     decoded = compare_decodings(folder, load_examples("heldout"))
     speeds = {(row["decoding"], size): speed for row in decoded for size, speed in row["sentences_per_second"].items()}
     rows = []
@@ -31,7 +31,7 @@ def decoding_rows(folder: Path) -> list[Row]:
 
 
 def growth_of_tags(name: str, arguments: list[str], sizes: tuple[int, ...]) -> list[Row]:
-    """`harness tag` with lines through a pipe."""
+    """Measure `harness tag` with lines from standard input."""
     lines = [example.tagged.plain for example in load_examples("heldout")]
     measured = {}
     with tempfile.TemporaryDirectory() as kept:
@@ -43,7 +43,7 @@ def growth_of_tags(name: str, arguments: list[str], sizes: tuple[int, ...]) -> l
 
 
 def rows() -> list[Row]:
-    """All of them."""
+    """Return all rows of this group."""
     folder = ensure_trained(TrainingConfig(), load_examples("train"), progress=False)
     return [
         *decoding_rows(folder),

@@ -1,4 +1,4 @@
-"""Two readers of one text: who counts as a pair, and how well they agree."""
+"""Two readers of one text: which chapters form a pair, and how well the readers agree."""
 
 import numpy as np
 import pytest
@@ -41,25 +41,25 @@ def test_case_punctuation_and_extra_words_do_not_matter():
         assert value == high == 1 and 0 < low < 1, "perfect agreement is not certainty"
 
 
-def test_words_that_one_reader_has_no_label_for_are_left_out():
+def test_words_without_a_label_from_either_reader_are_left_out():
     first, second = [1] * 240, [1] * 240
     first[:10], second[5:20] = [UNLABELLED] * 10, [UNLABELLED] * 15
     found = reader_agreement([*chapter("1_10", TEXT, first), *chapter("2_20", TEXT, second)], 50)
     assert found["pairs"][0]["words"] == 220 and found["accuracy_3way"][0] == 1
 
 
-def test_the_same_reader_twice_is_no_pair():
+def test_two_chapters_by_one_reader_are_not_a_pair():
     labels = [0, 1, 2] * 80
     assert reader_agreement([*chapter("1_10", TEXT, labels), *chapter("1_20", TEXT, labels)]) == {"pairs": []}
 
 
-def test_nothing_shared_is_no_pair():
+def test_chapters_without_shared_text_are_not_a_pair():
     labels, other = [0, 1, 2] * 80, [f"other{k}" for k in range(240)]
     assert reader_agreement([*chapter("1_10", TEXT, labels), *chapter("2_20", other, labels)]) == {"pairs": []}
     assert reader_agreement([]) == {"pairs": []}
 
 
-def test_short_quotations_and_little_text_are_no_pair():
+def test_short_quotations_or_too_little_text_do_not_make_a_pair():
     labels, other = [0, 1, 2] * 80, [f"other{k}" for k in range(240)]
     for k in range(0, 240, SHARED_RUN):  # the same words, never `SHARED_RUN` in a row
         other[k : k + SHARED_RUN - 1] = TEXT[k : k + SHARED_RUN - 1]
@@ -73,7 +73,7 @@ def test_aligned_runs_are_the_clusters():
     generator = np.random.default_rng(0)
     first, second = (generator.integers(0, 3, 240).tolist() for _ in range(2))
     whole = reader_agreement([*chapter("1_10", TEXT, first), *chapter("2_20", TEXT, second)], 200)["accuracy_3way"]
-    assert whole[0] == whole[1] == whole[2], "one run tells nothing of its spread"
+    assert whole[0] == whole[1] == whole[2], "a single run has no spread"
     words = [word if k % 40 else "interrupted" for k, word in enumerate(TEXT)]
     cut = reader_agreement([*chapter("1_10", TEXT, first), *chapter("2_20", words, second)], 200)["accuracy_3way"]
     assert cut[1] < cut[0] < cut[2]

@@ -1,4 +1,4 @@
-"""The benchmark on the corpus: what it reports, and that the test split is opened last."""
+"""The benchmark on the corpus: its report, and the order in which the splits are read."""
 
 import json
 import re
@@ -16,7 +16,7 @@ LABEL = {"the": 0, "of": 0, "it": 0, "went": 1, "house": 1, "tall": 1, "never": 
 
 
 def spoken(split, readers, each=8):
-    """Utterances in which the word decides prominence, and a comma the boundary behind it; each tenth label is off."""
+    """Return utterances in which words determine prominence and commas boundaries; one label in ten is random."""
     generator = np.random.default_rng(len(split))
     utterances = []
     for k in range(readers * each):
@@ -35,7 +35,7 @@ CORPUS = {"dev": spoken("dev", 12), "test": spoken("test", 6)}
 
 @pytest.fixture
 def corpus(monkeypatch):
-    """A small corpus in place of the large one; gives the list of what happens."""
+    """Replace the corpus by a small one; return the list of events."""
     events = []
 
     def load(split):
@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_figures(corpus):
     assert first["sentences"] == 20
 
 
-def test_the_test_split_is_loaded_when_nothing_is_left_to_choose(corpus, monkeypatch):
+def test_the_test_split_is_loaded_after_all_choices(corpus, monkeypatch):
     trained_on = []
 
     class Spy(helsinki.LookupModel):
@@ -124,14 +124,14 @@ def test_no_tagger_opens_the_test_split():
     assert "helsinki-prosody/" not in used["pretrain.py"]
 
 
-def test_an_unknown_tagger_is_one_clear_error(corpus):
+def test_an_unknown_tagger_is_refused_in_one_line(corpus):
     with pytest.raises(HarnessError, match="'bert' cannot be scored on the corpus") as caught:
         helsinki.benchmark("bert")
     assert "\n" not in str(caught.value) and all(name in str(caught.value) for name in helsinki.TAGGERS)
     assert "load test" not in corpus
 
 
-def test_more_sentences_hold_the_fewer():
+def test_a_larger_draw_includes_the_smaller_one():
     few, many = helsinki.draw(CORPUS["dev"], 10, 3), helsinki.draw(CORPUS["dev"], 25, 3)
     assert many[:10] == few and len(set(many)) == 25
     assert few != helsinki.draw(CORPUS["dev"], 10, 4)
@@ -139,12 +139,12 @@ def test_more_sentences_hold_the_fewer():
 
 
 @pytest.mark.parametrize("n", [0, -1, 97])
-def test_more_sentences_than_there_are_cannot_be_drawn(n):
+def test_an_impossible_number_of_sentences_is_refused(n):
     with pytest.raises(HarnessError, match="expected 1 to 96 training sentences"):
         helsinki.draw(CORPUS["dev"], n, 0)
 
 
-def test_another_file_of_the_corpus_can_be_trained_on(corpus, tmp_path):
+def test_training_on_another_file_of_the_corpus(corpus, tmp_path):
     file = tmp_path / "train_100.txt"
     file.write_text("<file>\t9_9_9.txt\nNever\t2\t0\t2.1\t0.3\nmind\t1\t2\t0.9\t1.9\n.\tNA\tNA\tNA\tNA\n" * 5)
     row = helsinki.benchmark("logistic", train_file=file, n_resamples=50)

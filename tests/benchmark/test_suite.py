@@ -1,4 +1,4 @@
-"""The suite: what is measured, what is kept, and when it is measured again."""
+"""The benchmark suite: which rows are measured, kept, and measured again."""
 
 import inspect
 import json
@@ -15,19 +15,19 @@ CHOSEN = [Unit("heldout", {"tagger": tagger, "base_model": "embedded", "seed": 0
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Nothing is really measured; gives the list of what was asked for."""
+    """Replace the measurement; return the list of measured taggers."""
     asked = []
 
-    def fake(kind, parameters, resamples):
-        asked.append((kind, parameters["tagger"], resamples))
+    def fake(tagger, resamples, **_):
+        asked.append(tagger)
         return {"f1": len(asked) / 10}
 
-    monkeypatch.setattr(suite, "measure", fake)
+    monkeypatch.setitem(KINDS, "heldout", fake)
     monkeypatch.setattr(suite, "code_digest", lambda: "this code")
     return asked
 
 
-def test_rows_are_kept_and_not_measured_again(measured, tmp_path):
+def test_finished_rows_are_kept(measured, tmp_path):
     told = []
     rows = run(CHOSEN, tmp_path / "new", progress=lambda *given: told.append(given))
     assert [row["figures"] for row in rows] == [{"f1": 0.1}, {"f1": 0.2}]
@@ -37,15 +37,15 @@ def test_rows_are_kept_and_not_measured_again(measured, tmp_path):
     assert run(reversed(CHOSEN), tmp_path / "new") == rows[::-1] and len(measured) == 2
 
 
-def test_an_interrupted_suite_goes_on_where_it_was(measured, tmp_path, monkeypatch):
+def test_an_interrupted_suite_resumes(measured, tmp_path, monkeypatch):
     run(CHOSEN[:1], tmp_path)
     assert len(run(CHOSEN, tmp_path)) == 2
-    assert [tagger for _, tagger, _ in measured] == ["none", "rules"]
+    assert measured == ["none", "rules"]
 
-    def cut(*given):
+    def cut(**_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(suite, "measure", cut)
+    monkeypatch.setitem(KINDS, "heldout", cut)
     with pytest.raises(KeyboardInterrupt):
         run([*CHOSEN, Unit("heldout", {"tagger": "random"})], tmp_path)
     assert len(list(tmp_path.iterdir())) == 2, "no half row"
@@ -61,19 +61,19 @@ def test_other_code_or_settings_are_measured_again(measured, tmp_path, monkeypat
     assert len(measured) == 4
 
 
-def test_an_unavailable_unit_is_skipped_and_tried_again(measured, tmp_path, monkeypatch):
-    works = suite.measure
+def test_an_unavailable_measurement_is_skipped_and_tried_again(measured, tmp_path, monkeypatch):
+    works = KINDS["heldout"]
 
-    def missing(kind, parameters, resamples):
-        if parameters["tagger"] == "none":
+    def missing(tagger, **rest):
+        if tagger == "none":
             raise NotAvailable("no model here", remedy="fetch it")
-        return works(kind, parameters, resamples)
+        return works(tagger, **rest)
 
-    monkeypatch.setattr(suite, "measure", missing)
+    monkeypatch.setitem(KINDS, "heldout", missing)
     first, second = run(CHOSEN, tmp_path)
     assert first == {"kind": "heldout", "parameters": CHOSEN[0].parameters, "not_run": "no model here (fetch it)"}
-    assert "figures" in second, "the others go on"
-    monkeypatch.setattr(suite, "measure", works)
+    assert "figures" in second, "the other rows are measured"
+    monkeypatch.setitem(KINDS, "heldout", works)
     assert all("figures" in row for row in run(CHOSEN, tmp_path))
 
 
@@ -94,7 +94,7 @@ def test_gathered_rows_can_be_loaded(tmp_path):
     ["{}", "[]", "not JSON", '{"schema": "other/1", "rows": []}', f'{{"schema": "{SCHEMA}"}}',
      *(json.dumps({"schema": SCHEMA, "rows": rows}) for rows in ([{"kind": "horoscope"}], [{}], None, 7, [7], ["heldout"]))],
 )  # fmt: skip
-def test_a_foreign_file_is_refused(content, tmp_path):
+def test_a_file_with_another_schema_is_refused(content, tmp_path):
     path = tmp_path / "placement.json"
     path.write_text(content)
     with pytest.raises(HarnessError) as caught:
@@ -102,14 +102,14 @@ def test_a_foreign_file_is_refused(content, tmp_path):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_missing_file_names_the_command_that_makes_it(tmp_path):
+def test_the_error_for_a_missing_file_names_the_command_that_creates_it(tmp_path):
     with pytest.raises(NotAvailable, match="harness benchmark suite"):
         load(tmp_path / "placement.json")
 
 
 @pytest.mark.parametrize("bases", [("embedded",), ("embedded", "smollm2")])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_units_are_measured_once_and_with_parameters_that_their_kind_takes(seeds, bases):
+def test_units_are_unique_and_have_valid_parameters(seeds, bases):
     chosen = list(units(seeds, bases))
     names = [unit.name for unit in chosen]
     assert len(set(names)) == len(names)
@@ -118,12 +118,12 @@ def test_units_are_measured_once_and_with_parameters_that_their_kind_takes(seeds
         inspect.signature(KINDS[unit.kind]).bind(resamples=100, **unit.parameters)
     assert {unit.parameters.get("base_model", "embedded") for unit in chosen} == set(bases)
     for tagger in ("lm_slots", "gpt2"):
-        measured = {unit.parameters["seed"] for unit in chosen if unit.kind == "helsinki"
-                    and unit.parameters["tagger"] == tagger and "sentences" not in unit.parameters}  # fmt: skip
-        assert measured == set(range(seeds))
+        tried = {unit.parameters["seed"] for unit in chosen if unit.kind == "helsinki"
+                 and unit.parameters["tagger"] == tagger and "sentences" not in unit.parameters}  # fmt: skip
+        assert tried == set(range(seeds))
 
 
-def test_each_ablation_differs_from_the_first_in_one_thing():
+def test_each_ablation_differs_from_the_first_in_one_setting():
     plain, *others = suite.ablations()
     for settings in others:
         assert len({key for key in {**plain, **settings} if plain.get(key) != settings.get(key)}) == 1

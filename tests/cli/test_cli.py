@@ -1,4 +1,4 @@
-"""The commands as a person or a script calls them."""
+"""The commands as users and scripts call them."""
 
 import json
 
@@ -17,7 +17,7 @@ def test_help_and_version():
     assert command("sing").returncode == 2
 
 
-def test_doctor_says_what_is_here():
+def test_doctor_reports_what_can_run():
     report = json.loads(command("doctor", "--json").stdout)
     assert report["engines"]["espeak"]["lacks"] == []
     assert {"none", "random", "rules", "majority", "gpt2"} <= set(report["taggers"])
@@ -34,7 +34,7 @@ def test_tag_keeps_lines_words_and_order():
     assert out[3] == lines[3], "white space is kept"
 
 
-def test_tag_names_the_line_that_does_not_parse_and_keeps_what_came_before():
+def test_tag_names_an_invalid_line_and_prints_the_lines_before_it():
     done = command("tag", "--tagger", "none", stdin=b"fine\nnot <loud> fine\n")
     assert done.returncode == 2 and done.stdout == b"fine\n"
     assert b"standard input:2:5: unknown tag <loud>" in done.stderr
@@ -42,7 +42,7 @@ def test_tag_names_the_line_that_does_not_parse_and_keeps_what_came_before():
     assert done.returncode == 2 and b":2: not UTF-8" in done.stderr
 
 
-def test_score_placement_prints_the_contract(tmp_path):
+def test_score_placement_prints_all_fields(tmp_path):
     gold, predicted = tmp_path / "gold.jsonl", tmp_path / "pred.jsonl"
     gold.write_text('{"id": 1, "text": "We <emph> guarantee it"}\n{"id": 2, "text": "Is it <pitch_rising> so?"}\n')
     predicted.write_text('{"id": 2, "text": "Is it so?"}\n{"id": 1, "text": "We <emph> guarantee it"}\n')
@@ -85,7 +85,7 @@ def test_say_and_score_audio(tmp_path):
     assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 4, "three tags and one placebo"
 
 
-def test_score_audio_prints_what_it_used_and_what_is_exploratory(tmp_path):
+def test_score_audio_prints_thresholds_and_exploratory_tags(tmp_path):
     tagged = "We asked <pause_long> every customer <pitch_high> and they were happy"
     for name, text in (("t", tagged), ("p", "We asked every customer and they were happy")):
         assert command("say", text, "-o", tmp_path / f"{name}.wav").returncode == 0
@@ -110,7 +110,7 @@ def test_score_audio_prints_what_it_used_and_what_is_exploratory(tmp_path):
     assert b"id,audio,text,plain_audio" in help_text and b"<emph>" in help_text
 
 
-def test_say_refuses_what_it_cannot_say(tmp_path):
+def test_say_explains_invalid_input(tmp_path):
     for arguments, message in (
         (("say", "a <loud> b"), b"unknown tag <loud>"),
         (("say", "hello", "--voice", "klingon"), b"klingon"),
@@ -129,7 +129,7 @@ def test_data_list_and_unknown_fetch():
     assert done.returncode == 2 and b"no data set is called 'nothing'" in done.stderr
 
 
-def test_hostile_names_and_full_devices_are_one_line(tmp_path):
+def test_hostile_names_and_unusable_files_give_one_line(tmp_path):
     manifest = tmp_path / "m.jsonl"
     line = {"id": "a\x1b[31m", "text": "We <pause_long> go", "audio": "no\nsuch\x1b.wav"}
     manifest.write_text(json.dumps(line) + "\n" + json.dumps({**line, "id": "b", "audio": "x" * 300}) + "\n")

@@ -1,4 +1,4 @@
-"""`harness train`, `harness tag` with a trained tagger, and `harness benchmark`, as a person or a script calls them."""
+"""`harness train`, `harness tag` with a trained tagger, and `harness benchmark`, as users and scripts call them."""
 
 import json
 
@@ -18,19 +18,18 @@ LINES = [
 ]
 
 
-def test_the_help_of_training_teaches():
+def test_the_help_of_training_is_complete():
     text = " ".join(command("train", "gpt2", "--help").stdout.decode().split())
     for word in ("smollm2", "accelerate launch", "tensorboard", "--tag-embeddings", "--objective", "harness tag"):
         assert word in text, word
 
 
 @pytest.mark.parametrize("decoding", ["slots", "constrained"])
-def test_a_trained_tagger_gives_a_line_for_a_line(trained, decoding):
+def test_a_trained_tagger_prints_one_line_per_line(trained, decoding):
     done = command("tag", "--adapter", trained[0], "--decoding", decoding, stdin="\r\n".join(LINES).encode())
     assert done.returncode == 0, done.stderr.decode()
     out = done.stdout.decode().split("\n")[:-1]
     assert len(out) == len(LINES)
-
     assert [TaggedText.parse(line).words for line in out] == [TaggedText.parse(line).words for line in LINES]
 
 
@@ -57,7 +56,7 @@ def test_bad_input_is_one_clear_line(arguments, said, monkeypatch):
 
 
 @needs_data("helsinki-prosody")
-def test_the_corpus_benchmark_prints_its_contract():
+def test_the_corpus_benchmark_prints_all_fields():
     done = command("benchmark", "helsinki", "--tagger", "majority", "--resamples", 50, "--json")
     figures = json.loads(done.stdout)
     assert figures["words"] == 90_063, "all labelled words of the test split"
@@ -66,13 +65,13 @@ def test_the_corpus_benchmark_prints_its_contract():
     assert 0.80 < figures["accuracy_2way"] < 0.81, "the published lookup table, trained on more, has .802"
 
 
-def test_the_suite_lists_what_it_would_measure():
+def test_a_dry_run_of_the_suite_lists_the_measurements():
     out = command("benchmark", "suite", "--dry-run", "--seeds", 1).stdout.decode()
     assert "agreement" in out and "helsinki tagger=gpt2" in out
 
 
 def test_a_base_in_the_format_of_the_hub_s_gpt2_trains(tmp_path):
-    """50,257 tokens, the file names of the hub's `gpt2`; small and random inside."""
+    """A small random model with 50,257 tokens and the file names of the hub's `gpt2`."""
     from tokenizers import ByteLevelBPETokenizer
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -93,6 +92,6 @@ def test_a_base_in_the_format_of_the_hub_s_gpt2_trains(tmp_path):
     done = command("train", "gpt2", "--base-model", tmp_path, "--data", part, "--epochs", 1, "--out", out, "--json")
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout)["history"][0]["epoch"] == 1
-    assert sum(f.stat().st_size for f in (out / "adapter").iterdir()) < 2_000_000, "an adapter of kilobytes"
+    assert sum(f.stat().st_size for f in (out / "adapter").iterdir()) < 2_000_000, "the adapter must be small"
     done = command("tag", "--adapter", out, stdin=b"We guarantee 30% savings\n")
     assert done.returncode == 0 and len(done.stdout.decode().splitlines()) == 1

@@ -15,17 +15,13 @@ from harness.experiment import run
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Folder and summary of a finished run of `small()`; a test that changes the folder copies it first."""
+    """Return folder and summary of a finished run of `small()`. A test must copy the folder before it changes files."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     return folder, run(small(), folder, jobs=1)
 
 
-def _with_path(path):
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])}
-
-
 class Cluster:
-    """A scheduler on a free port, and workers, each a process group of its own."""
+    """A scheduler on a free port, and workers. Each has its own process group."""
 
     def __init__(self, folder):
         with socket.socket() as free:
@@ -36,7 +32,7 @@ class Cluster:
 
     def start(self, program, *arguments, path=Path(__file__).parent):
         command = [sys.executable, "-m", f"distributed.cli.{program}", "--host", "127.0.0.1", *arguments]
-        environment = _with_path(path)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])}
         with (self.folder / "cluster.log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -48,7 +44,7 @@ class Cluster:
         return self.start("dask_worker", self.address, "--nthreads", "1", "--no-dashboard", **options)
 
     def both_workers(self):
-        """Two workers that the scheduler knows: a kill then hits one that has work."""
+        """Start two workers, and wait until the scheduler knows both."""
         from distributed import Client
 
         started = [self.worker(), self.worker()]

@@ -1,4 +1,4 @@
-"""Two runs compared: paired differences, their intervals and marks, and what cannot be compared."""
+"""Comparison of runs: paired differences, their intervals and marks, and runs that cannot be compared."""
 
 import json
 
@@ -48,7 +48,7 @@ def row_of(*folders, tag=EMPH, **options):
     return comparison["per_tag"][tag] if tag else comparison["all"]
 
 
-def test_rates_and_differences_are_those_of_the_pairs(make):
+def test_rates_and_differences_count_pairs_only(make):
     first = make("first", emph("hhhhhhmmmu", value=2.0) + emph("mmmh", arm="placebo"))
     second = make("second", emph("hmmmmmhmuh", value=0.5) + emph("mhhh", arm="placebo"))
     row = row_of(first, second)
@@ -64,7 +64,7 @@ def test_rates_and_differences_are_those_of_the_pairs(make):
     assert row["above_placebo"]["difference"] == -1.0
 
 
-def test_only_the_same_tag_at_the_same_slot_makes_a_pair(make):
+def test_a_pair_has_the_same_tag_at_the_same_slot(make):
     first = make("first", [outcome("x1"), outcome("x2", slot=1), outcome("x3"), outcome("x4", "not_expressible")])
     second = make("second", [outcome("x1"), outcome("x2", slot=2), outcome("x3", tag=LOW), outcome("x4")])
     row = row_of(first, second, tag=None)
@@ -80,7 +80,7 @@ def test_a_difference_is_marked_only_after_correction_for_the_number_of_tags(mak
     assert two["excludes_0"] and not two["marked"] and two["p_holm"] == 2 * two["p"]
 
 
-def test_the_sign_test_counts_sentences(make):
+def test_the_sign_test_counts_sentences_not_pairs(make):
     tags = [EMPH, LOW, "<pitch_high>"]
     names = [(f"s00{n}.{tag[1:-1]}", tag) for n in range(1, 4) for tag in tags]
     first = make("first", [outcome(name, HIT, tag=tag) for name, tag in names])
@@ -94,7 +94,7 @@ def test_the_sign_test_counts_sentences(make):
 def test_intervals_resample_sentences_not_pairs(make):
     tags = ["emph", "pitch_low", "pitch_high", "pause_long"]
 
-    def width(name):  # 8 sentences; in the last two everything is lost
+    def width(name):  # 8 sentences; side b misses all tags of the last two
         ids = [(n, tag, name(n, tag)) for n in range(1, 9) for tag in tags]
         runs = [
             make(f"{key}-{name(1, 'emph')}",
@@ -108,7 +108,7 @@ def test_intervals_resample_sentences_not_pairs(make):
     assert clustered > 1.5 * apart
 
 
-def test_swapped_runs_give_the_opposite(make):
+def test_swapped_runs_give_opposite_differences(make):
     first = make("first", emph("hhhhhmmmhh", value=1.0) + emph("mmhm", arm="placebo"))
     second = make("second", emph("hmmhmmmmhu", value=3.0) + emph("hmhm", arm="placebo"))
     there, back = row_of(first, second), row_of(second, first)
@@ -129,7 +129,7 @@ def test_a_run_does_not_differ_from_itself(make):
     assert not row["placebo"]["marked"]
 
 
-def test_mixed_units_have_no_median(make):
+def test_there_is_no_median_over_mixed_units(make):
     run = make("run", [outcome("x1", value=1), outcome("x1", tag=LOW, value=1, unit="st")])
     assert row_of(run, run, tag=None)["value_difference"] is None
 
@@ -147,7 +147,7 @@ def test_engines_and_taggers_of_one_run_are_compared(make):
 
 
 @pytest.mark.parametrize(("names", "title"), [(("old", "new"), "new: a"), (("same", "same"), "second: a")])
-def test_the_same_engine_of_two_runs_is_told_apart(make, names, title):
+def test_the_same_engine_in_two_runs_gets_two_titles(make, names, title):
     first, second = make("first", emph("h"), run=names[0]), make("second", emph("h"), run=names[1])
     found = compare_runs([first, second])
     assert found["comparisons"][0]["title"] == title
@@ -156,13 +156,11 @@ def test_the_same_engine_of_two_runs_is_told_apart(make, names, title):
 
 def test_runs_that_cannot_be_compared_are_refused(make):
     first = make("first", emph("hh"))
-    with pytest.raises(
-        DataError, match=r"'x0' has different words in the two runs.*first.*'one two three'.*others.*'four'"
-    ):
+    message = r"'x0' has different words in the two runs.*first.*'one two three'.*others.*'four'"
+    with pytest.raises(DataError, match=message):
         compare_runs([first, make("others", emph("hh"), words="four")])
-    with pytest.raises(
-        DataError, match=r"first holds 2 tagged texts \(x0, x1\) with emph; .*apart holds 1 .*\(y\) with"
-    ):
+    message = r"first holds 2 tagged texts \(x0, x1\) with emph; .*apart holds 1 .*\(y\) with"
+    with pytest.raises(DataError, match=message):
         compare_runs([first, make("apart", [outcome("y", tag=LOW)])])
     with pytest.raises(DataError, match="nothing to compare"):
         compare_runs([first])
@@ -175,7 +173,7 @@ def test_a_side_without_pairs_does_not_stop_the_others(make):
     assert second["all"]["difference"] == -0.5
 
 
-def test_an_unfinished_run_names_the_command_that_finishes_it(make, tmp_path):
+def test_the_error_for_an_unfinished_run_names_the_command_that_finishes_it(make, tmp_path):
     first, second = make("first", emph("h")), make("second", emph("h"), run="quickstart")
     (second / "manifest.json").unlink()
     with pytest.raises(DataError, match=rf"harness run data/experiments/quickstart\.yaml --out {second}") as caught:

@@ -1,4 +1,4 @@
-"""The control block of a summary, from outcomes made by hand."""
+"""The control block of a summary, from hand-written outcomes."""
 
 import json
 
@@ -57,7 +57,7 @@ def test_positive_engines_are_pooled_and_counted_as_by_hand():
     assert row["n"] == 7 and row["unmeasurable"] == pytest.approx(1 / 7)
 
 
-def test_a_placebo_is_counted_apart_from_the_hits():
+def test_placebos_are_counted_separately():
     rows = series("good", [HIT] * 5) + series("good", [HIT, MISS, MISS, MISS, BROKEN], Arm.PLACEBO)
     row = emph(outcomes=rows)
     assert (row["hit"], row["placebo"], row["placebo_n"], row["n"]) == (1, 0.25, 4, 5)
@@ -72,11 +72,12 @@ def test_tags_stripped_are_counted_on_negative_engines_with_a_null_only():
     assert row["hit"] is None and row["n"] == 0 and row["unmeasurable"] is None
 
 
-def test_tags_stripped_are_those_of_the_engine_that_varies_most():
+def test_null_and_tags_stripped_come_from_the_engine_that_varies_most():
     rows = series("varied", [MISS] * 4) + series("fixed", [HIT, MISS])
     nulls = [null("varied", 1, [0.0] * 4), null("fixed", 1, [6.0, 6.0, 0.0, 0.0])]
     row = emph(outcomes=rows, nulls=nulls, thresholds={"fixed": VARIED})
-    assert row["stripped"] == 0.5 and row["stripped_n"] == 2, "not diluted by a voice that repeats itself"
+    assert row["null"] == 0.5 and row["null_n"] == 4
+    assert row["stripped"] == 0.5 and row["stripped_n"] == 2, "not diluted by an engine that repeats itself"
     assert row["untold"]["varied"]["stripped"] == 0 and row["untold"]["varied"]["n"] == 4
 
 
@@ -85,18 +86,16 @@ def test_the_null_is_the_rate_at_which_plain_clips_exceed_the_threshold():
     assert row["null"] == pytest.approx(2 / 8) and row["null_n"] == 8
 
 
-def test_the_null_is_that_of_the_engine_that_varies_most():
+def test_an_engine_whose_thresholds_are_floors_has_no_null():
     nulls = [null("varied", 1, [0.0] * 4), null("fixed", 1, [6.0, 6.0, 0.0, 0.0])]
-    row = emph(nulls=nulls, thresholds={"fixed": VARIED})
-    assert row["null"] == 0.5 and row["null_n"] == 4
-    assert emph(nulls=nulls)["null"] == 0, "an engine whose thresholds are floors has no null"
+    assert emph(nulls=nulls)["null"] == 0
 
 
 def test_nulls_of_positive_engines_do_not_count():
     assert emph(nulls=[null("good", 1, [9.0] * 4)], thresholds={"good": VARIED})["null"] is None
 
 
-def test_hits_are_judged_again_at_the_highest_threshold_of_a_voice_that_varies():
+def test_hits_are_also_counted_at_the_highest_threshold_of_an_engine_that_varies():
     rows = [outcome("good", number, HIT, value=value) for number, value in enumerate((3.5, 4.5, 5.0, 8.0))]
     rows.append(outcome("good", 9, BROKEN))
     row = emph(outcomes=rows)
@@ -104,7 +103,7 @@ def test_hits_are_judged_again_at_the_highest_threshold_of_a_voice_that_varies()
     assert row["floor"] == 3 and row["unit"] == "JND"
 
 
-def test_pitch_tags_are_counted_beyond_three_semitones_too():
+def test_pitch_tags_are_also_counted_beyond_three_semitones():
     rows = [outcome("good", n, HIT, tag=Tag.PITCH_LOW, value=v) for n, v in enumerate((-3.5, -2.0, -3.0, -1.6))]
     controls = block(outcomes=rows)["controls"]
     low = controls["<pitch_low>"]
@@ -112,7 +111,7 @@ def test_pitch_tags_are_counted_beyond_three_semitones_too():
     assert controls["<emph>"]["hit_clear"] is None
 
 
-def test_without_a_voice_that_varies_there_is_no_threshold_at_null():
+def test_without_an_engine_that_varies_there_is_no_threshold_at_null():
     row = emph(outcomes=[outcome("good", 1, HIT, value=9.0)], thresholds={"varied": FLOORS})
     assert row["threshold_at_null"] is row["hit_at_null"] is row["stripped"] is None
 
@@ -130,9 +129,8 @@ def test_leaks_found_and_false_alarms_are_counted():
     silent = series("fixed", [MISS, HIT, LEAKED, MISS, BROKEN])
     row = block(outcomes=spoken + silent)["leak"]
     assert row["found"] == pytest.approx(3 / 6) and row["n"] == 6
-    assert (
-        row["by_tag"]["<emph>"] == 0.75 and row["by_tag"]["<pitch_low>"] == 0 and row["by_tag"]["<pause_long>"] is None
-    )
+    tags = ("<emph>", "<pitch_low>", "<pause_long>")
+    assert [row["by_tag"][tag] for tag in tags] == [0.75, 0, None]
     assert row["false_alarm"] == 0.25 and row["false_alarm_n"] == 4
 
 
@@ -143,7 +141,7 @@ def test_leaks_of_one_sentence_are_one_cluster():
     assert row["false_alarm"] is None and row["false_alarm_n"] == 0
 
 
-def test_confusion_says_which_detector_fires_on_which_tag():
+def test_confusion_is_the_rate_of_each_detector_on_each_tag():
     rows = [
         crosstalk(Tag.EMPH, 1, emphasis=4.0, pitch_level=2.0),
         crosstalk(Tag.EMPH, 2, emphasis=2.9, pitch_level=-2.0),
@@ -163,19 +161,19 @@ def test_only_positive_engines_enter_the_confusion():
 
 
 def own_values(tag):
-    """What only the detector of `tag` calls a hit."""
+    """Return values that only the detector of `tag` judges as a hit."""
     detector = DETECTORS[tag]
     size = {Tag.PAUSE_SHORT: 0.3, Tag.PAUSE_LONG: 1.0}.get(tag, detector.sign * 9.0)
     return {detector.cue.value: size}
 
 
-def test_shuffled_labels_never_hit_what_only_their_own_tag_would():
+def test_shuffled_labels_never_hit_if_each_clip_has_one_cue():
     rows = [crosstalk(tag, number, **own_values(tag)) for tag in TAGS for number in range(40)]
     assert all(confusion(rows)[tag.value][tag.value] == 1 for tag in TAGS)
     assert shuffled(rows) == {tag.value: 0 for tag in TAGS}
 
 
-def test_shuffled_labels_hit_what_is_done_everywhere():
+def test_shuffled_labels_hit_a_cue_of_all_clips():
     rows = [crosstalk(tag, number, emphasis=9.0) for tag in TAGS for number in range(40)]
     found = shuffled(rows)
     assert found.pop("<emph>") == 1 and set(found.values()) == {0}
@@ -195,7 +193,7 @@ def test_the_contrastive_score_is_given_for_either_role():
     assert found["negative"]["<emph>"]["accuracy"] == pytest.approx(1 / 3)
 
 
-def test_the_block_is_json_without_nan_however_little_there_is():
+def test_the_block_is_json_without_nan_for_little_or_no_data():
     one = block(outcomes=series("good", [BROKEN, LOST]), nulls=[null("varied", 1, [])], talk=[crosstalk(Tag.EMPH)])
     for found in (block(), one):
         assert json.loads(json.dumps(found, allow_nan=False)) == found

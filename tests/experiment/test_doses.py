@@ -1,4 +1,4 @@
-"""Dose-response: the larger the edit, the more often the detector answers."""
+"""Dose-response: the larger the edit, the more often the detector fires."""
 
 import json
 
@@ -44,7 +44,7 @@ def test_every_dose_of_every_edit_is_measured(measured):
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
-def test_values_rise_with_the_dose_and_go_from_below_to_above_the_threshold(measured, edit):
+def test_values_rise_with_the_dose_and_cross_the_threshold(measured, edit):
     detector = DETECTORS[edit.tag]
     for name in SENTENCES:
         values = [detector.sign * row.value for row in measured if row.edit == edit.name and row.sentence == name]
@@ -75,7 +75,7 @@ def test_the_response_rises_from_none_to_all(measured):
     json.dumps(table, allow_nan=False)
 
 
-def test_rates_and_monotony_are_counted_by_hand():
+def test_rates_and_monotony_agree_with_a_count_by_hand():
     values = {0.0: [0, 0], 0.75: [1.6, 0], 1.5: [1.4, 0], 2.25: [2, None], 3.0: [3, 3], 4.5: [4, 4]}
     rows = [
         dose(v, size=size, sentence=name) for size, pair in values.items() for name, v in zip("ab", pair, strict=True)
@@ -101,7 +101,7 @@ def test_edits_that_were_not_measured_are_left_out():
     json.dumps(table, allow_nan=False)
 
 
-def test_a_clip_that_cannot_be_aligned_gives_nothing():
+def test_a_clip_that_cannot_be_aligned_gives_no_records():
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 3000).astype(np.float32), 16000)
     assert measure_doses(noise, TaggedText.from_plain(SENTENCES["a"][0]), 4, [], "e", "a") == []
 

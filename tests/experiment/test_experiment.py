@@ -1,4 +1,4 @@
-"""Experiments as files, and what a run leaves, resumes and refuses."""
+"""Experiment files; what a run writes, resumes and refuses."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from harness.records import Arm, Clip, Outcome, Verdict
 from harness.store import read_jsonl
 
 
-def test_a_run_leaves_a_complete_folder(finished):
+def test_a_run_writes_a_complete_folder(finished):
     folder, summary = finished
     names = {path.name for path in folder.iterdir()}
     assert names >= {"manifest.json", "predictions.jsonl", "clips.jsonl", "outcomes.jsonl", "summary.json", "clips"}
@@ -28,16 +28,12 @@ def test_a_run_leaves_a_complete_folder(finished):
     parts = {"per_tag", "null", "contrastive", "end_to_end", "differences", "by_tagger"}
     assert set(summary["engines"]["espeak"]) == parts
     assert summary["taggers"]["rules"]["sentences"] == 4
-
-
-def test_end_to_end_needs_placement_and_realisation(finished):
-    _, summary = finished
     both = summary["engines"]["espeak"]["end_to_end"]
     assert both["gold"]["recall"] == both["gold"]["precision"] == 1
     assert both["rules"]["recall"] < 1
 
 
-def test_a_finished_run_is_not_run_again_and_another_is_refused(finished):
+def test_a_finished_run_is_not_repeated_and_another_is_refused(finished):
     folder, summary = finished
     before = (folder / "manifest.json").stat().st_mtime_ns
     assert run(small(), folder) == summary
@@ -81,7 +77,7 @@ def test_a_misspelled_option_costs_no_results(finished, tmp_path, change, messag
     assert [path.name for path in (tmp_path / "new").rglob("*") if path.is_file()] == [".lock"]
 
 
-def test_another_version_of_a_users_tagger_is_noticed(tmp_path, monkeypatch):
+def test_a_changed_tagger_of_the_user_is_noticed(tmp_path, monkeypatch):
     source = tmp_path / "mine_here.py"
     monkeypatch.syspath_prepend(tmp_path)
     source.write_text("from harness.taggers.rules import RulesTagger as Mine\n")
@@ -93,18 +89,17 @@ def test_another_version_of_a_users_tagger_is_noticed(tmp_path, monkeypatch):
         run(spec, folder, jobs=1)
 
 
-def test_workers_change_nothing(finished, tmp_path):
+def test_the_number_of_workers_changes_nothing(finished, tmp_path):
     folder, _ = finished
     run(small(), tmp_path / "parallel", jobs=2)
     for name in ("outcomes.jsonl", "clips.jsonl", "predictions.jsonl", "summary.json"):
         assert (tmp_path / "parallel" / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_a_sentence_that_fails_is_counted_the_rest_goes_on_and_it_is_tried_again(tmp_path, monkeypatch):
+def test_a_failed_sentence_is_counted_and_tried_again(tmp_path, monkeypatch):
     sentences = tmp_path / "s.jsonl"
-    sentences.write_text(
-        '{"id": "a", "text": "We <pause_long> fail at first"}\n{"id": "b", "text": "We <pause_long> go on"}\n'
-    )
+    texts = {"a": "We <pause_long> fail at first", "b": "We <pause_long> go on"}
+    sentences.write_text("".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in texts.items()))
     spec, folder = small(sentences=str(sentences), taggers=["gold"]), tmp_path / "run"
     import harness.experiment.unit as unit
 
@@ -129,7 +124,7 @@ def test_a_sentence_that_fails_is_counted_the_rest_goes_on_and_it_is_tried_again
     assert (tmp_path / "clean" / "outcomes.jsonl").read_bytes() == (folder / "outcomes.jsonl").read_bytes()
 
 
-def test_a_damaged_clip_is_made_again(finished, tmp_path):
+def test_a_damaged_clip_is_rendered_again(finished, tmp_path):
     reference, _ = finished
     folder = shutil.copytree(reference, tmp_path / "run")
     for name in ("manifest.json", "summary.json", "outcomes.jsonl", "clips.jsonl"):
@@ -149,7 +144,7 @@ def test_a_finished_run_that_lost_records_is_refused(finished, tmp_path, name):
         run(small(), folder, jobs=1)
 
 
-def test_a_folder_without_its_identity_is_not_adopted_and_foreign_files_stay(finished, tmp_path):
+def test_a_folder_of_an_unknown_run_is_refused_and_other_files_stay(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     (folder / "notes.md").write_text("mine")
     (folder / "experiment.json").unlink()
@@ -163,7 +158,7 @@ def test_a_folder_without_its_identity_is_not_adopted_and_foreign_files_stay(fin
     assert (folder / "outcomes.jsonl").read_bytes() == (finished[0] / "outcomes.jsonl").read_bytes()
 
 
-def test_impossible_settings_are_refused_before_anything_is_spoken(tmp_path):
+def test_impossible_settings_are_refused_at_the_start(tmp_path):
     with pytest.raises(DataError, match="--jobs must be -1 or at least 1, got 0"):
         run(small(), tmp_path / "b", jobs=0)
     (tmp_path / "file").write_text("")
@@ -186,7 +181,7 @@ def test_impossible_settings_are_refused_before_anything_is_spoken(tmp_path):
         ("name: x\nengines: []", "field 'engines'"),
     ],
 )
-def test_a_wrong_experiment_is_explained(tmp_path, text, message):
+def test_an_invalid_experiment_is_explained(tmp_path, text, message):
     path = tmp_path / "e.yaml"
     path.write_text(text)
     with pytest.raises(DataError) as caught:
@@ -204,7 +199,7 @@ def test_an_experiment_changed_from_the_command_line():
     base = small()
     other = changed(base, engine="piper", options=["dialect=prompted"], limit=2)
     assert [spec.name for spec in other.engines] == ["piper"] and other.engines[0].options == {"dialect": "prompted"}
-    assert other.limit == 2 and other.name == "small-piper", "a run folder of its own"
+    assert other.limit == 2 and other.name == "small-piper", "a separate run folder"
     assert changed(base, voice="en-gb").engines[0].voice == "en-gb"
     assert changed(base, engine="my.voice:Engine", options=["speed=1.5"]).engines[0].options == {"speed": 1.5}
     assert changed(base) == base
@@ -221,7 +216,7 @@ def test_a_meaningless_change_is_refused():
         changed(small(), options=["speed=["])
 
 
-def test_a_set_is_for_engines_not_for_taggers():
+def test_a_sentence_set_cannot_be_used_with_taggers():
     with pytest.raises(DataError, match="has its own tags, one per clip"):
         small(sentences="quick")
     assert len(small(sentences="quick", taggers=["gold"]).items()) == 4 * 7
@@ -238,7 +233,7 @@ def test_texts_of_one_sentence_share_their_plain_clip(tmp_path):
     assert summary["engines"]["espeak"]["null"]["<emph>"]["threshold_from"] == "not applicable"
 
 
-def test_engines_with_their_own_time_limit_get_no_other():
+def test_engines_with_their_own_time_limit_have_no_default_limit():
     assert validate({"name": "a", "engines": ["espeak"]}).timeout == 120
     assert validate({"name": "a", "engines": ["espeak", "higgs_native"]}).timeout is None
     assert validate({"name": "a", "engines": ["openai_speech"], "timeout": 5}).timeout == 5
@@ -251,19 +246,15 @@ def test_engines_with_their_own_time_limit_get_no_other():
 
 
 def test_both_stacks_of_higgs_in_one_run(tmp_path):
-    """Random weights speak noise, so nothing is hit; but every clip is made, and every tag is accounted for."""
+    """Random weights speak noise, so nothing is hit, but every clip is rendered and every tag counted."""
     pytest.importorskip("torch")
     if not (ROOT / ".venv-boson" / "bin" / "python").exists():
         pytest.skip("no environment .venv-boson: make env")
-    experiment = validate(
-        {
-            "name": "higgs", "sentences": "quick", "limit": 2, "tags": ["<emph>"],
-            "engines": [
-                {"name": "higgs_boson", "options": {"max_seconds": 2, "temperature": 0, "seed": 1}},
-                {"name": "higgs_native", "options": {"max_seconds": 2, "temperature": 0}},
-            ],
-        }
-    )  # fmt: skip
+    engines = [
+        {"name": "higgs_boson", "options": {"max_seconds": 2, "temperature": 0, "seed": 1}},
+        {"name": "higgs_native", "options": {"max_seconds": 2, "temperature": 0}},
+    ]
+    experiment = validate({"name": "higgs", "sentences": "quick", "limit": 2, "tags": ["<emph>"], "engines": engines})
     summary = run(experiment, tmp_path / "run", jobs=1)
     assert summary["failed_units"] == 0
     for name in ("higgs_boson", "higgs_native"):

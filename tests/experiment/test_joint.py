@@ -1,4 +1,4 @@
-"""Placement and realisation together, on cases small enough to count by hand."""
+"""Placement and realisation together, on cases that can be counted by hand."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from harness.placement import score_placement
 from harness.records import Arm, Outcome, Verdict
 from harness.tagged import Tag, TaggedText
 
-GOLD = [
-    TaggedText.parse(t) for t in ("We <emph> guarantee 30% savings", "Stop. <pause_long> Now <emph> listen", "Good day")
-]
-GUESS = [
-    TaggedText.parse(t)
-    for t in ("We <emph> guarantee <emph> 30% savings", "Stop. <pause_short> Now listen", "Good day")
-]
+
+def parsed(*texts):
+    return [TaggedText.parse(text) for text in texts]
+
+
+GOLD = parsed("We <emph> guarantee 30% savings", "Stop. <pause_long> Now <emph> listen", "Good day")
+GUESS = parsed("We <emph> guarantee <emph> 30% savings", "Stop. <pause_short> Now listen", "Good day")
 
 
 def heard(slot, tag, verdict, arm=Arm.TAGGED):
@@ -47,13 +47,13 @@ def test_each_reading_agrees_with_a_count_by_hand(name, value):
     assert readings()[name][0] == pytest.approx(value)
 
 
-def test_intervals_hold_their_value_and_every_reading_has_one():
+def test_every_reading_has_an_interval_around_its_value():
     found = readings()
     assert found.keys() == READINGS.keys()
     assert all(low <= value <= high for value, low, high in found.values())
 
 
-def test_a_tag_that_could_not_be_measured_counts_in_the_strict_readings_only():
+def test_an_unmeasurable_tag_counts_only_in_strict_readings():
     lost = [[heard(1, Tag.EMPH, Verdict.UNMEASURABLE), heard(2, Tag.EMPH, Verdict.MISS)], *OUTCOMES[1:]]
     found = readings(lost)
     assert found["hit rate"][0] == pytest.approx(1 / 2) and found["hits counted"][0] == pytest.approx(1 / 3)
@@ -61,7 +61,7 @@ def test_a_tag_that_could_not_be_measured_counts_in_the_strict_readings_only():
     assert (figures["reference"], figures["spoken"], figures["recall"]) == (2, 2, 0)
 
 
-def test_what_an_engine_cannot_express_counts_in_strict_recall_only():
+def test_a_tag_that_the_engine_cannot_express_counts_only_in_strict_recall():
     silent = [
         [o if o.tag is not Tag.EMPH else o.model_copy(update={"verdict": Verdict.NOT_EXPRESSIBLE}) for o in rows]
         for rows in OUTCOMES
@@ -82,22 +82,19 @@ def test_a_tagger_without_tags_still_has_a_joint_recall():
 def test_placement_readings_agree_with_the_placement_score():
     report = score_placement(GOLD, GUESS, n_resamples=0)
     found = {name: value for name, (value, _, _) in readings().items()}
-    assert found["precision"] == pytest.approx(report.micro.precision) and found["recall"] == pytest.approx(
-        report.micro.recall
-    )
-    assert found["f1"] == pytest.approx(report.micro.f1.value) and found["exact"] == pytest.approx(
-        report.exact_match.value
-    )
+    expected = {"precision": report.micro.precision, "recall": report.micro.recall, "f1": report.micro.f1.value,
+                "exact": report.exact_match.value}  # fmt: skip
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
     assert dict(placement_readings(GOLD, GUESS))[READINGS["any tag"].words] == pytest.approx(found["any tag"])
 
 
-def test_a_tagger_that_changes_words_is_followed_to_the_words_of_the_reference():
+def test_tags_on_changed_words_are_moved_to_the_words_of_the_reference():
     changed = [TaggedText.parse("Well we <emph> guarantee 30% savings"), *GUESS[1:]]
     outcomes = [[heard(2, Tag.EMPH, Verdict.HIT)], *OUTCOMES[1:]]
     found = readings(outcomes, changed)
     report = score_placement(GOLD, changed, n_resamples=0)
     assert found["recall"][0] == pytest.approx(report.micro.recall) == pytest.approx(1 / 3)
-    assert found["joint recall"][0] == pytest.approx(1 / 3)  # heard, and on the reference's own slot
+    assert found["joint recall"][0] == pytest.approx(1 / 3)  # heard, and on the slot of the reference
     assert found["exact"][0] == pytest.approx(report.exact_match.value)
 
 
@@ -111,7 +108,7 @@ def test_differences_are_paired_and_change_sign():
     assert "a" not in table["a"]
 
 
-def test_per_tag_rows_name_only_tags_of_the_reference():
+def test_per_tag_rows_cover_only_tags_of_the_reference():
     rows = end_to_end(count(GOLD, GUESS, OUTCOMES, MEASURABLE), list("abc"))["per_tag"]
     assert rows.keys() == {"<emph>", "<pause_long>"}
     assert rows["<emph>"]["n"] == 2 and rows["<emph>"]["both"][0] == 0.5

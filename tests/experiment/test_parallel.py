@@ -1,4 +1,4 @@
-"""Units in parallel: the same results as in serial, each once, whatever dies."""
+"""Parallel work gives the same results as serial work, each once, even if processes die."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def die(number):
 
 
 class Lazy:
-    """A sequence that knows how far it was read."""
+    """A sequence that counts how many items were read."""
 
     def __init__(self, length):
         self.length, self.read = length, 0
@@ -72,7 +72,7 @@ def no_process_left():
 
 
 def _works(process):
-    """Not a helper of multiprocessing, which lives as long as this process does."""
+    """Return whether the process is a worker, not a tracker of multiprocessing, which lives as long as this process."""
     try:
         return "tracker" not in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -86,29 +86,19 @@ def test_the_same_results_as_in_serial(backend):
         assert sorted(found) == [square(item) for item in items]
 
 
-def test_a_cluster_of_this_machine_leaves_no_folder_behind(tmp_path, monkeypatch):
-    import dask
-
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.delenv("DASK_TEMPORARY_DIRECTORY", raising=False)
-    with dask.config.set({"temporary-directory": None}):
-        assert sorted(in_parallel(square, range(3), jobs=1, backend="dask")) == [0, 1, 4]
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("backend", ["loky", "dask"])
-def test_an_exception_is_the_callers(backend):
+def test_an_exception_of_the_function_is_raised_by_the_caller(backend):
     with pytest.raises(OSError, match="three"):
         list(in_parallel(fail_at_three, range(8), jobs=2, backend=backend))
 
 
 @pytest.mark.parametrize(("backend", "most"), [("loky", 2 * parallel.CHUNK), ("dask", 3 * 2 * parallel.WINDOW)])
-def test_a_slow_caller_slows_down_the_reading(backend, most):
+def test_items_are_not_read_far_ahead_of_a_slow_caller(backend, most):
     items = Lazy(10_000)
     with no_process_left():
         results = in_parallel(square, items, jobs=2, backend=backend)
         next(results)
-        time.sleep(1.5)  # the workers would do hundreds
+        time.sleep(1.5)  # enough time for hundreds of items
         assert items.read <= most
         results.close()
 
@@ -120,19 +110,23 @@ def test_one_job_stays_in_this_process():
     assert items.read == 2
 
 
-def test_a_local_cluster_listens_on_loopback_only_and_ends():
-    with no_process_left():
+def test_a_local_cluster_listens_on_loopback_only_and_leaves_nothing(tmp_path, monkeypatch):
+    import dask
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("DASK_TEMPORARY_DIRECTORY", raising=False)
+    with no_process_left(), dask.config.set({"temporary-directory": None}):
         results = in_parallel(square, range(1000), jobs=2, backend="dask")
         next(results)
         processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        listening = [
-            c.laddr.ip for p in processes if _works(p) for c in p.net_connections("inet") if c.status == "LISTEN"
-        ]
+        connections = [one for process in processes if _works(process) for one in process.net_connections("inet")]
+        listening = [one.laddr.ip for one in connections if one.status == "LISTEN"]
         assert len(listening) > 3 and set(listening) == {"127.0.0.1"}
         assert len(list(results)) == 999
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(cluster, tmp_path):
+def test_a_worker_killed_during_the_work_loses_and_doubles_nothing(cluster, tmp_path):
     workers = cluster.both_workers()
     found = []
     with no_process_left():
@@ -144,20 +138,20 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(cluster, tmp_pa
     runs = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     times = Counter(int(key) for key, _ in runs)
     assert set(times) == set(range(40))
-    assert len({pid for _, pid in runs}) == 2  # both worked: the kill hit one with tasks
+    assert len({pid for _, pid in runs}) == 2  # the killed worker had tasks
 
 
-def test_a_worker_may_join_later(cluster, tmp_path):
+def test_a_worker_may_join_later(cluster):
     threading.Timer(2, cluster.worker).start()
-    assert sorted(in_parallel(square, range(20), backend="dask", scheduler=cluster.address)) == [
-        n * n for n in range(20)
-    ]
+    found = sorted(in_parallel(square, range(20), backend="dask", scheduler=cluster.address))
+    assert found == [square(number) for number in range(20)]
 
 
 def test_no_scheduler(monkeypatch):
     monkeypatch.setattr(parallel, "LIMIT", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts and says nothing
-        for address in (f"tcp://127.0.0.1:{silent.getsockname()[1]}", "nonsense://x", "127.0.0.1:many"):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections but never answers
+        answering_nothing = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        for address in (answering_nothing, "tcp://127.0.0.1:1", "nonsense://x", "127.0.0.1:many"):
             begun = time.monotonic()
             with pytest.raises(HarnessError, match=r"dask scheduler --host 127\.0\.0\.1.*dask worker"):
                 list(in_parallel(square, range(4), backend="dask", scheduler=address))
@@ -170,15 +164,15 @@ def test_no_workers(cluster, monkeypatch):
         list(in_parallel(square, range(4), backend="dask", scheduler=cluster.address))
 
 
-@pytest.mark.parametrize("whom", ["worker", "scheduler"])
-def test_the_last_worker_or_the_scheduler_dies(whom, cluster, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("victim", "message"), [("worker", "no workers"), ("scheduler", "was lost")])
+def test_the_last_worker_or_the_scheduler_dies(victim, message, cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "LIMIT", 4.0)
-    victim = cluster.worker()
+    worker = cluster.worker()
     results = in_parallel(partial(slow, str(tmp_path)), range(200), backend="dask", scheduler=cluster.address)
     next(results)
-    cluster.kill(victim if whom == "worker" else cluster.scheduler)
+    cluster.kill(worker if victim == "worker" else cluster.scheduler)
     begun = time.monotonic()
-    with pytest.raises(HarnessError, match="no workers" if whom == "worker" else "was lost"):
+    with pytest.raises(HarnessError, match=message):
         list(results)
     assert time.monotonic() - begun < 25
 
@@ -190,14 +184,10 @@ def test_a_unit_that_kills_its_workers_is_an_error():
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [
-        (
-            "def running_code(): return 'harness 0.0.7 on Python 2'",
-            r"^the dask worker tcp\S+ runs harness 0\.0\.7 on Python 2, but .* runs harness",
-        ),
-        ("", "cannot import"),
-    ],
-)
+    [("def running_code(): return 'harness 0.0.7 on Python 2'",
+      r"^the dask worker tcp\S+ runs harness 0\.0\.7 on Python 2, but .* runs harness"),
+     ("", "cannot import")],
+)  # fmt: skip
 def test_workers_with_other_code_are_refused(source, message, cluster, tmp_path):
     other = tmp_path / "other" / "harness" / "experiment"
     other.mkdir(parents=True)

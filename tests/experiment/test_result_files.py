@@ -1,4 +1,4 @@
-"""Result files from elsewhere: read if they are what they say, refused with file and field if not."""
+"""Result files from other machines: read if they match the schema, otherwise refused with file and field."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from harness.tagged import TAGS
 
 @pytest.fixture(scope="module")
 def made(finished, tmp_path_factory):
-    """A real result file, of four sentences by espeak."""
+    """Return the content of a real result file, of four sentences by espeak."""
     return read_json(publish(finished[0], tmp_path_factory.mktemp("made") / "elsewhere.json"))
 
 
@@ -34,19 +34,18 @@ def changed(made, where, value):
     return fields
 
 
-def test_a_dropped_file_is_read_with_its_provenance(made, tmp_path):
+def test_a_result_file_is_read_with_its_provenance(made, tmp_path):
     drop(tmp_path, made)
     result = load_results(tmp_path)["mine"]
-    assert result.spoken == "heldout" and result.provenance.harness.startswith(
-        result.provenance.packages["prosody-harness"]
-    )
+    assert result.spoken == "heldout"
+    assert result.provenance.harness.startswith(result.provenance.packages["prosody-harness"])
     assert result.provenance.machine and len(result.provenance.date) == 10 and result.provenance.git_revision
     joint = result.engines["espeak"].end_to_end["rules"]
     assert 0 <= joint.readings["joint recall"][0] <= 1
 
 
 @pytest.mark.parametrize(("hits", "end", "bound"), [(1.0, "high", 1 - 2**-53), (0.0, "low", 2**-60)])
-def test_the_last_bit_of_an_interval_refuses_no_result(made, tmp_path, hits, end, bound):
+def test_a_rounding_error_of_an_interval_is_accepted(made, tmp_path, hits, end, bound):
     fields = changed(made, (*ESPEAK, "per_tag", "<emph>", "hit_rate"), hits)
     fields["engines"]["espeak"]["per_tag"]["<emph>"] |= {"low": 0.0, "high": 1.0, end: bound}
     drop(tmp_path, fields)
@@ -60,9 +59,9 @@ BROKEN = {
     "no date": (("provenance", "created"), "yesterday", "provenance.created"),
     "a rate above one": ((*ESPEAK, "per_tag", "<emph>", "hit_rate"), 1.2, "hit_rate"),
     "more hits than tags": ((*ESPEAK, "per_tag", "<emph>", "hit"), 99, "99 hits"),
-    "a tag of its own": ((*ESPEAK, "per_tag", "<loud>"), {"n": 1}, "<loud>"),
-    "a reading of its own": ((*ESPEAK, "end_to_end", "rules", "readings", "vibes"), [0.9, 0.8, 1.0], "vibes"),
-    "a reading left out": ((*ESPEAK, "end_to_end", "rules", "readings", "joint f1"), None, "missing readings: joint f1"),
+    "an unknown tag": ((*ESPEAK, "per_tag", "<loud>"), {"n": 1}, "<loud>"),
+    "an unknown reading": ((*ESPEAK, "end_to_end", "rules", "readings", "vibes"), [0.9, 0.8, 1.0], "vibes"),
+    "a missing reading": ((*ESPEAK, "end_to_end", "rules", "readings", "joint f1"), None, "missing readings: joint f1"),
     "no readings": ((*ESPEAK, "end_to_end", "rules", "readings"), None, "readings"),
     "a rate outside its interval": ((*ESPEAK, "end_to_end", "rules", "readings", "recall"), [0.9, 0.1, 0.2], "recall"),
     "no engines": (("engines",), {}, "engines"),
@@ -80,7 +79,7 @@ def test_an_invalid_file_is_refused_by_name_and_field(made, tmp_path, name):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1, "engines": NaN}', "\x00"])
-def test_garbage_is_refused_by_name(tmp_path, text):
+def test_a_file_that_is_not_a_result_is_refused_by_name(tmp_path, text):
     drop(tmp_path, text)
     with pytest.raises(DataError) as caught:
         load_results(tmp_path)
@@ -92,7 +91,7 @@ def test_a_result_of_an_older_harness_is_read(made, tmp_path):
     assert load_results(tmp_path)["mine"].provenance.harness == "unknown"
 
 
-def test_the_committed_results_read_and_are_complete():
+def test_the_committed_results_are_valid_and_complete():
     assert "controls" not in load_results() and "placement" not in load_results()
     result = load_controls()
     assert result["failed_units"] == 0 and set(result["controls"]) == {tag.value for tag in TAGS}

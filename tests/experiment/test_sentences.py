@@ -1,4 +1,4 @@
-"""The sentence set and how the seven tags are spread over it."""
+"""The sentence set, and the distribution of the seven tags over it."""
 
 import json
 from collections import Counter
@@ -56,15 +56,10 @@ def test_sentences_are_unique_and_end_as_sentences():
     assert all(TaggedText.parse(text).tags == () for text in texts)
 
 
-def test_ids_of_items_are_unique_and_name_sentence_and_tag():
-    assert len({item.id for item in standard()}) == len(standard()) == 216 * 7
-    assert all(item.id == f"{item.group}.{item.text.tags[0][1].bare}" for item in standard())
-
-
-def test_every_sentence_has_every_tag_once_and_at_least_200_a_tag():
+def test_every_sentence_has_every_tag_once():
     asked = Counter((item.group, tag) for item in standard() for _, tag in item.text.tags)
     assert set(asked) == {(name, tag) for name in sentences() for tag in TAGS} and set(asked.values()) == {1}
-    assert min(Counter(tag for _, tag in asked).values()) >= 200
+    assert all(item.id == f"{item.group}.{item.text.tags[0][1].bare}" for item in standard())
     assert all(item.text.words == words_of(sentences()[item.group]) for item in standard())
 
 
@@ -88,7 +83,7 @@ def test_word_tags_and_pauses_are_balanced_over_the_thirds(tag):
 
 @pytest.mark.parametrize("tag", sorted(CONTOURS), ids=lambda tag: tag.bare)
 def test_contours_are_balanced_over_the_phrases_of_a_sentence(tag):
-    """Over thirds they cannot be: the last phrase of a sentence ends in the last third, and may be the only one."""
+    """They cannot be balanced over thirds: the last phrase, which may be the only one, ends in the last third."""
     counts = Counter()
     for name, slot in slots_of(tag).items():
         ends = phrase_ends(TaggedText(words_of(sentences()[name])))
@@ -139,14 +134,14 @@ def test_contrast_slots_include_the_slot_of_the_item():
     assert all(bool(item.slots) == (len(phrase_ends(item.text.stripped())) == 3) for item in contours)
 
 
-def test_contrast_is_prepared_for_as_many_sentences_as_asked():
+def test_contrast_is_limited_to_the_given_number_of_sentences():
     counts = Counter(item.text.tags[0][1] for item in load_items("standard", contrast=7) if item.slots)
     assert counts == dict.fromkeys(TAGS, 7)
     assert not any(item.slots for item in load_items("standard"))
     assert {item.place for item in load_items("quick")} == {0}
 
 
-def test_nothing_is_shared_with_the_taggers_examples():
+def test_no_run_or_frame_is_shared_with_the_examples_of_taggers():
     examples = [example.tagged.words for split in ("train", "heldout") for example in load_examples(split)]
     runs = {run for words in examples for run in word_ngrams(words, 5)}
     frames = {sentence_frame(words) for words in examples}
@@ -177,22 +172,15 @@ def lines(path, *rows):
 
 
 def test_lines_of_a_users_file_with_the_same_words_are_one_group(tmp_path):
-    name = lines(
-        tmp_path / "mine.jsonl",
-        {"id": "a", "text": "We <emph> sell boats."},
-        {"id": "b", "text": "They buy <pause_short> ships."},
-        {"id": "c", "text": "We sell <pitch_high> boats."},
-        {"id": "d", "text": "We sell boats!"},
-    )
+    texts = ["We <emph> sell boats.", "They buy <pause_short> ships.", "We sell <pitch_high> boats.", "We sell boats!"]
+    name = lines(tmp_path / "mine.jsonl", *({"id": i, "text": text} for i, text in zip("abcd", texts, strict=True)))
     items = load_items(name, contrast=5)
     assert [(item.id, item.group) for item in items] == [("a", "a"), ("b", "b"), ("c", "a"), ("d", "d")]
-    assert items[2] == Item("c", "a", TaggedText.parse("We sell <pitch_high> boats."), cluster="a"), (
-        "no contrast for a file"
-    )
+    assert items[2] == Item("c", "a", TaggedText.parse(texts[2]), cluster="a"), "no contrast for a file"
     assert [item.id for item in load_items(name, limit=2)] == ["a", "b"]
 
 
-def test_files_that_cannot_be_spoken_are_named(tmp_path):
+def test_unusable_files_are_named(tmp_path):
     twice = lines(tmp_path / "twice.jsonl", {"id": "a", "text": "One."}, {"id": "a", "text": "Two."})
     with pytest.raises(DataError, match=r"'?a'?.*twice|twice.*'?a'?"):
         load_items(twice)

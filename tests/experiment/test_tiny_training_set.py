@@ -1,4 +1,4 @@
-import json
+"""The tiny training set: recordings with their manifest, checkpoints and configurations."""
 
 import pytest
 import yaml
@@ -10,7 +10,6 @@ from harness.higgs.checkpoints import check_type
 from harness.higgs.samples import read_manifest
 from harness.higgs.train_config import read_config
 from harness.processes.stacks import BOSON, NATIVE
-from harness.records import Example
 
 
 def test_recordings_and_their_manifest(tmp_path):
@@ -21,27 +20,17 @@ def test_recordings_and_their_manifest(tmp_path):
     assert all(path.stat().st_size > 10_000 for _, path in rows)
 
 
-def test_an_id_never_becomes_a_path(tmp_path):
-    hostile = Example(id="../../evil", text="No <emph> way.", group="g", split="train")
-    manifest = record([hostile], tmp_path / "recordings")
-    assert sorted(path.name for path in (tmp_path / "recordings").iterdir()) == ["0001.wav", MANIFEST]
-    assert json.loads(manifest.read_text())["id"] == "../../evil"
-
-
 def test_a_tiny_training_set_is_complete(tmp_path):
     pytest.importorskip("torch")
     seen = []
-    folder = make_tiny_training_set(
-        tmp_path / "play", samples=2, progress=lambda done, total: seen.append((done, total))
-    )
+    folder = make_tiny_training_set(tmp_path / "play", samples=2, progress=lambda *given: seen.append(given))
     assert seen[-1] == (5, 5)
     for stack in (NATIVE, BOSON):
-        config = read_config(folder / f"train-{stack}.yaml")
+        path = folder / f"train-{stack}.yaml"
+        config = read_config(path)
         check_type(folder / stack, stack)
         assert (config.model, config.manifest) == (str(folder / stack), str(folder / "recordings" / MANIFEST))
-        assert (
-            yaml.safe_load((folder / f"train-{stack}.yaml").read_text())["model"] == stack
-        )  # movable: no absolute path
+        assert yaml.safe_load(path.read_text())["model"] == stack, "a relative path, so that the folder can be moved"
         assert config.batch_size == 2 and config.lora.heads
     with pytest.raises(HarnessError, match="not empty"):
         make_tiny_training_set(folder)

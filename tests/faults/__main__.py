@@ -1,6 +1,7 @@
-"""Kill runs and builds at random moments, and try what else goes wrong: `make faults`, after `make book`.
+"""Kill runs and builds at random moments, and try other faults: `make faults`, after `make book`.
 
-A table; also `_build/results/interruptions.json`. It ends with 1 if something was lost, doubled, or left behind.
+The results are printed as tables and written to `_build/results/interruptions.json`. The exit code is 1 if anything was lost,
+doubled, or left behind.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ RESULT = RESULTS / "interruptions.json"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kills", type=int, default=25, help="of each of the two parts")
+    parser.add_argument("--kills", type=int, default=25, help="number of kills in each of the two parts")
     parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--build", type=Path, default=BUILD, help="the finished _build that the book's part copies")
+    parser.add_argument("--build", type=Path, default=BUILD, help="finished _build folder to copy for the part book")
     chosen = parser.parse_args()
     if chosen.kills < 1:
-        parser.error("--kills takes 1 or more: without one, nothing is tried")
+        parser.error(f"--kills must be at least 1, got {chosen.kills}")
     found = {"schema": "harness.interruptions/1", "seed": chosen.seed, "machine": machine()}
     if chosen.part and RESULT.exists():
         found = read_json(RESULT) | found
     begun, checkout = time.monotonic(), None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what follows is left in order, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the blocks below are left in order
     with tempfile.TemporaryDirectory(prefix="faults-", dir=BUILD) as folder, ExitStack() as stack:
         stack.callback(end_all)
         parts = chosen.part or PARTS
@@ -56,21 +57,15 @@ def main() -> int:
                 else:
                     found["conditions"] = try_conditions(Path(folder), checkout)
             found["minutes"] = round((time.monotonic() - begun) / 60, 1)
-            write_json(RESULT, found)  # what a later part cannot take away
-    rows = [
-        [name, *map(str, counts)]
-        for name, counts in (("harness run", run_counts(found)), ("make book", book_counts(found)))
-    ]
-    print_table(
-        "kill -9", ["command", "kills", "whole runs", "lost or done again", "doubled", "differing", "left behind"], rows
-    )
+            write_json(RESULT, found)
+    counts = {"harness run": run_counts(found), "make book": book_counts(found)}
+    columns = ["command", "kills", "whole runs", "lost or done again", "doubled", "differing", "left behind"]
+    print_table("kill -9", columns, [[name, *map(str, numbers)] for name, numbers in counts.items()])
     conditions = found.get("conditions", [])
     rows = [[one["condition"], "yes" if one["good"] else "NO", str(one["exit code"]), str(len(one["orphans"]))]
             for one in conditions]  # fmt: skip
     print_table("Conditions", ["condition", "as it should be", "exit code", "orphans"], rows)
-    return not all(one["good"] for one in conditions) or any(
-        any(counts[2:]) for counts in (run_counts(found), book_counts(found))
-    )
+    return not all(one["good"] for one in conditions) or any(any(numbers[2:]) for numbers in counts.values())
 
 
 def run_counts(found) -> list[int]:

@@ -1,4 +1,4 @@
-"""Kill `doit site` in a copy of the checkout, again and again, and see that the site comes out the same."""
+"""Kill `doit site` in a copy of the checkout repeatedly, and compare the site with that of an undisturbed build."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from harness.paths import ROOT
 from harness.processes.stacks import BOSON, NATIVE, PYTHON_VARIABLES, python_of
 from tests.faults.processes import Command
 
-# Short ones that show no time, so that their pages must come out the same to the letter; and the ledger, which reads all.
+# Short chapters that show no times, so that their pages must be identical; and the ledger, which reads the results of all.
 CHAPTERS = ("02_architecture", "05_data", "12_claims")
 _STARTED = re.compile(r"^\.  (\S+)", re.M)
 
 
 class Checkout:
-    """A copy of this checkout with a copy of its `_build`, where doit thinks that all is done."""
+    """A copy of this checkout and its `_build`, in which all tasks count as done."""
 
     def __init__(self, folder: Path, build: Path) -> None:
         self.folder, self.log = folder, folder.with_suffix(".log")
@@ -31,16 +31,14 @@ class Checkout:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        ignored = shutil.ignore_patterns(
-            "second-server", "faults-*"
-        )  # the copy lies in such a folder of it, by default
+        ignored = shutil.ignore_patterns("second-server", "faults-*")  # by default, the copy itself is in faults-*
         shutil.copytree(build, folder / "_build", symlinks=True, ignore=ignored)
-        for stack, name in ((NATIVE, ".venv"), (BOSON, ".venv-boson")):  # the environments are this checkout's
+        for stack, name in ((NATIVE, ".venv"), (BOSON, ".venv-boson")):
             (folder / name).symlink_to(python_of(stack).parent.parent)
         assert self.doit("reset-dep").wait() == 0, self.log.read_text()
 
     def doit(self, *arguments: str) -> Command:
-        """Start doit, which works with the code of the copy."""
+        """Start doit with the code of the copy."""
         stacks = {PYTHON_VARIABLES[stack]: str(python_of(stack)) for stack in (NATIVE, BOSON)}
         environment = {
             "PYTHONPATH": str(self.folder),
@@ -51,7 +49,7 @@ class Checkout:
         return Command([python_of(NATIVE).parent / "doit", *arguments], self.log, cwd=self.folder, env=environment)
 
     def unmake(self) -> None:
-        """Remove what the chapters, the quickstart, the staging and the site have made."""
+        """Remove the results of the chapters, the quickstart, the staging and the site."""
         build = self.folder / "_build"
         for chapter in CHAPTERS:
             (build / "executed" / f"{chapter}.ipynb").unlink(missing_ok=True)
@@ -62,7 +60,7 @@ class Checkout:
             shutil.rmtree(build / name, ignore_errors=True)
 
     def made(self) -> dict[str, str]:
-        """The pages, the numbers, and the executed notebooks' names (they note when each cell ran)."""
+        """Return the pages, the numbers, and the names of executed notebooks (whose content has the times of cells)."""
         build = self.folder / "_build"
         texts = [build / "numbers.json", *sorted((build / "html").rglob("*.html"))]
         found = {path.relative_to(build).as_posix(): path.read_text() for path in texts}
@@ -70,7 +68,7 @@ class Checkout:
 
 
 def undisturbed(checkout: Checkout) -> tuple[float, float]:
-    """Seconds of a whole build, and of its longest task."""
+    """Return the seconds of a whole build, and of its longest task."""
     checkout.unmake()
     building, moments, names = checkout.doit("site"), [time.monotonic()], 0
     while not building.ended_within(0.2):
@@ -83,7 +81,7 @@ def undisturbed(checkout: Checkout) -> tuple[float, float]:
 
 
 def kill_book(checkout: Checkout, kills: int, generator: random.Random) -> dict[str, Any]:
-    """The whole part: an undisturbed build, then builds that are killed, and the comparison."""
+    """Build once undisturbed, then kill builds at random moments, and compare the pages."""
     seconds, longest = undisturbed(checkout)
     expected = checkout.made()
     rows: list[dict[str, Any]] = []
@@ -91,7 +89,7 @@ def kill_book(checkout: Checkout, kills: int, generator: random.Random) -> dict[
     checkout.unmake()
     while True:
         building = checkout.doit("site")
-        # Shorter than the longest task would never let it finish; what is drawn is uniform.
+        # If every moment were earlier than the end of the longest task, that task would never finish.
         moment = generator.uniform(0, 1.3 * longest) if len(rows) < kills else 3600
         kind = generator.choice(("parent", "group"))
         ended = building.ended_within(moment) or not building.kill(kind)

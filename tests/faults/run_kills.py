@@ -1,4 +1,4 @@
-"""Kill `harness run` again and again: nothing is lost, nothing done twice, and the files end with the same bytes."""
+"""Kill `harness run` repeatedly: no work is lost or done twice, and the files end with the same bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.faults.processes import HARNESS, Command
+from tests.faults.processes import HARNESS, Command, content
 
 EXPERIMENT = {
     "name": "faults",
@@ -20,7 +20,7 @@ EXPERIMENT = {
     "taggers": ["gold", "rules"],
     "engines": ["espeak"],
 }
-# Every fifth kill: all sentences are done, and within so many seconds files are sorted, and the manifest is written.
+# Every fifth kill comes within `LAST` seconds after all sentences are done: files are sorted, and the manifest is written.
 ENDING, LAST = "the ending", 1.0
 RECORDS = ("outcomes.jsonl", "scores.jsonl", "clips.jsonl", "predictions.jsonl", "units.jsonl")
 
@@ -35,14 +35,8 @@ def write_experiment(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """What a run folder holds, but for the manifest, which has a date and a duration."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(files) if path.name != ".lock"}
-
-
 def whole_lines(path: Path) -> list[str]:
-    """Lines that end, whatever was cut off after them."""
+    """Return the lines that end with a newline."""
     return path.read_text().split("\n")[:-1] if path.exists() else []
 
 
@@ -51,30 +45,30 @@ def units(folder: Path) -> set[str]:
 
 
 def doubled(folder: Path) -> int:
-    """Lines that stand twice in a file of records."""
+    """Count the repeated lines in the files of records."""
     found = [whole_lines(folder / name) for name in RECORDS]
     return sum(len(lines) - len(set(lines)) for lines in found)
 
 
 def rendered(folder: Path) -> dict[str, tuple[int, int]]:
-    """Each clip on disk with its inode and time: a clip that is made again has others."""
+    """Return inode and time of each clip, which change if the clip is rendered again."""
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (folder / "clips").glob("*.wav")}
 
 
 def clips_of(folder: Path, done: set[str]) -> set[str]:
-    """Files of the clips that belong to finished sentences."""
+    """Return the file names of the clips of finished sentences."""
     names = {json.loads(line)["sentence"] for line in done}
     clips = [json.loads(line) for line in whole_lines(folder / "clips.jsonl")]
     return {Path(clip["audio"]).name for clip in clips if clip["sentence"] in names}
 
 
 def near_its_end(folder: Path) -> bool:
-    """Whether every sentence is done."""
+    """Return whether all sentences are done."""
     return (folder / "manifest.json").exists() or len(units(folder)) == EXPERIMENT["limit"]
 
 
 def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, Any]:
-    """The whole part: an undisturbed run, then runs that are killed at moments drawn over its duration, or at its end."""
+    """Run once undisturbed, then kill runs at random moments or near their end, and compare the files."""
     experiment = write_experiment(folder)
     reference = Command(command(experiment, folder / "reference"), folder / "reference.log")
     assert reference.wait() == 0, reference.said
@@ -85,7 +79,7 @@ def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, A
     started: list[Command] = []
     target, before, clips = folder / "killed", set[str](), dict[str, tuple[int, int]]()
     while True:
-        complete = (target / "manifest.json").exists()  # already, so that there is no end to wait for
+        complete = (target / "manifest.json").exists()  # such a run has no end to wait for
         started.append(running := Command(command(experiment, target), folder / "killed.log"))
         aim = ENDING if len(rows) % 5 == 4 and not complete else "any moment"
         if aim == ENDING and len(rows) < kills:
@@ -95,6 +89,8 @@ def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, A
         patience = generator.uniform(0, LAST if aim == ENDING else seconds) if len(rows) < kills else 600
         ended = running.ended_within(patience) or not running.kill(kind)
         moment = time.monotonic() - running.begun
+        now = rendered(target)
+        repeated = sum(now.get(name) != state for name, state in clips.items())
         if ended:
             assert running.process.returncode == 0, running.said
             runs += 1
@@ -102,21 +98,18 @@ def kill_runs(folder: Path, kills: int, generator: random.Random) -> dict[str, A
             differing |= {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)}
             left += [path.name for path in target.rglob("*.part")]
             if rows and before:
-                now = rendered(target)
-                rows[-1]["lost"] = sum(now.get(name) != state for name, state in clips.items())
+                rows[-1]["lost"] = repeated
             shutil.rmtree(target)
             before, clips = set(), {}
             if len(rows) >= kills:
                 break
             continue
-        after = before if (target / "manifest.json").exists() else units(target)  # complete, just before it was killed
-        now = rendered(target)
-        # Lost: finished sentences that are not marked any more, and their clips that were made again.
-        lost = len(before - after) + sum(now.get(name) != state for name, state in clips.items())
-        # Half of the runs go on at once, while workers of the killed one may still be about to notice.
+        after = before if (target / "manifest.json").exists() else units(target)  # complete: the list of units is gone
+        # Half of the runs are resumed at once, when workers of the killed run may not have noticed yet.
         orphans, lasted = running.left() if generator.random() < 0.5 else ([], 0.0)
         rows.append({"moment": round(moment, 1), "aim": aim, "kind": kind, "finished before": len(before), "finished after": len(after),
-                     "lost": lost, "doubled": doubled(target), "orphans": orphans, "last child ended after": round(lasted, 1)})  # fmt: skip
+                     "lost": len(before - after) + repeated, "doubled": doubled(target), "orphans": orphans,
+                     "last child ended after": round(lasted, 1)})  # fmt: skip
         before, clips = after, {name: now[name] for name in clips_of(target, after)}
         print(f"run   {len(rows):2d} {rows[-1]}", flush=True)
     left += [process for one in started for process in one.left()[0]]

@@ -1,4 +1,4 @@
-"""What a killed or interrupted build leaves behind: the state of finished tasks, and no half page."""
+"""Killed and interrupted builds keep the state of finished tasks, and publish no incomplete page."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ def task_second():
     return {"actions": [(dodo.run, [PYTHON, "-c", "import time, pathlib; pathlib.Path('begun').touch(); time.sleep(600)"])],
             "file_dep": ["first"], "targets": ["second"]}
 """.replace("PYTHON", repr(sys.executable))
-"""A build of two tasks by the functions and settings of this project's own; the second never ends."""
+"""A build of two tasks with the functions and settings of this project; the second task never ends."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def build(tmp_path):
     return [sys.executable, "-m", "doit", "-f", "dodo_of_test.py"], {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}}
 
 
-def test_a_killed_build_knows_what_was_finished_and_leaves_no_process(tmp_path, build):
+def test_a_killed_build_keeps_finished_tasks_and_leaves_no_process(tmp_path, build):
     command, options = build
     for attempt in range(2):
         (tmp_path / "begun").unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def test_a_killed_build_knows_what_was_finished_and_leaves_no_process(tmp_path, 
         assert (".  first" in running.said, "-- first" in running.said) == (attempt == 0, attempt == 1)
 
 
-def test_an_interrupted_build_is_one_line(tmp_path, build):
+def test_an_interrupted_build_gives_one_line(tmp_path, build):
     command, options = build
     code, said, left = interrupted(command, tmp_path / "log", (tmp_path / "begun").exists, **options)
     assert (code, left) == (130, [])
@@ -66,7 +66,7 @@ def test_an_interrupted_build_is_one_line(tmp_path, build):
     assert "first" in json.loads((tmp_path / "state.json").read_text())
 
 
-def test_the_state_is_written_whole_after_each_task_and_a_damaged_one_is_none(tmp_path):
+def test_the_state_is_complete_after_each_task_and_a_damaged_state_is_ignored(tmp_path):
     path = tmp_path / "state.json"
     state = KeptJson(str(path), JSONCodec())
     state.set("one", "checker:", "MD5Checker")
@@ -78,7 +78,7 @@ def test_the_state_is_written_whole_after_each_task_and_a_damaged_one_is_none(tm
 
 
 @pytest.mark.parametrize(("code", "again"), [(0, False), (1, False), (-signal.SIGKILL, True)])
-def test_after_a_killed_sphinx_every_page_is_made_anew(tmp_path, monkeypatch, code, again):
+def test_after_a_killed_sphinx_every_page_is_built_again(tmp_path, monkeypatch, code, again):
     commands = []
 
     def call(command, **_):

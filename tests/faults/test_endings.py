@@ -1,4 +1,4 @@
-"""Signals that end a command, standard streams that are closed, full, or that nobody reads."""
+"""Signals that end a command; standard streams that are closed, full, or not read."""
 
 import os
 import re
@@ -18,13 +18,13 @@ HELDOUT = DATA / "examples" / "heldout.jsonl"
 
 
 def shared_memory_of(process):
-    """What loky and joblib left in shared memory; its names hold the process that made it."""
+    """Return what loky and joblib left in shared memory; the names contain the process id."""
     name = re.compile(rf"(sem\.loky-|joblib_memmapping_folder_){process}\D")
     return [path.name for path in Path("/dev/shm").glob("*") if name.match(path.name)]
 
 
 def sent(command, log, ready, *signals):
-    """Exit code, output and what is left of a command that gets signals, a twentieth of a second apart, when it is ready."""
+    """Return the outcome of a command that gets signals, 0.05 s apart, as soon as `ready()`."""
     running = Command(command, log)
     try:
         while not ready() and running.process.poll() is None:
@@ -33,7 +33,8 @@ def sent(command, log, ready, *signals):
         for number in signals:
             os.killpg(running.process.pid, number)
             time.sleep(0.05)
-        return running.wait(60), running.said, [*running.left()[0], *shared_memory_of(running.process.pid)]
+        code, said, left = running.outcome(60)
+        return code, said, [*left, *shared_memory_of(running.process.pid)]
     finally:
         running.end()
 
@@ -45,42 +46,42 @@ def run_that_gets(tmp_path, *signals):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_run_that_is_told_to_end_says_so_and_leaves_nothing(tmp_path, number):
+def test_a_run_ended_by_a_signal_says_so_and_leaves_nothing(tmp_path, number):
     code, said, left = run_that_gets(tmp_path, number)
     assert (code, left) == (128 + number, [])
-    assert said == f"harness: ended by {number.name}; what was finished is kept (give the same command again)\n"
+    assert said == f"harness: ended by {number.name}; finished work is kept (run the same command again)\n"
     assert (tmp_path / "run" / ".lock").read_bytes() == b"" and list((tmp_path / "run").glob("clips/*.wav"))
 
 
-def test_ctrl_c_again_and_again_is_one_line(tmp_path):
+def test_repeated_ctrl_c_gives_one_line(tmp_path):
     code, said, left = run_that_gets(tmp_path, *[signal.SIGINT] * 40)
     assert (code, left) == (130, [])
-    assert said.startswith("harness: interrupted; what was finished is kept in") and said.count("\n") == 1
-    assert str(tmp_path / "run") in said and "the same command goes on" in said
+    assert said.startswith("harness: interrupted; finished work is kept in") and said.count("\n") == 1
+    assert str(tmp_path / "run") in said and "the same command resumes the run" in said
 
 
-def test_espeak_is_told_to_end(tmp_path):
+def test_a_signal_ends_espeak(tmp_path):
     log, begun = tmp_path / "log", time.monotonic()
     command = [*HARNESS, "say", "We go on. " * 3000, "-o", tmp_path / "x.wav"]
     code, said, left = sent(command, log, lambda: time.monotonic() - begun > 3, signal.SIGTERM)
     assert (code, left) == (143, []) and not (tmp_path / "x.wav").exists()
-    assert said == "harness: ended by SIGTERM; nothing was written (give the same command again)\n"
+    assert said == "harness: ended by SIGTERM; nothing was written (run the same command again)\n"
 
 
-def test_nohup_stays_deaf(tmp_path):
+def test_sighup_is_ignored_under_nohup(tmp_path):
     command = [sys.executable, "-c", "import harness.cli as c, os, signal, sys\n"
                "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
                "c.app = lambda: (os.kill(os.getpid(), signal.SIGHUP), print('alive'))\nc.main()"]  # fmt: skip
     assert subprocess.run(command, capture_output=True, text=True).stdout == "alive\n"
 
 
-def test_ctrl_c_in_code_that_is_a_string_ends_with_130():
+def test_ctrl_c_in_code_compiled_from_a_string_ends_with_130():
     code = "import harness.cli as c\ndef app():\n    exec('raise KeyboardInterrupt')\nc.app = app\nc.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 130 and done.stderr.startswith("harness: interrupted")
 
 
-def test_ctrl_c_while_the_commands_are_imported_is_one_line(tmp_path):
+def test_ctrl_c_during_imports_gives_one_line(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nclass Hit:\n    def find_spec(self, name, *_):\n        if name == 'harness.cli':\n"
         "            exec('raise KeyboardInterrupt')\nsys.meta_path.insert(0, Hit())\n"
@@ -92,7 +93,7 @@ def test_ctrl_c_while_the_commands_are_imported_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["tag", "--tagger", "rules", HELDOUT]])
-def test_a_reader_who_left_is_no_failure(arguments):
+def test_a_closed_pipe_is_not_a_failure(arguments):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([*HARNESS, *map(str, arguments)], stdout=write, stderr=subprocess.PIPE, text=True)
@@ -113,7 +114,7 @@ def test_closed_and_full_streams(command, code):
 
 
 def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path):
-    """What a library prints would land in it."""
+    """Otherwise, the output of a library would be written into it."""
     code = f"import harness.cli as c\nc.app = lambda: print(open({str(tmp_path / 'x')!r}, 'w').fileno())\nc.main()"
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@" <&- 2>&-', "sh", sys.executable, "-c", code], capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""A kill, Ctrl-C, a full disk, a folder that cannot be written, links, two runs at once, a clock that jumps."""
+"""A kill, Ctrl-C, a full disk, a read-only folder, two runs at once, a clock that jumps."""
 
 import ctypes
 import errno
@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from processes import HARNESS, Command, interrupted
+from helpers import small
+from processes import HARNESS, Command, content, interrupted
 
 from harness.errors import DataError, HarnessError
-from harness.experiment import parallel, run, tiny_training_set, validate
+from harness.experiment import parallel, run, tiny_training_set
 from harness.experiment.parallel import in_parallel
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import launch
@@ -26,37 +27,32 @@ from harness.records import Prediction
 from harness.store import Store, locked, write_atomic
 
 TEXT = "We <emph> guarantee a fair price."
-
-
-def small(**fields):
-    base = {"name": "small", "limit": 3, "engines": ["espeak"], "taggers": ["gold", "rules"], "timeout": None}
-    return validate({**base, **fields})
-
-
-def content(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("manifest.json", ".lock")
-    }
+SMALL = small(limit=3)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
+    """Return the files of an undisturbed run."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    run(small(), folder, jobs=1)
+    run(SMALL, folder, jobs=1)
     return content(folder)
 
 
 @pytest.fixture
 def experiment(tmp_path):
     path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump(small().model_dump(mode="json", by_alias=True)))
+    path.write_text(yaml.safe_dump(SMALL.model_dump(mode="json", by_alias=True)))
     return path
 
 
+def resumes_to(files, folder):
+    """Return whether the rest of the run gives the files of an undisturbed run."""
+    run(SMALL, folder, jobs=1)
+    return content(folder) == files
+
+
 def limited():
-    """No file of this process may grow beyond 30 kB, as on a disk that is nearly full; the clips are larger."""
+    """Limit files of this process to 30 kB, as on a nearly full disk; the clips are larger."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
 
@@ -71,7 +67,7 @@ def one_clear_line(said, *parts):
 # Locks.
 
 
-def test_a_lock_names_its_holder_and_goes_with_it(tmp_path):
+def test_a_lock_names_its_holder_and_is_released_when_it_dies(tmp_path):
     program = f"""
 import time
 from pathlib import Path
@@ -83,40 +79,37 @@ with locked(Path({str(tmp_path)!r}), "run"):
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(
-            DataError, match=rf"another run is writing into this folder \(process {holder.pid}\)"
-        ) as found:
-            run(small(), tmp_path)
+        message = rf"another run is writing into this folder \(process {holder.pid}\)"
+        with pytest.raises(DataError, match=message) as found:
+            run(SMALL, tmp_path)
         assert found.value.path == str(tmp_path) and "wait for it" in found.value.remedy
     finally:
         holder.kill()
         holder.wait()
-    with locked(tmp_path, "run"):  # the number of the dead process is in the file still
+    with locked(tmp_path, "run"):  # the file still contains the id of the dead process
         pass
     assert (tmp_path / ".lock").read_bytes() == b""
 
 
-def test_a_lock_in_a_folder_that_is_a_file(tmp_path):
+def test_a_folder_that_is_a_file_cannot_be_locked(tmp_path):
     (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(DataError, match=r"cannot be written: .* \(check that the folder exists"),
-        locked(tmp_path / "file", "run"),
-    ):
+    message = r"cannot be written: .* \(check that the folder exists"
+    with pytest.raises(DataError, match=message), locked(tmp_path / "file", "run"):
         pass
 
 
-def test_a_training_has_the_lock_too(tmp_path):
+def test_a_training_is_locked_too(tmp_path):
     config = TrainConfig(stack="native", model="m", codec="c", manifest="m.jsonl", output=str(tmp_path))
     with locked(tmp_path, "training"), pytest.raises(DataError, match="another training is writing into this folder"):
         launch(config)
 
 
 def test_an_interrupted_tiny_training_set_leaves_nothing(tmp_path, monkeypatch):
-    def fill(folder, *_):
-        (folder / "boson").mkdir()
+    def make(folder, seed):
+        folder.mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tiny_training_set, "_fill", fill)
+    monkeypatch.setattr(tiny_training_set, "make_tiny_apart", make)
     with pytest.raises(KeyboardInterrupt):
         tiny_training_set.make_tiny_training_set(tmp_path / "play")
     assert [*tmp_path.iterdir()] == []
@@ -125,21 +118,21 @@ def test_an_interrupted_tiny_training_set_leaves_nothing(tmp_path, monkeypatch):
 # Kills.
 
 
-@pytest.mark.parametrize("kind", ["group", "parent"])
-def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_bytes(tmp_path, experiment, finished, kind):
+@pytest.mark.parametrize(("kind", "longest"), [("group", 0.5), ("parent", 6)])
+def test_a_killed_run_leaves_no_process_and_resumes_to_the_same_bytes(tmp_path, experiment, finished, kind, longest):
+    """The kill comes at a random moment of the first sentences, or of the whole run."""
     folder = tmp_path / "run"
     running = Command([*HARNESS, "run", experiment, "--out", folder, "--jobs", 2], tmp_path / "log")
     try:
         while not list(folder.glob("clips/*.wav")) and running.process.poll() is None:
             time.sleep(0.02)
-        running.ended_within(random.Random(time.time_ns()).uniform(0, 0.5))
         assert running.process.poll() is None, running.said
-        running.kill(kind)
+        if not running.ended_within(random.uniform(0, longest)):
+            running.kill(kind)
         assert running.left()[0] == []
     finally:
         running.end()
-    run(small(), folder, jobs=1)
-    assert content(folder) == finished
+    assert resumes_to(finished, folder)
 
 
 def die_once(task):
@@ -156,7 +149,7 @@ def die(number):
     return number
 
 
-def test_a_killed_worker_costs_nothing_and_one_that_always_dies_ends_the_run(tmp_path, monkeypatch):
+def test_work_of_a_killed_worker_is_repeated_until_too_many_die(tmp_path, monkeypatch):
     assert sorted(in_parallel(die_once, [(tmp_path, number) for number in range(20)], jobs=2)) == [*range(20)]
     assert (tmp_path / "died").exists()
     monkeypatch.setattr(parallel, "DEATHS", 1)
@@ -167,18 +160,17 @@ def test_a_killed_worker_costs_nothing_and_one_that_always_dies_ends_the_run(tmp
 # Ctrl-C.
 
 
-def test_an_interrupted_run_says_how_to_go_on(tmp_path, experiment, finished):
+def test_an_interrupted_run_says_how_to_resume_it(tmp_path, experiment, finished):
     folder = tmp_path / "run"
     command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", 2]
     code, said, left = interrupted(command, tmp_path / "log", lambda: list(folder.glob("clips/*.wav")))
     assert (code, left) == (130, [])
-    one_clear_line(said, "interrupted; what was finished is kept in", str(folder), "the same command goes on")
-    run(small(), folder, jobs=1)
-    assert content(folder) == finished
+    one_clear_line(said, "interrupted; finished work is kept in", str(folder), "the same command resumes the run")
+    assert resumes_to(finished, folder)
 
 
-def test_an_interrupt_says_nothing_of_what_ran_beside_it():
-    """A kernel that dies with the build fails a task that nobody waits for; asyncio reports it when it is collected."""
+def test_an_interrupt_hides_errors_of_abandoned_tasks():
+    """If a kernel dies with the build, asyncio reports the failed task, which was never awaited, at garbage collection."""
     code = """
 import asyncio
 import harness.cli
@@ -224,18 +216,17 @@ class Slow(RulesTagger):
 # A full disk.
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on_to_the_same_bytes(tmp_path, experiment, finished):
+def test_a_full_disk_gives_one_line_and_the_run_resumes_to_the_same_bytes(tmp_path, experiment, finished):
     folder = tmp_path / "run"
     command = [*HARNESS, "run", experiment, "--out", folder, "--jobs", "1"]
     done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True)
     assert done.returncode == 2
     one_clear_line(done.stderr, str(folder / "clips"), "the audio file cannot be written", "make room on the disk")
     assert not [*folder.rglob("*.wav")]
-    run(small(), folder, jobs=1)
-    assert content(folder) == finished
+    assert resumes_to(finished, folder)
 
 
-def test_a_full_disk_and_one_file(tmp_path):
+def test_a_full_disk_stops_commands_that_write_one_file(tmp_path):
     out = tmp_path / "x.wav"
     done = subprocess.run([*HARNESS, "say", TEXT, "-o", out], preexec_fn=limited, capture_output=True, text=True)
     assert done.returncode == 2
@@ -252,7 +243,7 @@ def test_a_full_disk_and_one_file(tmp_path):
     ("number", "remedy"),
     [(errno.ENOSPC, "make room on the disk"), (errno.EROFS, "choose a folder that can be written")],
 )
-def test_what_a_file_that_cannot_be_written_needs(tmp_path, monkeypatch, number, remedy):
+def test_the_error_of_a_file_that_cannot_be_written_has_a_remedy(tmp_path, monkeypatch, number, remedy):
     def fail(*_):
         raise OSError(number, os.strerror(number))
 
@@ -272,7 +263,7 @@ def test_what_a_file_that_cannot_be_written_needs(tmp_path, monkeypatch, number,
 
 
 def without_root_rights():
-    """Root may write anywhere; here it gives that right up (linux/prctl.h, linux/capability.h)."""
+    """Drop the right of root to write anywhere (linux/prctl.h, linux/capability.h)."""
     if os.geteuid() == 0:
         drop_from_bounding_set, dac_override = 24, 1
         assert ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override, 0, 0, 0) == 0
@@ -293,17 +284,16 @@ def test_a_folder_that_cannot_be_written(tmp_path, experiment):
 
 def test_a_clock_that_jumps_changes_no_result(tmp_path, finished, monkeypatch):
     moments = iter(range(10**6))
-    monkeypatch.setattr(time, "time", lambda: 2e9 - 1e6 * next(moments))  # backwards, eleven days at every look
+    monkeypatch.setattr(time, "time", lambda: 2e9 - 1e6 * next(moments))  # eleven days back at every call
     folder = tmp_path / "run"
     with monkeypatch.context() as stopped:
         stopped.setattr("harness.experiment.runner.summarise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            run(small(), folder, jobs=1)
+            run(SMALL, folder, jobs=1)
     future = (datetime.now(UTC) + timedelta(days=400)).timestamp()
     for number, path in enumerate(sorted(folder.rglob("*"))):
         os.utime(path, (future, future) if number % 2 else (0, 0))
-    run(small(), folder, jobs=1)
-    assert content(folder) == finished
+    assert resumes_to(finished, folder)
     before = json.loads((folder / "manifest.json").read_text())
-    run(small(), folder, jobs=1)  # a finished run stays finished, whatever its files' times
+    run(SMALL, folder, jobs=1)  # a finished run stays finished, whatever the times of its files
     assert json.loads((folder / "manifest.json").read_text()) == before

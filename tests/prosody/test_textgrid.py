@@ -57,8 +57,8 @@ def test_a_spoken_sentence_is_aligned_to_its_words(tmp_path):
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (("nowhere.wav", "--text", "We pay"), b"nowhere.wav: audio file is missing, or not a file (check the path)"),
-    (("nowhere.wav",), b"give a TRANSCRIPT file"),
-    (("nowhere.wav", "nowhere.txt"), b"nowhere.txt: cannot be read as text: No such file or directory (to give"),
+    (("nowhere.wav",), b"expected either a TRANSCRIPT file or --text"),
+    (("nowhere.wav", "nowhere.txt"), b"nowhere.txt: cannot be read as text: No such file or directory (use --text"),
     (("nowhere.wav", "--text", "a <loud> b"), b"unknown tag <loud>"),
 ])  # fmt: skip
 def test_wrong_input_is_one_clear_line(arguments, said):
