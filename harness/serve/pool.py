@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from harness.audio import Audio
-from harness.engines.apart import EngineApart
+from harness.engines.apart import EngineApart, EngineTimeout
 from harness.engines.base import Speech, SpeechRequest
-from harness.errors import HarnessError
-from harness.serve.errors import ApiError, from_harness, timed_out
+from harness.serve.errors import ApiError
 from harness.tagged import TaggedText
 
 RETRY_SECONDS = 1  # `Retry-After` of a refused request
@@ -71,7 +70,7 @@ class Pool:
         self.default_voice, self.voices = first.default_voice, first.voices()
 
     async def speak(
-        self, texts: Sequence[TaggedText], voice: str | None, seed: int, deliver: Callable[[Audio], None], *, param: str
+        self, texts: Sequence[TaggedText], voice: str | None, seed: int, deliver: Callable[[Audio], None]
     ) -> None:
         """Speak texts one after the other, as one request.
 
@@ -82,13 +81,13 @@ class Pool:
         seed : int
         deliver : callable
             Called with the audio of each text as soon as it is spoken.
-        param : str
-            Request field that holds the text, for errors.
 
         Raises
         ------
         ApiError
-            If too many requests wait, the engine fails, or the time is over.
+            If too many requests wait, or the time is over.
+        HarnessError
+            If the engine fails.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -97,10 +96,9 @@ class Pool:
                     request = SpeechRequest(text, voice, seed)
                     # If this is cancelled, an engine that has begun finishes, and only then becomes free.
                     deliver((await loop.run_in_executor(self._threads, self._speak, request)).audio)
-        except TimeoutError:
-            raise timed_out(self.timeout) from None
-        except HarnessError as error:
-            raise from_harness(error, param=param, seconds=self.timeout) from None
+        except (TimeoutError, EngineTimeout):
+            raise ApiError(504, f"no speech within {self.timeout:g} s (send a shorter text, or start the server with a longer "
+                           "--timeout)", code="timeout") from None  # fmt: skip
 
     def kill(self) -> None:
         """Kill the processes of all engines that are speaking."""

@@ -292,5 +292,6 @@ def test_client_that_leaves(slow):
             time.sleep(0.1)
     stream = {"model": "slow", "input": "word " * 900, "response_format": "pcm", "stream": True}
     with slow.http.stream("POST", "/v1/audio/speech", json=stream) as answer:
-        next(answer.iter_raw(100))
+        pieces = answer.iter_raw(100)  # kept: an iterator that is collected closes the stream
+        next(pieces)
     assert slow.speech().status_code == 200
