@@ -75,12 +75,6 @@ def test_a_module_that_cannot_be_imported_first():
         call(NATIVE, HERE, before=("json", "no_such_module"))
 
 
-@pytest.mark.parametrize("function", ["os:getcwd", "harness_of_another:here"])
-def test_only_functions_of_the_harness_are_called(function):
-    with pytest.raises(HarnessError, match=f"'{function}' is not a function of the harness"):
-        call(NATIVE, function)
-
-
 def test_a_worker_of_a_group_can_call(monkeypatch):
     # a process of a group other than its first writes no answer; a call made by such a worker must not inherit that
     monkeypatch.setenv("RANK", "1")

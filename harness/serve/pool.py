@@ -103,8 +103,7 @@ class Pool:
     def kill(self) -> None:
         """Kill the processes of all engines that are speaking."""
         for engine in list(self._busy):
-            if child := engine._child:  # `close` would wait for the answer
-                child.kill()
+            engine.kill()
 
     def close(self) -> None:
         """End all processes."""

@@ -12,8 +12,8 @@ from harness.chapters.ch09_higgs_api import faulty_server as faulty
 from harness.engines.base import SpeechRequest, check_request, make_engine
 from harness.engines.openai_speech import OpenAISpeechEngine, client
 from harness.engines.openai_speech.answers import SpeechCache
+from harness.engines.openai_speech.client import Spent
 from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
-from harness.engines.openai_speech.spent import Spent
 from harness.errors import HarnessError, NotAvailable
 from harness.tagged import TaggedText
 
