@@ -132,8 +132,10 @@ LAUNCHER = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, *s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("launcher", [[], ["-c", LAUNCHER]])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "launcher"),
+    [(signal.SIGINT, []), (signal.SIGTERM, ["-c", LAUNCHER]), (signal.SIGKILL, []), (signal.SIGKILL, ["-c", LAUNCHER])],
+)
 def test_no_process_is_left_behind(number, launcher, tmp_path):
     """Whatever ends the caller, the process that it started ends too, and so does what a launcher started."""
     os.mkfifo(tmp_path / "pipe")

@@ -78,7 +78,9 @@ def check_request(request: SpeechRequest, engine: SpeechEngine) -> None:
     if not request.text.words:
         raise HarnessError("there is nothing to say: the text has no words", remedy="give at least one word")
     if not -(2**63) <= request.seed < 2**63:
-        raise HarnessError(f"no engine here takes the seed {request.seed}", remedy="give a number of at most 18 digits")
+        raise HarnessError(
+            f"the seed must fit into 64 bits, got {request.seed}", remedy="give a number of at most 18 digits"
+        )
     if request.voice not in (None, engine.default_voice):
         raise HarnessError(f"this {engine.name} speaks with {engine.default_voice!r}, not {request.voice!r}",
                            remedy=f"make another engine: options {{voice: {request.voice}}}")  # fmt: skip

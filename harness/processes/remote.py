@@ -1,4 +1,4 @@
-"""An object in a child process: it may hang or crash, and that costs one call."""
+"""An object in a child process: if it hangs or crashes, only one call is lost."""
 
 from __future__ import annotations
 

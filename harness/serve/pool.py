@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any
 
 from harness.audio import Audio
@@ -47,7 +46,7 @@ class Pool:
     ) -> None:
         self.engines = [EngineApart(name, options, timeout=timeout) for _ in range(workers)]
         self.asked_name, self.timeout = name, timeout
-        self._limit, self._accepted = max_concurrent + max_queued, 0
+        self._accepted = asyncio.Semaphore(max_concurrent + max_queued)
         self._running = asyncio.Semaphore(max_concurrent)
         self._threads = ThreadPoolExecutor(workers)  # one for each engine, so a thread always finds a free engine
         self._free: queue.SimpleQueue[EngineApart] = queue.SimpleQueue()
@@ -89,9 +88,12 @@ class Pool:
         HarnessError
             If the engine fails.
         """
+        if self._accepted.locked():
+            raise ApiError(429, "the server is busy: too many requests at once (try again later)",
+                           code="rate_limit_exceeded", headers={"Retry-After": str(RETRY_SECONDS)})  # fmt: skip
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self.timeout), self._place():
+            async with asyncio.timeout(self.timeout), self._accepted, self._running:
                 for text in texts:
                     request = SpeechRequest(text, voice, seed)
                     # If this is cancelled, an engine that has begun finishes, and only then becomes free.
@@ -110,18 +112,6 @@ class Pool:
         self.kill()
         for engine in self.engines:
             engine.close()
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        if self._accepted >= self._limit:
-            raise ApiError(429, "the server is busy: too many requests at once (try again later)",
-                           code="rate_limit_exceeded", headers={"Retry-After": str(RETRY_SECONDS)})  # fmt: skip
-        self._accepted += 1
-        try:
-            async with self._running:
-                yield
-        finally:
-            self._accepted -= 1
 
     def _speak(self, request: SpeechRequest) -> Speech:
         engine = self._free.get()

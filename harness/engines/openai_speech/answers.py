@@ -78,7 +78,7 @@ def decode(content: bytes, content_type: str = "", *, asked: str, pcm_rate: int,
     asked : str
         One of `FORMATS`. If it is "pcm", bytes that are no known file are read as samples.
     pcm_rate : int
-        Rate of the samples, and the rate that a file must have, in Hz. Opus always decodes to a rate of its own, which is accepted.
+        Rate of the samples, and the rate that a file must have, in Hz. Opus decodes to another rate, which is accepted.
     characters : int
         Length of the text.
 
@@ -93,7 +93,7 @@ def decode(content: bytes, content_type: str = "", *, asked: str, pcm_rate: int,
         raise AudioError("an empty body came back")
     if text := _text(content, content_type):
         raise AudioError(f"{text} came back instead of audio",
-                         remedy="check base_url: it ends before /audio/speech, mostly in /v1")  # fmt: skip
+                         remedy="check base_url: it ends before /audio/speech, usually in /v1")  # fmt: skip
     longest = MAX_SECONDS_PER_CHARACTER * max(characters, MIN_CHARACTERS)
     if asked == "pcm" and not content.startswith(_CONTAINERS):
         if len(content) % 2:
@@ -133,7 +133,7 @@ def from_chat(content: bytes) -> bytes:
         if content.lstrip().startswith(b"{"):
             raise AudioError("the JSON of the answer is cut off") from None
         raise AudioError(f"{_text(content, '') or 'something else'} came back instead of JSON",
-                         remedy="check base_url: it ends before /chat/completions, mostly in /v1") from None  # fmt: skip
+                         remedy="check base_url: it ends before /chat/completions, usually in /v1") from None  # fmt: skip
     try:
         choice = answer["choices"][0]
         data = choice["message"]["audio"]["data"]

@@ -32,8 +32,8 @@ _ODD = "try another text or voice; if that changes nothing, the server is at fau
 _LATER = "try again later, or raise the option retries; what was spoken so far is kept"
 _REMEDIES = {
     403: "ask the owner of the server for access to this model",
-    404: "check the options model and base_url, which mostly ends in /v1",
-    405: "check the option base_url, which mostly ends in /v1",
+    404: "check the options model and base_url, which usually ends in /v1",
+    405: "check the option base_url, which usually ends in /v1",
     413: "give a shorter text, a smaller reference_audio, or the option long_text: split",
     429: "wait, give the option min_interval, or lower max_concurrent",
     **dict.fromkeys((408, 409, *range(500, 600)), _LATER),
@@ -300,13 +300,13 @@ class SpeechClient:
         Raises
         ------
         HarnessError
-            If the process has sent as many as it may.
+            If the process has sent `max_requests`.
         """
         with _lock:
             limit = self.limits.max_requests
             if limit is not None and _sent[self.base_url] >= limit:
-                raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, as many as it may",
-                                   remedy="raise the option max_requests; what the cache holds costs none")  # fmt: skip
+                raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, the limit of max_requests",
+                                   remedy="raise the option max_requests; cached answers cost nothing")  # fmt: skip
             _sent[self.base_url] += 1
             self.spent.requests += 1
             self.spent.retries += self._call.tries > 0
@@ -349,7 +349,7 @@ class SpeechClient:
             return NO_KEY
         key = os.environ.get(self.key_env, "").strip()
         if not (key.isascii() and key.isprintable()):
-            raise HarnessError(f"the environment variable {self.key_env} holds no key: other characters than ASCII",
+            raise HarnessError(f"the environment variable {self.key_env} holds no key: it has characters other than printable ASCII",
                                remedy="copy the key again")  # fmt: skip
         return key or NO_KEY
 

@@ -93,7 +93,7 @@ class OpenAISpeechEngine:
     requirements: ClassVar[Requirements] = Requirements(
         packages=("openai",),
         key=BOSON_KEY,
-        network="the server at base_url, by default api.boson.ai; one on this machine, as of `harness serve`, needs no key",
+        network="the server at base_url, by default api.boson.ai; a server on this machine, such as `harness serve`, needs no key",
     )
 
     def __init__(
@@ -172,7 +172,7 @@ class OpenAISpeechEngine:
         if len(rendered) <= MAX_CHARACTERS:
             return Speech(self._spoken(rendered, request.seed))
         if self.long_text == "refuse":
-            raise HarnessError(f"the text has {len(rendered)} characters; at most {MAX_CHARACTERS} are possible",
+            raise HarnessError(f"the text has {len(rendered)} characters; the limit is {MAX_CHARACTERS}",
                                remedy="give shorter texts, or the option long_text: split")  # fmt: skip
         return Speech(self._joined(request.text, request.seed, render))
 
