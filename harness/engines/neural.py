@@ -13,9 +13,9 @@ from harness.registry import Requirements
 
 
 class NeuralVoice:
-    """One neural voice, which runs offline and ignores tags. Subclasses define the class variables and `_read`."""
+    """One neural voice, which runs offline and ignores tags. Subclasses define `name`, `package`, `requirements` and `_read`."""
 
-    name: ClassVar[str]
+    name: str
     package: ClassVar[str]  # name on PyPI
     requirements: ClassVar[Requirements]
     deterministic = False

@@ -166,9 +166,9 @@ class _Child:
     def __init__(self, command: list[str]) -> None:
         self._owner, self._stderr = os.getpid(), b""
         self._thread = ThreadPoolExecutor(1)
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        pipe = subprocess.PIPE
         try:
-            self.process = self._thread.submit(start, command, **pipes).result()
+            self.process = self._thread.submit(start, command, stdin=pipe, stdout=pipe, stderr=pipe).result()
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
