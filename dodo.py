@@ -115,7 +115,7 @@ def leave() -> None:
     """Wait for the commands that still run, so that the last word comes after theirs."""
     for child in list(CHILDREN):
         end(child)
-    message = "interrupted; finished tasks are kept, and the same command goes on"
+    message = "interrupted; finished tasks are kept, and the same command resumes them"
     print(message, file=sys.__stderr__)
 
 

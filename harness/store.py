@@ -222,9 +222,9 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
 
 
 _REMEDIES = {
-    errno.ENOSPC: "make room on the disk, then give the same command again",
-    errno.EDQUOT: "make room in your quota, then give the same command again",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then give the same command again",
+    errno.ENOSPC: "make room on the disk, then run the same command again",
+    errno.EDQUOT: "make room in your quota, then run the same command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then run the same command again",
     errno.EROFS: "choose a folder that can be written",
     errno.EACCES: "choose a folder that you may write into",
     errno.EPERM: "choose a folder that you may write into",

@@ -66,7 +66,7 @@ def check_machine() -> None:
         wanted = ", ".join(".".join(map(str, version)) for version in SUPPORTED)
         raise Problem(
             f"this is Python {sys.version.split()[0]}, the project needs one of {wanted}; "
-            "install one and call `make book PYTHON=/path/to/python3.11`"
+            "install one and run `make book PYTHON=/path/to/python3.11`"
         )
     try:
         import ensurepip  # noqa: F401
@@ -86,12 +86,12 @@ def install(name: str) -> None:
         return
     if target.is_symlink():  # venv --clear would empty the folder it leads to
         raise Problem(
-            f"{folder} is a link to {target.resolve()}, which may belong to another project; remove the link and call again"
+            f"{folder} is a link to {target.resolve()}, which may belong to another project; remove the link and run this command again"
         )
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < gigabytes:
         raise Problem(
-            f"{folder} needs about {gigabytes} GB and {free:.1f} GB are free on {ROOT}; make room and call again"
+            f"{folder} needs about {gigabytes} GB and {free:.1f} GB are free on {ROOT}; make room and run this command again"
         )
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"install-{name}.log"
@@ -183,9 +183,9 @@ def explain(log: Path) -> str:
     text = log.read_text(errors="replace")
     where = f"log: {log.relative_to(ROOT)}"
     for pattern, advice in (
-        (r"No space left on device", "the disk is full; make room and call again"),
+        (r"No space left on device", "the disk is full; make room and run this command again"),
         (r"Temporary failure in name resolution|Connection refused|NewConnectionError|Network is unreachable|Read timed out"
-         r"|ConnectTimeout|ProxyError", "the package index cannot be reached; check the network or PIP_INDEX_URL and call again"),
+         r"|ConnectTimeout|ProxyError", "the package index cannot be reached; check the network or PIP_INDEX_URL and try again"),
         (r"ensurepip.*returned non-zero|No module named (venv|ensurepip)", "Python has no working venv module; on Debian or "
          "Ubuntu: apt install python3-venv"),
         (r"No matching distribution found for (\S+)", "a pinned package has no build for this Python or machine"),

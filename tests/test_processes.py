@@ -75,12 +75,6 @@ def test_a_module_that_cannot_be_imported_first():
         call(NATIVE, HERE, before=("json", "no_such_module"))
 
 
-@pytest.mark.parametrize("function", ["os:getcwd", "harness_of_another:here"])
-def test_only_functions_of_the_harness_are_called(function):
-    with pytest.raises(HarnessError, match=f"'{function}' is not a function of the harness"):
-        call(NATIVE, function)
-
-
 def test_a_worker_of_a_group_can_call(monkeypatch):
     # a process of a group other than its first writes no answer; a call made by such a worker must not inherit that
     monkeypatch.setenv("RANK", "1")
@@ -138,8 +132,10 @@ LAUNCHER = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, *s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("launcher", [[], ["-c", LAUNCHER]])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "launcher"),
+    [(signal.SIGINT, []), (signal.SIGTERM, ["-c", LAUNCHER]), (signal.SIGKILL, []), (signal.SIGKILL, ["-c", LAUNCHER])],
+)
 def test_no_process_is_left_behind(number, launcher, tmp_path):
     """Whatever ends the caller, the process that it started ends too, and so does what a launcher started."""
     os.mkfifo(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""An engine in a child process: it may hang or crash, and the run goes on."""
+"""An engine in a child process: if it hangs or crashes, the run continues."""
 
 from __future__ import annotations
 
@@ -139,6 +139,6 @@ class ServedEngine:
         speech = self._engine.speak(SpeechRequest(TaggedText.parse(text), voice, seed))
         samples = np.asarray(speech.audio.samples, dtype="<f4")
         if samples.ndim != 1:
-            raise ValueError(f"its samples have the shape {samples.shape}, not one dimension")
+            raise ValueError(f"the samples have shape {samples.shape}; one dimension was expected")
         words = None if speech.words is None else [word.model_dump() for word in speech.words]
         return {"sample_rate": int(speech.audio.sample_rate), "words": words}, samples.tobytes()

@@ -78,7 +78,9 @@ def check_request(request: SpeechRequest, engine: SpeechEngine) -> None:
     if not request.text.words:
         raise HarnessError("there is nothing to say: the text has no words", remedy="give at least one word")
     if not -(2**63) <= request.seed < 2**63:
-        raise HarnessError(f"no engine here takes the seed {request.seed}", remedy="give a number of at most 18 digits")
+        raise HarnessError(
+            f"the seed must fit into 64 bits, got {request.seed}", remedy="give a number of at most 18 digits"
+        )
     if request.voice not in (None, engine.default_voice):
         raise HarnessError(f"this {engine.name} speaks with {engine.default_voice!r}, not {request.voice!r}",
                            remedy=f"make another engine: options {{voice: {request.voice}}}")  # fmt: skip
@@ -111,14 +113,12 @@ def check_engine(engine: object, name: str) -> None:
         If not; it names what is missing, or the known dialects.
     """
     if missing := [attribute for attribute in ENGINE_HAS if not hasattr(engine, attribute)]:
-        raise HarnessError(
-            f"the engine {name!r} lacks {', '.join(missing)}", remedy=f"an engine has: {', '.join(ENGINE_HAS)}"
-        )
+        raise HarnessError(f"the engine {name!r} lacks {', '.join(missing)}",
+                           remedy=f"an engine has: {', '.join(ENGINE_HAS)}")  # fmt: skip
     dialect = getattr(engine, "dialect", None)
     if dialect not in DIALECTS:
-        raise HarnessError(
-            f"the engine {name!r} has the dialect {dialect!r}", remedy=f"choose one of: {', '.join(DIALECTS)}"
-        )
+        raise HarnessError(f"the engine {name!r} has the dialect {dialect!r}",
+                           remedy=f"choose one of: {', '.join(DIALECTS)}")  # fmt: skip
 
 
 def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:
@@ -127,44 +127,25 @@ def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:
     Raises
     ------
     HarnessError
-        If the engine raises anything, returns no `Speech`, or returns audio that `check_audio` refuses.
-    """
-    with explained(f"the engine {name!r}"):
-        speech = engine.speak(request)
-    if not isinstance(speech, Speech):
-        raise HarnessError(
-            f"the engine {name!r} gave a {type(speech).__name__}",
-            remedy="speak() gives Speech(Audio(samples, rate), words)",
-        )
-    check_audio(speech.audio, name)
-    return speech
-
-
-def check_audio(audio: object, name: str) -> Audio:
-    """Return the audio of an engine, if it can be written and scored.
-
-    Raises
-    ------
-    HarnessError
-        If it is not an `Audio`, is empty, is not mono, or has samples that are not finite or too large.
+        If the engine raises anything, returns no `Speech`, or returns audio that is empty, is not mono, or has samples that
+        are not finite or too large.
     """
     what = f"the engine {name!r}"
-    if not isinstance(audio, Audio):
-        raise HarnessError(
-            f"{what} gave a {type(audio).__name__}, not an Audio",
-            remedy="speak() gives Speech(Audio(samples, rate), words)",
-        )
-    samples = np.asarray(audio.samples)
+    with explained(what):
+        speech = engine.speak(request)
+    remedy = "speak() gives Speech(Audio(samples, rate), words)"
+    if not isinstance(speech, Speech):
+        raise HarnessError(f"{what} gave a {type(speech).__name__}", remedy=remedy)
+    if not isinstance(speech.audio, Audio):
+        raise HarnessError(f"{what} gave a {type(speech.audio).__name__}, not an Audio", remedy=remedy)
+    samples = np.asarray(speech.audio.samples)
     if samples.ndim != 1:
         raise HarnessError(f"{what} gave samples of shape {samples.shape}", remedy="give one channel: shape (samples,)")
     if not samples.size:
         raise HarnessError(f"{what} gave no samples")
     if not np.isfinite(samples).all():
         raise HarnessError(f"{what} gave NaN or infinite samples")
-    peak = float(np.abs(samples).max())
-    if peak > MAX_PEAK:
-        raise HarnessError(
-            f"{what} gave samples up to {peak:.0f}",
-            remedy="samples are floats from -1 to 1; divide 16-bit ones by 32768",
-        )
-    return audio
+    if (peak := float(np.abs(samples).max())) > MAX_PEAK:
+        raise HarnessError(f"{what} gave samples up to {peak:.0f}",
+                           remedy="samples are floats from -1 to 1; divide 16-bit ones by 32768")  # fmt: skip
+    return speech

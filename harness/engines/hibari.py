@@ -7,22 +7,21 @@ two readings of a sentence differ far less than two takes of a speaker.
 from __future__ import annotations
 
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
 import numpy as np
 
 from harness.audio import Audio
-from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
-from harness.engines.dialects import DIALECTS
-from harness.errors import HarnessError, NotAvailable
+from harness.engines.base import register_engine
+from harness.engines.neural import NeuralVoice
+from harness.errors import HarnessError
 from harness.registry import Requirements
 
 HEART = "heart"  # the voice in the package; others would be downloaded
 
 
 @register_engine("hibari")
-class HibariEngine:
+class HibariEngine(NeuralVoice):
     """The speech engine hibari.
 
     Parameters
@@ -36,38 +35,18 @@ class HibariEngine:
     """
 
     name = "hibari"
-    deterministic = False
+    package = "hibari-tts"
     requirements: ClassVar[Requirements] = Requirements(packages=("hibari",))
 
     def __init__(self, voice: str = HEART, speed: float = 1.0, dialect: str = "ignore") -> None:
-        if dialect not in ("ignore", "prompted"):
-            raise HarnessError(f"hibari does not speak the dialect {dialect!r}", remedy="choose ignore or prompted")
+        super().__init__(voice, dialect)
         if not 0.5 <= speed <= 2:
             raise HarnessError(f"hibari cannot speak at {speed} times its pace", remedy="choose 0.5 to 2")
-        self.default_voice, self.speed, self.dialect = voice, float(speed), dialect
-        try:
-            self.revision = f"hibari-tts {version('hibari-tts')}"
-        except PackageNotFoundError as error:
-            raise NotAvailable("hibari needs the package hibari-tts", remedy="pip install hibari-tts") from error
+        self.speed = float(speed)
 
-    def voices(self) -> list[str]:
-        """Return the only voice of this engine."""
-        return [self.default_voice]
-
-    def speak(self, request: SpeechRequest) -> Speech:
-        """Render one request; equal requests give equal samples, in any order and process.
-
-        Raises
-        ------
-        HarnessError
-            If the text has no words or makes no sound, or if the voice is another one.
-        """
-        check_request(request, self)
-        text = DIALECTS[self.dialect].render(request.text)
-        samples = np.asarray(self._voice(text, speed=self.speed, seed=request.seed), dtype=np.float32)
-        if not samples.any():
-            raise HarnessError(f"hibari makes no sound for {request.text.plain!r}", remedy="give letters or digits")
-        return Speech(Audio(samples, self._voice.sample_rate))
+    def _read(self, text: str, seed: int) -> Audio:
+        samples = np.asarray(self._voice(text, speed=self.speed, seed=seed), dtype=np.float32)
+        return Audio(samples, self._voice.sample_rate)
 
     @cached_property
     def _voice(self) -> Any:

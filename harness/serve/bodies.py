@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from harness.engines.dialects import DIALECTS, ends_sentence, part
-from harness.errors import HarnessError, TagError
+from harness.errors import HarnessError
 from harness.serve.encoding import FORMATS, rate_of
 from harness.serve.errors import ApiError
 from harness.serve.pool import Pool
@@ -51,8 +51,6 @@ class SpeechJob:
     seed : int
     stream : bool
         Whether to send each sentence as soon as it is spoken.
-    param : str
-        Request field that holds the text.
     warnings : tuple of str
         Parts of the request that have no effect; ASCII.
     """
@@ -63,7 +61,6 @@ class SpeechJob:
     rate: int
     seed: int
     stream: bool
-    param: str
     warnings: tuple[str, ...]
 
 
@@ -106,7 +103,6 @@ class _Body(BaseModel):
             rate=rate,
             seed=self.seed or 0,
             stream=stream,
-            param=param,
             warnings=(
                 *lost[:_MAX_NAMED],
                 *(f"the field {name} is ignored" for name in unknown[:_MAX_NAMED]),
@@ -130,8 +126,8 @@ class SpeechBody(_Body):
 
         Raises
         ------
-        ApiError
-            If this server cannot do it.
+        ApiError, TagError
+            If this server cannot do it, or the text does not parse.
         """
         format = self.response_format or "mp3"
         if self.stream and format != "pcm":
@@ -174,8 +170,8 @@ class ChatBody(_Body):
 
         Raises
         ------
-        ApiError
-            If this server cannot do it.
+        ApiError, TagError
+            If this server cannot do it, or the text does not parse.
         """
         if set(self.modalities or ()) not in ({"audio"}, {"text", "audio"}):
             raise ApiError(400, 'this server only speaks (send modalities: ["text", "audio"])',
@@ -250,10 +246,7 @@ def _parse(text: str, param: str) -> TaggedText:
     if len(text) > MAX_CHARACTERS:
         raise ApiError(400, f"the text has {len(text)} characters; the limit is {MAX_CHARACTERS}",
                        param=param, code="input_too_long")  # fmt: skip
-    try:
-        tagged = TaggedText.parse(text)
-    except TagError as error:
-        raise ApiError(400, str(error), param=param, code="invalid_tag") from None
+    tagged = TaggedText.parse(text)
     if not tagged.words:
         raise ApiError(400, "the text has no words", param=param, code="empty_input")
     return tagged

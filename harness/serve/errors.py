@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from harness.engines.apart import EngineTimeout
 from harness.errors import HarnessError, NotAvailable, TagError
 
 _TYPES = {401: "authentication_error", 429: "rate_limit_error"}
+_TEXTS = {"/v1/audio/speech": "input", "/v1/chat/completions": "messages"}  # the field that holds the text
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _MESSAGES = {
     404: "no such route; the routes are POST /v1/audio/speech, POST /v1/chat/completions, GET /v1/models, "
@@ -59,34 +59,6 @@ class ApiError(HTTPException):
         return JSONResponse({"error": error}, self.status_code, self.headers)
 
 
-def from_harness(error: HarnessError, *, param: str, seconds: float) -> ApiError:
-    """Return the `ApiError` that reports an error of the harness.
-
-    Parameters
-    ----------
-    error : HarnessError
-    param : str
-        Request field that holds the text.
-    seconds : float
-        Time limit of a request.
-    """
-    if isinstance(error, EngineTimeout):
-        return timed_out(seconds)
-    if isinstance(error, TagError):
-        return ApiError(400, str(error), param=param, code="invalid_tag")
-    if isinstance(error, NotAvailable):
-        return ApiError(503, str(error), code="engine_not_available")
-    if error.message.startswith("the engine "):  # how `EngineApart` reports a crash or an unexpected exception
-        return ApiError(500, str(error), code="engine_failed")
-    return ApiError(400, str(error), param=param, code="engine_refused")
-
-
-def timed_out(seconds: float) -> ApiError:
-    """Return the error for a request that took too long."""
-    return ApiError(504, f"no speech within {seconds:g} s (send a shorter text, or start the server with a longer --timeout)",
-                    code="timeout")  # fmt: skip
-
-
 async def on_http_error(_: Request, error: Exception) -> Response:
     """Answer an `ApiError`, or an error that Starlette raises itself, such as an unknown route."""
     assert isinstance(error, HTTPException)
@@ -95,6 +67,19 @@ async def on_http_error(_: Request, error: Exception) -> Response:
         message = _MESSAGES.get(status, HTTPStatus(status).phrase)
         error = ApiError(status, message, code=_CODES.get(status), headers=error.headers)
     return error.response()
+
+
+async def on_harness_error(request: Request, error: Exception) -> Response:
+    """Answer an error of the harness: a text that does not parse, or a failure of the engine or the encoder."""
+    assert isinstance(error, HarnessError)
+    param = _TEXTS.get(request.url.path)
+    if isinstance(error, TagError):
+        return ApiError(400, str(error), param=param, code="invalid_tag").response()
+    if isinstance(error, NotAvailable):
+        return ApiError(503, str(error), code="engine_not_available").response()
+    if error.message.startswith("the engine "):  # how `EngineApart` reports a crash or an unexpected exception
+        return ApiError(500, str(error), code="engine_failed").response()
+    return ApiError(400, str(error), param=param, code="engine_refused").response()
 
 
 async def on_disconnect(_: Request, __: Exception) -> Response:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any
 
 from harness.audio import Audio
-from harness.engines.apart import EngineApart
+from harness.engines.apart import EngineApart, EngineTimeout
 from harness.engines.base import Speech, SpeechRequest
-from harness.errors import HarnessError
-from harness.serve.errors import ApiError, from_harness, timed_out
+from harness.serve.errors import ApiError
 from harness.tagged import TaggedText
 
 RETRY_SECONDS = 1  # `Retry-After` of a refused request
@@ -48,7 +46,7 @@ class Pool:
     ) -> None:
         self.engines = [EngineApart(name, options, timeout=timeout) for _ in range(workers)]
         self.asked_name, self.timeout = name, timeout
-        self._limit, self._accepted = max_concurrent + max_queued, 0
+        self._accepted = asyncio.Semaphore(max_concurrent + max_queued)
         self._running = asyncio.Semaphore(max_concurrent)
         self._threads = ThreadPoolExecutor(workers)  # one for each engine, so a thread always finds a free engine
         self._free: queue.SimpleQueue[EngineApart] = queue.SimpleQueue()
@@ -71,7 +69,7 @@ class Pool:
         self.default_voice, self.voices = first.default_voice, first.voices()
 
     async def speak(
-        self, texts: Sequence[TaggedText], voice: str | None, seed: int, deliver: Callable[[Audio], None], *, param: str
+        self, texts: Sequence[TaggedText], voice: str | None, seed: int, deliver: Callable[[Audio], None]
     ) -> None:
         """Speak texts one after the other, as one request.
 
@@ -82,49 +80,38 @@ class Pool:
         seed : int
         deliver : callable
             Called with the audio of each text as soon as it is spoken.
-        param : str
-            Request field that holds the text, for errors.
 
         Raises
         ------
         ApiError
-            If too many requests wait, the engine fails, or the time is over.
+            If too many requests wait, or the time is over.
+        HarnessError
+            If the engine fails.
         """
+        if self._accepted.locked():
+            raise ApiError(429, "the server is busy: too many requests at once (try again later)",
+                           code="rate_limit_exceeded", headers={"Retry-After": str(RETRY_SECONDS)})  # fmt: skip
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self.timeout), self._place():
+            async with asyncio.timeout(self.timeout), self._accepted, self._running:
                 for text in texts:
                     request = SpeechRequest(text, voice, seed)
                     # If this is cancelled, an engine that has begun finishes, and only then becomes free.
                     deliver((await loop.run_in_executor(self._threads, self._speak, request)).audio)
-        except TimeoutError:
-            raise timed_out(self.timeout) from None
-        except HarnessError as error:
-            raise from_harness(error, param=param, seconds=self.timeout) from None
+        except (TimeoutError, EngineTimeout):
+            raise ApiError(504, f"no speech within {self.timeout:g} s (send a shorter text, or start the server with a longer "
+                           "--timeout)", code="timeout") from None  # fmt: skip
 
     def kill(self) -> None:
         """Kill the processes of all engines that are speaking."""
         for engine in list(self._busy):
-            if child := engine._child:  # `close` would wait for the answer
-                child.kill()
+            engine.kill()
 
     def close(self) -> None:
         """End all processes."""
         self.kill()
         for engine in self.engines:
             engine.close()
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        if self._accepted >= self._limit:
-            raise ApiError(429, "the server is busy: too many requests at once (try again later)",
-                           code="rate_limit_exceeded", headers={"Retry-After": str(RETRY_SECONDS)})  # fmt: skip
-        self._accepted += 1
-        try:
-            async with self._running:
-                yield
-        finally:
-            self._accepted -= 1
 
     def _speak(self, request: SpeechRequest) -> Speech:
         engine = self._free.get()

@@ -48,12 +48,6 @@ class Sleeps(Sine):
         time.sleep(1000)
 
 
-class Busy(Sine):
-    def misbehave(self, request):
-        while True:
-            pass
-
-
 class HoldsLock(Sine):
     """Hangs in C without letting any other thread of the interpreter run."""
 

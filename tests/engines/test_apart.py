@@ -13,7 +13,7 @@ from pathlib import Path
 import dummy_engines
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.engines.apart import EngineApart, EngineTimeout
@@ -68,7 +68,7 @@ def test_is_the_engine(sine):
     assert not hasattr(speaker, "rate")
 
 
-@pytest.mark.parametrize("request_", [ask(), ask("one <emph> two"), ask("three", 5), ask(voice="high")])
+@pytest.mark.parametrize("request_", [ask(), ask("one <emph> two", 5, "high")])
 def test_same_as_in_process(sine, request_):
     expected, got = dummy_engines.Sine().speak(request_), sine.speak(request_)
     assert np.array_equal(got.audio.samples, expected.audio.samples)
@@ -85,40 +85,23 @@ def test_espeak_gives_the_same_samples():
     assert np.array_equal(got.audio.samples, expected.audio.samples) and got.words == expected.words
 
 
-def test_one_process_for_all_requests(sine):
-    sine.speak(ask())
-    first = pid(sine)
-    sine.speak(ask("other"))
-    assert pid(sine) == first
-
-
 words = st.text(st.characters(), min_size=1).filter(lambda word: word.split() == [word])
 
 
 @settings(max_examples=200, deadline=None)
+@example(["\ud83d\ude00", "\x00", "\\<emph>", "<emph>", "naïve", "\x7f", "\udc80"], [])
 @given(st.lists(words, min_size=1, max_size=4), st.lists(st.tuples(st.just(0), st.sampled_from(["<emph>"]))))
 def test_text_survives(sine, some, tags):
     text = TaggedText(some, tags)
     assert tuple(word.word for word in sine.speak(SpeechRequest(text)).words) == text.words
 
 
-@pytest.mark.parametrize("word", ["\ud83d\ude00", "\x00", "\\<emph>", "<emph>", "naïve", "\x7f", "\udc80"])
-def test_hard_words_survive(word):
-    frame = {"text": TaggedText([word, "x"]).format()}
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as inlet, os.fdopen(writing, "wb") as outlet:
-        remote.send(outlet, frame, b"1234")
-        header, samples = remote.receive(inlet)
-    assert TaggedText.parse(header["text"]).words == (word, "x") and samples == b"1234"
-
-
-@pytest.mark.parametrize("kind", ["Sleeps", "Busy", "HoldsLock"])
-def test_hanging_ends_in_time(kind):
-    with engine(kind, timeout=0.7) as speaker:
+def test_a_call_that_hangs_ends_in_time():
+    with engine("HoldsLock", timeout=0.7) as speaker:
         speaker.speak(ask())
         old, began = pid(speaker), time.monotonic()
         with pytest.raises(
-            EngineTimeout, match=rf"^the engine dummy_engines:{kind} gave no answer within 0.7 s"
+            EngineTimeout, match=r"^the engine dummy_engines:HoldsLock gave no answer within 0.7 s"
         ) as caught:
             speaker.speak(ask(seed=1))
         assert 0.6 < time.monotonic() - began < 4
@@ -127,7 +110,7 @@ def test_hanging_ends_in_time(kind):
         assert len(speaker.speak(ask()).audio.samples) and pid(speaker) != old
 
 
-def test_start_has_its_own_limit(monkeypatch):
+def test_the_start_has_a_limit_of_its_own(monkeypatch):
     monkeypatch.setattr(remote, "START_SECONDS", 1.0)
     with engine("SlowStart", timeout=0.1) as speaker, pytest.raises(EngineTimeout, match="did not start within 1 s"):
         speaker.voices()
@@ -210,11 +193,6 @@ def test_unknown_engine_and_bad_options():
         engine("Sine", timeout=0)
 
 
-def test_options_reach_the_engine():
-    with engine("Sine", options={"rate": 16000}) as speaker:
-        assert speaker.speak(ask()).audio.sample_rate == 16000
-
-
 def test_missing_interpreter():
     with pytest.raises(NotAvailable, match="cannot be started with /no/python"):
         engine("Sine", python="/no/python").voices()
@@ -264,8 +242,7 @@ def test_nothing_leaks():
 
     all_ways()
     before = held()
-    for _ in range(3):
-        all_ways()
+    all_ways()
     assert len(held()[0]) == len(before[0]) and held()[1] == before[1]
 
 
@@ -341,7 +318,7 @@ def start_parent(kind, seed, then="time.sleep(1000)"):
 
 
 @linux
-@pytest.mark.parametrize(("kind", "seed"), [("Sine", 0), ("Sleeps", 1), ("Busy", 1), ("HoldsLock", 1)])
+@pytest.mark.parametrize(("kind", "seed"), [("Sine", 0), ("HoldsLock", 1)])
 def test_ends_with_a_killed_parent(kind, seed):
     with start_parent(kind, seed) as parent:
         child = int(parent.stdout.readline())

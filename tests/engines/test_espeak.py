@@ -212,7 +212,7 @@ def test_voices_and_rate_are_heard(engine):
     assert slow > 1.3 * say(EspeakEngine(rate=250), "A slow day").audio.seconds
 
 
-@pytest.mark.parametrize("voice", ["en-xx", "en-us+nosuch", "en-us+", "en-us+../f3", "", "EN"])
+@pytest.mark.parametrize("voice", ["en-xx", "en-us+nosuch", "en-us+../f3", ""])
 def test_an_unknown_voice_is_refused_with_the_valid_ones(engine, voice):
     with pytest.raises(HarnessError, match="no voice") as error:
         make_engine("espeak", voice=voice)

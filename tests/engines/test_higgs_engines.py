@@ -164,7 +164,7 @@ def test_an_unexpected_error_of_the_model_is_explained(native, monkeypatch, erro
 
 
 def test_invalid_requests_are_refused(native):
-    with pytest.raises(HarnessError, match="takes the seed"):
+    with pytest.raises(HarnessError, match="the seed must fit into 64 bits, got 100000000000000000000"):
         native.speak(asked(seed=10**20))
     with pytest.raises(HarnessError, match="nothing to say"):
         native.speak(asked("<emph>"))

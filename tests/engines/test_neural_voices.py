@@ -70,7 +70,7 @@ def test_a_prompted_voice_reads_tag_names_aloud(voice):
     assert align_and_listen(aloud, text.words, everything)[1] == set(text.tags)
 
 
-def test_what_it_does_not_know_is_refused(voice):
+def test_unknown_dialects_and_voices_are_refused(voice):
     with pytest.raises(HarnessError, match="dialect 'ssml'"):
         make_engine(voice, dialect="ssml")
     with pytest.raises(HarnessError, match="not 'nobody'"):
@@ -110,7 +110,7 @@ def test_hibari_speaks_faster_and_within_limits():
             make_engine("hibari", speed=speed)
 
 
-def test_speaking_reports_to_nobody(voice, tmp_path):
+def test_speaking_sends_no_reports(voice, tmp_path):
     """onnxruntime keeps an identity and a queue of events in the home folder unless it is told not to."""
     code = (
         "from harness.engines import SpeechRequest, make_engine; from harness.tagged import TaggedText;"

@@ -61,7 +61,7 @@ def test_an_interrupted_build_gives_one_line(tmp_path, build):
     command, options = build
     code, said, left = interrupted(command, tmp_path / "log", (tmp_path / "begun").exists, **options)
     assert (code, left) == (130, [])
-    assert said.splitlines().count("interrupted; finished tasks are kept, and the same command goes on") == 1
+    assert said.splitlines().count("interrupted; finished tasks are kept, and the same command resumes them") == 1
     assert "doit" not in said
     assert "first" in json.loads((tmp_path / "state.json").read_text())
 

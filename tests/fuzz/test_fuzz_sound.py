@@ -62,7 +62,7 @@ def test_audio_file(tally, folder, content):
 def test_server_audio(tally, folder, content, asked, kind):
     """A clip that can be speech of the text, or a reason."""
     try:
-        clip = decode(content, asked, pcm_rate=RATE, characters=40, content_type=kind)
+        clip = decode(content, kind, asked=asked, pcm_rate=RATE, characters=40)
     except AudioError as error:
         tally.refused(error)
         return

@@ -9,6 +9,8 @@ from helpers import harness
 from test_kit import TEXTS, make_run
 
 from harness.audio import Audio, write_wav
+from harness.errors import HarnessError
+from harness.experiment import validate
 from harness.experiment.folder import IDENTITY
 from harness.experiment.tiny_training_set import record
 from harness.listening.kit import KEY, PAGE, write_kit
@@ -58,12 +60,14 @@ def test_score_audio_writes_no_file(folder):
 
 
 def test_the_name_of_a_run_is_no_path(folder):
-    for name in set(IDS) - {"CON", "x" * 300}:  # which are names here
-        (folder / "e.yaml").write_text(f"name: {json.dumps(name)}\nengines: [espeak]\nsentences: quick\n")
-        before = everything(folder)
-        done = command(folder, "run", "e.yaml", "--limit", "1")
-        assert done.returncode == 2 and "field 'name'" in done.stderr, (name, done.stderr)
-        assert everything(folder) == before
+    for name in set(IDS) - {"CON", "x" * 300}:  # these two are valid names
+        with pytest.raises(HarnessError, match="field 'name'"):
+            validate({"name": name, "engines": ["espeak"], "sentences": "quick"})
+    (folder / "e.yaml").write_text("name: ../../x\nengines: [espeak]\nsentences: quick\n")
+    before = everything(folder)
+    done = command(folder, "run", "e.yaml", "--limit", "1")
+    assert done.returncode == 2 and "field 'name'" in done.stderr
+    assert everything(folder) == before
 
 
 def test_recordings_are_numbered(folder):

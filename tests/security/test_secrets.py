@@ -1,4 +1,4 @@
-"""No key lies in the repository."""
+"""The repository contains no key."""
 
 import re
 import subprocess

@@ -63,7 +63,7 @@ def faults(tree):
         if isinstance(node, ast.Call):
             called, named = name_of(node.func), {one.arg: one.value for one in node.keywords}
             nothing = called == "exec" and [ast.unparse(one) for one in node.args] == ["''"]
-            if called in FORBIDDEN and not nothing:  # exec("") runs no code, and is known for what it does beside
+            if called in FORBIDDEN and not nothing:  # exec("") runs no code
                 yield node.lineno, called
             if "trust_remote_code" in named and not is_(named["trust_remote_code"], False):
                 yield node.lineno, "trust_remote_code"

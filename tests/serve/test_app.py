@@ -38,7 +38,7 @@ def same_sound(samples, rate, expected):
 # The official client
 
 
-@pytest.mark.parametrize("name", ["wav", "mp3", "pcm"])
+@pytest.mark.parametrize("name", ["mp3", "pcm"])
 def test_speech(client, expected, name):
     answer = client.audio.speech.create(model="espeak", voice="default", input=TEXT, response_format=name)
     rate = int(answer.response.headers["x-sample-rate"])
@@ -106,6 +106,12 @@ def test_streaming(client):
     speak = make_engine("espeak").speak
     seconds = sum(speak(SpeechRequest(part)).audio.seconds for part in sentences(TaggedText.parse(text)))
     assert len(content) / 48000 == pytest.approx(seconds, abs=0.01) and len(parts) > 3
+
+
+def test_a_stream_of_one_sentence_equals_the_whole(espeak):
+    whole = espeak.speech("One sentence only", response_format="pcm")
+    streamed = espeak.speech("One sentence only", response_format="pcm", stream=True)
+    assert whole.content == streamed.content and len(whole.content) > 24000
 
 
 def test_first_bytes_come_before_the_last_sentence_is_spoken(slow):
@@ -292,5 +298,6 @@ def test_client_that_leaves(slow):
             time.sleep(0.1)
     stream = {"model": "slow", "input": "word " * 900, "response_format": "pcm", "stream": True}
     with slow.http.stream("POST", "/v1/audio/speech", json=stream) as answer:
-        next(answer.iter_raw(100))
+        pieces = answer.iter_raw(100)  # kept: an iterator that is collected closes the stream
+        next(pieces)
     assert slow.speech().status_code == 200

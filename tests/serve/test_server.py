@@ -200,17 +200,10 @@ def test_port_in_use(slow):
     )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--engine", "nope", "--port", 0], "no engine is called 'nope'"),
-        (["--port", 0, "--option", "voice=klingon"], "espeak has no voice"),
-    ],
-)
-def test_engine_that_cannot_be_served(arguments, message):
-    ended = command(*arguments)
+def test_engine_that_cannot_be_served():
+    ended = command("--port", 0, "--option", "voice=klingon")
     assert ended.returncode == 2 and ended.stdout == "" and "Traceback" not in ended.stderr
-    assert ended.stderr.startswith("harness: ") and message in ended.stderr
+    assert ended.stderr.startswith("harness: ") and "espeak has no voice" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -218,11 +211,9 @@ def test_engine_that_cannot_be_served(arguments, message):
     [
         ({"host": "0.0.0.0"}, "no key is set"),
         ({"host": "::"}, "no key is set"),
-        ({"host": "192.0.2.1"}, "no key is set"),
         ({"host": "not a host"}, "cannot listen on 'not a host'"),
         ({"port": 70000}, "port must be from 0 to 65535, got 70000"),
         ({"timeout": float("nan")}, "timeout must be greater than 0 seconds, got nan"),
-        ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"max_queued": -1}, "max_queued must be at least 0, got -1"),
     ],
 )

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from harness.engines.openai_speech.spent import Exchange
+from harness.engines.openai_speech.answers import Exchange
 from harness.engines.secrets import STARS
 
 SHOWN = ("host", "authorization", "content-type", "accept", "content-length", "retry-after", "x-sample-rate",

@@ -7,7 +7,8 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +29,58 @@ _HEAD = 2000  # bytes that show whether a body is text
 _RATE = re.compile(r";\s*rate=(\d{4,6})\b")
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer, recorded without the key.
+
+    Parameters
+    ----------
+    method, url : str
+        First line of the request.
+    headers : mapping
+        Headers of the request, by lower-case name.
+    body : bytes
+        Body of the request.
+    status : int
+        Status of the answer.
+    answer_headers : mapping
+        Headers of the answer, by lower-case name.
+    answer : bytes
+        Body of the answer.
+    first, last : float
+        Seconds from the request to the first and the last byte of the answer's body.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+    answer_headers: Mapping[str, str]
+    answer: bytes
+    first: float
+    last: float
+
+
 class OtherAudio(AudioError):
     """Audio of a kind that another request would not change."""
 
 
-def decode(content: bytes, asked: str, *, pcm_rate: int, characters: int, content_type: str = "") -> Audio:
+def decode(content: bytes, content_type: str = "", *, asked: str, pcm_rate: int, characters: int) -> Audio:
     """Return the audio of a WAV, MP3, FLAC or Ogg Opus file, or of s16le mono samples.
 
     Parameters
     ----------
     content : bytes
         Body of the answer. A file is recognised by its first bytes, whatever was asked for.
+    content_type : str
+        Content type of the answer. A ``rate=`` in it must equal `pcm_rate` if samples were sent.
     asked : str
         One of `FORMATS`. If it is "pcm", bytes that are no known file are read as samples.
     pcm_rate : int
-        Rate of the samples, and the rate that a file must have, in Hz. Opus always decodes to a rate of its own, which is accepted.
+        Rate of the samples, and the rate that a file must have, in Hz. Opus decodes to another rate, which is accepted.
     characters : int
         Length of the text.
-    content_type : str
-        Content type of the answer. A ``rate=`` in it must equal `pcm_rate` if samples were sent.
 
     Raises
     ------
@@ -59,7 +93,7 @@ def decode(content: bytes, asked: str, *, pcm_rate: int, characters: int, conten
         raise AudioError("an empty body came back")
     if text := _text(content, content_type):
         raise AudioError(f"{text} came back instead of audio",
-                         remedy="check base_url: it ends before /audio/speech, mostly in /v1")  # fmt: skip
+                         remedy="check base_url: it ends before /audio/speech, usually in /v1")  # fmt: skip
     longest = MAX_SECONDS_PER_CHARACTER * max(characters, MIN_CHARACTERS)
     if asked == "pcm" and not content.startswith(_CONTAINERS):
         if len(content) % 2:
@@ -99,7 +133,7 @@ def from_chat(content: bytes) -> bytes:
         if content.lstrip().startswith(b"{"):
             raise AudioError("the JSON of the answer is cut off") from None
         raise AudioError(f"{_text(content, '') or 'something else'} came back instead of JSON",
-                         remedy="check base_url: it ends before /chat/completions, mostly in /v1") from None  # fmt: skip
+                         remedy="check base_url: it ends before /chat/completions, usually in /v1") from None  # fmt: skip
     try:
         choice = answer["choices"][0]
         data = choice["message"]["audio"]["data"]

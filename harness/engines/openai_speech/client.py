@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from harness.audio import Audio, AudioError
-from harness.engines.openai_speech.answers import OtherAudio, server_message
-from harness.engines.openai_speech.spent import Exchange, Spent
+from harness.engines.openai_speech.answers import Exchange, OtherAudio, server_message
 from harness.engines.options import check_number, check_url
 from harness.engines.secrets import STARS, without_secrets
 from harness.errors import HarnessError, NotAvailable
@@ -32,8 +32,8 @@ _ODD = "try another text or voice; if that changes nothing, the server is at fau
 _LATER = "try again later, or raise the option retries; what was spoken so far is kept"
 _REMEDIES = {
     403: "ask the owner of the server for access to this model",
-    404: "check the options model and base_url, which mostly ends in /v1",
-    405: "check the option base_url, which mostly ends in /v1",
+    404: "check the options model and base_url, which usually ends in /v1",
+    405: "check the option base_url, which usually ends in /v1",
     413: "give a shorter text, a smaller reference_audio, or the option long_text: split",
     429: "wait, give the option min_interval, or lower max_concurrent",
     **dict.fromkeys((408, 409, *range(500, 600)), _LATER),
@@ -65,6 +65,29 @@ class Limits:
             check_number("max_requests", self.max_requests, whole=True, least=0, most=MAX_LIMIT)
 
 
+@dataclass
+class Spent:
+    """What was asked of a server.
+
+    Parameters
+    ----------
+    requests, retries : int
+        Number of requests sent, and how many of them were retries.
+    cache_hits : int
+        Number of answers taken from the cache instead.
+    seconds : float
+        Length of the audio received.
+    characters : int
+        Length of the text that this audio speaks.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    cache_hits: int = 0
+    seconds: float = 0.0
+    characters: int = 0
+
+
 @dataclass(frozen=True)
 class _Failure:
     """Why a request gave no audio, and whether another request may give some."""
@@ -74,7 +97,7 @@ class _Failure:
     again: bool
 
 
-Answer = tuple[bytes, str, Audio]  # bytes of the audio, content type of the answer, audio
+Answer = tuple[bytes, str, Audio]  # bytes of the audio, their content type, the audio
 
 
 class SpeechClient:
@@ -104,14 +127,10 @@ class SpeechClient:
             raise HarnessError(f"the key would be sent to {self.host} unencrypted",
                                remedy="use https, or give key_env: null for a server that needs no key")  # fmt: skip
         self.spent = Spent()
-        self.watchers: list[Callable[[Exchange], object]] = []  # each is called with every exchange
+        self._watchers: list[Callable[[Exchange], object]] = []  # each is called with every exchange
         self._slots = threading.BoundedSemaphore(limits.max_concurrent)
         self._next = 0.0  # earliest start of the next request
-        self._http: Any = None
-        self._call = threading.local()  # of the current `fetch`: requests sent, start of the last one
-
-    def __repr__(self) -> str:
-        return f"SpeechClient({self.base_url!r}, key_env={self.key_env!r})"
+        self._call = threading.local()  # requests sent by the current `fetch`, and the start of the last one
 
     def has_key(self) -> bool:
         """Whether there is a key, if one is needed."""
@@ -127,7 +146,7 @@ class SpeechClient:
         self,
         api: str,
         fields: Mapping[str, Any],
-        read: Callable[[bytes, str], tuple[bytes, Audio]],
+        read: Callable[[bytes, str], Answer],
         characters: int = 0,
     ) -> Answer:
         """Ask for speech. Damaged audio is asked for once more, if `retries` allows it.
@@ -139,14 +158,9 @@ class SpeechClient:
         fields : mapping
             Arguments of the openai client's ``create``.
         read : callable
-            Function of body and content type that returns the bytes of the audio and the audio, and raises `AudioError`.
+            Function of body and content type that returns an `Answer`, or raises `AudioError`.
         characters : int
             Length of the text, for `spent`.
-
-        Returns
-        -------
-        tuple of (bytes, str, Audio)
-            Bytes of the audio, content type of the answer, audio.
 
         Raises
         ------
@@ -186,13 +200,15 @@ class SpeechClient:
     def watched(self) -> Iterator[list[Exchange]]:
         """Return a list to which every exchange is added meanwhile."""
         seen: list[Exchange] = []
-        self.watchers.append(seen.append)
+        self._watchers.append(seen.append)
         try:
             yield seen
         finally:
-            self.watchers.remove(seen.append)
+            self._watchers.remove(seen.append)
 
-    def _ask(self, api: str, fields: Mapping[str, Any], read: Any, retries: int) -> Answer | _Failure:
+    def _ask(
+        self, api: str, fields: Mapping[str, Any], read: Callable[[bytes, str], Answer], retries: int
+    ) -> Answer | _Failure:
         """Return an answer. Errors of the SDK hold the request with its key: none of them leaves this method."""
         import httpx2
         import openai
@@ -201,7 +217,7 @@ class SpeechClient:
             content, content_type = self._body(api, fields, retries)
         except openai.APIStatusError as error:
             return self._refused(error.status_code, error.body)
-        except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
+        except (openai.APITimeoutError, httpx2.TimeoutException):
             return _Failure(f"no whole answer within {self.limits.timeout:g} s", "raise the option timeout", True)
         except openai.APIConnectionError as error:
             reason = type(error.__cause__).__name__ if error.__cause__ else "no reason given"
@@ -213,28 +229,24 @@ class SpeechClient:
         try:
             if len(content) > MAX_BYTES:
                 raise AudioError(f"more than {MAX_BYTES // 2**20} MB came back")
-            audio_bytes, audio = read(content, content_type)
+            return read(content, content_type)
         except AudioError as error:
             return _Failure(error.message, error.remedy or _ODD, not isinstance(error, OtherAudio))
-        return audio_bytes, content_type, audio
 
     def _body(self, api: str, fields: Mapping[str, Any], retries: int) -> tuple[bytes, str]:
-        """Return the body of an answer and its content type; the body must end within `timeout` of its request."""
+        """Return the body of an answer and its content type."""
         sdk = self._sdk(retries)
         resource = sdk.audio.speech if api == "speech" else sdk.chat.completions
         parts: list[bytes] = []
         first, size = 0.0, 0
         with resource.with_streaming_response.create(**fields) as response:
             for part in response.iter_bytes():
-                seconds = time.monotonic() - self._call.begun
-                first, size = first or seconds, size + len(part)
+                first, size = first or self._elapsed(), size + len(part)
                 parts.append(part)
-                if seconds > self.limits.timeout:
-                    raise TimeoutError
                 if size > MAX_BYTES:
                     break
             content = b"".join(parts)
-            self._show(response.http_response, content, first, time.monotonic() - self._call.begun)
+            self._show(response.http_response, content, first, self._elapsed())
             kind = response.headers.get("content-type", "").lower()
             if "rate=" not in kind and (rate := response.headers.get("x-sample-rate", "")).isdigit():
                 kind += f"; rate={rate}"
@@ -260,16 +272,6 @@ class SpeechClient:
         """Return an openai client that counts its requests and shares its connections with the others."""
         import openai
 
-        with _lock:
-            if self._http is None:
-                # Redirects would send text and key to another address. A proxy cannot reach this machine.
-                hooks: dict[str, list[Callable[..., Any]]] = {
-                    "request": [self._count],
-                    "response": [self._read_refusal],
-                }
-                self._http = openai.DefaultHttpxClient(
-                    follow_redirects=False, trust_env=not self.loopback, timeout=self.limits.timeout, event_hooks=hooks
-                )
         sdk = openai.OpenAI(
             api_key=self._key(),
             base_url=self.base_url,
@@ -280,19 +282,31 @@ class SpeechClient:
         sdk.organization = sdk.project = None  # OpenAI's, from the environment: they do not concern other servers
         return sdk
 
+    @cached_property
+    def _http(self) -> Any:
+        import openai
+
+        # Redirects would send text and key to another address. A proxy cannot reach this machine.
+        return openai.DefaultHttpxClient(
+            follow_redirects=False,
+            trust_env=not self.loopback,
+            timeout=self.limits.timeout,
+            event_hooks={"request": [self._count], "response": [self._limit]},
+        )
+
     def _count(self, _request: object) -> None:
         """Count a request that is about to be sent, and wait for the interval.
 
         Raises
         ------
         HarnessError
-            If the process has sent as many as it may.
+            If the process has sent `max_requests`.
         """
         with _lock:
             limit = self.limits.max_requests
             if limit is not None and _sent[self.base_url] >= limit:
-                raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, as many as it may",
-                                   remedy="raise the option max_requests; what the cache holds costs none")  # fmt: skip
+                raise HarnessError(f"this process has sent {_sent[self.base_url]} requests to {self.host}, the limit of max_requests",
+                                   remedy="raise the option max_requests; cached answers cost nothing")  # fmt: skip
             _sent[self.base_url] += 1
             self.spent.requests += 1
             self.spent.retries += self._call.tries > 0
@@ -304,38 +318,15 @@ class SpeechClient:
             sleep(wait)
         self._call.begun = time.monotonic()
 
-    def _read_refusal(self, response: Any) -> None:
-        """Read the body of an answer that the SDK retries or turns into an error, and show it.
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._call.begun
 
-        Raises
-        ------
-        TimeoutError
-            If it does not end in time. The SDK limits each read, but not their number.
-        """
-        import httpx2
-
-        if response.status_code < 300:
-            return
-        late = threading.Event()
-        end = self._call.begun + self.limits.timeout
-
-        def give_up() -> None:
-            late.set()
-            response.close()
-
-        timer = threading.Timer(max(0.0, end - time.monotonic()), give_up)
-        timer.daemon = True
-        timer.start()
-        try:
-            response.read()
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            if late.is_set():
-                raise TimeoutError from error
-            raise
-        finally:
-            timer.cancel()
-        seconds = time.monotonic() - self._call.begun
-        self._show(response, response.content, seconds, seconds)
+    def _limit(self, response: Any) -> None:
+        """Limit the time until the end of a body. Read the body of a refusal, which the SDK retries or reports, and show it."""
+        response.stream = _stream_until(response.stream, self._call.begun + self.limits.timeout)
+        if response.status_code >= 300:
+            content = response.read()
+            self._show(response, content, self._elapsed(), self._elapsed())
 
     def _show(self, response: Any, content: bytes, first: float, last: float) -> None:
         """Show an exchange to the watchers, with stars for the key, which a server may have repeated."""
@@ -350,7 +341,7 @@ class SpeechClient:
         exchange = Exchange(
             request.method, str(request.url), sent, body, response.status_code, back, content, first, last
         )
-        for watcher in tuple(self.watchers):
+        for watcher in tuple(self._watchers):
             watcher(exchange)
 
     def _key(self) -> str:
@@ -358,7 +349,7 @@ class SpeechClient:
             return NO_KEY
         key = os.environ.get(self.key_env, "").strip()
         if not (key.isascii() and key.isprintable()):
-            raise HarnessError(f"the environment variable {self.key_env} holds no key: other characters than ASCII",
+            raise HarnessError(f"the environment variable {self.key_env} holds no key: it has characters other than printable ASCII",
                                remedy="copy the key again")  # fmt: skip
         return key or NO_KEY
 
@@ -366,3 +357,20 @@ class SpeechClient:
 def _without(key: str, text: str) -> str:
     """Return the text without the key, and without the keys that environment variables hold."""
     return without_secrets(text, {**os.environ, "SENT_KEY": "" if key == NO_KEY else key})
+
+
+def _stream_until(stream: Any, end: float) -> Any:
+    """Return the same stream, which times out at `end`. The SDK limits the time of each read, but not the number of reads."""
+    import httpx2
+
+    class LimitedStream(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for part in stream:
+                if time.monotonic() > end:
+                    raise httpx2.ReadTimeout("the body does not end")
+                yield part
+
+        def close(self) -> None:
+            stream.close()
+
+    return LimitedStream()

@@ -18,9 +18,8 @@ import numpy as np
 from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request, register_engine
 from harness.engines.dialects import DIALECTS, EXPLANATION, ends_clause, ends_sentence, part
-from harness.engines.openai_speech.answers import FORMATS, SpeechCache, decode, from_chat
-from harness.engines.openai_speech.client import BOSON_KEY, Limits, SpeechClient
-from harness.engines.openai_speech.spent import Exchange, Spent
+from harness.engines.openai_speech.answers import FORMATS, Exchange, SpeechCache, decode, from_chat
+from harness.engines.openai_speech.client import BOSON_KEY, Answer, Limits, SpeechClient, Spent
 from harness.engines.options import check_choice, check_number, check_text
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.paths import BUILD, is_file
@@ -94,7 +93,7 @@ class OpenAISpeechEngine:
     requirements: ClassVar[Requirements] = Requirements(
         packages=("openai",),
         key=BOSON_KEY,
-        network="the server at base_url, by default api.boson.ai; one on this machine, as of `harness serve`, needs no key",
+        network="the server at base_url, by default api.boson.ai; a server on this machine, such as `harness serve`, needs no key",
     )
 
     def __init__(
@@ -145,9 +144,6 @@ class OpenAISpeechEngine:
         if self._cache is None or not self._cache.holds_something():
             self._client.need_key()
 
-    def __repr__(self) -> str:
-        return f"OpenAISpeechEngine({self.revision!r}, voice={self.default_voice!r}, api={self.api!r})"
-
     @property
     def spent(self) -> Spent:
         """Requests, cache hits and audio of this engine so far."""
@@ -176,7 +172,7 @@ class OpenAISpeechEngine:
         if len(rendered) <= MAX_CHARACTERS:
             return Speech(self._spoken(rendered, request.seed))
         if self.long_text == "refuse":
-            raise HarnessError(f"the text has {len(rendered)} characters; at most {MAX_CHARACTERS} are possible",
+            raise HarnessError(f"the text has {len(rendered)} characters; the limit is {MAX_CHARACTERS}",
                                remedy="give shorter texts, or the option long_text: split")  # fmt: skip
         return Speech(self._joined(request.text, request.seed, render))
 
@@ -188,30 +184,22 @@ class OpenAISpeechEngine:
         return Audio(np.concatenate([clip.samples for clip in clips]), clips[0].sample_rate)
 
     def _spoken(self, rendered: str, seed: int) -> Audio:
-        read = partial(self._decoded, len(rendered))
+        read = partial(decode, asked=self.response_format, pcm_rate=self.pcm_rate, characters=len(rendered))
         asked = self._asked(rendered, seed)
         if self._cache and (kept := self._cache.get(asked, read)):
             self._client.count_hit()
             return kept
         fields = (self._speech if self.api == "speech" else self._chat)(rendered, seed)
 
-        def unpack(content: bytes, content_type: str) -> tuple[bytes, Audio]:
-            inner = from_chat(content) if self.api == "chat" else content
-            return inner, read(inner, "" if self.api == "chat" else content_type)
+        def unpack(content: bytes, content_type: str) -> Answer:
+            if self.api == "chat":
+                content, content_type = from_chat(content), ""
+            return content, content_type, read(content, content_type)
 
         content, content_type, audio = self._client.fetch(self.api, fields, unpack, len(rendered))
         if self._cache:
-            self._cache.put(asked, content, "" if self.api == "chat" else content_type, audio)
+            self._cache.put(asked, content, content_type, audio)
         return audio
-
-    def _decoded(self, characters: int, content: bytes, content_type: str) -> Audio:
-        return decode(
-            content,
-            self.response_format,
-            pcm_rate=self.pcm_rate,
-            characters=characters,
-            content_type=content_type,
-        )
 
     def _asked(self, rendered: str, seed: int) -> dict[str, Any]:
         """Return everything that an answer depends on; the key is not part of it."""

@@ -12,8 +12,8 @@ from harness.chapters.ch09_higgs_api import faulty_server as faulty
 from harness.engines.base import SpeechRequest, check_request, make_engine
 from harness.engines.openai_speech import OpenAISpeechEngine, client
 from harness.engines.openai_speech.answers import SpeechCache
+from harness.engines.openai_speech.client import Spent
 from harness.engines.openai_speech.engine import CHAT_SYSTEM, MAX_CHARACTERS, PROMPTED_SYSTEM
-from harness.engines.openai_speech.spent import Spent
 from harness.errors import HarnessError, NotAvailable
 from harness.tagged import TaggedText
 
@@ -205,7 +205,7 @@ def test_the_number_of_requests_is_guarded_over_all_engines_of_a_process(server)
 def test_retries_count_against_the_guard(monkeypatch):
     monkeypatch.setattr("openai._base_client.time", SimpleNamespace(sleep=lambda seconds: None, time=time.time))
     with faulty.Server(*[faulty.status(503)] * 9) as server:
-        with pytest.raises(HarnessError, match="as many as it may"):
+        with pytest.raises(HarnessError, match="the limit of max_requests"):
             engine(server, max_requests=3).speak(ask())
         assert len(server.requests) == 3
 
@@ -248,7 +248,7 @@ def test_requests_keep_their_distance(server, monkeypatch):
 def test_a_long_text_is_refused_or_split_at_sentence_ends(server):
     sentence = "This is sentence number {} of a long and patient text. "
     text = "".join(sentence.format(i) for i in range(150)).strip()
-    with pytest.raises(HarnessError, match=f"has {len(text)} characters; at most 5000 are possible .*long_text: split"):
+    with pytest.raises(HarnessError, match=f"has {len(text)} characters; the limit is 5000 .*long_text: split"):
         engine(server).speak(ask(text))
     assert server.requests == []
     audio = engine(server, long_text="split").speak(ask(text)).audio

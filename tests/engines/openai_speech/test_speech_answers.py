@@ -13,7 +13,7 @@ SAID = faulty.tone(2.0)
 
 
 def read(content, asked="wav", characters=20, **more):
-    return decode(content, asked, pcm_rate=24000, characters=characters, **more)
+    return decode(content, asked=asked, pcm_rate=24000, characters=characters, **more)
 
 
 def test_a_streamed_wav_is_read_to_its_end():
