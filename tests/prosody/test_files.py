@@ -212,7 +212,7 @@ def test_a_hit_under_the_floor_is_a_miss_under_the_engines_own_threshold(clips, 
     after = {o.tag: o for o in scores.outcomes if o.arm.value == "tagged"}
     assert after[Tag.PITCH_HIGH].verdict is Verdict.MISS
     assert after[Tag.PITCH_HIGH].value == before[Tag.PITCH_HIGH].value
-    assert scores.null.origin == CALIBRATION
+    assert scores.null["from"] == CALIBRATION
 
 
 def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
@@ -220,7 +220,7 @@ def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
     (tmp_path / "manifest.csv").write_text("audio,text\n" + "\n".join(rows))
     row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav"]}
     scores = score_manifest(write_jsonl(clips / "c.jsonl", [row]), calibrate=tmp_path)
-    assert scores.null.as_json() == {"from": CALIBRATION, "texts": 2, "used": 1, "too_few_clips": 1}
+    assert scores.null == {"from": CALIBRATION, "texts": 2, "used": 1, "too_few_clips": 1}
     assert {sample.sentence for sample in scores.samples} == {digest(PLAIN)}
     levels = next(sample.values for sample in scores.samples if sample.cue == DETECTORS[Tag.PITCH_HIGH].cue.value)
     assert 3 * 4 <= len(levels) <= len(PLAIN.split()) * 4 and np.abs(np.mean(levels)) < 0.01
