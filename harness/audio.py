@@ -270,7 +270,7 @@ def data_uri(samples: NDArray[np.float32], rate: int, compression: float | None 
 
     if rate not in MPEG_RATES:
         samples, rate = resample(samples, rate, _PAGE_RATE), _PAGE_RATE
-    mp3, buffer = "MP3" in soundfile.available_formats(), io.BytesIO()  # since libsndfile 1.1; every browser plays it
+    mp3, buffer = "MP3" in soundfile.available_formats(), io.BytesIO()  # since libsndfile 1.1; all browsers play it
     settings = {"format": "MP3", "compression_level": compression} if mp3 else {"format": "WAV"}
     soundfile.write(buffer, np.clip(samples, -1, 1), rate, **settings)
     return f"data:audio/{'mpeg' if mp3 else 'wav'};base64,{base64.b64encode(buffer.getvalue()).decode()}"

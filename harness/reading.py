@@ -1,4 +1,4 @@
-"""Read YAML and JSON that people write, with errors that name the line."""
+"""Read YAML and JSON written by users, with errors that name the line."""
 
 from __future__ import annotations
 

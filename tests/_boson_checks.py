@@ -1,4 +1,4 @@
-"""Run with the boson environment's python: everything that the tests ask of boson_multimodal, in one process.
+"""Run all checks of boson_multimodal in one process of its environment.
 
 ``_boson_checks.py FOLDER`` reads ``request.json``, writes ``checks.json`` and the checks' arrays (``NAME.npz``).
 """
@@ -49,7 +49,7 @@ def spoken(model):
 
 
 def complaint(function, *arguments, **options):
-    """Type and text of the error that a call ends with."""
+    """Return type and text of the error that a call raises."""
     try:
         function(*arguments, **options)
     except Exception as error:
@@ -58,7 +58,7 @@ def complaint(function, *arguments, **options):
 
 
 def base():
-    """Losses, logits and greedy codes of the untrained checkpoint."""
+    """Return losses, logits and greedy codes of the untrained checkpoint."""
     model = load_model(CHECKPOINT, BOSON)
     batch = collator(model)(samples())
     with torch.no_grad():
@@ -69,7 +69,7 @@ def base():
 
 
 def few_steps():
-    """An adapter after a few steps: it has learned to stop, and some of the codes."""
+    """Train an adapter for a few steps, in which it learns to stop, and some of the codes."""
     model = adapted()
     batch = collator(model)(samples())
     losses = fit(model, batch, 30)
@@ -78,7 +78,7 @@ def few_steps():
 
 
 def overfit():
-    """An adapter that knows one batch by heart; saved, loaded again, and merged."""
+    """Train an adapter until it reproduces one batch; save it, load it again, and merge it."""
     from peft import PeftModel
 
     model = adapted()
@@ -100,7 +100,7 @@ def overfit():
 
 
 def peft():
-    """PEFT's causal language model passes ``labels`` on, which boson_multimodal's own class does not know."""
+    """Compare our class with that of boson_multimodal, which does not accept the ``labels`` that PEFT passes on."""
     from boson_multimodal.model.higgs_audio import HiggsAudioModel
 
     batch = collator(load_model(CHECKPOINT, BOSON))(samples())
@@ -122,7 +122,7 @@ def peft():
 
 
 def batches():
-    """What the collators make of the samples, and what the original one does to a sample that it sees twice."""
+    """Return the batches of both collators; the original one modifies its input."""
     ours = collator(load_model(CHECKPOINT, BOSON))
     one, two = ours(samples()), ours(samples())
     original = [ours.chatml(sample) for sample in samples()]
@@ -135,7 +135,7 @@ def batches():
 
 
 def codec():
-    """boson_multimodal's own codec: 105 million parameters, of which the file holds the quantizer."""
+    """Check the codec of boson_multimodal: 105 million parameters, of which the file contains the quantizer."""
     from harness.higgs.codec import load_codec, semantic_model
     from harness.higgs.tiny import make_boson_codec
 
@@ -155,7 +155,7 @@ def codec():
     hidden = {}
 
     def broken(name, changed, seeded=True):
-        """What the harness says of a changed file, and what boson_multimodal does."""
+        """Return the error of the harness for a changed file; keep that of boson_multimodal."""
         from boson_multimodal.audio_processing.higgs_audio_tokenizer import load_higgs_audio_tokenizer
 
         copy = FOLDER / f"codec_{name}"
@@ -176,7 +176,7 @@ def codec():
 
 
 def checkpoints():
-    """A checkpoint whose weights do not go with its config.json."""
+    """Load checkpoints whose weights do not match their config.json."""
     from safetensors.torch import load_file, save_file
 
     weights = load_file(CHECKPOINT / "model.safetensors")
@@ -201,7 +201,7 @@ def checkpoints():
 
 
 def tiny():
-    """Checkpoints of two seeds."""
+    """Make checkpoints with two seeds."""
     from harness.higgs.tiny import make_native_checkpoint, make_tiny_checkpoint
 
     before = torch.random.get_rng_state()
@@ -214,7 +214,7 @@ def tiny():
 
 
 def runs():
-    """Short trainings through Trainer, each with its loss curve."""
+    """Run short trainings with Trainer."""
     found = {}
     for name in ("bf16", "plain", "whole", "halves", "full"):  # precision must not outlive its run
         found[name] = run(REQUEST["runs"][name], cpu=True)
@@ -222,7 +222,7 @@ def runs():
 
 
 def resumed():
-    """The run ``plain`` again, cut off after four of six steps, and resumed."""
+    """Resume the run ``plain``, cut off after four of six steps."""
     out, whole = (Path(REQUEST["runs"][name]["output"]) for name in ("resumed", "plain"))
     shutil.copytree(whole, out, dirs_exist_ok=True)
     shutil.rmtree(out / "checkpoint-6")

@@ -1,4 +1,4 @@
-"""What the tests of both stacks share; imported by pytest in one environment and by `_boson_checks.py` in the other."""
+"""Helpers for the tests of both stacks, imported by pytest in one environment and by `_boson_checks.py` in the other."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ BOSON_RUNS = {
 
 
 def samples():
-    """Four sentences with random codes of different lengths."""
+    """Return four sentences with random codes of different lengths."""
     rng = np.random.default_rng(0)
     rows = (
         ("We <emph> guarantee it.", 9),
@@ -28,7 +28,7 @@ def samples():
 
 
 def fit(model, batch, steps):
-    """Train on one batch; returns the losses, each before its step."""
+    """Train on one batch; return the loss before each step."""
     import torch
 
     optimiser = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=5e-3)
@@ -45,12 +45,12 @@ def fit(model, batch, steps):
 
 
 def outputs(model, batch):
-    """Losses and logits of one batch, padding left out: the same positions in the same order on both stacks."""
+    """Return losses and logits of a batch without padding: the same positions in the same order on both stacks."""
     import torch
 
     with torch.no_grad():
         out = model.eval()(**batch)
-    # boson_multimodal merges audio into the text, so its output has a mask of its own
+    # boson_multimodal merges audio into the text, so its output has another mask
     mask = (batch["attention_mask"] if out.get("attention_mask") is None else out["attention_mask"]).bool()
     return {
         "losses": np.array([float(out[name]) for name in ("loss", "llm_loss", "audio_loss")]),
@@ -60,12 +60,12 @@ def outputs(model, batch):
 
 
 def speak(model, tokenizer, stack, max_frames=25):
-    """For each sample what the model says: codes, and whether it stopped by itself."""
+    """Return for each sample the codes that the model generates, and whether it stopped by itself."""
     from harness.higgs.generate import generate
 
     return [generate(model, tokenizer, sample.text, stack, max_frames=max_frames) for sample in samples()]
 
 
 def largest(one, other):
-    """Largest difference between two results of `outputs`."""
+    """Return the largest difference between two results of `outputs`."""
     return max(float(np.abs(one[name] - other[name]).max()) for name in one)

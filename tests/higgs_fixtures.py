@@ -1,4 +1,4 @@
-"""Tiny checkpoints, a codec, recordings and their codes: made once for all workers, never changed by a test."""
+"""Tiny checkpoints, a codec, recordings and their codes, made once for all workers and never changed by a test."""
 
 import json
 import os
@@ -50,20 +50,20 @@ def shared(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def boson(shared, boson_python):
-    """The tiny checkpoint in the original format."""
+    """Return the tiny checkpoint in the original format."""
     pytest.importorskip("torch")
     return shared("boson", make_tiny_apart)
 
 
 @pytest.fixture(scope="session")
 def native(shared, boson):
-    """The same, converted."""
+    """Return the same checkpoint, converted."""
     return shared("native", lambda folder: convert(boson, folder))
 
 
 @pytest.fixture(scope="module")
 def tokenizer(native):
-    """The converted checkpoint's."""
+    """Return the tokenizer of the converted checkpoint."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(native)
@@ -76,7 +76,7 @@ def codec(shared):
 
 
 def sound(seed, seconds, rate=24000):
-    """Harmonics of a random tone under a random envelope."""
+    """Return harmonics of a random tone under a random envelope."""
     rng = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
     pitch = rng.uniform(90, 250)
@@ -92,7 +92,7 @@ def make_sound():
 
 @pytest.fixture(scope="session")
 def manifest(shared):
-    """Six short recordings with tagged texts; one of them at another rate."""
+    """Return the manifest of six short recordings with tagged texts, one of them at another rate."""
 
     def make(folder):
         lines = []
@@ -113,14 +113,14 @@ def sound_as_audio(seed, seconds, rate):
 
 @pytest.fixture(scope="session")
 def codes(shared, codec, manifest):
-    """Folder with the codes of all recordings, as a training keeps them."""
+    """Return a folder with the codes of all recordings, as a training stores them."""
     wavs = [str(manifest.with_name(f"{number}.wav")) for number in range(len(TEXTS))]
     return shared("codes", lambda folder: encode_files(str(codec), wavs, str(folder), 8, 1024))
 
 
 @pytest.fixture(scope="session")
 def make_config(boson, native, codec, manifest, codes):
-    """``make_config(output, stack=..., **settings)``: a short training; the output folder has its codes already."""
+    """Return ``make_config(output, stack=..., **settings)`` for a short training, whose output folder already contains the codes."""
 
     def make(output, stack="native", **settings):
         if not (output / "codes").exists():
@@ -150,7 +150,7 @@ def samples():
 
 @pytest.fixture(scope="session")
 def boson_checks(shared, boson, boson_python, make_config):
-    """What `_boson_checks.py` found: ``boson_checks(name)`` is one check's result, with arrays from its npz file."""
+    """Return ``boson_checks(name)``, the result of a check in `_boson_checks.py`, with the arrays of its npz file."""
 
     def make(folder):
         runs = {name: make_config(folder / name, "boson", **settings) for name, settings in _overfit.BOSON_RUNS.items()}

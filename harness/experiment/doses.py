@@ -65,7 +65,7 @@ def measure_doses(
     return doses
 
 
-def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0) -> dict[str, dict[str, Any]]:
+def dose_response(records: Iterable[Dose], thresholds: Thresholds) -> dict[str, dict[str, Any]]:
     """Return the hit rate at each dose, with its 95 % interval by sentence.
 
     Returns
@@ -85,7 +85,7 @@ def dose_response(records: Iterable[Dose], thresholds: Thresholds, seed: int = 0
         for dose in edit.doses:
             here = [row for row in mine if row.dose == dose]
             hits = [_fires(row, thresholds, edit.tag in PAUSES) for row in here]
-            rate = share_of(hits, [row.sentence for row in here], seed)
+            rate = share_of(hits, [row.sentence for row in here])
             for name, value in zip(columns, (dose, rate.value, rate.low, rate.high), strict=True):
                 columns[name].append(number(value))
         rates = [rate for rate in columns["hit"] if rate is not None]

@@ -1,4 +1,4 @@
-"""Verdicts survive what recordings suffer: other rates, stereo, clipping, an offset, silence in front, a minute of speech."""
+"""Verdicts are the same in imperfect recordings: other rates, clipping, an offset, leading silence, a minute of speech."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def resampled(rate):
 
 
 def clipped(audio):
-    """A third of the peak is cut off: every vowel is flat on top."""
+    """Cut off a third of the peak, so that every vowel is flat on top."""
     limit = 0.67 * np.abs(audio.samples).max()
     return Audio(np.clip(audio.samples, -limit, limit), audio.sample_rate)
 

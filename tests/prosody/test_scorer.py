@@ -19,11 +19,11 @@ from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 SENTENCE = "We asked every customer about the <TAG> delivery and they were happy with it"
 
 
-say = cache(helpers.say)  # the plain clip of the sentence is asked for again and again
+say = cache(helpers.say)  # many tests use the plain clip of the sentence
 
 
 def verdicts(spoken, scored, thresholds=FLOORS, **options):
-    """Speak `spoken`, and judge it as if `scored` had been asked for."""
+    """Speak `spoken`, and judge it as if `scored` had been requested."""
     plain = [analyse(say(scored.stripped()), scored)]
     scores = score_clip(scored, say(spoken), plain, **options)
     return {(o.arm, o.tag): o for o in (judge(score, thresholds) for score in scores)}
