@@ -17,7 +17,7 @@ from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import NULL, Thresholds, fit, null_differences
 from harness.prosody.rates import null_rows, per_tag
-from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, judge, score_clip, unmeasurable
+from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, analyse_tagged, judge, score_clip, unmeasurable
 from harness.records import NullSample, Outcome, digest
 from harness.tagged import PAUSES, TAGS, Tag, TaggedText
 
@@ -138,7 +138,7 @@ def score_manifest(
     items = read_manifest(path, AudioItem)
     sentences = {item.id: _sentence(item.tagged) for _, item in items}
     texts = len({sentences[item.id] for _, item in items if item.plain_audio})
-    folder, groups = path, []
+    folder, groups = path, list[list[ClipRow]]()
     if calibrate is not None:
         if not texts:
             raise DataError("no line names plain clips, so there is nothing to calibrate", path=path,
@@ -244,7 +244,9 @@ def _score_run(rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool) -
             plain = [measured(str(folder / name), text.stripped()) for name in dict.fromkeys(item.plain_audio)]
             if gives_null:
                 part.samples.extend(_null(text, plain))
-            scores = score_clip(text, read_audio(folder / item.audio), plain, check_leaks=check_leaks)
+            audio = read_audio(folder / item.audio)
+            features, leaked = analyse_tagged(audio, text, text.tags) if check_leaks else (analyse(audio, text), set())
+            scores = score_clip(text, features, plain, leaked=leaked)
         except HarnessError as error:
             problem = _placed(error, (item.audio, *item.plain_audio), manifest, line)
             part.problems.append(problem)

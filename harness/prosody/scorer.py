@@ -7,7 +7,7 @@ are known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -134,50 +134,41 @@ def analyse_tagged(
 
 def score_clip(
     text: TaggedText,
-    clip: Audio | ClipFeatures | str,
+    features: ClipFeatures | str,
     plain: Sequence[ClipFeatures | str],
     *,
-    check_leaks: bool = True,
+    leaked: Collection[tuple[int, Tag]] = (),
+    lost: Collection[tuple[int, Tag]] = (),
     placebo: bool = True,
-    lost: Sequence[tuple[int, Tag]] = (),
-    leaked: set[tuple[int, Tag]] | None = None,
 ) -> list[TagScore]:
-    """Measure all tags of one tagged clip.
+    """Score all tags of one tagged clip.
 
     Parameters
     ----------
     text : TaggedText
         Tagged text of the clip.
-    clip : Audio, ClipFeatures or str
-        The tagged clip, or the result of `analyse_tagged` for it.
+    features : ClipFeatures or str
+        Result of `analyse_tagged` or `analyse` for the tagged clip.
     plain : sequence of ClipFeatures or str
         Results of `analyse` for clips of the same words without tags. If empty, the clip is scored by itself, which is good enough for
         pauses away from punctuation and exploratory for the rest.
-    check_leaks : bool
-        Whether to listen for tags that were read aloud.
+    leaked : collection of (slot, tag)
+        Tags that `analyse_tagged` heard.
+    lost : collection of (slot, tag)
+        Tags that the engine's dialect cannot express; they are reported separately.
     placebo : bool
         Whether to score placebos too.
-    lost : sequence of (slot, tag)
-        Tags that the engine's dialect cannot express; they are reported separately.
-    leaked : set of (slot, tag), optional
-        Tags that `analyse_tagged` heard, if `clip` is not an Audio.
 
     Returns
     -------
     list of TagScore
         Scores in slot order, each tag followed by its placebo if there is room for one.
     """
-    tags = list(dict.fromkeys(text.tags))
-    asked = [item for item in tags if item not in set(lost)]
-    if isinstance(clip, Audio):
-        features, leaked = analyse_tagged(clip, text, asked) if check_leaks else (analyse(clip, text), set())
-    else:
-        features, leaked = clip, leaked or set()
     scorer = _ClipScorer(text, features, plain)
     scores: list[TagScore] = []
     placed: set[tuple[int, Tag]] = set()  # a placebo slot may be the nearest of two tags, but counts once
-    for slot, tag in tags:
-        if (slot, tag) not in asked:
+    for slot, tag in dict.fromkeys(text.tags):
+        if (slot, tag) in lost:
             scores.append(scorer.failed(slot, tag, "the dialect has no such tag", Verdict.NOT_EXPRESSIBLE))
             continue
         if (slot, tag) in leaked:

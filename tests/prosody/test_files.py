@@ -145,8 +145,12 @@ def test_paired_and_unpaired_clips_stay_apart(clips):
 def test_lines_of_one_text_are_one_cluster(clips):
     """Two clips of one text are weaker evidence than two texts: the interval is that of one cluster."""
     row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["plain.wav"]}
-    one = score_manifest(write_jsonl(clips / "one.jsonl", [row])).per_tag(paired=True)["<pause_long>"]
-    two = score_manifest(write_jsonl(clips / "two.jsonl", [row, row])).per_tag(paired=True)["<pause_long>"]
+    one = score_manifest(write_jsonl(clips / "one.jsonl", [row]), check_leaks=False).per_tag(paired=True)[
+        "<pause_long>"
+    ]
+    two = score_manifest(write_jsonl(clips / "two.jsonl", [row, row]), check_leaks=False).per_tag(paired=True)[
+        "<pause_long>"
+    ]
     assert two["n"] == 2 and (two["low"], two["high"]) == (one["low"], one["high"])
 
 
@@ -224,7 +228,7 @@ def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
     assert {sample.sentence for sample in scores.samples} == {digest(PLAIN)}
     levels = next(sample.values for sample in scores.samples if sample.cue == DETECTORS[Tag.PITCH_HIGH].cue.value)
     assert 3 * 4 <= len(levels) <= len(PLAIN.split()) * 4 and np.abs(np.mean(levels)) < 0.01
-    assert scores.thresholds.reason(Tag.EMPH) == TOO_FEW, "far fewer than a thousand: the floors stand"
+    assert scores.thresholds.reason(Tag.EMPH) == TOO_FEW, "far fewer than a thousand: the floors apply"
     assert {o.threshold for o in scores.outcomes if o.tag is Tag.PITCH_HIGH} == {DETECTORS[Tag.PITCH_HIGH].floor}
 
 

@@ -6,8 +6,8 @@ from helpers import say
 from scipy.signal import resample_poly
 
 from harness.audio import Audio
-from harness.prosody.scorer import analyse, judge, score_clip
-from harness.records import Arm, Verdict
+from harness.prosody.scorer import analyse, analyse_tagged, judge, score_clip
+from harness.records import Verdict
 from harness.tagged import Tag, TaggedText
 
 pytest.importorskip("pocketsphinx")
@@ -39,7 +39,8 @@ DAMAGE = {"8 kHz": resampled(8_000), "48 kHz": resampled(48_000), "clipping": cl
 
 def verdict(text, damage=lambda audio: audio):
     plain, tagged = (damage(say(each)) for each in (text.stripped(), text))
-    [score] = [s for s in score_clip(text, tagged, [analyse(plain, text)]) if s.arm is Arm.TAGGED]
+    features, leaked = analyse_tagged(tagged, text, text.tags)
+    [score] = score_clip(text, features, [analyse(plain, text)], leaked=leaked, placebo=False)
     return judge(score).verdict
 
 
