@@ -4,11 +4,11 @@ import sys
 
 
 def main() -> None:
-    """Run it. Importing the commands takes half a second, and Ctrl-C is no traceback there either."""
+    """Run the command. Its import takes half a second, during which Ctrl-C must not print a traceback either."""
     try:
         from harness.cli import main as run
     except KeyboardInterrupt:
-        exec("")  # hit in code that is a string, Python would end by SIGINT, not with 130: see `harness.cli`
+        exec("")  # if Ctrl-C interrupts code in a string, Python would end by SIGINT, not with 130: see `harness.cli`
         print("harness: interrupted", file=sys.stderr)
         sys.exit(130)
     run()

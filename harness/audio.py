@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 MIN_SECONDS = 0.05  # shorter than any word; nothing in it can be measured
-MAX_SECONDS = 3600  # a clip is a sentence or a passage; a small file can promise, or unfold to, days
+MAX_SECONDS = 3600  # a clip is a sentence or a passage, but a small file can decode to days
 SILENCE_PEAK = 10 ** (-60 / 20)  # a clip whose loudest sample is below -60 dBFS holds no speech
 _BLOCK = 1 << 22  # samples of all channels that are decoded at once: 16 MB
-_NO_LENGTH = 2**63 - 1  # number of frames that libsndfile gives where a header leaves it open
-_STREAMED = 0x7FFFF000  # lengths in a WAV header from here on were written before the length was known, like 0
+_NO_LENGTH = 2**63 - 1  # the number of frames that libsndfile reports if the header does not say
+_STREAMED = 0x7FFFF000  # a length in a WAV header from here on, or 0, was written before the length was known
 _KINDS = "give a WAV, FLAC, OGG or MP3 file"
 
 
@@ -49,7 +49,7 @@ class Audio:
 
 
 class AudioError(HarnessError):
-    """Sound that cannot be used: not audio, silent, too short, or not finite."""
+    """Audio that cannot be used: not decodable, truncated, silent, too short, or not finite."""
 
 
 class NotAudio(AudioError):
@@ -82,8 +82,8 @@ def read_audio(path: str | Path) -> Audio:
 def decode_audio(source: Path | bytes, longest: float | None = None) -> Audio:
     """Decode a file, or the bytes of one, to its end, whether or not its header gives its length.
 
-    libsndfile decodes everything except MP3, and FLAC without a length: of those it reads only as much as it guesses from the
-    first frame, or nothing. miniaudio reads them to the end.
+    libsndfile decodes everything except MP3 and FLAC without a length. It would read nothing of them, or only as much as it
+    guesses from the first frame, so miniaudio decodes these.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def decode_audio(source: Path | bytes, longest: float | None = None) -> Audio:
     NotAudio
         If it cannot be read.
     AudioError
-        If it is truncated, or as `check_audio`.
+        If it is truncated, or `check_audio` raises one.
     """
     import soundfile
 
@@ -114,6 +114,8 @@ def decode_audio(source: Path | bytes, longest: float | None = None) -> Audio:
         content = source.read_bytes() if isinstance(source, Path) else source
         if kind in ("MP3", "FLAC"):
             samples, promised, rate = _read_by_miniaudio(content, kind, longest)
+            if kind == "FLAC" and len(samples) <= longest * rate and _is_cut_flac(content):
+                raise AudioError("the audio file is truncated or damaged: the checksum at its end is wrong")
         elif (whole := _with_length(content)) is not None:
             return decode_audio(whole, longest)
     if len(samples) <= longest * rate and (len(samples) < promised or _is_cut_wav(source)):
@@ -139,7 +141,7 @@ def check_audio(audio: Audio) -> Audio:
 
 
 def _read_mono(file: SoundFile, longest: float) -> NDArray[np.float32]:
-    """Decode in blocks, so that memory follows what is in the file rather than what its header promises."""
+    """Decode in blocks: memory then depends on what is in the file, not on what its header promises."""
     parts, found = [np.zeros(0, np.float32)], 0
     frames = max(1, _BLOCK // file.channels)
     while found <= longest * file.samplerate and len(block := file.read(frames, dtype="float32", always_2d=True)):
@@ -167,7 +169,7 @@ def _read_by_miniaudio(content: bytes, kind: str, longest: float) -> tuple[NDArr
 
 
 def _with_length(content: bytes) -> bytes | None:
-    """Return a WAV file with its length written where a streaming writer left 0; None if the 0 is right, or this is no WAV file."""
+    """Return a streamed WAV file with its lengths filled in; None if it holds no samples, or is not a WAV file."""
     riff = int.from_bytes(content[4:8], "little")
     if content[:4] != b"RIFF" or (0 < riff < _STREAMED and riff + 8 >= len(content)):
         return None
@@ -183,7 +185,7 @@ def _with_length(content: bytes) -> bytes | None:
 
 
 def _is_cut_wav(source: Path | bytes) -> bool:
-    """Whether a RIFF file is shorter than its header says; libsndfile reads such files without complaint."""
+    """Return whether a RIFF file is shorter than its header says; libsndfile reads such files without complaint."""
     if isinstance(source, Path):
         with source.open("rb") as handle:
             head, length = handle.read(8), source.stat().st_size
@@ -192,6 +194,26 @@ def _is_cut_wav(source: Path | bytes) -> bool:
     promised = int.from_bytes(head[4:8], "little")
     # One byte of padding may be missing.
     return head[:4] == b"RIFF" and 0 < promised < _STREAMED and promised + 8 > length + 1
+
+
+def _is_cut_flac(content: bytes) -> bool:
+    """Return whether a FLAC file ends inside a frame, or a frame is damaged.
+
+    Each frame ends with its CRC-16, so the CRC-16 of any number of complete frames is 0.
+    """
+    if content[:4] != b"fLaC":
+        return False  # FLAC in another container
+    place, last = 4, False  # metadata blocks come before the frames
+    while not last and place < len(content):
+        last = content[place] >= 0x80
+        place += 4 + int.from_bytes(content[place + 1 : place + 4])
+    table = np.arange(256) << 8
+    for _ in range(8):
+        table = np.where(table & 0x8000, table << 1 ^ 0x8005, table << 1) & 0xFFFF
+    steps, crc = table.tolist(), 0
+    for byte in content[place:]:
+        crc = (crc << 8 & 0xFF00) ^ steps[crc >> 8 ^ byte]
+    return crc != 0
 
 
 def write_wav(path: str | Path, audio: Audio) -> None:
@@ -248,7 +270,7 @@ def data_uri(samples: NDArray[np.float32], rate: int, compression: float | None 
 
     if rate not in MPEG_RATES:
         samples, rate = resample(samples, rate, _PAGE_RATE), _PAGE_RATE
-    mp3, buffer = "MP3" in soundfile.available_formats(), io.BytesIO()  # since libsndfile 1.1; every browser plays it
+    mp3, buffer = "MP3" in soundfile.available_formats(), io.BytesIO()  # since libsndfile 1.1; all browsers play it
     settings = {"format": "MP3", "compression_level": compression} if mp3 else {"format": "WAV"}
     soundfile.write(buffer, np.clip(samples, -1, 1), rate, **settings)
     return f"data:audio/{'mpeg' if mp3 else 'wav'};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -109,23 +109,15 @@ def overlap_groups(texts: Sequence[Sequence[str]], n: int = 6) -> list[int]:
     list of int
         Group of each text; a text that shares nothing is a group by itself.
     """
-    parent = list(range(len(texts)))
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
+    sets = DisjointSet(range(len(texts)))
     first_seen: dict[tuple[str, ...], int] = {}
     for index, words in enumerate(texts):
         for gram in word_ngrams(words, n):
-            if gram in first_seen:
-                parent[root(index)] = root(first_seen[gram])
-            else:
-                first_seen[gram] = index
+            sets.merge(index, first_seen.setdefault(gram, index))
     names: dict[int, int] = {}
-    return [names.setdefault(root(index), len(names)) for index in range(len(texts))]
+    return [names.setdefault(sets[index], len(names)) for index in range(len(texts))]
 
 
 _PUNCTUATION = "\"'“”‘’()[],;:.!?…—-"
@@ -206,6 +198,7 @@ def grouped_folds(groups: Sequence[str], n_folds: int, seed: int = 0) -> list[tu
 
 
 UNLABELLED = -1  # label NA of the corpus: its aligner did not find the word
+_Row = tuple[str, int, int, tuple[float, float]]  # word, prominence, boundary, and the strengths of both
 
 
 @dataclass(frozen=True)
@@ -248,34 +241,25 @@ def load_helsinki(split: Literal["dev", "test"]) -> list[ProsodyUtterance]:
 
 def read_helsinki(path: Path) -> list[ProsodyUtterance]:
     """Return the utterances of a file in the corpus' format, such as its larger training sets; see `load_helsinki`."""
-    utterances: list[ProsodyUtterance] = []
-    name, words, prominence, boundary, values = "", [], [], [], []  # type: ignore[var-annotated]
-
-    def close() -> None:
-        if words:
-            utterances.append(ProsodyUtterance(name, tuple(words), tuple(prominence), tuple(boundary), tuple(values)))
-
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read: {error}", path=path) from error
+    utterances: list[tuple[str, list[_Row]]] = [("", [])]
     for number, line in enumerate(text.splitlines(), start=1):
         columns = line.split("\t")
         if columns[0] == "<file>":
-            close()
-            name, words, prominence, boundary, values = columns[1].removesuffix(".txt"), [], [], [], []
-        elif len(columns) != 5:
+            utterances.append((columns[1].removesuffix(".txt"), []))
+            continue
+        if len(columns) != 5:
             raise DataError(f"expected 5 columns separated by tabs, got {len(columns)}", path=path, line=number)
-        elif columns[1] == "NA" and not any(character.isalnum() for character in columns[0]):
-            if words:
-                words[-1] += columns[0]
-        else:
-            words.append(columns[0])
-            prominence.append(_label(columns[1]))
-            boundary.append(_label(columns[2]))
-            values.append((_value(columns[3]), _value(columns[4])))
-    close()
-    return utterances
+        word, prominence, boundary, *strengths = columns
+        rows = utterances[-1][1]
+        if prominence != "NA" or any(character.isalnum() for character in word):
+            rows.append((word, _label(prominence), _label(boundary), (_value(strengths[0]), _value(strengths[1]))))
+        elif rows:
+            rows[-1] = (rows[-1][0] + word, *rows[-1][1:])
+    return [ProsodyUtterance(name, *zip(*rows, strict=True)) for name, rows in utterances if rows]
 
 
 CORPUS_FOLDS = 10

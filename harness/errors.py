@@ -1,4 +1,4 @@
-"""Errors for people: what was wrong, in which file and line, and what to do about it."""
+"""Errors for users: what is wrong, in which file and line, and what to do about it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from harness.tagged import printable
 CHARS_UTF8 = 1
 _SYNCHRONOUS, _DONT_EXIT, _IPA = 2, 0x8000, 0x02
 
-_LOCK = threading.Lock()  # the library is one per process
+_LOCK = threading.Lock()  # a process has only one copy of the library
 _unload = getattr(_ctypes, "FreeLibrary" if os.name == "nt" else "dlclose")
 
 
@@ -43,7 +43,7 @@ def phonemes(text: str, voice: str = "en-us") -> str:
 
 @contextmanager
 def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
-    """Load the library and choose a voice (see `voice_file`); give the library and its sample rate in Hz; unload it."""
+    """Load the library with a voice (see `voice_file`), yield it and its sample rate in Hz, and unload it."""
     path, data = espeak_paths()
     with _LOCK:
         _refuse_shared(path)
@@ -51,10 +51,8 @@ def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
         library.espeak_TextToPhonemes.restype = library.espeak_Info.restype = ctypes.c_char_p
         try:
             rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
-            library.espeak_ng_SetRandSeed(
-                ctypes.c_long(1)
-            )  # otherwise the time; other parts of espeak use rand() of C:
-            ctypes.CDLL("ucrtbase" if os.name == "nt" else None).srand(1)
+            library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # otherwise the time
+            ctypes.CDLL("ucrtbase" if os.name == "nt" else None).srand(1)  # other parts of espeak use rand() of C
             if rate <= 0 or library.espeak_SetVoiceByName(voice.encode()):
                 raise HarnessError(f"espeak cannot read its voice {voice!r} in {data}",
                                    remedy="install the environment again, in a folder with a shorter path")  # fmt: skip
@@ -65,14 +63,14 @@ def espeak_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
 
 
 def _refuse_shared(path: str) -> None:
-    """Raise an error if the library is open already: it would stay loaded, and output would not repeat."""
+    """Raise an error if the library is already open: it would stay loaded, and output would not be repeatable."""
     try:
         held = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
     except (OSError, AttributeError):  # not loaded; Windows cannot tell
         return
     _unload(held._handle)
     raise HarnessError("another package in this process has espeak's library open, so its output would not repeat",
-                       remedy="use the espeak engine in a process of its own")  # fmt: skip
+                       remedy="use the espeak engine in a separate process")  # fmt: skip
 
 
 def espeak_paths() -> tuple[str, str]:
@@ -109,7 +107,7 @@ def voice_variants() -> tuple[str, ...]:
 
 
 def voice_file(voice: str) -> str:
-    """Return espeak's own name of a voice; espeak accepts unknown variants without an error, so they are checked here."""
+    """Return the name of a voice in espeak, which would accept unknown variants without an error."""
     base, plus, variant = voice.partition("+")
     if base in voice_bases() and (not plus or variant in voice_variants()):
         return f"{voice_bases()[base]}{plus}{variant}"

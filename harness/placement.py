@@ -7,7 +7,7 @@ their groups), which all figures of a table share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -29,6 +29,7 @@ _KINDS = ("hit", "extra", "missed", "near")
 _HIT, _EXTRA, _MISSED, _NEAR = (slice(len(TAGS) * k, len(TAGS) * (k + 1)) for k in range(len(_KINDS)))
 _EXACT, _PRESERVED, _SENTENCES, _SLOTS = range(len(TAGS) * len(_KINDS), len(TAGS) * len(_KINDS) + 4)
 _COLUMNS = _SLOTS + 1
+_COLUMN = {tag: k for k, tag in enumerate(TAGS)}  # of a tag within its kind
 
 
 @dataclass(frozen=True)
@@ -171,26 +172,26 @@ def count(gold: Sequence[TaggedText], predicted: Sequence[TaggedText]) -> NDArra
     """Return additive counts of each sentence, shape (sentences, columns); this module's constants name the columns."""
     if len(gold) != len(predicted):
         raise DataError(f"expected one prediction for each of {len(gold)} reference texts, got {len(predicted)}")
-    counts = np.zeros((len(gold), _COLUMNS), dtype=np.int64)
-    column = {tag: k for k, tag in enumerate(TAGS)}
-    for row, (reference, guess) in enumerate(zip(gold, predicted, strict=True)):
-        preserved = reference.words == guess.words
-        wanted = set(reference.tags)
-        placed = set(guess.tags if preserved else carry_over(guess, reference.words))
-        for _, tag in wanted & placed:
-            counts[row, _HIT.start + column[tag]] += 1
-        for _, tag in placed - wanted:
-            counts[row, _EXTRA.start + column[tag]] += 1
-        for _, tag in wanted - placed:
-            counts[row, _MISSED.start + column[tag]] += 1
-        for tag in {tag for _, tag in wanted} & {tag for _, tag in placed}:
-            near = _near_matches(sorted(s for s, t in wanted if t is tag), sorted(s for s, t in placed if t is tag))
-            counts[row, _NEAR.start + column[tag]] = near
-        counts[row, _EXACT] = preserved and wanted == placed
-        counts[row, _PRESERVED] = preserved
-        counts[row, _SENTENCES] = 1
-        counts[row, _SLOTS] = len(reference.words) + 1
-    return counts
+    rows = [_count(reference, guess) for reference, guess in zip(gold, predicted, strict=True)]
+    return np.array(rows, dtype=np.int64).reshape(-1, _COLUMNS)
+
+
+def _count(reference: TaggedText, guess: TaggedText) -> NDArray[np.int64]:
+    row = np.zeros(_COLUMNS, dtype=np.int64)
+    preserved = reference.words == guess.words
+    wanted = set(reference.tags)
+    placed = set(guess.tags if preserved else carry_over(guess, reference.words))
+    for kind, tags in ((_HIT, wanted & placed), (_EXTRA, placed - wanted), (_MISSED, wanted - placed)):
+        for _, tag in tags:
+            row[kind.start + _COLUMN[tag]] += 1
+    for tag in {tag for _, tag in wanted} & {tag for _, tag in placed}:
+        near = _near_matches(sorted(s for s, t in wanted if t is tag), sorted(s for s, t in placed if t is tag))
+        row[_NEAR.start + _COLUMN[tag]] = near
+    row[_EXACT] = preserved and wanted == placed
+    row[_PRESERVED] = preserved
+    row[_SENTENCES] = 1
+    row[_SLOTS] = len(reference.words) + 1
+    return row
 
 
 def carry_over(guess: TaggedText, words: Sequence[str]) -> list[tuple[int, Tag]]:
@@ -256,9 +257,6 @@ def _mean(values: Sequence[float]) -> float:
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-_BLOCK = 1_000  # sentences held as texts at the same time
-Pair = tuple[int, TextRecord, TextRecord]
-
 
 def score_files(
     gold: str | Path, predicted: str | Path, *, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
@@ -279,57 +277,36 @@ def score_files(
     DataError
         If there are no sentences, a line cannot be read, an id occurs twice, or the ids differ. Names file and line.
     """
-    pairs = _Pairs(Path(gold), Path(predicted))
-    counts = _counts(pairs)
-    clusters = pairs.groups if all(pairs.groups) else None
-    return report(counts, clusters, n_resamples=n_resamples, seed=seed)
+    places: list[int] = []
+    groups: list[str] = []
+    counts: list[NDArray[np.int64]] = []  # arrays, because the garbage collector does not traverse them
+    for place, reference, guess in _pairs(Path(gold), Path(predicted)):
+        places.append(place)
+        groups.append(reference.group or "")
+        counts.append(_count(reference.tagged, guess.tagged))
+    order = np.argsort(places)  # resampling depends on the order, so it is that of the reference
+    clusters = [groups[at] for at in order] if all(groups) else None
+    return report(np.array(counts)[order], clusters, n_resamples=n_resamples, seed=seed)
 
 
-class _Pairs:
-    """Yields reference and prediction of each sentence, with its place in the reference, once both have been read."""
-
-    def __init__(self, gold: Path, predicted: Path) -> None:
-        self.gold, self.predicted = gold, predicted
-        self.groups: list[str] = []  # group of each reference line; "" if it has none
-
-    def __iter__(self) -> Iterator[Pair]:
-        wanted: dict[str, tuple[int, TextRecord]] = {}
-        placed: dict[str, TextRecord] = {}
-        files = iterate_unique(self.gold, TextRecord), iterate_unique(self.predicted, TextRecord)
-        for reference, guess in zip_longest(*files):
-            if reference:
-                wanted[reference.id] = len(self.groups), reference
-                self.groups.append(reference.group or "")
-            if guess:
-                placed[guess.id] = guess
-            for record in (reference, guess):
-                if record and record.id in wanted and record.id in placed:
-                    yield *wanted.pop(record.id), placed.pop(record.id)
-        if not self.groups:
-            raise DataError("there are no sentences to score", path=self.gold)
-        if wanted or placed:
-            parts = [f"{len(ids)} {what} ({', '.join(list(ids)[:3])}{', ...' if len(ids) > 3 else ''})"
-                     for ids, what in ((wanted, "missing"), (placed, "not in the reference")) if ids]  # fmt: skip
-            raise DataError(f"the ids differ from the reference: {'; '.join(parts)}", path=self.predicted,
-                            remedy="predict each reference sentence once, under its id")  # fmt: skip
-
-
-def _counts(pairs: Iterable[Pair]) -> NDArray[np.int64]:
-    """Count all pairs, block by block; the rows are in the order of the reference, so that resampling is repeatable."""
-    places: list[NDArray[np.int64]] = []  # arrays, because the garbage collector does not traverse them
-    counts: list[NDArray[np.int64]] = []
-    for block in _blocks(pairs):
-        places.append(np.array([place for place, _, _ in block]))
-        counts.append(count([wanted.tagged for _, wanted, _ in block], [placed.tagged for _, _, placed in block]))
-    return np.concatenate(counts)[np.argsort(np.concatenate(places))]
-
-
-def _blocks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    block: list[Pair] = []
-    for pair in pairs:
-        block.append(pair)
-        if len(block) == _BLOCK:
-            yield block
-            block = []
-    if block:
-        yield block
+def _pairs(gold: Path, predicted: Path) -> Iterator[tuple[int, TextRecord, TextRecord]]:
+    """Yield reference and prediction of each sentence, with its place in the reference, once both have been read."""
+    wanted: dict[str, tuple[int, TextRecord]] = {}
+    placed: dict[str, TextRecord] = {}
+    sentences = 0
+    for reference, guess in zip_longest(iterate_unique(gold, TextRecord), iterate_unique(predicted, TextRecord)):
+        if reference:
+            wanted[reference.id] = sentences, reference
+            sentences += 1
+        if guess:
+            placed[guess.id] = guess
+        for record in (reference, guess):
+            if record and record.id in wanted and record.id in placed:
+                yield *wanted.pop(record.id), placed.pop(record.id)
+    if not sentences:
+        raise DataError("there are no sentences to score", path=gold)
+    if wanted or placed:
+        parts = [f"{len(ids)} {what} ({', '.join(list(ids)[:3])}{', ...' if len(ids) > 3 else ''})"
+                 for ids, what in ((wanted, "missing"), (placed, "not in the reference")) if ids]  # fmt: skip
+        raise DataError(f"the ids differ from the reference: {'; '.join(parts)}", path=predicted,
+                        remedy="predict each reference sentence once, under its id")  # fmt: skip

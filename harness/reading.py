@@ -1,9 +1,11 @@
-"""Read YAML and JSON that people write, with errors that name the line."""
+"""Read YAML and JSON written by users, with errors that name the line."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,7 +47,7 @@ def parse_yaml(text: str) -> tuple[Any, dict[Location, int]]:
     Returns
     -------
     (value, lines)
-        `lines` maps a path such as ``("engines", 0, "voice")`` to its line, counted from 1.
+        `lines` maps the path of a field, such as ``("engines", 0, "voice")``, to its line, counted from 1.
 
     Raises
     ------
@@ -79,14 +81,9 @@ def read_yaml(path: str | Path) -> tuple[Any, dict[Location, int]]:
     DataError
         If `parse_yaml` raises one, or the file cannot be read or is not UTF-8; names the file.
     """
+    text = _read_text(path)
     try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
-    try:
-        return parse_yaml(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 (byte {error.start + 1})", path=path, remedy="save the file as UTF-8") from error
+        return parse_yaml(text)
     except DataError as error:
         raise error.at(path) from error
 
@@ -97,7 +94,7 @@ def key_value(text: str) -> tuple[str, Any]:
     Raises
     ------
     DataError
-        If it has another form.
+        If `text` has another form, or the value is not YAML.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
@@ -109,15 +106,19 @@ def key_value(text: str) -> tuple[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """Return a JSON value; NaN and Infinity, which Python writes but JSON forbids, are refused.
+    """Return a JSON value.
+
+    NaN and Infinity, which Python writes but JSON forbids, are refused, and so are numbers too large for a float, such as 1e999.
 
     Raises
     ------
     DataError
-        If it is not JSON; names line and column.
+        If it is not JSON; names the line, and the column where it is known.
     """
     try:
-        return json.loads(text, parse_constant=_not_a_number)
+        return json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
+    except _WrongNumber as error:
+        raise DataError(f"not JSON: {error} is not a finite number", line=_line_of_token(str(error), text)) from error
     except RecursionError as error:
         raise DataError("not JSON: nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -134,14 +135,9 @@ def read_json(path: str | Path) -> dict:
     DataError
         If the file cannot be read or holds something else; names the file.
     """
+    text = _read_text(path)
     try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
-    try:
-        value = parse_json(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 (byte {error.start + 1})", path=path) from error
+        value = parse_json(text)
     except DataError as error:
         raise error.at(path) from error
     if not isinstance(value, dict):
@@ -183,8 +179,31 @@ def line_of(location: Location, lines: Mapping[Location, int]) -> int | None:
     return lines.get(location)
 
 
-def _not_a_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number in JSON")
+def _read_text(path: str | Path) -> str:
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 (byte {error.start + 1})", path=path, remedy="save the file as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+class _WrongNumber(ValueError):
+    """A token of JSON that stands for a number without being finite; the message is the token."""
+
+
+def _refuse_number(token: str) -> NoReturn:
+    raise _WrongNumber(token)
+
+
+def _finite(token: str) -> float:
+    return value if isfinite(value := float(token)) else _refuse_number(token)
+
+
+def _line_of_token(token: str, text: str) -> int:
+    """Return the line of the first occurrence of a token that is not part of a string."""
+    tokens = re.finditer(r'"(?:\\.|[^"\\])*"|[^\s\[\]{},:"]+', text)
+    return text.count("\n", 0, next(found.start() for found in tokens if found.group() == token)) + 1
 
 
 def _lines_of(node: Node, at: Location, lines: dict[Location, int]) -> None:

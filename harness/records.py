@@ -30,7 +30,7 @@ class Record(BaseModel, ABC):
     @property
     @abstractmethod
     def key(self) -> tuple[str, ...]:
-        """The key that identifies the record in its file and defines its order."""
+        """Key that identifies the record in its file and defines its order."""
 
     def line(self) -> str:
         """Return the record as one line of JSON without the newline; equal records give equal bytes."""

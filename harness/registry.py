@@ -1,4 +1,4 @@
-"""Taggers and engines by name: built in, from installed packages, or the user's own ("package.module:Class")."""
+"""Taggers and engines by name: built in, from installed packages, or written by the user ("package.module:Class")."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Requirements:
     check: Callable[[], list[str]] | None = None
 
     def missing(self) -> list[str]:
-        """Return what is missing here, as far as that shows without running: packages, the key, what `check` finds."""
+        """Return what is missing on this machine: packages, the key, and what `check` finds."""
         lacks = [f"package {name}" for name in self.packages if importlib.util.find_spec(name) is None]
         if self.key and not os.environ.get(self.key):
             lacks.append(f"environment variable {self.key}")
@@ -121,7 +121,7 @@ class Registry(Generic[T]):
                                       "on PYTHONPATH") from error  # fmt: skip
         if not callable(found):
             raise HarnessError(f"the {self.kind} {name!r} is {found!r}, which cannot be called",
-                               remedy="name a class or a function that makes one") from None  # fmt: skip
+                               remedy="name a class, or a function that returns an instance") from None  # fmt: skip
         return found
 
     def check(self, name: str, options: Mapping[str, Any]) -> None:
@@ -176,7 +176,7 @@ def own_source(name: str) -> Path | None:
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn whatever a plug-in raises into a `HarnessError` that names the line.
+    """Turn any error that a plug-in raises into a `HarnessError` that names the line.
 
     Parameters
     ----------

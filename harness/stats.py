@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri  # the normal distribution and its quantiles; importing scipy.stats would be slow
+from scipy.special import ndtr, ndtri  # the normal distribution and its quantiles; scipy.stats is slow to import
 
 DEFAULT_RESAMPLES = 2000
-DEFAULT_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 _BLOCK_CELLS = 4_000_000  # cells of the weight matrix in memory at the same time: 32 MB
 _MANY = 20_000  # from this many clusters on, they are drawn one by one: the same distribution in a fifth of the time
 
@@ -61,21 +61,18 @@ class ClusterBootstrap:
     ) -> None:
         counts = np.asarray(counts, dtype=float)
         names, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-        self.n_clusters = len(names)
-        self.sums = np.zeros((self.n_clusters, counts.shape[1]))
+        self.sums = np.zeros((len(names), counts.shape[1]))
         np.add.at(self.sums, index, counts)
         self.total = self.sums.sum(axis=0)
         self._replicates = _resample(self.sums, n_resamples, np.random.default_rng(seed))
 
-    def interval(self, statistic: Statistic, *, confidence: float = DEFAULT_CONFIDENCE, rate: bool = True) -> Interval:
-        """Return the BCa interval of a statistic of column totals (Efron 1987, JASA 82:171).
+    def interval(self, statistic: Statistic, *, rate: bool = True) -> Interval:
+        """Return the 95 % BCa interval of a statistic of column totals (Efron 1987, JASA 82:171).
 
         Parameters
         ----------
         statistic : callable
             Maps totals of shape (..., columns) to values of shape (...). NaN means "not defined here".
-        confidence : float
-            Two-sided confidence level.
         rate : bool
             Whether the statistic is a rate in [0, 1]. At exactly 0 or 1 all resamples agree, and the bootstrap would
             claim certainty. In that case the Wilson interval is returned, with the number of clusters on which the
@@ -86,12 +83,12 @@ class ClusterBootstrap:
             return Interval(float("nan"), float("nan"), float("nan"))
         if rate and value in (0.0, 1.0):
             n = int(np.isfinite(statistic(self.sums)).sum())
-            return Interval(value, *wilson(value * n, n, confidence))
+            return Interval(value, *wilson(value * n, n))
         replicates = statistic(self._replicates)
         replicates = replicates[np.isfinite(replicates)]
         if len(replicates) < 2 or np.ptp(replicates) == 0:
             return Interval(value, value, value)
-        return Interval(value, *_bca(value, replicates, statistic(self.total - self.sums), confidence))
+        return Interval(value, *_bca(value, replicates, statistic(self.total - self.sums)))
 
 
 def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -122,7 +119,7 @@ def _distinct_rows(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     return np.frombuffer(b"".join(kinds), table.dtype).reshape(len(kinds), -1), kind
 
 
-def _bca(value, replicates, jackknife, confidence):
+def _bca(value, replicates, jackknife):
     """Return percentile ends corrected for bias and skewness."""
     below = (np.sum(replicates < value) + 0.5 * np.sum(replicates == value)) / len(replicates)
     bias = ndtri(np.clip(below, 1e-6, 1 - 1e-6))
@@ -130,13 +127,13 @@ def _bca(value, replicates, jackknife, confidence):
     centred = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
     spread = np.sum(centred**2) ** 1.5
     acceleration = np.sum(centred**3) / (6 * spread) if spread > 0 else 0.0
-    ends = ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
+    ends = ndtri([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     corrected = ndtr(bias + (bias + ends) / (1 - acceleration * (bias + ends)))
     low, high = np.quantile(replicates, np.clip(corrected, 0, 1))
     return float(min(low, value)), float(max(high, value))
 
 
-def wilson(hits: float, n: float, confidence: float = DEFAULT_CONFIDENCE) -> tuple[float, float]:
+def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the Wilson score interval of `hits` out of `n` (Wilson 1927, JASA 22:209); NaN for ``n = 0``."""
     if n == 0:
         return float("nan"), float("nan")

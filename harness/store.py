@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from harness.errors import DataError, HarnessError
 from harness.reading import first_problem, parse_json, unreadable
-from harness.reading import read_json as read_json  # the counterpart of `write_json`
+from harness.reading import read_json as read_json  # exported with its counterpart `write_json`
 from harness.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -76,9 +76,9 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
     try:
         fields = parse_json(text)
     except DataError as error:
-        raise DataError(error.message, path=path, line=number, remedy="one JSON object a line") from error
+        raise DataError(error.message, path=path, line=number, remedy="write one JSON object per line") from error
     if not isinstance(fields, dict):
-        raise DataError(f"a JSON {type(fields).__name__}, not an object", path=path, line=number,
+        raise DataError(f"expected a JSON object, got a {type(fields).__name__}", path=path, line=number,
                         remedy='a line looks like {"id": "s1", "text": "..."}')  # fmt: skip
     try:
         record = model.model_validate(fields)
@@ -152,10 +152,6 @@ class Store(Generic[R]):
         """Yield the records, sorted by key."""
         return (self._parsed(self._lines[key]) for key in sorted(self._lines))
 
-    def records(self) -> list[R]:
-        """Return all records, sorted by key."""
-        return list(self)
-
     def _parsed(self, line: str) -> R:
         return self.model.model_validate_json(line)
 
@@ -168,14 +164,14 @@ class Store(Generic[R]):
         self._lines.update(fresh)
 
     def keep(self, wanted: Callable[[R], bool]) -> None:
-        """Drop every other record from memory and from the file."""
+        """Drop the records that are not `wanted` from memory and from the file."""
         kept = {key: line for key, line in self._lines.items() if wanted(self._parsed(line))}
         if len(kept) < len(self._lines):
             self._lines = kept
             self.finish()
 
     def replace(self, records: Iterable[R]) -> None:
-        """Replace all records; `records` may be computed from the old ones while they are read."""
+        """Replace all records; `records` may be a generator that reads the old ones."""
         self._lines = {record.key: record.line() for record in records}
         self.finish()
 
@@ -277,7 +273,7 @@ def locked(folder: Path, what: str) -> Iterator[None]:
 
 
 def _write_process_id(descriptor: int) -> None:
-    with suppress(OSError):  # only people read the number: a full disk must not stop the run here
+    with suppress(OSError):  # the number is only for messages: a full disk must not stop the run here
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 

@@ -13,12 +13,12 @@ from harness.processes.stacks import BOSON
 
 pytest_plugins = ["higgs_fixtures"]
 
-# A busy machine makes single cases slow; the time limit of the tests ends what hangs.
+# On a busy machine, single cases are slow. The time limit of the tests ends a test that hangs.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 # Two cores: let each test process keep one, so that parallel workers do not fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# In the background of a shell, or under nohup, these are ignored, and every command that a test starts would inherit that.
+# In the background of a shell, or under nohup, these signals are ignored. Every command that a test starts would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)

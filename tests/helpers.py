@@ -18,14 +18,14 @@ from harness.tagged import TaggedText
 
 
 def harness(*arguments, stdin=None, cwd=ROOT, **options):
-    """Run the command in a process; its output is kept as bytes, or as text with ``text=True``."""
+    """Run the command in a process; return its output as bytes, or as text with ``text=True``."""
     command = [sys.executable, "-m", "harness", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, **options)
 
 
 def command(*arguments, stdin=b"", cwd=ROOT):
-    """Run the command in this process, which saves the start of another; exit code and output are those of `harness`."""
-    from harness.cli import ENDINGS, main  # not at the top: every start of pytest would wait for it
+    """Run the command in this process, which is faster than `harness`; exit code and output are the same."""
+    from harness.cli import ENDINGS, main  # not at the top, where it would slow down every start of pytest
 
     argv = ["harness", *map(str, arguments)]
     streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}

@@ -110,12 +110,22 @@ def test_a_cut_mp3_is_found_by_its_length():
         decode_audio(content[: len(content) // 2])
 
 
-def test_a_flac_without_a_length_is_read_to_its_end(tmp_path):
-    whole = encoded("FLAC")
-    content = bytearray(whole)
+def flac_without_length():
+    content = bytearray(encoded("FLAC"))
     content[21] &= 0xF0  # 36 bits of STREAMINFO: the number of samples, 0 if it is unknown
     content[22:26] = bytes(4)
-    np.testing.assert_array_equal(decode_audio(bytes(content)).samples, decode_audio(whole).samples)
+    return bytes(content)
+
+
+def test_a_flac_without_a_length_is_read_to_its_end():
+    expected = decode_audio(encoded("FLAC")).samples
+    np.testing.assert_array_equal(decode_audio(flac_without_length()).samples, expected)
+
+
+@pytest.mark.parametrize("lost", [1, 500, 5000])
+def test_a_cut_flac_without_a_length_is_found_by_its_checksum(lost):
+    with pytest.raises(AudioError, match="truncated or damaged"):
+        decode_audio(flac_without_length()[:-lost])
 
 
 def test_a_header_that_claims_days_of_audio_costs_no_memory(tmp_path):

@@ -33,13 +33,12 @@ def test_the_embedded_sets_have_the_promised_size_and_all_tags():
 
 
 def test_nothing_is_shared_between_train_and_held_out():
-    train = [example.tagged.words for example in load_examples("train")]
-    heldout = [example.tagged.words for example in load_examples("heldout")]
-    assert not {gram for words in train for gram in word_ngrams(words, 6)} & {
-        gram for words in heldout for gram in word_ngrams(words, 6)
-    }
-    assert not {sentence_frame(words) for words in train} & {sentence_frame(words) for words in heldout}
-    assert not {e.group for e in load_examples("train")} & {e.group for e in load_examples("heldout")}
+    sides = load_examples("train"), load_examples("heldout")
+    grams = [{gram for example in side for gram in word_ngrams(example.tagged.words, 6)} for side in sides]
+    frames = [{sentence_frame(example.tagged.words) for example in side} for side in sides]
+    groups = [{example.group for example in side} for side in sides]
+    for train, heldout in (grams, frames, groups):
+        assert not train & heldout
 
 
 @pytest.mark.parametrize(
@@ -54,26 +53,20 @@ def test_labels_keep_the_limits_of_the_guide(examples):
         assert 1 <= len(text.tags) <= 4 and 3 * len(text.tags) <= len(text.words), example.id
         assert sum(count[tag] for tag in CONTOURS) <= 1, example.id
         for slot, tags in text.by_slot().items():
-            assert len(tags) == 1 or (len(tags) == 2 and tags[0] in PAUSES and tags[1] not in PAUSES), (
-                example.id,
-                slot,
-            )
+            pause_first = len(tags) == 2 and tags[0] in PAUSES and tags[1] not in PAUSES
+            assert len(tags) == 1 or pause_first, (example.id, slot)
 
 
 def test_the_second_pass_labels_the_same_sentences():
-    assert [(e.id, e.tagged.plain) for e in load_second_pass()] == [
-        (e.id, e.tagged.plain) for e in load_examples("heldout")
-    ]
-    assert [e.text for e in load_second_pass()] != [e.text for e in load_examples("heldout")]
+    first, second = load_examples("heldout"), load_second_pass()
+    assert [(e.id, e.tagged.plain) for e in second] == [(e.id, e.tagged.plain) for e in first]
+    assert [e.text for e in second] != [e.text for e in first]
 
 
 def test_overlapping_windows_form_one_group_and_folds_keep_groups_whole():
     stream = [f"w{n}" for n in range(30)]
-    windows = [stream[at : at + 10] for at in range(0, 20, 3)] + [
-        ["something", "else", "altogether", "here", "and", "now"]
-    ]
-    groups = overlap_groups(windows)
-    assert groups == [0] * 7 + [1]
+    windows = [stream[at : at + 10] for at in range(0, 20, 3)]
+    assert overlap_groups([*windows, "something else altogether here and now".split()]) == [0] * 7 + [1]
     groups = [f"g{n % 7}" for n in range(50)]
     folds = grouped_folds(groups, 5, seed=1)
     assert sorted(row for _, test in folds for row in test) == list(range(50))
@@ -93,13 +86,8 @@ def test_helsinki_rows_become_utterances(tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
     with pytest.raises(DataError, match="checksum is wrong"):
         datasets.load_helsinki("dev")
-    remote = Remote(
-        "helsinki-prosody",
-        "",
-        "",
-        (RemoteFile("helsinki-prosody/dev.txt", "", hashlib.sha256(text.encode()).hexdigest()),),
-    )
-    monkeypatch.setitem(datasets.REMOTES, "helsinki-prosody", remote)
+    file = RemoteFile("helsinki-prosody/dev.txt", "", hashlib.sha256(text.encode()).hexdigest())
+    monkeypatch.setitem(datasets.REMOTES, "helsinki-prosody", Remote("helsinki-prosody", "", "", (file,)))
     first, second = datasets.load_helsinki("dev")
     assert first.words == ("A", "b.", "mr") and first.prominence == (0, 2, -1) and first.boundary == (0, 2, -1)
     assert (second.file, second.reader, second.chapter) == ("1_2_4", "1", "1_2")

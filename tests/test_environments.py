@@ -26,13 +26,13 @@ def pins(path):
     return {one[1].lower().replace("_", "-").replace(".", "-"): one[2] for one in found}
 
 
-def test_conda_files_say_the_same_as_pyproject():
+def test_conda_files_match_pyproject():
     for path, text in environment_files(PROJECT).items():
         assert path.read_text() == text, f"{path.name} is stale: make environments"
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_locks_pin_everything_that_pyproject_asks_for(name):
+def test_locks_pin_every_requirement_of_pyproject(name):
     locked = pins(ROOT / "requirements" / f"{name}.lock")
     wanted = [*PROJECT["dependencies"], *(r for e in LOCKS[name] for r in PROJECT["optional-dependencies"][e])]
     for requirement in map(Requirement, wanted):
@@ -41,7 +41,7 @@ def test_locks_pin_everything_that_pyproject_asks_for(name):
         assert requirement.specifier.contains(locked[key]), f"{requirement} against {locked[key]}"
 
 
-def test_what_the_boson_stack_must_not_bring_is_not_there():
+def test_the_boson_stack_has_no_unwanted_packages():
     assert set(pins(NO_DEPS)) == {"boson-multimodal", "torchaudio", "descript-audio-codec", "descript-audiotools"}
     assert not {"torchvision", "boto3", "s3fs"} & set(pins(ROOT / "requirements" / "boson.lock"))
     assert pins(ROOT / "requirements" / "boson.lock")["torch"] == pins(ROOT / "requirements" / "main.lock")["torch"]
@@ -59,14 +59,11 @@ def installer():
     ("log", "message"),
     [
         ("ERROR: Could not install: [Errno 28] No space left on device", "the disk is full"),
-        (
-            "NewConnectionError: Failed to establish: [Errno -3] Temporary failure in name resolution",
-            "cannot be reached",
-        ),
+        ("NewConnectionError: [Errno -3] Temporary failure in name resolution", "cannot be reached"),
         ("Error: Command '... -m ensurepip' returned non-zero exit status 1", "apt install python3-venv"),
         (
             "ERROR: No matching distribution found for torch==2.13.0",
-            r"no build for this Python or machine (torch==2.13.0)",
+            "no build for this Python or machine (torch==2.13.0)",
         ),
         ("something\nERROR: odd", "ERROR: odd"),
         ("", "no output"),

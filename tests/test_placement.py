@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
-from harness import placement
 from harness.errors import DataError
 from harness.placement import carry_over, f1_difference, score_files, score_placement
 from harness.tagged import TAGS, Tag, TaggedText
@@ -91,9 +90,7 @@ def test_macro_averages_over_tags_of_the_reference_only():
     report = score_placement(gold, [TaggedText("abcd", [(1, Tag.EMPH), (2, Tag.PITCH_LOW)])])
     assert report.macro.f1.value == 1
     assert report.per_tag[Tag.PITCH_LOW].precision == 0
-    assert report.per_tag[Tag.PAUSE_LONG].f1.value != report.per_tag[Tag.PAUSE_LONG].f1.value, (
-        "NaN: neither wanted nor placed"
-    )
+    assert np.isnan(report.per_tag[Tag.PAUSE_LONG].f1.value), "neither wanted nor placed"
 
 
 def test_changed_words_are_counted_and_aligned():
@@ -138,10 +135,8 @@ def gold(tmp_path):
     return write(tmp_path / "gold.jsonl", GOLD)
 
 
-@pytest.mark.parametrize("block", [1, 2, 5_000])
 @pytest.mark.parametrize("order", [None, [4, 3, 2, 1, 0], [1, 2, 3, 4, 0], [0, 2, 1, 4, 3]])
-def test_the_figures_are_those_of_the_texts_in_any_order(tmp_path, gold, monkeypatch, block, order):
-    monkeypatch.setattr(placement, "_BLOCK", block)
+def test_the_figures_are_those_of_the_texts_in_any_order(tmp_path, gold, order):
     texts = ([TaggedText.parse(text) for text in texts] for texts in (GOLD, GUESS))
     expected = score_placement(*texts, n_resamples=200, seed=3).as_json()
     assert score_files(gold, write(tmp_path / "p.jsonl", GUESS, order), n_resamples=200, seed=3).as_json() == expected

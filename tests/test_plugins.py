@@ -22,9 +22,8 @@ def test_a_tagger_that_fails_is_named_with_its_line():
     def broken(texts):
         return {}["vocab"]
 
-    with pytest.raises(
-        HarnessError, match=r"the tagger 'mine' failed: KeyError: 'vocab' \(in .*test_plugins.py, line \d+\)"
-    ):
+    message = r"the tagger 'mine' failed: KeyError: 'vocab' \(in .*test_plugins.py, line \d+\)"
+    with pytest.raises(HarnessError, match=message):
         tag_all(SimpleNamespace(tag=broken), TEXTS, "mine")
     with pytest.raises(HarnessError, match="failed: AttributeError"):
         tag_all(object(), TEXTS, "mine")
@@ -34,12 +33,12 @@ def test_a_tagger_that_fails_is_named_with_its_line():
     ("given", "message"),
     [(["<emph> so", "it"], "gave a str"), (TEXTS[:1], "gave 1 texts for 2"), ([None, None], "gave a NoneType")],
 )
-def test_a_tagger_that_gives_something_else_is_told_what_to_give(given, message):
+def test_a_tagger_that_returns_something_else_is_refused(given, message):
     with pytest.raises(HarnessError, match=message):
         tag_all(SimpleNamespace(tag=lambda texts: given), TEXTS, "mine")
 
 
-def test_what_a_tagger_says_itself_is_passed_on():
+def test_an_error_that_a_tagger_raises_on_purpose_is_passed_on():
     def refuse(texts):
         raise HarnessError("no weights", remedy="get them")
 
@@ -66,14 +65,14 @@ def test_audio_that_cannot_be_written_is_refused(samples, message):
         speak(SimpleNamespace(speak=lambda request: Speech(audio)), REQUEST, "mine")
 
 
-def test_an_engine_that_gives_no_speech_is_told_so():
+def test_an_engine_that_returns_no_speech_is_refused():
     with pytest.raises(HarnessError, match="gave a NoneType"):
         speak(SimpleNamespace(speak=lambda request: None), REQUEST, "mine")
     with pytest.raises(HarnessError, match="gave a list, not an Audio"):
         speak(SimpleNamespace(speak=lambda request: Speech([0.0])), REQUEST, "mine")
 
 
-def test_an_engine_is_looked_at_before_it_speaks():
+def test_an_engine_is_checked_before_it_speaks():
     with pytest.raises(HarnessError, match=r"lacks dialect, .*an engine has: name, dialect"):
         check_engine(SimpleNamespace(name="x"), "mine")
     full = dict.fromkeys(("name", "deterministic", "revision", "default_voice", "voices", "speak"), "")

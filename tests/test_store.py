@@ -31,7 +31,7 @@ def test_resume_after_a_torn_last_line_loses_nothing(tmp_path_factory, cut, data
     assert torn.read_bytes() == whole.read_bytes()
 
 
-def test_known_keys_are_not_doubled(tmp_path):
+def test_known_keys_are_not_added_twice(tmp_path):
     store = Store(tmp_path / "p.jsonl", Prediction)
     store.add([prediction(2), prediction(1)])
     store.add([prediction(1, "changed text"), prediction(3)])
@@ -54,7 +54,7 @@ GOOD = json.dumps({"id": "a", "text": "We <emph> do"}).encode()
     ("line", "message"),
     [
         (b"{", "not JSON"),
-        (b"[1]", "a JSON list, not an object"),
+        (b"[1]", "expected a JSON object, got a list"),
         (b"\xff\xfe{}", "not UTF-8"),
         (b'{"id": "b"}', "field 'text' is missing"),
         (b'{"id": "", "text": "x"}', "field 'id'"),
@@ -72,7 +72,7 @@ def test_a_bad_line_is_named(tmp_path, line, message):
     assert message in str(caught.value)
 
 
-def test_reading_is_lenient_where_nothing_is_lost(tmp_path):
+def test_harmless_deviations_are_accepted(tmp_path):
     path = tmp_path / "gold.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD + b"\r\n\n" + b'{"id": 7, "text": "", "note": "more fields"}')
     assert [record.id for record in read_jsonl(path, TextRecord)] == ["a", "7"]
@@ -89,7 +89,7 @@ def test_an_atomic_write_keeps_the_old_file_on_failure(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_all_records_can_be_replaced_by_what_is_made_of_them(tmp_path):
+def test_records_can_be_replaced_by_records_computed_from_them(tmp_path):
     store = Store(tmp_path / "p.jsonl", Prediction)
     store.add(Prediction(tagger="a", id=str(n), text="old") for n in range(3))
     store.replace(record.model_copy(update={"text": "new"}) for record in store)

@@ -234,7 +234,7 @@ def _predict(
             for item, text in zip(items, tagged, strict=True)
         )
     store.finish()
-    return {(record.tagger, record.id): record.tagged for record in store.records()}
+    return {(record.tagger, record.id): record.tagged for record in store}
 
 
 def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], counts: dict[str, int]) -> None:

@@ -1,1 +1,1 @@
-"""Clips to outcomes: alignment, features, leak check, detectors, placebos, rates."""
+"""From clips to outcomes: alignment, features, leak check, detectors, placebos, rates."""

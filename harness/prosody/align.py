@@ -1,9 +1,9 @@
-"""Forced alignment: where each word of a known text lies in a clip.
+"""Forced alignment: find the start and end of each word of a known text in a clip.
 
-pocketsphinx with its en-us model, in two passes: the first chooses pronunciations and silences, the second aligns
-phones to them. The decoder's dictionary holds nothing but the words of the clip, each token under a name of its own,
-so that pronunciations are ours (`harness.prosody.pronounce`). A decoder made so costs 10 ms, and one is made for every
-clip: no state passes from clip to clip, and a clip aligns the same whatever came before it.
+pocketsphinx aligns with its en-us model in two passes: the first chooses pronunciations and silences, the second aligns
+phones to them. The decoder's dictionary contains only the tokens of the clip, each under a separate name, so the
+pronunciations are those of `harness.prosody.pronounce`. Every clip gets a new decoder, which takes 10 ms. No state passes
+from clip to clip, so the alignment of a clip does not depend on the clips before it.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from numpy.typing import NDArray
 
 from harness.audio import MIN_SECONDS, SILENCE_PEAK, Audio
 from harness.errors import HarnessError
-from harness.prosody.pronounce import model_folder, pronounce
+from harness.prosody.pronounce import Pronunciation, model_folder, pronounce
 from harness.records import WordTime
 
-RATE = 16_000  # Hz; the model's own (feat.params: filters from 130 to 6800 Hz)
-FRAME_RATE = 100  # frames a second, pocketsphinx' default, which the model was trained with
-FRAME_WINDOW = 0.025625  # seconds, pocketsphinx' default window
-# Frame k looks at [k / 100, k / 100 + window]; it stands for the 10 ms in the middle of that.
+RATE = 16_000  # Hz; the rate of the model (feat.params: filters from 130 to 6800 Hz)
+FRAME_RATE = 100  # frames per second, the default of pocketsphinx, with which the model was trained
+FRAME_WINDOW = 0.025625  # seconds, the default of pocketsphinx
+# Frame k is computed from [k / 100, k / 100 + window]; it represents the 10 ms in the middle of that.
 FRAME_OFFSET = (FRAME_WINDOW - 1 / FRAME_RATE) / 2
-# No prior against silence between words (pocketsphinx has 0.005). Measured against espeak's word times, 40 sentences: 99th
-# percentile of the start error 86 instead of 138 ms, median 11.7 instead of 10.1; on two hand-labelled recordings 52 instead
-# of 147 ms, medians alike; word durations of three readings by one neural voice (Piper) repeat better: rms .082, not .089.
+# No prior against silence between words (the default of pocketsphinx is 0.005). Compared with espeak's word times in 40
+# sentences, the 99th percentile of the start error is 86 instead of 138 ms (median 11.7 instead of 10.1). On two hand-labelled
+# recordings it is 52 instead of 147 ms, with equal medians. Word durations of three renderings by one neural voice (Piper)
+# repeat better: rms .082 instead of .089.
 SILENCE_PRIOR = 1.0
 BEAM = 1e-100  # with the default beams up to 18 of 40 clips failed (FACTS, "Alignment and features")
-MIN_FRAMES_PER_PHONE = 3  # the model's phones have three states, one frame each at least
-SPEECH_DROP_DB = 40.0  # edges this far below the 95th-percentile level are cut off before alignment
-MARGIN = 0.2  # seconds kept beyond them
-# Noise added, relative to the peak: digital silence has no logarithm, and synthetic pauses are digital.
+MIN_FRAMES_PER_PHONE = 3  # a phone of the model has three states of at least one frame
+SPEECH_DROP_DB = 40.0  # leading and trailing sound this far below the 95th-percentile level is cut off before alignment
+MARGIN = 0.2  # seconds of it that are kept
+# Level of the added noise relative to the peak. Synthetic pauses are digital silence, which has no logarithm.
 DITHER_DB = -70.0
 PEAK = 0.9  # of full scale, after normalising
-MODEL_RATES = (4_000, 384_000)  # Hz that a clip may have; outside it is not audio
+MODEL_RATES = (4_000, 384_000)  # Hz; a clip with a lower or higher rate is not audio
 
 
 class AlignmentError(HarnessError):
@@ -50,48 +51,48 @@ def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     Parameters
     ----------
     audio : Audio
-        Any sample rate and level; an offset (DC) and leading or trailing silence do no harm.
+        Clip of any level and rate within `MODEL_RATES`; an offset (DC) and leading or trailing silence do no harm.
     words : sequence of str
-        As the text has them, punctuation attached. Silence between words is allowed everywhere.
+        Words of the text, punctuation attached. Silence is allowed between any two of them.
 
     Returns
     -------
     list of WordTime
-        One for each word, in order, in seconds from the start of the clip, to about 10 ms. A token that holds nothing
-        speakable ("-") has no length and lies at the end of the word before it.
+        Times of each word, in order, in seconds from the start of the clip, to about 10 ms. A token without anything
+        speakable ("-") has no length and is placed at the end of the word before it.
 
     Raises
     ------
     AlignmentError
         If nothing in the text is speakable, the audio is silent or too short for it, or no path fits.
     """
-    readings = [pronounce(word) for word in words]
+    pronunciations = [pronounce(word) for word in words]
     samples, offset = prepare(audio)
-    check_length(samples, readings)
-    names = {f"w{index}": index for index, reading in enumerate(readings) if reading}
+    check_length(samples, pronunciations)
+    names = {f"w{index}": index for index, ways in enumerate(pronunciations) if ways}
     decoder = new_decoder()
     for name, index in names.items():
-        add_readings(decoder, name, readings[index])
+        add_pronunciations(decoder, name, pronunciations[index])
     with explained(len(words), audio.seconds):
         decoder.set_align_text(" ".join(names))
         decode(decoder, samples)
         return second_pass(decoder, samples, offset, audio.seconds, words, names)
 
 
-def check_length(samples: NDArray[np.int16], readings: Sequence[Sequence[Sequence[str]]]) -> None:
-    """Refuse a text that nobody can have said in the time.
+def check_length(samples: NDArray[np.int16], pronunciations: Sequence[Sequence[Pronunciation]]) -> None:
+    """Raise an error if the clip is too short for the words.
 
     Raises
     ------
     AlignmentError
         If no word is speakable, or the phones do not fit into the samples.
     """
-    if not any(readings):
+    if not any(pronunciations):
         raise AlignmentError("none of the words is speakable", remedy="give a text with at least one word")
-    phones = sum(min(map(len, reading)) for reading in readings if reading)
+    phones = sum(min(map(len, ways)) for ways in pronunciations if ways)
     if len(samples) / RATE * FRAME_RATE < phones * MIN_FRAMES_PER_PHONE:
         raise AlignmentError(
-            f"{len(samples) / RATE:.2f} s of sound is too short for {len(readings)} words ({phones} phones)",
+            f"{len(samples) / RATE:.2f} s of sound is too short for {len(pronunciations)} words ({phones} phones)",
             remedy="check that text and clip belong together",
         )
 
@@ -99,18 +100,19 @@ def check_length(samples: NDArray[np.int16], readings: Sequence[Sequence[Sequenc
 def second_pass(
     decoder: Any, samples: NDArray[np.int16], offset: float, seconds: float, words: Sequence[str], names: dict[str, int]
 ) -> list[WordTime]:
-    """Align phones to the path that the decoder has just found, and read off where the words lie.
+    """Align phones to the path that the decoder has just found, and return the times of the words.
 
     Parameters
     ----------
     decoder : pocketsphinx.Decoder
-        After its first pass over `samples`.
-    samples, offset : as `prepare` gives them
+        Decoder after its first pass over `samples`.
+    samples, offset
+        Results of `prepare`.
     seconds : float
         Length of the clip.
     words : sequence of str
     names : dict
-        The word's index for each name that stands for a word in the decoder; other names on the path are left out.
+        Index of the word for each name of a word in the decoder; other names on the path are ignored.
 
     Raises
     ------
@@ -131,14 +133,14 @@ def second_pass(
 
 
 def prepare(audio: Audio) -> tuple[NDArray[np.int16], float]:
-    """Make a clip fit for the decoder.
+    """Prepare a clip for the decoder.
 
     Returns
     -------
     samples : array of int16, shape (m,)
-        At `RATE`, without offset, normalised, cut to the stretch that holds sound (plus `MARGIN`), faintly dithered.
+        Samples at `RATE`, without offset, normalised, cut to the part with sound (plus `MARGIN`), faintly dithered.
     offset : float
-        Seconds that were cut off at the front.
+        Seconds that were cut off at the start.
 
     Raises
     ------
@@ -166,7 +168,7 @@ def prepare(audio: Audio) -> tuple[NDArray[np.int16], float]:
 
 
 def _sounding(samples: NDArray[np.float64]) -> tuple[int, int]:
-    """First and last sample of the stretch that holds sound, with its margin."""
+    """Return the first and last sample of the part with sound, including its margin."""
     hop = RATE // FRAME_RATE
     whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
     level = 10 * np.log10((whole**2).mean(axis=1) + 1e-12)
@@ -176,7 +178,7 @@ def _sounding(samples: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def new_decoder() -> Any:
-    """A pocketsphinx decoder with the en-us acoustic model and an empty dictionary."""
+    """Return a pocketsphinx decoder with the en-us acoustic model and an empty dictionary."""
     folder = model_folder()
     from pocketsphinx import Decoder
 
@@ -186,10 +188,10 @@ def new_decoder() -> Any:
     )  # fmt: skip
 
 
-def add_readings(decoder: Any, name: str, readings: Sequence[Sequence[str]]) -> None:
-    """Put a word with all its pronunciations into a decoder's dictionary."""
-    for number, phones in enumerate(readings, start=1):
-        decoder.add_word(name if number == 1 else f"{name}({number})", " ".join(phones), number == len(readings))
+def add_pronunciations(decoder: Any, name: str, pronunciations: Sequence[Pronunciation]) -> None:
+    """Add a word with all its pronunciations to a decoder's dictionary."""
+    for number, phones in enumerate(pronunciations, start=1):
+        decoder.add_word(name if number == 1 else f"{name}({number})", " ".join(phones), number == len(pronunciations))
 
 
 def decode(decoder: Any, samples: NDArray[np.int16]) -> None:
@@ -201,21 +203,21 @@ def decode(decoder: Any, samples: NDArray[np.int16]) -> None:
 
 @contextmanager
 def explained(n_words: int, seconds: float) -> Iterator[None]:
-    """Turn what pocketsphinx raises into an `AlignmentError`."""
+    """Turn the errors that pocketsphinx raises into an `AlignmentError`."""
     try:
         yield
-    except (RuntimeError, ValueError, TypeError) as error:  # TypeError: get_alignment() gave None
+    except (RuntimeError, ValueError, TypeError) as error:  # TypeError: get_alignment() returned None
         raise AlignmentError(f"no path through {seconds:.2f} s of audio fits the {n_words} words ({error})",
                              remedy="check that text and clip belong together") from error  # fmt: skip
 
 
 def _seconds(frame: int, offset: float, end: float) -> float:
-    """Time at which a frame begins; the clip's own start and end are the limits."""
+    """Return the start time of a frame, limited to the clip."""
     return round(min(max(0.0, offset + frame / FRAME_RATE + (FRAME_OFFSET if frame else 0)), end), 6)
 
 
 def _with_unspoken(words: Sequence[str], spans: dict[int, tuple[float, ...]]) -> Iterator[WordTime]:
-    """Words in order; those without a span get no length, at the end of the word before (or the start of the first)."""
+    """Yield the words in order; a word without a span has no length, at the end of the word before (or the start of the first)."""
     here = spans[min(spans)][0]
     for index, word in enumerate(words):
         start, end = spans.get(index, (here, here))

@@ -18,7 +18,7 @@ NEVER_CLOSED = "a quote in the row that begins here is never closed"
 
 
 class ClipItem(TextRecord):
-    """A clip and its text; the audio path is relative to the manifest's folder. Without an id, the line number is the id."""
+    """A clip and its text. The audio path is relative to the folder of the manifest; the id is the line number by default."""
 
     SCHEMA: ClassVar[str] = '{"audio", "text"}'
 
@@ -27,7 +27,7 @@ class ClipItem(TextRecord):
 
 
 class AudioItem(ClipItem):
-    """A clip to score, with clips of the same words without tags."""
+    """A clip to score, and clips of the same words without tags."""
 
     SCHEMA: ClassVar[str] = '{"id", "text", "audio", "plain_audio": [...]}'
 
@@ -44,20 +44,21 @@ def read_manifest(path: str | Path, model: type[Item]) -> list[tuple[int, Item]]
     ----------
     path : path-like
     model : type of ClipItem
-        What a row holds. In CSV, the columns `audio` and `text` (and `plain_audio`, if the model has it) and optionally `id`.
+        Class of the rows. In CSV, the columns are `audio` and `text` (and `plain_audio`, if the model has it), and optionally `id`.
 
     Returns
     -------
     list of (int, ClipItem)
-        Each row with the line it begins on; every item has an id of its own.
+        Each row with the line on which it begins; the ids are unique.
 
     Raises
     ------
     DataError
-        With file and line, for anything that is not such a manifest.
+        If it is not such a manifest; names file and line.
     """
     path = Path(path)
-    rows = _iterate_csv(path, model) if path.suffix.lower() == ".csv" else iterate_jsonl(path, model)
+    is_csv = path.suffix.lower() == ".csv"
+    rows = _iterate_csv(path, model) if is_csv else iterate_jsonl(path, model)
     items: list[tuple[int, Item]] = []
     first_line: dict[str, int] = {}
     for line, item in rows:
@@ -72,16 +73,13 @@ def read_manifest(path: str | Path, model: type[Item]) -> list[tuple[int, Item]]
         first_line[item.id] = line
         items.append((line, item))
     if not items:
-        raise DataError("the manifest holds no clips", path=path, remedy=f"expected: {_example(path, model)}")
+        expected = f"{_header(model)}, and a row for each clip" if is_csv else model.SCHEMA
+        raise DataError("the manifest holds no clips", path=path, remedy=f"expected: {expected}")
     return items
 
 
-def _example(path: Path, model: type[ClipItem]) -> str:
-    return _header(model) + ", and a row for each clip" if path.suffix.lower() == ".csv" else model.SCHEMA
-
-
 def _columns(model: type[ClipItem]) -> list[str]:
-    return ["audio", "text", *(["plain_audio"] if "plain_audio" in model.model_fields else [])]
+    return [name for name in ("audio", "text", "plain_audio") if name in model.model_fields]
 
 
 def _header(model: type[ClipItem]) -> str:
@@ -113,14 +111,14 @@ def _iterate_csv(path: Path, model: type[Item]) -> Iterator[tuple[int, Item]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Lines with their ends; CR, LF and CRLF all end one."""
+    """Yield the lines with their ends: CR, LF or CRLF."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
     for number, raw in enumerate(content.splitlines(keepends=True), start=1):
         if b"\0" in raw:
-            raise DataError("the line holds a NUL byte, which is in no text", path=path, line=number,
+            raise DataError("the line contains a NUL byte, which no text does", path=path, line=number,
                             remedy="save the file as CSV in UTF-8 (not UTF-16, not a spreadsheet)")  # fmt: skip
         try:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -143,13 +141,13 @@ def _quoting(error: csv.Error, path: Path, line: int) -> DataError:
 def _checked_header(row: list[str], model: type[ClipItem], path: Path, line: int) -> list[str]:
     names = [name.strip() for name in row]
     needed = _columns(model)
-    remedy = f"expected: {_header(model)} (any order, commas between; id may stand beside them)"
+    remedy = f"expected: {_header(model)} (in any order, separated by commas; id is optional)"
     for at, name in enumerate(names):
         if name not in (*needed, "id"):
             what = f"unknown column {name!r}" if name else f"column {at + 1} of the header has no name"
             raise DataError(what, path=path, line=line, remedy=remedy)
         if name in names[:at]:
-            raise DataError(f"the column {name!r} is there twice", path=path, line=line, remedy=remedy)
+            raise DataError(f"the column {name!r} occurs twice", path=path, line=line, remedy=remedy)
     if missing := [name for name in needed if name not in names]:
         raise DataError(f"the column {missing[0]!r} is missing", path=path, line=line, remedy=remedy)
     return names

@@ -1,12 +1,13 @@
-"""Score clips made elsewhere: a manifest names each clip, its tagged text, and its plain twins."""
+"""Score clips made elsewhere: a manifest names each clip, its tagged text, and plain clips of the same words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from itertools import chain, groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,46 +17,26 @@ from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import NULL, Thresholds, fit, null_differences
 from harness.prosody.rates import null_rows, per_tag
-from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, judge, score_clip, unmeasurable
+from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, analyse_tagged, judge, score_clip, unmeasurable
 from harness.records import NullSample, Outcome, digest
-from harness.tagged import PAUSES, TaggedText
+from harness.tagged import PAUSES, TAGS, Tag, TaggedText
 
 EXTERNAL = "external"  # engine and tagger of clips that come from elsewhere
-CALIBRATION, MANIFEST = "calibration", "manifest"  # where the null comes from
-MIN_CLIPS = 3  # of one text, for a null
-CACHED_CLIPS = 32  # features of plain clips that neighbouring lines may share
-RUN = 50  # neighbouring lines that one worker takes at most
+CALIBRATION, MANIFEST = "calibration", "manifest"  # sources of the null
+MIN_CLIPS = 3  # plain clips of one text that a null needs
+CACHED_CLIPS = 32  # plain clips whose features a worker keeps for the next line
+RUN = 50  # neighbouring lines that a worker takes at most
 _NOTHING = np.empty(0)
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class NullSource:
-    """Which plain clips the null was made from.
-
-    Parameters
-    ----------
-    origin : {"calibration", "manifest"}
-    texts : int
-        Different texts that have plain clips.
-    used : int
-        Those with at least `MIN_CLIPS` that could be measured; the others give nothing.
-    """
-
-    origin: str
-    texts: int
-    used: int
-
-    def as_json(self) -> dict:
-        """Counts by name."""
-        return {"from": self.origin, "texts": self.texts, "used": self.used, "too_few_clips": self.texts - self.used}
+ClipRow = tuple[int, ClipItem]  # line and clip of a calibration manifest
+AudioRow = tuple[int, AudioItem, bool]  # line, clip, and whether its plain clips go into the null
 
 
 @dataclass(frozen=True)
 class ManifestScores:
-    """Outcomes of all clips, and the errors met on the way (their tags count as unmeasurable).
+    """Outcomes of all clips, and the errors met on the way (the tags of such clips are unmeasurable).
 
     Parameters
     ----------
@@ -65,13 +46,15 @@ class ManifestScores:
         Audio files that could not be used, with the manifest's file and line.
     clips : int
     few_plain : int
-        Paired clips with fewer than `MIN_CLIPS` plain clips.
+        Number of paired clips with fewer than `MIN_CLIPS` plain clips.
     sentences : dict
-        For each id, the name of its plain text: clips of one text are one cluster, and lie in one half of the null.
+        Name of the plain text of each id. Clips of one text are one cluster, and belong to the same half of the null.
     samples : list of NullSample
     thresholds : Thresholds
-        Of paired outcomes.
-    null : NullSource
+        Thresholds of paired outcomes.
+    null : dict
+        Source of the null: ``from`` ("calibration" or "manifest"), the number of ``texts`` with plain clips, how many of these were
+        ``used``, and how many had ``too_few_clips`` that could be measured.
     """
 
     outcomes: list[Outcome]
@@ -81,10 +64,10 @@ class ManifestScores:
     sentences: Mapping[str, str]
     samples: list[NullSample]
     thresholds: Thresholds
-    null: NullSource
+    null: Mapping[str, Any]
 
     def per_tag(self, *, paired: bool) -> dict[str, dict]:
-        """Rates of either kind of outcome, as `harness.prosody.rates.per_tag`; intervals are by text."""
+        """Return the rates of paired or of unpaired outcomes, as `harness.prosody.rates.per_tag` does; intervals are by text."""
         return per_tag(
             outcome.model_copy(update={"sentence": self.sentences[outcome.sentence]})
             for outcome in self.outcomes
@@ -92,34 +75,29 @@ class ManifestScores:
         )
 
     def as_json(self) -> dict:
-        """All tables: ``paired``, ``unpaired``, ``exploratory`` tags, ``thresholds`` (of paired tags), and their source."""
+        """Return all tables: ``paired``, ``unpaired``, ``exploratory`` tags, ``thresholds`` of paired tags, and their source."""
         paired, unpaired = self.per_tag(paired=True), self.per_tag(paired=False)
-        judged = any(outcome.paired for outcome in self.outcomes)
-        own = any(self.thresholds.reason(tag) == NULL for tag in UNPAIRED_FLOORS)
+        fitted = any(self.thresholds.reason(tag) == NULL for tag in TAGS)
         return {
             "clips": self.clips,
             "paired": paired,
             "unpaired": unpaired,
-            "exploratory": [tag for tag in unpaired if tag not in {pause.value for pause in PAUSES}],
-            "thresholds": null_rows(self.samples, self.thresholds) if judged else {},
+            "exploratory": [tag for tag in unpaired if Tag(tag) not in PAUSES],
+            "thresholds": null_rows(self.samples, self.thresholds) if paired else {},
             "unpaired_thresholds": {tag.value: at for tag, at in UNPAIRED_FLOORS.items() if tag.value in unpaired},
-            "null": self.null.as_json(),
-            "few_plain": self.few_plain if own else 0,
+            "null": dict(self.null),
+            "few_plain": self.few_plain if fitted else 0,
         }
 
 
 @dataclass(frozen=True)
-class _Line:
-    number: int
-    item: AudioItem
-    gives_null: bool
+class _Part:
+    """The result of one task: some clips of a manifest, or the plain clips of one text."""
 
-
-@dataclass(frozen=True)
-class _Scored:
-    scores: list[TagScore]
-    null: list[NullSample]
-    problem: DataError | None = None
+    clips: int
+    scores: list[TagScore] = field(default_factory=list)
+    samples: list[NullSample] = field(default_factory=list)
+    problems: list[DataError] = field(default_factory=list)
 
 
 def score_manifest(
@@ -138,16 +116,16 @@ def score_manifest(
     Parameters
     ----------
     path : path-like
-        As `harness.prosody.clip_list.read_manifest` reads it.
+        Manifest, as `harness.prosody.clip_list.read_manifest` reads it.
     calibrate : path-like, optional
-        Folder with ``manifest.csv`` or ``manifest.jsonl``, which names an engine's plain clips, several of each text. Without
+        Folder whose ``manifest.csv`` or ``manifest.jsonl`` names an engine's plain clips, several of each text. Without
         it, the plain clips of the manifest itself are compared with each other.
     check_leaks : bool
         Whether to listen for tags that were read aloud.
     jobs : int
-        Worker processes; -1 for one a core. The result does not depend on it.
+        Number of worker processes; -1 for one per core. The result does not depend on it.
     progress : callable, optional
-        Called with the clips done, and all.
+        Function that is called with the number of finished clips and of all clips.
 
     Raises
     ------
@@ -159,34 +137,32 @@ def score_manifest(
     path = Path(path)
     items = read_manifest(path, AudioItem)
     sentences = {item.id: _sentence(item.tagged) for _, item in items}
-    with_plain = {sentences[item.id] for _, item in items if item.plain_audio}
-    plain = None
+    texts = len({sentences[item.id] for _, item in items if item.plain_audio})
+    folder, groups = path, list[list[ClipRow]]()
     if calibrate is not None:
-        if not with_plain:
+        if not texts:
             raise DataError("no line names plain clips, so there is nothing to calibrate", path=path,
                             remedy="add plain_audio to the lines, or leave --calibrate out")  # fmt: skip
-        plain = _PlainClips.read(Path(calibrate))
-    done, total = 0, len(items) + (plain.clips if plain else 0)
+        folder, groups = _read_plain_clips(Path(calibrate))
+        texts = len(groups)
+    runs = list(_runs(items, null=calibrate is None))
+    total, done = len(items) + sum(map(len, groups)), 0
     scores: list[TagScore] = []
     samples: list[NullSample] = []
     problems: list[HarnessError] = []
-    for found, bad, clips in plain.null(jobs) if plain else ():
-        samples += found
-        problems += bad
-        done += clips
-        if progress:
-            progress(done, total)
-    score = partial(_score_run, manifest=path, check_leaks=check_leaks)
-    for run in _in_order(score, list(_runs(items, null=plain is None)), jobs):
-        for scored in run:
-            scores += scored.scores
-            samples += scored.null
-            problems += [scored.problem] if scored.problem else []
-            done += 1
+    for part in chain(
+        _in_order(partial(_compare_plain_clips, manifest=folder), groups, jobs),
+        _in_order(partial(_score_run, manifest=path, check_leaks=check_leaks), runs, jobs),
+    ):
+        scores += part.scores
+        samples += part.samples
+        problems += part.problems
+        done += part.clips
         if progress:
             progress(done, total)
     thresholds = fit(samples)
     used = len({sample.sentence for sample in samples})
+    source = MANIFEST if calibrate is None else CALIBRATION
     return ManifestScores(
         outcomes=[judge(score, thresholds, sentences[score.sentence]) for score in scores],
         problems=problems,
@@ -195,12 +171,12 @@ def score_manifest(
         sentences=sentences,
         samples=samples,
         thresholds=thresholds,
-        null=NullSource(CALIBRATION, plain.texts, used) if plain else NullSource(MANIFEST, len(with_plain), used),
+        null={"from": source, "texts": texts, "used": used, "too_few_clips": texts - used},
     )
 
 
 def _in_order(function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
-    """`function` of every task, in the order of the tasks."""
+    """Yield `function` of every task, in the order of the tasks."""
     from joblib import Parallel, cpu_count, delayed
 
     workers = min(cpu_count() if jobs == -1 else jobs, len(tasks))
@@ -212,12 +188,12 @@ def _in_order(function: Callable[[Task], Result], tasks: Sequence[Task], jobs: i
 
 
 def _sentence(text: TaggedText) -> str:
-    """Name of a text without its tags: the same for plain and tagged clips."""
+    """Return the name of a text without its tags, which plain and tagged clips share."""
     return digest(text.plain)
 
 
 def _measured(path: str, text: TaggedText) -> ClipFeatures | str:
-    """A plain clip without its pitch track, which nobody reads again and which is most of its memory."""
+    """Measure a plain clip; leave out its pitch track, which is not needed and takes most of the memory."""
     features = analyse(read_audio(path), text)
     return features if isinstance(features, str) else replace(features, track_times=_NOTHING, track_hz=_NOTHING)
 
@@ -230,116 +206,91 @@ def _null(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> list[NullSam
     ]
 
 
-# --- the clips to score ----------------------------------------------------------------------------------------------
-
-
-def _runs(items: Iterable[tuple[int, AudioItem]], *, null: bool) -> Iterator[list[_Line]]:
-    """Neighbouring lines that share plain clips stay together, so that those are measured once.
-
-    With `null`, the first line that names some plain clips compares them with each other; no clip counts twice.
-    """
-    run: list[_Line] = []
-    counted: set[str] = set()
-    before: set[str] = set()
-    for number, item in items:
-        names = set(item.plain_audio)
-        gives_null = null and len(names) >= MIN_CLIPS and counted.isdisjoint(names)
-        if gives_null:
-            counted |= names
-        if run and (len(run) == RUN or before.isdisjoint(names)):
-            yield run
-            run = []
-        run.append(_Line(number, item, gives_null))
-        before = names
-    if run:
-        yield run
-
-
-def _score_run(lines: Sequence[_Line], *, manifest: Path, check_leaks: bool) -> list[_Scored]:
-    measured = lru_cache(maxsize=CACHED_CLIPS)(_measured)
-    return [_score_line(line, manifest, check_leaks, measured) for line in lines]
-
-
-def _score_line(
-    line: _Line, manifest: Path, check_leaks: bool, measured: Callable[[str, TaggedText], ClipFeatures | str]
-) -> _Scored:
-    item, folder = line.item, manifest.parent
-    text, null, problem = item.tagged, [], None
-    try:
-        plain = [measured(str(folder / name), text.stripped()) for name in dict.fromkeys(item.plain_audio)]
-        if line.gives_null:
-            null = _null(text, plain)
-        scores = score_clip(text, read_audio(folder / item.audio), plain, check_leaks=check_leaks)
-    except HarnessError as error:
-        problem = _placed(error, (item.audio, *item.plain_audio), manifest, line.number)
-        scores = unmeasurable(text, problem.message)
-    paired = bool(item.plain_audio)  # also where a tag has no value, and so no plain clip was looked at
-    named = [score.named(EXTERNAL, EXTERNAL, item.id).model_copy(update={"paired": paired}) for score in scores]
-    return _Scored(named, null, problem)
-
-
 def _placed(error: HarnessError, names: Iterable[str], manifest: Path, line: int) -> DataError:
-    """The error at its line of the manifest, with the audio path as the manifest spells it."""
+    """Return the error at its line of the manifest, with the audio path as the manifest spells it."""
     given = next((name for name in names if str(manifest.parent / name) == error.path), error.path)
     return DataError(
         f"{given}: {error.message}" if given else error.message, path=manifest, line=line, remedy=error.remedy
     )
 
 
+# --- the clips to score ----------------------------------------------------------------------------------------------
+
+
+def _runs(items: Iterable[tuple[int, AudioItem]], *, null: bool) -> Iterator[list[AudioRow]]:
+    """Yield neighbouring lines with the same plain clips together, so that these are measured once.
+
+    With `null`, the first line that names some plain clips compares them with each other; no clip counts twice.
+    """
+    rows: list[AudioRow] = []
+    counted: set[str] = set()
+    for number, item in items:
+        names = set(item.plain_audio)
+        gives_null = null and len(names) >= MIN_CLIPS and counted.isdisjoint(names)
+        if gives_null:
+            counted |= names
+        rows.append((number, item, gives_null))
+    for _, group in groupby(rows, key=lambda row: set(row[1].plain_audio) or row[0]):
+        run = list(group)
+        yield from (run[start : start + RUN] for start in range(0, len(run), RUN))
+
+
+def _score_run(rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool) -> _Part:
+    measured = lru_cache(maxsize=CACHED_CLIPS)(_measured)
+    folder, part = manifest.parent, _Part(len(rows))
+    for line, item, gives_null in rows:
+        text = item.tagged
+        try:
+            plain = [measured(str(folder / name), text.stripped()) for name in dict.fromkeys(item.plain_audio)]
+            if gives_null:
+                part.samples.extend(_null(text, plain))
+            audio = read_audio(folder / item.audio)
+            features, leaked = analyse_tagged(audio, text, text.tags) if check_leaks else (analyse(audio, text), set())
+            scores = score_clip(text, features, plain, leaked=leaked)
+        except HarnessError as error:
+            problem = _placed(error, (item.audio, *item.plain_audio), manifest, line)
+            part.problems.append(problem)
+            scores = unmeasurable(text, problem.message)
+        names = {"engine": EXTERNAL, "tagger": EXTERNAL, "sentence": item.id}
+        paired = bool(item.plain_audio)  # also for a tag without a value, for which no plain clip was needed
+        part.scores.extend(score.model_copy(update={**names, "paired": paired}) for score in scores)
+    return part
+
+
 # --- an engine's plain clips -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _PlainClips:
-    """What a calibration folder names: for each text, its clips with their lines."""
-
-    manifest: Path
-    groups: list[list[tuple[int, ClipItem]]]
-
-    @classmethod
-    def read(cls, folder: Path) -> _PlainClips:
-        found = [file for name in ("manifest.csv", "manifest.jsonl") if (file := folder / name).is_file()]
-        if len(found) != 1:
-            what = "both manifest.csv and manifest.jsonl are" if found else "neither manifest.csv nor manifest.jsonl is"
-            raise DataError(f"{what} in the folder of plain clips", path=folder,
-                            remedy="one of them names the clips: audio and text")  # fmt: skip
-        groups: dict[str, list[tuple[int, ClipItem]]] = {}
-        first_line: dict[str, int] = {}
-        for line, item in read_manifest(found[0], ClipItem):
-            if item.tagged.tags:
-                raise DataError("a plain clip has no tags", path=found[0], line=line,
-                                remedy="calibrate with clips of texts without tags")  # fmt: skip
-            if item.audio in first_line:
-                raise DataError(
-                    f"the clip {item.audio!r} was already named on line {first_line[item.audio]}", path=found[0],
-                    line=line, remedy="name each clip once; a clip does not differ from itself",
-                )  # fmt: skip
-            first_line[item.audio] = line
-            groups.setdefault(_sentence(item.tagged), []).append((line, item))
-        return cls(found[0], list(groups.values()))
-
-    @property
-    def clips(self) -> int:
-        return sum(map(len, self.groups))
-
-    @property
-    def texts(self) -> int:
-        return len(self.groups)
-
-    def null(self, jobs: int) -> Iterator[tuple[list[NullSample], list[DataError], int]]:
-        """Of each text: the differences between its clips, the files that could not be used, and how many clips it has."""
-        return _in_order(partial(_null_of_group, manifest=self.manifest), self.groups, jobs)
+def _read_plain_clips(folder: Path) -> tuple[Path, list[list[ClipRow]]]:
+    """Return the manifest of a calibration folder, and its clips with their lines, grouped by text."""
+    found = [file for name in ("manifest.csv", "manifest.jsonl") if (file := folder / name).is_file()]
+    if len(found) != 1:
+        what = "both manifest.csv and manifest.jsonl are" if found else "neither manifest.csv nor manifest.jsonl is"
+        raise DataError(f"{what} in the folder of plain clips", path=folder,
+                        remedy="one of them names the clips: audio and text")  # fmt: skip
+    groups: dict[str, list[ClipRow]] = {}
+    first_line: dict[str, int] = {}
+    for line, item in read_manifest(found[0], ClipItem):
+        if item.tagged.tags:
+            raise DataError("a plain clip has no tags", path=found[0], line=line,
+                            remedy="calibrate with clips of texts without tags")  # fmt: skip
+        if item.audio in first_line:
+            raise DataError(
+                f"the clip {item.audio!r} was already named on line {first_line[item.audio]}", path=found[0],
+                line=line, remedy="name each clip once; a clip does not differ from itself",
+            )  # fmt: skip
+        first_line[item.audio] = line
+        groups.setdefault(_sentence(item.tagged), []).append((line, item))
+    return found[0], list(groups.values())
 
 
-def _null_of_group(
-    group: Sequence[tuple[int, ClipItem]], *, manifest: Path
-) -> tuple[list[NullSample], list[DataError], int]:
+def _compare_plain_clips(group: Sequence[ClipRow], *, manifest: Path) -> _Part:
+    part = _Part(len(group))
     text = group[0][1].tagged
     plain: list[ClipFeatures | str] = []
-    problems: list[DataError] = []
     for line, item in group if len(group) >= MIN_CLIPS else ():
         try:
             plain.append(_measured(str(manifest.parent / item.audio), text))
         except HarnessError as error:
-            problems.append(_placed(error, [item.audio], manifest, line))
-    return _null(text, plain), problems, len(group)
+            part.problems.append(_placed(error, [item.audio], manifest, line))
+    part.samples.extend(_null(text, plain))
+    return part

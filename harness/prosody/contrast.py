@@ -1,11 +1,11 @@
-"""The contrastive score: which word was tagged? A question without a threshold.
+"""The contrastive score: which word was tagged? It needs no threshold.
 
-One sentence is spoken K times with the same tag, each time on another word. For every rendering the word is named whose
-measured value rose most against its own mean in the other renderings. Guessing is right once in K; an engine that does what the
-tag says is right every time. There is nothing to tune.
+A sentence is spoken K times with the same tag, each time on another word. In every rendering, the word is chosen whose
+measured value rises most above its mean in the other renderings. Guessing is right once in K times, and an engine that obeys
+the tag is right every time. There is nothing to tune.
 
-An engine that repeats itself exactly is identified by a difference that nobody can hear, so the share of right answers whose
-difference is above the audible floor is reported with the accuracy.
+In an engine that repeats itself exactly, an inaudible difference is enough to identify the word. So the share of right answers
+whose difference is above the audible floor is reported with the accuracy.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ def measure_contrast(
     ----------
     tag : Tag
     text : TaggedText
-        The words, without tags.
+        Words of the sentence, without tags.
     slots : sequence of int, length K
-        Where the tag stood, in the order of `renderings`.
+        Slot of the tag in each rendering.
     renderings : sequence of ClipFeatures or str, length K
-        A string says why a clip could not be measured.
+        Measured clips; a string is the reason why a clip could not be measured.
 
     Returns
     -------
     list of K lists of K floats
-        Row k, column j: the value at place j in the rendering with the tag at place k, in the cue's unit, in the direction that
-        the tag asks for. None where it could not be measured. Candidates are never used as reference.
+        Row k, column j: the value at place j in the rendering with the tag at place k, in the unit of the cue, and positive in the
+        direction that the tag asks for. None if it could not be measured. Candidates are never used as reference.
     """
     detector = DETECTORS[tag]
     places = [detector.place(text, slot) for slot in slots]
@@ -62,9 +62,9 @@ def measure_contrast(
 
 
 def identify(values: Sequence[Sequence[float | None]]) -> list[tuple[float, float]]:
-    """For each rendering: 1 if the tagged place rose most (1/m if m places tie), else 0; and by how much it rose.
+    """Return for each rendering 1 if the tagged place rose most (1/m if m places tie), else 0, and by how much it rose.
 
-    Renderings are left out, not counted as wrong, if any value is missing: K would not be K.
+    If any value is missing, there are fewer than K candidates. The result is then empty, instead of counting as wrong.
 
     >>> identify([[3.0, 0, 0], [0, 2.0, 0], [0, 0.5, 0]])[:2]
     [(1.0, 3.0), (1.0, 1.75)]
@@ -81,7 +81,7 @@ def identify(values: Sequence[Sequence[float | None]]) -> list[tuple[float, floa
     return results
 
 
-def contrastive(records: Iterable[Contrast], seed: int = 0) -> dict[str, dict[str, Any]]:
+def contrastive(records: Iterable[Contrast]) -> dict[str, dict[str, Any]]:
     """Return the identification accuracy of every tag, with its 95 % interval by sentence.
 
     Returns
@@ -90,20 +90,18 @@ def contrastive(records: Iterable[Contrast], seed: int = 0) -> dict[str, dict[st
         For each tag: ``accuracy`` with ``low`` and ``high``, ``chance`` (1/K), ``n`` renderings, ``unmeasurable`` renderings, and
         ``audible``: the share of renderings that were identified and rose by at least the audible floor.
     """
-    by_tag: dict[Tag, list[Contrast]] = {}
-    for record in records:
-        by_tag.setdefault(record.tag, []).append(record)
+    records = list(records)
     table: dict[str, dict[str, Any]] = {}
     for tag in TAGS:
         counts, names, lost = [], [], 0
-        for record in by_tag.get(tag, []):
+        for record in (record for record in records if record.tag is tag):
             found = identify(record.values)
             lost += len(record.values) - len(found)
             counts += [[right, right * (rise >= DETECTORS[tag].floor), 1, 1 / len(found)] for right, rise in found]
             names += [record.group] * len(found)
         if not counts and not lost:
             continue
-        bootstrap = ClusterBootstrap(names, np.array(counts, dtype=float).reshape(-1, 4), seed=seed)
+        bootstrap = ClusterBootstrap(names, np.array(counts, dtype=float).reshape(-1, 4))
         accuracy = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 2]))
         total = bootstrap.total
         table[tag.value] = {

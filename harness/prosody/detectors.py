@@ -1,12 +1,12 @@
-"""What counts as a tag that can be heard: one small class a rule, with its unit, floor and source.
+"""The rules for an audible tag: one small class for each rule, with its unit, floor and source.
 
-A detector turns the features of a clip into one number for one place: a gap, a word, or the end of a phrase. The scorer takes
-that number from a tagged clip and from plain clips of the same sentence; the detector says in which direction the tag asks the
-difference to go, and judges it against a threshold.
+A detector turns the features of a clip into one number for one place: a gap, a word, or the end of a phrase. The scorer compares
+this number in a tagged clip with plain clips of the same sentence. The detector knows in which direction the tag should move
+it, and judges the difference by a threshold.
 
 Rules and floors were fixed on sentences that are in no reported table: the training sentences of the tagger, spoken by espeak (en-us,
-en-gb) with tags and by one neural voice (Piper) without. Piper is in the reported tables too, on other sentences: there is no second
-voice at hand that varies.
+en-gb) with tags and by one neural voice (Piper) without. The reported tables include Piper too, on other sentences, because no
+second voice that varies was available.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from harness.prosody.features import ClipFeatures
 from harness.records import Verdict
 from harness.tagged import CONTOURS, TAGS, WORD_TAGS, Tag, TaggedText
 
-# A pause of 0.15 s is shorter than the 0.2 to 0.25 s from which listeners report pauses (Goldman-Eisler 1968 counts from
-# 0.25 s), so the definition of the tag, not hearing, sets the floor. 0.7 s is where "short" ends.
+# Listeners report pauses from 0.2 to 0.25 s on (Goldman-Eisler 1968 counts from 0.25 s). The floor of 0.15 s comes from the
+# definition of the tag, not from hearing. "Short" ends at 0.7 s.
 PAUSE_SHORT_SECONDS = 0.15
 PAUSE_LONG_SECONDS = 0.7
-# 't Hart (1981, JASA 69:811): the most sensitive of his listeners noticed differences of 1.5 to 2 semitones between pitch movements,
-# many needed 4 or more, and he concluded that only differences of more than 3 play a part in communication. The floor is the lowest of
-# these: a change beyond it can be measured, and some would notice it. Results give the share beyond 3 semitones beside it.
+# 't Hart (1981, JASA 69:811): the most sensitive listeners noticed differences of 1.5 to 2 semitones between pitch movements, and many
+# needed 4 or more. He concluded that only differences of more than 3 play a part in communication. The floor is the lowest of these:
+# a change beyond it can be measured, and some listeners would notice it. Results also give the share beyond 3 semitones.
 PITCH_FLOOR_SEMITONES = 1.5
 PITCH_CLEAR_SEMITONES = 3.0
 _PITCH_SOURCE = "'t Hart 1981: noticed by the most sensitive listeners; 3 st play a part in communication"
@@ -38,15 +38,15 @@ _PITCH_SOURCE = "'t Hart 1981: noticed by the most sensitive listeners; 3 st pla
 # (Klatt 1976, JASA 59:1208). One unit of the emphasis score is one of either.
 LEVEL_JND_DB = 1.0
 DURATION_JND_LOG = math.log(1.2)
-# Of the untagged words of the calibration voice 0.7 % differ by this much between readings (4,236 differences); of the words
-# that espeak was told to emphasise, 97 % do (360 words). Fixed there, before any reported clip was made.
+# 0.7 % of the untagged words of the calibration voice differ by this much between renderings (4,236 differences), and 97 % of
+# the words that espeak was told to emphasise (360 words). It was fixed there, before any reported clip was made.
 EMPHASIS_FLOOR_JND = 3.0
-# Fewer reference words than this, and one odd word moves the sentence's level.
+# With fewer reference words, a single unusual word would move the level of the sentence.
 MIN_REFERENCE_WORDS = 2
 
 
 class Cue(str, Enum):
-    """What is measured. Two tags that ask for opposite changes share a cue."""
+    """A measured quantity. Two tags that ask for opposite changes share a cue."""
 
     PAUSE = "pause"
     LEVEL = "pitch_level"
@@ -67,19 +67,19 @@ class PauseDetector:
     source: ClassVar[str] = "definition of the tag: 0.15 to 0.7 s, and longer"
 
     def place(self, text: TaggedText, slot: int) -> int | None:
-        """The gap to measure."""
+        """Return the gap to measure."""
         return slot
 
     def value(self, features: ClipFeatures, place: int, excluded: Collection[int] = ()) -> float:
-        """Silence in the gap, in seconds."""
+        """Return the silence in the gap, in seconds."""
         return float(features.pause[place])
 
     def judge(self, difference: float, threshold: float) -> Verdict:
-        """Verdict on silence added relative to the plain clips: too long for a short pause is not a short pause."""
+        """Judge the silence added relative to the plain clips; a long pause is not a short one."""
         if difference < threshold:
             return Verdict.MISS
-        long_asked = self.tag is Tag.PAUSE_LONG
-        return Verdict.HIT if (difference >= PAUSE_LONG_SECONDS) == long_asked else Verdict.WRONG_DIRECTION
+        is_long, asked_long = difference >= PAUSE_LONG_SECONDS, self.tag is Tag.PAUSE_LONG
+        return Verdict.HIT if is_long == asked_long else Verdict.WRONG_DIRECTION
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,15 @@ class _Directed:
 
     @property
     def sign(self) -> int:
-        """1 if the tag asks for a rise of the value, -1 for a fall."""
+        """Return 1 if the tag asks for a rise of the value, -1 for a fall."""
         return -1 if self.tag in (Tag.PITCH_LOW, Tag.PITCH_FALLING) else 1
 
+    def place(self, text: TaggedText, slot: int) -> int | None:
+        """Return the word to measure; None if no word follows the tag."""
+        return slot if slot < len(text.words) else None
+
     def judge(self, difference: float, threshold: float) -> Verdict:
-        """Verdict on the change relative to the plain clips."""
+        """Judge the change relative to the plain clips."""
         towards = self.sign * difference
         if towards >= threshold:
             return Verdict.HIT
@@ -110,12 +114,8 @@ class PitchLevelDetector(_Directed):
     what: ClassVar[str] = "F0 of the word, relative to the rest"
     source: ClassVar[str] = _PITCH_SOURCE
 
-    def place(self, text: TaggedText, slot: int) -> int | None:
-        """The word to measure; None if no word follows the tag."""
-        return slot if slot < len(text.words) else None
-
     def value(self, features: ClipFeatures, place: int, excluded: Collection[int] = ()) -> float:
-        """F0 of the word minus the mean F0 of reference words; NaN if either was not voiced enough."""
+        """Return the F0 of the word minus the mean F0 of reference words; NaN if either is not voiced enough."""
         return float(features.f0[place]) - _reference(features.f0, {place, *excluded})
 
 
@@ -129,13 +129,13 @@ class PitchEndDetector(_Directed):
     source: ClassVar[str] = _PITCH_SOURCE
 
     def place(self, text: TaggedText, slot: int) -> int | None:
-        """The last word of the phrase that holds the slot; None in a text without words."""
+        """Return the last word of the phrase that contains the slot; None in a text without words."""
         return text.phrase_end(slot) if text.words else None
 
     def value(self, features: ClipFeatures, place: int, excluded: Collection[int] = ()) -> float:
-        """F0 of the second half of the word minus the mean F0 of reference words; NaN if either was not voiced enough.
+        """Return the F0 of the second half of the word minus the mean F0 of reference words; NaN if either is not voiced enough.
 
-        The word before is no reference either: a glide over two words would pull its own reference along.
+        The word before is no reference either, because a glide over two words would move its reference too.
         """
         return float(features.final_f0[place]) - _reference(features.f0, {place - 1, place, *excluded})
 
@@ -143,8 +143,8 @@ class PitchEndDetector(_Directed):
 class EmphasisDetector(_Directed):
     """Level and length of the word relative to the rest of the sentence, in just noticeable differences.
 
-    F0 is left out: with it the rule fires on raised words (on 74 % at a weight of one unit for 2 semitones), and the engine
-    with a known emphasis *lowers* its pitch. A voice that stresses by pitch alone is missed.
+    F0 is left out. With it, the rule also detects raised words (74 % of them at a weight of one unit for 2 semitones), and the
+    engine with a known emphasis *lowers* its pitch. The rule misses a voice that stresses by pitch alone.
     """
 
     cue: ClassVar[Cue] = Cue.EMPHASIS
@@ -153,12 +153,8 @@ class EmphasisDetector(_Directed):
     what: ClassVar[str] = "level (1 dB = 1) plus length (20 % = 1) of the word, relative to the rest"
     source: ClassVar[str] = "Flanagan 1957, Klatt 1976; three units by calibration"
 
-    def place(self, text: TaggedText, slot: int) -> int | None:
-        """The word to measure; None if no word follows the tag."""
-        return slot if slot < len(text.words) else None
-
     def value(self, features: ClipFeatures, place: int, excluded: Collection[int] = ()) -> float:
-        """Sum of both cues; NaN for a token that is not spoken."""
+        """Return the sum of both cues; NaN for a token that is not spoken."""
         left_out = {place, *excluded}
         level = float(features.intensity[place]) - _reference(features.intensity, left_out)
         length = float(features.log_duration[place]) - _reference(features.log_duration, left_out)
@@ -166,7 +162,7 @@ class EmphasisDetector(_Directed):
 
 
 def _reference(values: NDArray[np.float64], left_out: Collection[int]) -> float:
-    """Mean over the words that may serve as reference; NaN if there are too few."""
+    """Return the mean over the reference words; NaN if there are too few."""
     kept = np.array([value for at, value in enumerate(values) if at not in left_out and np.isfinite(value)])
     return float(kept.mean()) if len(kept) >= MIN_REFERENCE_WORDS else float("nan")
 
@@ -185,14 +181,14 @@ DETECTORS: dict[Tag, Detector] = {tag: _CLASSES[tag](tag) for tag in TAGS}
 
 
 def affected_words(text: TaggedText) -> set[int]:
-    """Words that a tag of `text` acts on: they cannot serve as reference."""
+    """Return the words that a tag of `text` acts on, which cannot serve as reference."""
     affected = {slot for slot, tag in text.tags if tag in WORD_TAGS}
     affected |= {text.phrase_end(slot) for slot, tag in text.tags if tag in CONTOURS}
     return affected
 
 
 def places(cue: Cue, text: TaggedText) -> list[int]:
-    """Everywhere in a plain sentence where a cue could be measured: inner gaps, words, or ends of phrases."""
+    """Return all places in a plain sentence where a cue could be measured: inner gaps, words, or ends of phrases."""
     words = range(len(text.words))
     if cue is Cue.PAUSE:
         return list(words[1:])
@@ -200,5 +196,5 @@ def places(cue: Cue, text: TaggedText) -> list[int]:
 
 
 def by_cue() -> dict[Cue, Detector]:
-    """One detector of each cue, to measure with; the direction is another matter."""
+    """Return one detector of each cue, for measuring; its direction does not matter."""
     return {detector.cue: detector for detector in reversed(DETECTORS.values())}

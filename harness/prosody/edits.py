@@ -1,7 +1,7 @@
-"""Known edits of a recording: doses for the detectors. Pitch and duration by Praat's overlap-add (through parselmouth).
+"""Known edits of a recording: doses for the detectors. Pitch and duration are edited by Praat's overlap-add (with parselmouth).
 
-An edit changes one thing by a known amount, at a known place, in a clip of any voice. Whether a detector answers the more often
-the larger the dose is then a matter of counting.
+An edit changes one property by a known amount, at a known place, in a clip of any voice. Counting then shows whether a
+detector fires more often at larger doses.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from harness.prosody.features import CEILING_HZ, FLOOR_HZ
 from harness.records import WordTime
 from harness.tagged import Tag
 
-FADE = 0.010  # seconds over which an edit of level or a cut fades in and out, so that it does not click
+FADE = 0.010  # seconds over which a change of level or a cut fades in and out, to avoid a click
 _STEP = 0.01  # seconds between the points of Praat's pitch tier
 
 
 def add_silence(audio: Audio, at: float, seconds: float) -> Audio:
-    """Insert digital silence at a time; the sound fades out before and in after."""
+    """Insert digital silence at a time; the sound fades out before it and in after it."""
     if seconds <= 0:
         return audio
     cut = min(max(round(at * audio.sample_rate), 0), len(audio.samples))
@@ -34,7 +34,7 @@ def add_silence(audio: Audio, at: float, seconds: float) -> Audio:
 
 
 def add_gain(audio: Audio, start: float, end: float, decibels: float) -> Audio:
-    """Make a stretch louder, with fades inside it; the whole is scaled down if it would clip."""
+    """Make a part of the clip louder, with fades inside it; scale the whole clip down if it would clip."""
     times = np.arange(len(audio.samples)) / audio.sample_rate
     inside = np.clip(np.minimum((times - start) / FADE, (end - times) / FADE), 0, 1)
     samples = audio.samples * 10 ** (decibels * inside / 20)
@@ -42,21 +42,20 @@ def add_gain(audio: Audio, start: float, end: float, decibels: float) -> Audio:
 
 
 def shift_pitch(audio: Audio, start: float, end: float, semitones: float) -> Audio:
-    """Raise or lower the pitch of a stretch, by overlap-add; duration stays."""
+    """Raise or lower the pitch of a part of the clip, by overlap-add; the duration does not change."""
     from parselmouth.praat import call
 
     if semitones == 0:
         return audio
     manipulation = _manipulation(audio)
     tier = call(manipulation, "Extract pitch tier")
-    factor = 2 ** (semitones / 12)
-    call(tier, "Multiply frequencies", start, end, factor)
+    call(tier, "Multiply frequencies", start, end, 2 ** (semitones / 12))
     call([tier, manipulation], "Replace pitch tier")
     return _resynthesis(manipulation, audio)
 
 
 def stretch(audio: Audio, start: float, end: float, factor: float) -> Audio:
-    """Make a stretch longer or shorter by a factor, by overlap-add; pitch stays."""
+    """Make a part of the clip longer or shorter by a factor, by overlap-add; the pitch does not change."""
     from parselmouth.praat import call
 
     if factor == 1:
@@ -80,7 +79,7 @@ def _manipulation(audio: Audio):
 
 
 def _resynthesis(manipulation, audio: Audio) -> Audio:
-    """The edited sound. Praat draws the places from which it copies voiceless stretches: from one seed, equal edits are equal sounds."""
+    """Return the edited sound. Praat copies voiceless parts from random places; with a fixed seed, equal edits give equal sounds."""
     from parselmouth.praat import call, run
 
     run("random_initializeWithSeedUnsafelyButPredictably (1)")
@@ -94,7 +93,7 @@ def _resynthesis(manipulation, audio: Audio) -> Audio:
 
 @dataclass(frozen=True)
 class Edit:
-    """One kind of edit, the tag whose detector should answer it, and the doses, the first being none."""
+    """One kind of edit, the tag whose detector should find it, and the doses, of which the first changes nothing."""
 
     name: str
     unit: str

@@ -1,7 +1,7 @@
-"""What is measured of each word and each gap of a clip: pauses, duration, intensity, pitch.
+"""Measurements of each word and each gap of a clip: pauses, duration, intensity, pitch.
 
-Word times come from forced alignment and are good to 10-30 ms, but a short pause is easily taken for part of a word.
-So pauses are measured on the signal: the run of low energy at a gap, wherever exactly the aligner put the boundary.
+Word times come from forced alignment and are accurate to 10-30 ms, but a short pause is easily taken for part of a word.
+So pauses are measured in the signal, as the run of low energy at a gap, even if the aligner misplaced the boundary.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Array = NDArray[np.float64]
 
 SILENCE_DROP_DB = 25.0  # silence is this far below the words' 95th-percentile level (FACTS, "Alignment and features")
 SPEECH_PERCENTILE = 95.0
-ENERGY_WINDOW = 0.020  # seconds; holds a period of the lowest voice (60 Hz: 17 ms), so voicing does not flicker
+ENERGY_WINDOW = 0.020  # seconds; longer than a period of the lowest voice (60 Hz: 17 ms), so that the level does not fluctuate with it
 ENERGY_HOP = 0.005  # seconds
-BOUNDARY_SLACK = 0.06  # seconds a silence may lie off the aligned gap; twice the aligner's p90 error on espeak (31 ms)
+BOUNDARY_SLACK = 0.06  # seconds between a silence and the aligned gap; twice the aligner's p90 error on espeak (31 ms)
 FLOOR_HZ, CEILING_HZ = 60.0, 500.0  # limits of the pitch track: low male to high female speech
 # The track is computed twice: the quartiles of the first pass give the range of the second (De Looze & Hirst 2008; factors
 # 0.75 and 1.5 there, 2.5 for expressive speech in Hirst 2011). The floor is lower here, so that a word lowered by half an
-# octave is still found; the ceiling leaves 10 semitones above the third quartile. Five readings of 60 training sentences by
-# one neural voice (Piper), last words of phrases: with a ceiling of 2.5 the difference between readings has a standard
-# deviation of 2.9 semitones and a 99th percentile of 14.6 (octave errors in creaky ends), with 1.8 it has 1.4 and 4.2.
+# octave is still found; the ceiling leaves 10 semitones above the third quartile. It was chosen on the last words of phrases in
+# five renderings of 60 training sentences by one neural voice (Piper). With a ceiling of 2.5, the difference between renderings has
+# a standard deviation of 2.9 semitones and a 99th percentile of 14.6 (octave errors in creaky ends); with 1.8, 1.4 and 4.2.
 FLOOR_FACTOR, CEILING_FACTOR = 0.6, 1.8
-MIN_FRAMES_FOR_RANGE = 20  # voiced, 0.1 s; with fewer the first pass stands
+MIN_FRAMES_FOR_RANGE = 20  # voiced, 0.1 s; with fewer, the first pass is the result
 PITCH_HOP = 0.005  # seconds
 MIN_VOICED_FRAMES = 4  # 20 ms; a median over fewer is noise
 MIN_VOICED_FRACTION = 0.1  # of the word
@@ -46,21 +46,21 @@ class ClipFeatures:
     Parameters
     ----------
     pause : array, shape (n + 1,)
-        Seconds of silence in the gap before each word; the last is the silence after the last word. On both sides of
-        a token that is not spoken ("-") stands the whole silence between its spoken neighbours.
+        Seconds of silence in the gap before each word; the last is the silence after the last word. The gaps on both sides of
+        a token that is not spoken ("-") have the whole silence between its spoken neighbours.
     log_duration : array, shape (n,)
-        Natural logarithm of the aligned length in seconds; NaN for a token that is not spoken.
+        Natural logarithm of the aligned duration in seconds; NaN for a token that is not spoken.
     intensity : array, shape (n,)
         Mean energy in dB re full scale, over the parts of the word that are not silence; NaN if not spoken.
     f0 : array, shape (n,)
         Median over voiced frames, in semitones re 100 Hz. NaN with fewer than `MIN_VOICED_FRAMES` voiced frames
         or less than `MIN_VOICED_FRACTION` of the word voiced.
     final_f0 : array, shape (n,)
-        As `f0`, over the second half of the word's voiced frames: where the word ends.
+        Same as `f0` for the second half of the word's voiced frames, where the word ends.
     voiced_fraction : array, shape (n,)
         Share of the word's pitch frames that are voiced; 0 if it has none.
     track_times, track_hz : array, shape (m,)
-        The pitch track every 5 ms, in seconds and Hz; NaN where unvoiced.
+        Pitch track every 5 ms, in seconds and Hz; NaN where unvoiced.
     """
 
     pause: Array
@@ -79,9 +79,9 @@ def measure(audio: Audio, words: Sequence[WordTime]) -> ClipFeatures:
     Parameters
     ----------
     audio : Audio
-        8 to 48 kHz.
+        Clip at 8 to 48 kHz.
     words : sequence of WordTime
-        In order, not overlapping, as `harness.prosody.align.align` returns them.
+        Words in order, not overlapping, as `harness.prosody.align.align` returns them.
 
     Raises
     ------
@@ -109,9 +109,9 @@ def measure(audio: Audio, words: Sequence[WordTime]) -> ClipFeatures:
     )
 
 
-def semitones(hz: Array | float, reference: float = REFERENCE_HZ) -> Array:
-    """Frequency on the semitone scale: 12 log2(hz / reference)."""
-    return np.asarray(12 * np.log2(np.asarray(hz) / reference), dtype=np.float64)
+def semitones(hz: Array | float) -> Array:
+    """Return a frequency on the semitone scale: 12 log2(hz / 100 Hz)."""
+    return np.asarray(12 * np.log2(np.asarray(hz) / REFERENCE_HZ), dtype=np.float64)
 
 
 def _check(audio: Audio, words: Sequence[WordTime]) -> None:
@@ -123,28 +123,24 @@ def _check(audio: Audio, words: Sequence[WordTime]) -> None:
     if edges[-1] > audio.seconds + END_SLACK:
         raise DataError(f"the words end at {edges[-1]:.2f} s, but the clip is {audio.seconds:.2f} s long",
                         remedy="check that word times and clip belong together")  # fmt: skip
-    if not np.isfinite(audio.samples).all():
-        raise DataError("the audio holds NaN or infinite samples")
 
 
 # --- energy ----------------------------------------------------------------------------------------------------------
 
 
 def energy_times(n_frames: int) -> Array:
-    """Centres of the energy frames in seconds, shape (n_frames,)."""
-    centres: Array = np.arange(n_frames, dtype=np.float64) * ENERGY_HOP + ENERGY_WINDOW / 2
-    return centres
+    """Return the centres of the energy frames in seconds, shape (n_frames,)."""
+    return np.arange(n_frames, dtype=np.float64) * ENERGY_HOP + ENERGY_WINDOW / 2
 
 
 def _energy(audio: Audio) -> Array:
-    """Mean square of each frame, offset removed, shape (frames,). Frame k covers [k hop, k hop + window]."""
+    """Return the mean square of each frame without offset, shape (frames,). Frame k covers [k hop, k hop + window]."""
     samples = audio.samples.astype(np.float64)
     total = np.concatenate([[0.0], np.cumsum((samples - samples.mean()) ** 2)])
     count = max(1, int((audio.seconds - ENERGY_WINDOW) / ENERGY_HOP + 1e-9) + 1)
     starts = np.round(np.arange(count) * ENERGY_HOP * audio.sample_rate).astype(int)
     ends = np.minimum(starts + round(ENERGY_WINDOW * audio.sample_rate), len(samples))
-    mean_square: Array = np.maximum((total[ends] - total[starts]) / np.maximum(ends - starts, 1), SMALLEST)
-    return mean_square
+    return np.maximum((total[ends] - total[starts]) / np.maximum(ends - starts, 1), SMALLEST)
 
 
 def _in_words(times: Array, words: Sequence[WordTime]) -> NDArray[np.bool_]:
@@ -155,7 +151,7 @@ def _in_words(times: Array, words: Sequence[WordTime]) -> NDArray[np.bool_]:
 
 
 def _intensity(energy: Array, silent: NDArray[np.bool_], word: WordTime) -> float:
-    """Level of a word in dB; a word that is silence throughout gets the level of that."""
+    """Return the level of a word in dB without its silent parts, unless the whole word is silent."""
     if word.end <= word.start:
         return float("nan")
     inside = _in_words(energy_times(len(energy)), [word])
@@ -169,9 +165,9 @@ def _intensity(energy: Array, silent: NDArray[np.bool_], word: WordTime) -> floa
 
 
 def _gap_windows(words: Sequence[WordTime], end: float) -> list[tuple[float, float, float, float]]:
-    """For each gap: where to look (from, to), and the aligned gap itself (from, to), in seconds.
+    """Return the search window (from, to) and the aligned gap (from, to) of each gap, in seconds.
 
-    The look reaches from the middle of the spoken word before to the middle of the spoken word after.
+    The window reaches from the middle of the spoken word before the gap to the middle of the spoken word after it.
     """
     spoken = [index for index, word in enumerate(words) if word.end > word.start]
     windows = []
@@ -185,7 +181,7 @@ def _gap_windows(words: Sequence[WordTime], end: float) -> list[tuple[float, flo
 
 
 def _pause(silent: NDArray[np.bool_], look_from: float, look_to: float, left: float, right: float) -> float:
-    """Length of the longest run of silence that touches the aligned gap, cut to the look.
+    """Return the length of the longest run of silence that touches the aligned gap, cut to the search window.
 
     A run of k frames covers (k - 1) hops and one window.
     """
@@ -201,14 +197,14 @@ def _pause(silent: NDArray[np.bool_], look_from: float, look_to: float, left: fl
 
 
 def pitch_track(audio: Audio) -> tuple[Array, Array]:
-    """Pitch by Praat's autocorrelation method (Boersma 1993), with a range fitted to the clip.
+    """Return the pitch by Praat's autocorrelation method (Boersma 1993), with a range fitted to the clip.
 
     Returns
     -------
     times : array, shape (m,)
-        Seconds. Empty for a clip shorter than three periods of the lowest pitch.
+        Times in seconds; empty for a clip shorter than three periods of the lowest pitch.
     hz : array, shape (m,)
-        NaN where unvoiced.
+        Pitch in Hz; NaN where unvoiced.
     """
     times, hz = _praat_pitch(audio, FLOOR_HZ, CEILING_HZ)
     voiced = hz[np.isfinite(hz)]
@@ -230,7 +226,7 @@ def _praat_pitch(audio: Audio, floor: float, ceiling: float) -> tuple[Array, Arr
 
 
 def _word_pitch(times: Array, hz: Array, words: Sequence[WordTime]) -> tuple[Array, Array, Array]:
-    """Median pitch of each word and of its second half in semitones, and share of voiced frames, each of shape (n,)."""
+    """Return the median pitch of each word and of its second half in semitones, and the share of voiced frames, shape (n,) each."""
     f0, final = np.full(len(words), np.nan), np.full(len(words), np.nan)
     fraction = np.zeros(len(words))
     for index, word in enumerate(words):

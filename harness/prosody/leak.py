@@ -1,7 +1,7 @@
 """Was a tag read aloud? An engine that does not know a tag may say its name: "we emph guarantee".
 
-The clip is decoded with a grammar that holds the sentence and, at each tagged slot, the tag's name as an option.
-If the best path goes through the name, the tag was spoken.
+The clip is decoded with a grammar of the sentence in which the name of a tag is optional at each tagged slot.
+If the best path contains the name, the tag was spoken.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.audio import Audio
 from harness.errors import DataError
 from harness.prosody.align import (
     AlignmentError,
-    add_readings,
+    add_pronunciations,
     check_length,
     decode,
     explained,
@@ -25,8 +25,8 @@ from harness.prosody.pronounce import pronounce
 from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 
-# Probability of the way through a name, against 1 for the way past it. 0.001, 0.1 and 1 gave the same result on espeak and one
-# neural voice (Piper): 265 of 265 names that were read aloud found, 0 false alarms for 690 names that were not.
+# Probability of the path through a name, compared with 1 for the path past it. 0.001, 0.1 and 1 gave the same result on espeak and
+# one neural voice (Piper): they found 265 of 265 names that were read aloud, with no false alarm for 690 names that were not.
 NAME_PRIOR = 0.1
 _GRAMMAR = "sentence"
 
@@ -34,29 +34,29 @@ _GRAMMAR = "sentence"
 def align_and_listen(
     audio: Audio, words: Sequence[str], candidates: Iterable[tuple[int, Tag]]
 ) -> tuple[list[WordTime], set[tuple[int, Tag]]]:
-    """Find each word in a clip, and which tags were read aloud at their slots.
+    """Find each word in a clip, and the tags that were read aloud at their slots.
 
-    The leak check costs next to nothing: its path is the first of the aligner's two passes.
+    The leak check takes almost no extra time, because it is the first of the aligner's two passes.
 
     Parameters
     ----------
     audio : Audio
     words : sequence of str
-        The words of the sentence, without tags.
+        Words of the sentence, without tags.
     candidates : iterable of (slot, Tag)
-        Where a name may have been said; slot ``len(words)`` is after the last word.
+        Tags that may have been read aloud, with their slots; slot ``len(words)`` is after the last word.
 
     Returns
     -------
     times : list of WordTime
-        As `harness.prosody.align.align` gives them.
+        Times as `harness.prosody.align.align` returns them.
     leaked : set of (slot, Tag)
-        Those of `candidates` that were found.
+        The `candidates` that were found.
 
     Raises
     ------
     DataError
-        If a slot lies outside the sentence.
+        If a slot is outside the sentence.
     AlignmentError
         If the sentence is not found in the audio, with or without names.
     """
@@ -71,7 +71,7 @@ def align_and_listen(
 
 
 def spoken_forms(tag: Tag) -> tuple[tuple[str, ...], ...]:
-    """Ways in which a voice may read a tag's name, as words.
+    """Return the ways in which a voice may read the name of a tag, each as words.
 
     >>> spoken_forms(Tag.PAUSE_SHORT)[:2]
     (('pause', 'short'), ('pause', 'underscore', 'short'))
@@ -86,19 +86,19 @@ def spoken_forms(tag: Tag) -> tuple[tuple[str, ...], ...]:
 
 
 class _Grammar:
-    """A finite-state grammar of one sentence; a token that is not spoken ("-") leaves the state as it is."""
+    """A finite-state grammar of one sentence; a token that is not spoken ("-") does not change the state."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
-        self.readings = [pronounce(word) for word in words]
+        self.pronunciations = [pronounce(word) for word in words]
         self.decoder: Any = new_decoder()
         self.arcs: list[tuple[Any, ...]] = []
         self.spoken: list[str] = []
         self.state_of = [0]  # of each slot
         self.states = 1
-        for slot, readings in enumerate(self.readings):
-            if readings:
-                add_readings(self.decoder, f"w{slot}", readings)
+        for slot, pronunciations in enumerate(self.pronunciations):
+            if pronunciations:
+                add_pronunciations(self.decoder, f"w{slot}", pronunciations)
                 self.arcs.append((self.state_of[-1], self.states, 1.0, f"w{slot}"))
                 self.spoken.append(f"w{slot}")
                 self.state_of.append(self.states)
@@ -108,7 +108,7 @@ class _Grammar:
         self.last = self.state_of[-1]
 
     def offer(self, slot: int, forms: Iterable[Sequence[str]]) -> list[str]:
-        """Allow phrases at a slot, leading back to it; gives the names that stand for them in what is decoded."""
+        """Allow phrases at a slot that lead back to it; return the names by which decoding reports them."""
         names, home = [], self.state_of[slot]
         for form in forms:
             here = home
@@ -116,16 +116,16 @@ class _Grammar:
                 name = f"t{len(self.arcs)}"
                 there = home if place == len(form) - 1 else self.states
                 self.states += there != home
-                add_readings(self.decoder, name, pronounce(word))
+                add_pronunciations(self.decoder, name, pronounce(word))
                 self.arcs.append((here, there, NAME_PRIOR if place == 0 else 1.0, name))
                 here = there
             names.append(name)
         return names
 
     def decode(self, audio: Audio) -> tuple[list[WordTime], list[str]]:
-        """Times of the words, and the names of everything on the best path."""
+        """Return the times of the words, and the names of everything on the best path."""
         samples, offset = prepare(audio)
-        check_length(samples, self.readings)
+        check_length(samples, self.pronunciations)
         grammar = self.decoder.create_fsg(_GRAMMAR, 0, self.last, self.arcs)
         self.decoder.add_fsg(_GRAMMAR, grammar)
         self.decoder.activate_search(_GRAMMAR)

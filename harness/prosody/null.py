@@ -1,11 +1,11 @@
 """How much an engine differs from itself: the null distribution, and the thresholds that come from it.
 
-A voice that never says a sentence twice alike would be called obedient by any detector that is fine enough. So plain clips are
-compared with plain clips, exactly as tagged clips are: one that is held out minus the mean of K others. The 99th percentile of
-such differences is the least that a tag must do, unless the perceptual floor of the detector is higher.
+A sufficiently sensitive detector would call every voice obedient that never says a sentence the same way twice. So plain clips
+are compared with plain clips, exactly as tagged clips are: a held-out clip minus the mean of K others. A tag must exceed the 99th
+percentile of such differences, or the perceptual floor of the detector if that is higher.
 
-The percentile is learned on one half of the sentences and applied to the other (cross-fitting), so the false-positive rate that
-it gives is not measured on what it was tuned on.
+The percentile is learned on one half of the sentences and applied to the other (cross-fitting), so that the false-positive rate is
+not measured on the sentences that it was tuned on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.stats import ClusterBootstrap, Interval, ratio
 from harness.tagged import TAGS, Tag, TaggedText
 
 NULL_PERCENTILE = 99.0
-MIN_DIFFERENCES = 1000  # of one cue; with fewer, the 99th percentile of half of them is a handful of clips
+MIN_DIFFERENCES = 1000  # of one cue; with fewer, only a handful exceed the 99th percentile of one half
 FLOOR, NULL, NOT_APPLICABLE, TOO_FEW = "floor", "null", "not applicable", "too few"
 
 
@@ -33,13 +33,13 @@ def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> d
     ----------
     text : TaggedText
     plain : sequence of ClipFeatures or str
-        K + 1 clips, each with its own seed; those that could not be measured (str) are left out.
+        K + 1 clips with different seeds; those that could not be measured (str) are left out.
 
     Returns
     -------
     dict
-        For each cue, every clip's value minus the mean of the others at each place, in the cue's unit. Empty lists with
-        fewer than three usable clips.
+        For each cue, the value of every clip minus the mean of the others at each place, in the unit of the cue. The lists are
+        empty if fewer than three clips are usable.
     """
     usable = [clip for clip in plain if not isinstance(clip, str)]
     found: dict[Cue, list[float]] = {cue: [] for cue in by_cue()}
@@ -48,7 +48,7 @@ def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> d
     for cue, detector in by_cue().items():
         for place in places(cue, text):
             values = np.array([detector.value(clip, place) for clip in usable])
-            values = values[np.isfinite(values)]  # as the score does: the mean is over what could be measured
+            values = values[np.isfinite(values)]  # as in the score, the mean is over the measurable values
             if len(values) > 1:
                 others = (values.sum() - values) / (len(values) - 1)
                 found[cue] += [round(float(value), 4) for value in values - others]
@@ -56,7 +56,7 @@ def null_differences(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> d
 
 
 def half(sentence: str) -> int:
-    """Return which half a sentence belongs to, 0 or 1, by its name alone."""
+    """Return the half to which a sentence belongs, 0 or 1; it depends only on the name."""
     return int(digest("half", sentence), 16) % 2
 
 
@@ -64,8 +64,8 @@ def half(sentence: str) -> int:
 class Thresholds:
     """The difference from which each tag counts as realised, for each half of the sentences.
 
-    `why` says where it comes from: "null" where the engine's own spread decides, "floor" where the perceptual floor is higher,
-    "not applicable" for an engine that repeats itself exactly, "too few" where there are not enough differences.
+    `why` is the source of each: "null" for the engine's own spread, "floor" if the perceptual floor is higher, "not applicable"
+    for an engine that repeats itself exactly, "too few" if there are not enough differences.
     """
 
     values: Mapping[tuple[Tag, int], float] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Thresholds:
         return round(float(np.mean([self.values.get((tag, part), floor) for part in (0, 1)])), 4)
 
     def reason(self, tag: Tag) -> str:
-        """Return where the threshold comes from."""
+        """Return the source of the threshold."""
         return self.why.get(tag, NOT_APPLICABLE)
 
 
@@ -94,7 +94,7 @@ def fit(samples: Iterable[NullSample]) -> Thresholds:
     Parameters
     ----------
     samples : iterable of NullSample
-        Samples of one engine. If there are none, the engine repeats itself, and the floors apply.
+        Samples of one engine. Without any, the floors apply, because the engine repeats itself.
     """
     pools: dict[tuple[Cue, int], list[float]] = {}
     for sample in samples:
@@ -114,24 +114,20 @@ def fit(samples: Iterable[NullSample]) -> Thresholds:
     return Thresholds(values, why)
 
 
-def false_positives(
-    samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0
-) -> dict[Tag, tuple[Interval, int]]:
+def false_positives(samples: Iterable[NullSample], thresholds: Thresholds) -> dict[Tag, tuple[Interval, int]]:
     """Return how often each detector fires on an engine's own plain clips: the rate with its interval by sentence, and the count."""
-    by_cue_of: dict[Cue, list[NullSample]] = {}
-    for sample in samples:
-        by_cue_of.setdefault(Cue(sample.cue), []).append(sample)
+    usable = [sample for sample in samples if sample.values]
     found: dict[Tag, tuple[Interval, int]] = {}
     for tag in TAGS:
         detector = DETECTORS[tag]
-        rows = [sample for sample in by_cue_of.get(detector.cue, []) if sample.values]
+        rows = [sample for sample in usable if sample.cue == detector.cue.value]
         if not rows:
             continue
         counts = []
         for row in rows:
             threshold = thresholds.of(tag, row.sentence)
             counts.append([sum(detector.judge(v, threshold) is Verdict.HIT for v in row.values), len(row.values)])
-        bootstrap = ClusterBootstrap([row.sentence for row in rows], np.array(counts, dtype=float), seed=seed)
+        bootstrap = ClusterBootstrap([row.sentence for row in rows], np.array(counts, dtype=float))
         interval = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
         found[tag] = interval, int(bootstrap.total[1])
     return found

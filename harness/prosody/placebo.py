@@ -1,7 +1,7 @@
-"""Placebos: the same detector where no tag is.
+"""Placebos: the same detector at a place without a tag.
 
-A detector that also fires on untagged words proves nothing, so each tag is scored a second time at another slot: a word
-(or gap, or end of a phrase) of the same class, as near as possible to the same place, at least two words from any tag.
+A detector that also fires on untagged words proves nothing. So each tag is scored a second time at another slot: a word
+(or gap, or end of a phrase) of the same class, as near as possible, and at least two words from any tag.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ MIN_DISTANCE = 2  # words between a placebo and any tag
 
 
 def placebo_slot(text: TaggedText, slot: int, tag: Tag) -> int | None:
-    """Return the slot where `tag` of `slot` is scored as a placebo; None if the sentence has no room for one.
+    """Return the slot at which the tag of `slot` is scored as a placebo; None if the sentence has no room for one.
 
-    For pauses the candidates are inner gaps, matched by whether punctuation stands there; for contours they are the ends of
-    other phrases; for other tags they are words, matched by class (open or closed). Among the candidates the nearest wins, the
-    earlier one if two are as near.
+    For pauses, the candidates are inner gaps, matched by whether they have punctuation. For contours, they are the ends of
+    other phrases. For other tags, they are words, matched by class (open or closed). The nearest candidate is chosen, and the
+    earlier of two at the same distance.
     """
     n = len(text.words)
     if n < MIN_DISTANCE:

@@ -1,8 +1,8 @@
-"""How a written word may be spoken, in the phone set of pocketsphinx' en-us model (ARPAbet without stress).
+"""Pronunciations of written words, in the phone set of the en-us model of pocketsphinx (ARPAbet without stress).
 
-The dictionary that comes with pocketsphinx (CMUdict, 134,860 lines) is asked first. What it does not hold
-(names, numbers, "30%") is read by espeak, whose IPA is mapped to the phone set. A word has several
-pronunciations where voices differ: "$49" is "dollar forty nine" in espeak, "forty nine dollars" elsewhere.
+The dictionary that comes with pocketsphinx (CMUdict, 134,860 lines) is used first. What it does not contain
+(names, numbers, "30%") is pronounced by espeak, whose IPA is mapped to the phone set. A word has several
+pronunciations if voices differ: "$49" is "dollar forty nine" in espeak, "forty nine dollars" elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.errors import NotAvailable
 
 Pronunciation = tuple[str, ...]
 
-MAX_PRONUNCIATIONS = 8  # of one word; "a-the-a" alone would have eight
+MAX_PRONUNCIATIONS = 8  # of one word; "a-the-a" already has eight
 _OUTER = re.compile(r"^(?:(?![-−]\d)[^\w$€£%&@#+'])+|[^\w$€£%&@#+']+$")  # the sign of "-5" is spoken
 _PARTS = re.compile(r"(?<=.)[-‐‑–—/_]+")
 _MONEY = re.compile(r"(?P<sign>[$€£])(?P<whole>\d[\d,]*)(?:\.(?P<cents>\d\d))?(?P<scale>[kKmMbB]?[nN]?)")
@@ -25,8 +25,8 @@ _CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
 _SCALE = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion"}
 _YEAR = re.compile(r"(1[1-9]|20)(\d\d)")
 
-# espeak's American IPA to ARPAbet; the longest symbol that fits is taken. The flap is written T or D by CMUdict
-# and always T here; foreign sounds become their nearest neighbour.
+# From espeak's American IPA to ARPAbet; the longest symbol that fits is taken. CMUdict writes the flap as T or D;
+# here it is always T. Foreign sounds become the most similar phone.
 _IPA: dict[str, str] = {
     "aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "ɔɪ": "OY", "tʃ": "CH", "dʒ": "JH",
     "aɪə": "AY AH", "aɪɚ": "AY ER", "aʊɚ": "AW ER", "ɔːɹ": "AO R", "oːɹ": "AO R", "ɜː": "ER", "ɚ": "ER", "ɝ": "ER", "ɜ": "ER",
@@ -42,22 +42,22 @@ _LONGEST = max(map(len, _IPA))
 
 
 def pronounce(word: str) -> tuple[Pronunciation, ...]:
-    """Ways to say one written word, best first.
+    """Return the pronunciations of a written word, best first.
 
     Parameters
     ----------
     word : str
-        With its punctuation, as the text has it.
+        Word with its punctuation, as in the text.
 
     Returns
     -------
     tuple of tuple of str
-        At most `MAX_PRONUNCIATIONS`, each a sequence of phones. Empty if the word holds nothing speakable ("-").
+        At most `MAX_PRONUNCIATIONS` sequences of phones; none if nothing in the word is speakable ("-").
 
     Raises
     ------
     NotAvailable
-        If the dictionary does not hold the word and espeak is not installed.
+        If the word is not in the dictionary and espeak is not installed.
 
     Examples
     --------
@@ -67,18 +67,17 @@ def pronounce(word: str) -> tuple[Pronunciation, ...]:
     ()
     """
     word = word.replace("’", "'").replace("‘", "'")
-    readings = dict.fromkeys(itertools.islice(_readings(word), MAX_PRONUNCIATIONS))  # in order, each once
-    return tuple(readings)
+    return tuple(dict.fromkeys(itertools.islice(_pronunciations(word), MAX_PRONUNCIATIONS)))
 
 
-def _readings(word: str) -> Iterable[Pronunciation]:
+def _pronunciations(word: str) -> Iterable[Pronunciation]:
     bare = _OUTER.sub("", word)
     if not re.search(r"\w|[$€£%&@#+]", bare):
         return
     if listed := _listed(word, bare):
         yield from listed
         if bare.isupper() and len(bare) > 1:  # "US" may be "us" or two letters
-            yield from _heard(bare)
+            yield from _by_espeak(bare)
         return
     parts = [part for part in _PARTS.split(bare) if part]
     if len(parts) > 1:
@@ -86,14 +85,14 @@ def _readings(word: str) -> Iterable[Pronunciation]:
             if any(choice):
                 yield tuple(itertools.chain.from_iterable(choice))
         if "/" in bare:
-            yield from _heard(bare)  # espeak says "slash"
+            yield from _by_espeak(bare)  # espeak says "slash"
         return
     for spelling in _spellings(bare):
-        yield from _heard(spelling)
+        yield from _by_espeak(spelling)
 
 
 def _listed(word: str, bare: str) -> tuple[Pronunciation, ...]:
-    """Dictionary entry of a word; with its full stop if there is one ("u.s." is not "u.s")."""
+    """Return the dictionary entry of a word, with its full stop if there is one ("u.s." is not "u.s")."""
     entries = _dictionary()
     bare = bare.lower()
     forms = (f"{bare}.", bare) if f"{bare}." in word.lower() else (bare,)
@@ -101,7 +100,7 @@ def _listed(word: str, bare: str) -> tuple[Pronunciation, ...]:
 
 
 def _spellings(bare: str) -> Iterable[str]:
-    """Ways to write out what voices read differently: money and years; else the word as it is."""
+    """Yield the written-out forms of money and years, which voices read differently, and then the word itself."""
     if money := _MONEY.fullmatch(bare):
         scale = _SCALE.get(money["scale"].lower(), "")
         unit = _CURRENCY[money["sign"]]
@@ -113,14 +112,16 @@ def _spellings(bare: str) -> Iterable[str]:
     yield bare
 
 
-def _heard(text: str) -> Iterable[Pronunciation]:
-    """What espeak makes of a text, if anything."""
-    if phones := from_ipa(_espeak_ipa(text)):
+def _by_espeak(text: str) -> Iterable[Pronunciation]:
+    """Yield the pronunciation by espeak, if there is one."""
+    from harness.phonemes import phonemes
+
+    if phones := from_ipa(phonemes(text)):
         yield phones
 
 
 def from_ipa(ipa: str) -> Pronunciation:
-    """Map IPA to the phone set; stress, length, tie bars and unknown signs are passed over.
+    """Map IPA to the phone set; stress, length, tie bars and unknown symbols are ignored.
 
     >>> from_ipa("hˈɑːɹbɚɹɪŋ")
     ('HH', 'AA', 'R', 'B', 'ER', 'R', 'IH', 'NG')
@@ -138,25 +139,18 @@ def from_ipa(ipa: str) -> Pronunciation:
 
 
 @cache
-def _espeak_ipa(text: str) -> str:
-    from harness.phonemes import phonemes
-
-    return phonemes(text)
-
-
-@cache
 def _dictionary() -> dict[str, tuple[Pronunciation, ...]]:
-    """The en-us dictionary: word to its pronunciations, the main one first."""
+    """Return the en-us dictionary: the pronunciations of each word, the main one first."""
     entries: dict[str, list[Pronunciation]] = {}
     with (model_folder() / "cmudict-en-us.dict").open(encoding="utf-8") as lines:
         for line in lines:
             word, *phones = line.split()
             entries.setdefault(re.sub(r"\(\d+\)$", "", word), []).append(tuple(phones))
-    return {word: tuple(readings) for word, readings in entries.items()}
+    return {word: tuple(pronunciations) for word, pronunciations in entries.items()}
 
 
 def model_folder() -> Path:
-    """Folder of the en-us model inside the pocketsphinx package."""
+    """Return the folder of the en-us model inside the pocketsphinx package."""
     try:
         import pocketsphinx
     except ImportError as error:

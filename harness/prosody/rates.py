@@ -20,7 +20,7 @@ LEVEL = 0.05  # family-wise error rate
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
-def per_tag(outcomes: Iterable[Outcome], seed: int = 0) -> dict[str, dict]:
+def per_tag(outcomes: Iterable[Outcome]) -> dict[str, dict]:
     """Return counts and rates of every tag that occurs.
 
     Returns
@@ -31,17 +31,17 @@ def per_tag(outcomes: Iterable[Outcome], seed: int = 0) -> dict[str, dict]:
         and ``fp_high``: the same rate at placebo slots, out of ``placebo_n``.
     """
     outcomes = list(outcomes)
-    return {tag.value: row for tag in TAGS if (row := _row([o for o in outcomes if o.tag is tag], seed))["asked"]}
+    return {tag.value: row for tag in TAGS if (row := _row([o for o in outcomes if o.tag is tag]))["asked"]}
 
 
-def _row(outcomes: list[Outcome], seed: int) -> dict:
+def _row(outcomes: list[Outcome]) -> dict:
     tagged = [o for o in outcomes if o.arm is Arm.TAGGED]
     placebo = [o for o in outcomes if o.arm is Arm.PLACEBO]
     counts = {
         verdict.value: sum(o.verdict is verdict for o in tagged) for verdict in (*COUNTED, Verdict.NOT_EXPRESSIBLE)
     }
-    hits, false = hit_rate(tagged, seed), hit_rate(placebo, seed)
-    above = difference_of_rates(outcomes, seed)
+    hits, false = hit_rate(tagged), hit_rate(placebo)
+    above = difference_of_rates(outcomes)
     return {
         "asked": len(tagged),
         "n": sum(counts[verdict.value] for verdict in COUNTED),
@@ -54,16 +54,16 @@ def _row(outcomes: list[Outcome], seed: int) -> dict:
     }  # fmt: skip
 
 
-def hit_rate(outcomes: list[Outcome], seed: int = 0) -> Interval:
+def hit_rate(outcomes: list[Outcome]) -> Interval:
     """Return the share of hits among measurable outcomes; NaN if there are none."""
     measurable = [o for o in outcomes if o.verdict in MEASURED]
-    return share_of([o.verdict is Verdict.HIT for o in measurable], [o.sentence for o in measurable], seed)
+    return share_of([o.verdict is Verdict.HIT for o in measurable], [o.sentence for o in measurable])
 
 
-def share_of(flags: Sequence[bool], clusters: Sequence[str], seed: int = 0) -> Interval:
+def share_of(flags: Sequence[bool], clusters: Sequence[str]) -> Interval:
     """Return the share of true flags, with a 95 % interval from a bootstrap over clusters; NaN without flags."""
     counts = np.array([[flag, 1] for flag in flags], dtype=float).reshape(-1, 2)
-    return ClusterBootstrap(clusters, counts, seed=seed).interval(lambda total: ratio(total[..., 0], total[..., 1]))
+    return ClusterBootstrap(clusters, counts).interval(lambda total: ratio(total[..., 0], total[..., 1]))
 
 
 def named(name: str, interval: Interval) -> dict[str, float | None]:
@@ -71,7 +71,7 @@ def named(name: str, interval: Interval) -> dict[str, float | None]:
     return {name: number(interval.value), f"{name}_low": number(interval.low), f"{name}_high": number(interval.high)}
 
 
-def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int = 0) -> dict[str, dict]:
+def null_rows(samples: Iterable[NullSample], thresholds: Thresholds) -> dict[str, dict]:
     """Return an engine's threshold for each tag, and how often its own plain clips exceed it.
 
     Returns
@@ -81,7 +81,7 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
         "not applicable"), and the rate ``null`` with ``null_low``, ``null_high``, out of ``null_n`` differences. An engine without
         a null has rates of None and a ``null_n`` of 0.
     """
-    rates = false_positives(samples, thresholds, seed)
+    rates = false_positives(samples, thresholds)
     table = {}
     for tag in TAGS:
         rate, n = rates.get(tag, (UNKNOWN, 0))
@@ -94,7 +94,7 @@ def null_rows(samples: Iterable[NullSample], thresholds: Thresholds, seed: int =
     return table
 
 
-def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
+def difference_of_rates(outcomes: Iterable[Outcome]) -> Interval:
     """Return the hit rate minus the placebo rate, with a 95 % interval from one bootstrap over sentences for both.
 
     If all sentences agree, the bootstrap interval has no width. Then the intervals of the two rates are combined instead (Newcombe
@@ -104,11 +104,11 @@ def difference_of_rates(outcomes: Iterable[Outcome], seed: int = 0) -> Interval:
     counts = [
         [hit, 1, 0, 0] if o.arm is Arm.TAGGED else [0, 0, hit, 1] for o in rows for hit in [o.verdict is Verdict.HIT]
     ]
-    bootstrap = ClusterBootstrap([o.sentence for o in rows], np.array(counts, dtype=float).reshape(-1, 4), seed=seed)
+    bootstrap = ClusterBootstrap([o.sentence for o in rows], np.array(counts, dtype=float).reshape(-1, 4))
     found = bootstrap.interval(lambda t: ratio(t[..., 0], t[..., 1]) - ratio(t[..., 2], t[..., 3]), rate=False)
     if found.low != found.high:
         return found
-    hit, placebo = (hit_rate([o for o in rows if o.arm is arm], seed) for arm in (Arm.TAGGED, Arm.PLACEBO))
+    hit, placebo = (hit_rate([o for o in rows if o.arm is arm]) for arm in (Arm.TAGGED, Arm.PLACEBO))
     return Interval(
         found.value,
         found.value - float(np.hypot(hit.value - hit.low, placebo.high - placebo.value)),

@@ -1,13 +1,13 @@
-"""Clips to scores, and scores to verdicts: is each tag in the audio?
+"""From clips to scores, and from scores to verdicts: is each tag in the audio?
 
-The order is fixed. A tag that was read aloud has leaked, and nothing else counts. If the words can be found, a detector compares the
-tagged clip with plain clips of the same sentence. This gives a difference; `judge` turns it into a verdict once the engine's
-thresholds are known.
+The order is fixed. A tag that was read aloud has leaked, and is not measured. Otherwise, if the words can be found, a detector compares
+the tagged clip with plain clips of the same sentence. `judge` turns the difference into a verdict once the thresholds of the engine
+are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -32,10 +32,10 @@ from harness.prosody.placebo import placebo_slot
 from harness.records import Arm, Outcome, Record, Verdict
 from harness.tagged import Tag, TaggedText
 
-# Without a plain twin a word is judged against its own sentence. What it must exceed is the 95th percentile of the same value over
-# all words (ends of phrases) of 180 plain calibration clips by espeak and Piper, or the paired floor if that is higher. So one
-# untagged word in twenty is called emphasised, and a fall must be steeper than most sentences' own. Pauses are the exception:
-# silence is silence.
+# Without a plain clip, a word is compared with its own sentence. It must exceed the 95th percentile of the same value over all words
+# (ends of phrases) of 180 plain calibration clips by espeak and Piper, or the paired floor if that is higher. So one untagged word
+# in twenty is called emphasised, and a fall must be steeper than the fall of most sentences. Pauses are the exception, because
+# they are measured absolutely.
 UNPAIRED_FLOORS: dict[Tag, float] = {
     Tag.EMPH: 6.6,
     Tag.PAUSE_SHORT: PAUSE_SHORT_SECONDS,
@@ -48,10 +48,10 @@ UNPAIRED_FLOORS: dict[Tag, float] = {
 
 
 class TagScore(Record):
-    """What was measured of one tag (or placebo) of one clip, before a threshold is known.
+    """The measurement of one tag (or placebo) of one clip, before a threshold is known.
 
-    `value` is the difference from the plain clips in the detector's unit, or the clip's own value if it is not `paired`. Without a
-    value, `failure` is the verdict that needs no threshold, and `reason` says why. The names are those of the `Outcome` to be.
+    `value` is the difference from the plain clips in the detector's unit, or the value of the clip itself if it is not `paired`.
+    Without a value, `failure` is the verdict, which needs no threshold, and `reason` says why. Other fields are those of `Outcome`.
     """
 
     SCHEMA: ClassVar[str] = "harness.score/1"
@@ -73,7 +73,7 @@ class TagScore(Record):
         return (self.engine, self.tagger, self.sentence, self.arm.value, f"{self.slot:04d}", self.tag.value)
 
     def named(self, engine: str, tagger: str, sentence: str) -> TagScore:
-        """Return the score with the names of its outcome."""
+        """Return the score with the names that identify its outcome."""
         return self.model_copy(update={"engine": engine, "tagger": tagger, "sentence": sentence})
 
 
@@ -84,16 +84,16 @@ def judge(score: TagScore, thresholds: Thresholds = FLOORS, sentence: str = "") 
     ----------
     score : TagScore
     thresholds : Thresholds
-        The engine's own, for paired scores; the floors otherwise.
+        Thresholds of the engine for paired scores; the floors by default.
     sentence : str
-        Name of the sentence, which decides the half that the threshold is for; the score's own by default.
+        Name of the sentence, which decides to which half it belongs; that of the score by default.
     """
     detector = DETECTORS[score.tag]
     threshold, unit = None, ""
     verdict: Verdict | None = score.failure
     if score.value is not None and verdict is None:
-        paired = score.paired
-        threshold = thresholds.of(score.tag, sentence or score.sentence) if paired else UNPAIRED_FLOORS[score.tag]
+        own = thresholds.of(score.tag, sentence or score.sentence)
+        threshold = own if score.paired else UNPAIRED_FLOORS[score.tag]
         verdict, unit = detector.judge(score.value, threshold), detector.unit
     assert verdict is not None, "a score has a value or a failure"
     return Outcome(
@@ -111,7 +111,7 @@ def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
 
 
 def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
-    """Align and measure a clip. Return its features, or the reason why it cannot be measured."""
+    """Align and measure a clip; return its features, or the reason why it cannot be measured."""
     try:
         return measure(audio, align(audio, text.words))
     except HarnessError as error:
@@ -121,9 +121,9 @@ def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
 def analyse_tagged(
     audio: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]]
 ) -> tuple[ClipFeatures | str, set[tuple[int, Tag]]]:
-    """Measure a clip as `analyse` does, and return also which of its tags were read aloud.
+    """Measure a clip as `analyse` does, and also return the tags that were read aloud.
 
-    A clip that cannot be listened to cannot be scored either.
+    If the leak check fails, the clip cannot be scored.
     """
     try:
         words, leaked = align_and_listen(audio, text.words, asked)
@@ -134,50 +134,41 @@ def analyse_tagged(
 
 def score_clip(
     text: TaggedText,
-    clip: Audio | ClipFeatures | str,
+    features: ClipFeatures | str,
     plain: Sequence[ClipFeatures | str],
     *,
-    check_leaks: bool = True,
+    leaked: Collection[tuple[int, Tag]] = (),
+    lost: Collection[tuple[int, Tag]] = (),
     placebo: bool = True,
-    lost: Sequence[tuple[int, Tag]] = (),
-    leaked: set[tuple[int, Tag]] | None = None,
 ) -> list[TagScore]:
-    """Measure all tags of one tagged clip.
+    """Score all tags of one tagged clip.
 
     Parameters
     ----------
     text : TaggedText
-        What was asked for.
-    clip : Audio, ClipFeatures or str
-        The tagged clip, or what `analyse_tagged` made of it.
+        Tagged text of the clip.
+    features : ClipFeatures or str
+        Result of `analyse_tagged` or `analyse` for the tagged clip.
     plain : sequence of ClipFeatures or str
-        `analyse` of clips of the same words without tags. If empty, the clip is scored by itself, which serves for pauses away
-        from punctuation and is exploratory for the rest.
-    check_leaks : bool
-        Whether to listen for tags that were read aloud.
+        Results of `analyse` for clips of the same words without tags. If empty, the clip is scored by itself, which is good enough for
+        pauses away from punctuation and exploratory for the rest.
+    leaked : collection of (slot, tag)
+        Tags that `analyse_tagged` heard.
+    lost : collection of (slot, tag)
+        Tags that the engine's dialect cannot express; they are reported separately.
     placebo : bool
         Whether to score placebos too.
-    lost : sequence of (slot, tag)
-        Tags that the engine's dialect cannot express; they are reported separately.
-    leaked : set of (slot, tag), optional
-        What `analyse_tagged` heard, if `clip` is features.
 
     Returns
     -------
     list of TagScore
-        In slot order, each tag followed by its placebo if there is room for one.
+        Scores in slot order, each tag followed by its placebo if there is room for one.
     """
-    tags = list(dict.fromkeys(text.tags))
-    asked = [item for item in tags if item not in set(lost)]
-    if isinstance(clip, Audio):
-        features, leaked = analyse_tagged(clip, text, asked) if check_leaks else (analyse(clip, text), set())
-    else:
-        features, leaked = clip, leaked or set()
     scorer = _ClipScorer(text, features, plain)
     scores: list[TagScore] = []
-    placed: set[tuple[int, Tag]] = set()  # two tags may be nearest to one placebo slot; it counts once
-    for slot, tag in tags:
-        if (slot, tag) not in asked:
+    placed: set[tuple[int, Tag]] = set()  # a placebo slot may be the nearest of two tags, but counts once
+    for slot, tag in dict.fromkeys(text.tags):
+        if (slot, tag) in lost:
             scores.append(scorer.failed(slot, tag, "the dialect has no such tag", Verdict.NOT_EXPRESSIBLE))
             continue
         if (slot, tag) in leaked:
@@ -193,7 +184,7 @@ def score_clip(
 
 @dataclass(frozen=True)
 class _ClipScorer:
-    """One clip against its plain twins."""
+    """Compares a clip with plain clips of the same sentence."""
 
     text: TaggedText
     features: ClipFeatures | str
@@ -229,9 +220,9 @@ NOT_MEASURED = {
 
 
 def difference(cue: Cue, text: TaggedText, tagged: ClipFeatures, plain: Sequence[ClipFeatures], place: int) -> float:
-    """Return the value of a cue at a place in the tagged clip, minus its mean over any plain clips; NaN if not measurable.
+    """Return the value of a cue at a place in the tagged clip, minus its mean over the plain clips if there are any.
 
-    Words that a tag acts on are never used as reference.
+    The value is NaN if it cannot be measured. Words that a tag acts on are never used as reference.
     """
     detector = by_cue()[cue]
     excluded = affected_words(text)
@@ -246,20 +237,19 @@ def difference(cue: Cue, text: TaggedText, tagged: ClipFeatures, plain: Sequence
 def cross_talk(
     text: TaggedText, slot: int, tagged: ClipFeatures | str, plain: Sequence[ClipFeatures | str]
 ) -> dict[str, float | None]:
-    """Measure every cue at the place of one tag: the tag's own cue and all others.
+    """Measure every cue, not only that of the tag, at the place of one tag.
 
     Returns
     -------
     dict
-        Tagged minus plain for each cue, in its unit; None where it could not be measured.
+        Tagged minus plain for each cue, in its unit; None if it could not be measured.
     """
     usable = [item for item in plain if not isinstance(item, str)]
     found: dict[str, float | None] = {}
     for cue, detector in by_cue().items():
         place = detector.place(text, slot)
-        if isinstance(tagged, str) or not usable or place is None:
-            found[cue.value] = None
-            continue
-        value = difference(cue, text, tagged, usable, place)
+        value = float("nan")
+        if not isinstance(tagged, str) and usable and place is not None:
+            value = difference(cue, text, tagged, usable, place)
         found[cue.value] = round(value, 4) if np.isfinite(value) else None
     return found

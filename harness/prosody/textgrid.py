@@ -1,4 +1,4 @@
-"""Word times as a Praat TextGrid in UTF-8, written by Praat itself (parselmouth)."""
+"""Write word times as a Praat TextGrid in UTF-8, with Praat itself (parselmouth)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
     Parameters
     ----------
     path : str or Path
-        File, replaced if it exists. It is UTF-8 whatever the words are: Praat's own choice would be UTF-16 for a curly quote,
-        which many readers of TextGrids do not accept.
+        File, replaced if it exists. It is always UTF-8. By default, Praat writes UTF-16 if there is a curly quote, which many
+        readers of TextGrids do not accept.
     words : sequence of WordTime
-        Words in order. A token without duration (a dash, for example) gets no interval. Null characters, at which Praat
-        would end a label, are left out.
+        Words in order. A token without duration (such as a dash) gets no interval. Null characters are left out, because
+        Praat would end a label there.
     seconds : float
         Length of the clip.
 

@@ -1,4 +1,4 @@
-"""The long attack: `make fuzz`. Ten thousand new cases of each property; a table, and `_build/results/fuzz.json`."""
+"""Run the long attack, `make fuzz`: ten thousand new cases of each property; write a table and `_build/results/fuzz.json`."""
 
 from __future__ import annotations
 
@@ -23,28 +23,17 @@ REPORT = RESULTS / "fuzz.json"
 
 
 def main() -> int:
-    """Run the properties, show what became of their cases, and say by the exit code whether all held."""
+    """Test the properties, print the outcomes of their cases, and return 0 if all held."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=10_000, help="of each property")
+    parser.add_argument("--cases", type=int, default=10_000, help="number of cases of each property")
     parser.add_argument("-k", default="", help="only properties whose name matches, as in pytest")
     chosen = parser.parse_args()
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, CASES_VARIABLE: str(chosen.cases), REPORTS_VARIABLE: folder}
-        line = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-n",
-            "2",
-            "--timeout",
-            "3600",
-            "-k",
-            chosen.k,
-            str(Path(__file__).parent),
-        ]
-        code = subprocess.run(line, cwd=ROOT, env=environment).returncode
+        options = f"-q -n 2 --timeout 3600 {Path(__file__).parent}".split()
+        command = [sys.executable, "-m", "pytest", *options, "-k", chosen.k]
+        code = subprocess.run(command, cwd=ROOT, env=environment).returncode
         rows = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))]
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_json(REPORT, {
@@ -55,11 +44,7 @@ def main() -> int:
     for row in rows:
         outcomes = ", ".join(f"{count:,} {name}" for name, count in row["outcomes"].items())
         cells.append([row["property"], f"{row['cases']:,}", f"{row['seconds']:.0f}", outcomes])
-    print_table(
-        f"{len(rows)} properties that held or were counted to their end",
-        ["property", "cases", "seconds", "outcomes"],
-        cells,
-    )
+    print_table(f"{len(rows)} properties were tested to the end", ["property", "cases", "seconds", "outcomes"], cells)
     print(f"{'all held' if code == 0 else 'NOT all held: see above'}; written to _build/results/fuzz.json")
     return code
 

@@ -1,4 +1,4 @@
-"""How the attacks are run: few cases among the ordinary tests, ten thousand each by `make fuzz`; and how their outcomes are counted."""
+"""Run attacks, with few cases in the ordinary tests and ten thousand each in `make fuzz`, and count their outcomes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from harness.errors import DataError, HarnessError
 CASES_VARIABLE = "FUZZ_CASES"
 REPORTS_VARIABLE = "FUZZ_REPORTS"
 SHORT = 60  # cases among the ordinary tests
-LEAST = 0.01  # share of the cases that must be accepted, and refused: else a property holds because nothing was tried
+LEAST = 0.01  # smallest share of cases with each outcome; without it, a property could hold because nothing was tried
 
 
 class Tally:
-    """What became of the cases of one property.
+    """The outcomes of the cases of one property.
 
     Parameters
     ----------
     name : str
     outcomes : tuple of str
-        Each must make up a share of the cases.
+        Outcomes that must occur, each in a share `LEAST` of the cases.
     """
 
     def __init__(self, name: str, outcomes: tuple[str, ...]) -> None:
@@ -37,11 +37,11 @@ class Tally:
         self.begun = time.perf_counter()
 
     def count(self, outcome: str) -> None:
-        """One case."""
+        """Count a case."""
         self.seen[outcome] += 1
 
     def refused(self, error: HarnessError, path: Path | None = None) -> None:
-        """A case that ended in an error: it must be one line that can be printed, and name the file."""
+        """Count a case that ended in an error, which must be one printable line and name the file."""
         said = str(error)
         assert error.message and "\n" not in error.message and said.isprintable(), said
         assert len(said) < 5_000, "an error repeats the whole input"
@@ -50,7 +50,7 @@ class Tally:
         self.count("refused")
 
     def done(self) -> None:
-        """Keep the counts, and hold the shares to what they must be."""
+        """Write the counts, and check the share of each outcome."""
         total = self.seen.total()
         if folder := os.environ.get(REPORTS_VARIABLE):
             row = {
@@ -65,7 +65,7 @@ class Tally:
 
 
 def read_or_refused(tally: Tally, path: Path, content: bytes, read: Callable[[Path], Any]) -> Any:
-    """Write a file and return what a reader makes of it; None if it was refused with its name."""
+    """Write a file and read it; return None if it was refused with its name."""
     path.write_bytes(content)
     try:
         found = read(path)
@@ -77,9 +77,9 @@ def read_or_refused(tally: Tally, path: Path, content: bytes, read: Callable[[Pa
 
 
 def attack(name: str, *inputs: st.SearchStrategy, outcomes: tuple[str, ...] = ("accepted", "refused")) -> Callable:
-    """Make a test of a function that takes a `Tally` and an input of each strategy.
+    """Make a test from a function of a `Tally`, a folder, and an input of each strategy.
 
-    The cases are the same in each short run, and new ones in each long run.
+    Short runs always test the same cases, long runs new ones.
     """
 
     def made(body: Callable[..., None]) -> Callable[[Any], None]:
@@ -103,8 +103,11 @@ def attack(name: str, *inputs: st.SearchStrategy, outcomes: tuple[str, ...] = ("
     return made
 
 
+INSERTIONS = [b"\x00", b"\xff\xfe", b'"', b"\r", b"\xef\xbb\xbf", b"[[[[", b"9" * 400, b"{", b": "]
+
+
 def mutated(draw: st.DrawFn, content: bytes) -> bytes:
-    """Bytes with a few places changed, cut out, doubled, or nothing done at all."""
+    """Return bytes with up to three changes: a byte replaced, some cut out or inserted, or the end cut off."""
     changed = bytearray(content)
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, max(len(changed) - 1, 0)))
@@ -114,17 +117,13 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
             case "cut":
                 del changed[at : at + draw(st.integers(1, 20))]
             case "insert":
-                changed[at:at] = draw(
-                    st.sampled_from(
-                        [b"\x00", b"\xff\xfe", b'"', b"\r", b"\xef\xbb\xbf", b"[[[[", b"9" * 400, b"{", b": "]
-                    )
-                )
+                changed[at:at] = draw(st.sampled_from(INSERTIONS))
             case "end":
                 del changed[at:]
     return bytes(changed)
 
 
-# Text that means something to a parser, a page, a shell or a voice.
+# Text with a meaning to a parser, a page, a shell or a voice.
 HOSTILE = ["<emph>", "</emph>", "<x>", "\\", "\\<emph>", "<script>alert(1)</script>", "&lt;", "&#60;", "]]>", "<!--", "<|eot_id|>",
            "<|prosody:pause|>", "{{ x }}", "`x`", "$(id)", "; rm -rf x", "../../x", "\x00", "\x01", "\u202e", "\ufeff", "é", "😀",
            "\U000e0001", "'", '"', "|", "\n", "\r", "\t", "\u2028", "NaN", "1e999", "=cmd()", "-o", "%s%n", "<speak>", "</speak>",

@@ -1,4 +1,4 @@
-"""Files that people and programs write: each is read, or refused in words with its name."""
+"""Files that people and programs write: each is read, or refused with an error that names it."""
 
 import json
 from functools import partial
@@ -68,7 +68,7 @@ def test_jsonl(tally, folder, content):
     outcomes=("whole", "cut"),
 )
 def test_store(tally, folder, lines, cut):
-    """What was cut off is one record at most; what is added again makes the same file."""
+    """A cut loses at most the record that it hits; adding the lost records again restores the same file."""
     path = folder / "store.jsonl"
     path.unlink(missing_ok=True)
     records = [TextRecord(id=f"s{number}", text=text.replace("<", "")) for number, text in enumerate(lines)]
@@ -79,7 +79,7 @@ def test_store(tally, folder, lines, cut):
     store = Store(path, TextRecord)
     kept = len(store)
     assert kept - left.count(b"\n") in (0, 1)
-    assert store.records() == records[:kept]
+    assert list(store) == records[:kept]
     store.add(records)
     assert path.read_bytes() == whole
     tally.count("whole" if kept == len(records) else "cut")
@@ -95,16 +95,8 @@ def manifest(draw):
         if csv:
             rows.append(f'"{audio}","{text}"' if draw(st.booleans()) else f"{audio},{text}")
         else:
-            rows.append(
-                json.dumps(
-                    {
-                        "id": f"s{number}",
-                        "audio": audio,
-                        "text": text,
-                        "plain_audio": draw(st.lists(st.just("p.wav"), max_size=2)),
-                    }
-                )
-            )
+            plain = draw(st.lists(st.just("p.wav"), max_size=2))
+            rows.append(json.dumps({"id": f"s{number}", "audio": audio, "text": text, "plain_audio": plain}))
     head = [draw(st.sampled_from(["audio,text", "text,audio", "audio,text,plain_audio", "audio"]))] if csv else []
     end = draw(st.sampled_from(["\n", "\r\n", "\r"])) if csv else "\n"
     return ".csv" if csv else ".jsonl", mutated(draw, end.join([*head, *rows, ""]).encode())
@@ -112,7 +104,7 @@ def manifest(draw):
 
 @attack("manifests of clips", manifest())
 def test_manifest(tally, folder, written):
-    """Rows with ids of their own, or an error with file and line."""
+    """Rows with unique ids, or an error with file and line."""
     suffix, content = written
     rows = read_or_refused(tally, folder / f"clips{suffix}", content, partial(read_manifest, model=AudioItem))
     if rows is not None:
@@ -230,6 +222,6 @@ def test_answers(tally, folder, content):
     ),
 )
 def test_json(tally, folder, content):
-    """An object whose numbers are numbers, or an error that names the file."""
+    """An object with finite numbers, or an error that names the file."""
     if (found := read_or_refused(tally, folder / "any.json", content, read_json)) is not None:
         json.dumps(found, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Bodies of requests to `harness serve`: an answer, or an error in the shape that clients know; never a failure of the server."""
+"""Bodies of requests to `harness serve`: audio, or an error in the format that clients know; never a failure of the server."""
 
 import json
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ SPOKEN = Audio((0.1 * np.sin(np.arange(2400) * 0.1)).astype(np.float32), 24000)
 
 
 class Quick(SimpleNamespace):
-    """In the place of a pool: speaks at once."""
+    """A stand-in for a pool of engines that speaks at once."""
 
     name = asked_name = "quick"
     voices, default_voice, dialect, revision, timeout = ["anna"], "anna", "ssml", "1", 5.0
@@ -74,7 +74,7 @@ def requests(draw):
 
 @attack("bodies of requests", requests(), outcomes=("spoken", "refused"))
 def test_request(tally, folder, request):
-    """2xx with audio, or 4xx with a message, and nothing of a traceback in it."""
+    """2xx with audio, or 4xx with a message without a traceback."""
     path, body, kind = request
     answer = CLIENT.post(path, content=body, headers={"Content-Type": kind})
     if answer.status_code == 200:

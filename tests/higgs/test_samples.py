@@ -57,7 +57,7 @@ def test_a_manifest_is_read(write, tmp_path):
         ({**GOOD, "id": "b", "text": "Go <|AUDIO_OUT|>"}, r"the text contains '<\|'"),
         ({**GOOD, "id": "b", "text": "Go <loud> on."}, "loud"),
         ("{", "not JSON"),
-        ("[1]", "a JSON list, not an object"),
+        ("[1]", "expected a JSON object, got a list"),
     ],
     ids=["empty", "none", "missing", "folder", "repeated", "control", "tag", "torn", "list"],
 )

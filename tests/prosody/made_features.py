@@ -1,4 +1,4 @@
-"""Measurements and labels that several tests of this folder use."""
+"""Measurements and labels used by several tests of this folder."""
 
 import re
 
@@ -14,7 +14,7 @@ real_speech = needs_recordings("jfk.flac", *(f"{name}.{end}" for name in RECORDI
 
 
 def labelled(name):
-    """Return start, end and text of the words of a Praat TextGrid, whose first tier holds them."""
+    """Return start, end and text of the words in the first tier of a Praat TextGrid."""
     grid = locate(f"real-speech/{name}.TextGrid").read_text()
     tier = grid[grid.index('name = "words"') :].split("item [2]")[0]
     found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*?)"', tier)
@@ -22,7 +22,7 @@ def labelled(name):
 
 
 def features(n, **changed):
-    """Return the measurements of `n` words without pauses or differences, but for what is given."""
+    """Return the measurements of `n` words without pauses or differences, except those in `changed`."""
     fields = {
         "pause": np.zeros(n + 1), "log_duration": np.zeros(n), "intensity": np.zeros(n), "f0": np.zeros(n),
         "final_f0": np.zeros(n), "voiced_fraction": np.ones(n), "track_times": np.empty(0), "track_hz": np.empty(0),

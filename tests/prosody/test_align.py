@@ -67,10 +67,8 @@ def test_one_word_time_per_word_in_order(clip):
     assert all(word.end - word.start >= 0.03 for word in words)
 
 
-@pytest.mark.parametrize(
-    "text", ["Nobody was harbouring a grudge.", "It saves 30% of the cost.", "It costs $49 today."]
-)
-def test_words_outside_the_dictionary(text):
+def test_words_outside_the_dictionary():
+    text = "Nobody was harbouring a grudge when it saved 30% or cost $49 today."
     speech = say(text)
     words = align(speech.audio, text.split())
     assert np.abs([w.start - told.start for w, told in zip(words, speech.words, strict=True)][1:]).max() < 0.12

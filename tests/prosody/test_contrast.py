@@ -109,7 +109,7 @@ def test_measured_values_go_in_the_direction_of_the_tag():
     slots = [1, 3, 6]
     clips = [clip(f0=[-3.0 if at == slot else 0 for at in range(8)]) for slot in slots]
     low = measure_contrast(Tag.PITCH_LOW, TEXT, slots, clips)
-    assert low == [[3, 0, 0], [0, 3, 0], [0, 0, 3]], "the tagged candidate is nobody's reference"
+    assert low == [[3, 0, 0], [0, 3, 0], [0, 0, 3]], "candidates are never used as reference"
     assert [right for right, _ in identify(low)] == [1, 1, 1]
     assert [right for right, _ in identify(measure_contrast(Tag.PITCH_HIGH, TEXT, slots, clips))] == [0, 0, 0]
 

@@ -1,4 +1,4 @@
-"""An edit changes one thing, by the amount it says, at the place it says, as the features measure it."""
+"""Edits change one property by the given amount at the given place, as measured by the features."""
 
 from functools import cache
 
@@ -123,14 +123,14 @@ def test_edges_and_the_largest_dose_do_no_harm(edit):
         assert edited.sample_rate == clip().sample_rate and edited.samples.dtype == np.float32
         assert np.isfinite(edited.samples).all() and rms(edited.samples) > 0.2 * rms(original)
         assert np.abs(edited.samples).max() <= 1
-    assert np.array_equal(clip().samples, original), "the clip that was given is left alone"
+    assert np.array_equal(clip().samples, original), "the given clip is not modified"
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_a_clip_at_full_scale_is_not_cut_off(edit):
     loud = Audio((clip().samples / np.abs(clip().samples).max()).astype(np.float32), clip().sample_rate)
     edited = edit.apply(loud, words()[MIDDLE], edit.doses[-1])
-    assert np.sum(np.abs(edited.samples) >= 1) <= 2, "one peak at full scale is the signal's own"
+    assert np.sum(np.abs(edited.samples) >= 1) <= 2, "the signal itself has one peak at full scale"
 
 
 @pytest.mark.parametrize("past", [0, 0.01])
@@ -149,6 +149,6 @@ def test_doses_ascend_from_nothing_past_the_floor():
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_equal_edits_are_equal_sounds(edit):
-    """Praat draws what it copies of voiceless stretches; an edit once differed from itself by up to 0.7 of the measured cue."""
+    """Praat copies voiceless parts from random places; equal edits once differed by up to 0.7 of the measured cue."""
     first, again = (edit.apply(clip(), words()[MIDDLE], edit.doses[-1]).samples for _ in range(2))
     np.testing.assert_array_equal(first, again)

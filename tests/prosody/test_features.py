@@ -14,7 +14,7 @@ WORD = 0.3  # seconds
 
 
 def tone(hz, seconds, rate, gain=0.2):
-    """A buzz with a vowel's falling spectrum; 0 Hz gives noise."""
+    """Return a buzz with the falling spectrum of a vowel, or noise for 0 Hz."""
     times = np.arange(round(seconds * rate)) / rate
     if not hz:
         return gain * np.random.default_rng(0).uniform(-1, 1, len(times))
@@ -22,7 +22,7 @@ def tone(hz, seconds, rate, gain=0.2):
 
 
 def scene(words, pauses, rate=16_000, floor=0.0):
-    """Clip and true word times from (hz, gain) words and the silences around them, in seconds."""
+    """Return a clip and its true word times, made from (hz, gain) words and the silences around them in seconds."""
     parts, times, now = [np.zeros(round(pauses[0] * rate))], [], pauses[0]
     for index, (hz, gain) in enumerate(words):
         parts += [tone(hz, WORD, rate, gain), np.zeros(round(pauses[index + 1] * rate))]
@@ -48,15 +48,14 @@ def test_known_clip(rate):
 
 @pytest.mark.parametrize("shift", [-0.12, 0.05])
 def test_a_pause_is_found_although_the_aligner_misplaced_it(shift):
-    """The boundary between two words is put in the middle of the pause, and further off."""
+    """The boundary between two words is moved away from the middle of the pause."""
     audio, words = scene([(120, 0.2)] * 2, [0.1, 0.2, 0.1])
     middle = words[0].end + 0.1 + shift
     moved = [words[0].model_copy(update={"end": middle}), words[1].model_copy(update={"start": middle})]
     found = measure(audio, moved)
     assert found.pause == pytest.approx([0.1, 0.2, 0.1], abs=0.02)
-    assert found.intensity == pytest.approx(
-        measure(audio, words).intensity, abs=0.3
-    )  # silence in a word does not count
+    expected = measure(audio, words).intensity
+    assert found.intensity == pytest.approx(expected, abs=0.3), "silence in a word does not count"
 
 
 def test_a_silence_inside_a_word_is_not_a_pause_between_words():
@@ -67,7 +66,7 @@ def test_a_silence_inside_a_word_is_not_a_pause_between_words():
 
 @pytest.mark.parametrize(("floor", "expected"), [(0.003, 0.4), (0.05, 0.0)])
 def test_background_noise_counts_as_silence_only_below_the_threshold(floor, expected):
-    """Word level is about -15 dB: noise of -50 dB lies more than 25 dB under it, noise of -26 dB does not."""
+    """Word level is about -15 dB: noise of -50 dB is more than 25 dB below it, noise of -26 dB does not."""
     audio, words = scene([(120, 0.2)] * 2, [0.0, 0.4, 0.0], floor=floor)
     assert measure(audio, words).pause[1] == pytest.approx(expected, abs=0.02)
 

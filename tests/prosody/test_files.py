@@ -1,4 +1,4 @@
-"""Clips from elsewhere: how manifests are read, which thresholds are used, and what is kept apart."""
+"""Clips made elsewhere: manifests, thresholds, and the separation of paired and unpaired clips."""
 
 import codecs
 import json
@@ -40,7 +40,7 @@ def write_jsonl(path, rows):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """A tagged clip, and plain ones that differ in loudness of noise alone."""
+    """Return a folder with a tagged clip, and plain clips that differ only in noise."""
     folder = tmp_path_factory.mktemp("clips")
     for name, text in (("tagged", TAGGED), ("plain", PLAIN)):
         audio = say(TaggedText.parse(text))
@@ -87,9 +87,9 @@ HEADER = "audio,text,plain_audio\n"
     [
         ("audio,text\na.wav,x\n", r"m\.csv:1: the column 'plain_audio' is missing \(expected: the header audio,text"),
         ("audio,text,plain_audio,mood\n", r"m\.csv:1: unknown column 'mood' \("),
-        ("audio;text;plain_audio\n", r"m\.csv:1: unknown column 'audio;text;plain_audio' .*commas between"),
+        ("audio;text;plain_audio\n", r"m\.csv:1: unknown column 'audio;text;plain_audio' .*by commas"),
         ("audio,text,plain_audio,\n", r"m\.csv:1: column 4 of the header has no name"),
-        ("audio,text,plain_audio,text\n", r"m\.csv:1: the column 'text' is there twice"),
+        ("audio,text,plain_audio,text\n", r"m\.csv:1: the column 'text' occurs twice"),
         (HEADER + "a.wav,x,\nb.wav,Well, yes,\n", r"m\.csv:3: 4 fields, but the header has 3 \(put .* in quotes"),
         (HEADER + "a.wav,x\n", r"m\.csv:2: 2 fields"),
         (HEADER + "a.wav,We <loud> go,\n", r"m\.csv:2: in the text at column 4: unknown tag <loud> \("),
@@ -102,8 +102,8 @@ HEADER = "audio,text,plain_audio\n"
         (HEADER, r"m\.csv: the manifest holds no clips \("),
         ("", r"m\.csv: the manifest holds no clips \("),
         (HEADER.encode() + b"a.wav,caf\xe9,\n", r"m\.csv:2: not UTF-8 \(byte 10 of the line\) \(save"),
-        (HEADER.encode("utf-16"), r"m\.csv:1: the line holds a NUL byte.*\(save"),
-        (HEADER + "a.wav,x\0y,\n", r"m\.csv:2: the line holds a NUL byte"),
+        (HEADER.encode("utf-16"), r"m\.csv:1: the line contains a NUL byte.*\(save"),
+        (HEADER + "a.wav,x\0y,\n", r"m\.csv:2: the line contains a NUL byte"),
         (HEADER + 'a.wav,x,\nb.wav,"never,\nc.wav,y,\n', r"m\.csv:3: a quote .* is never closed \(inside"),
         (HEADER + 'a.wav,"never,\nb.wav,"y",\n', r"m\.csv:2: in the row .* never closed"),
         (HEADER + 'a.wav,"' + "x" * 200_000, r"m\.csv:2: a field of more than .* never closed"),
@@ -143,10 +143,14 @@ def test_paired_and_unpaired_clips_stay_apart(clips):
 
 
 def test_lines_of_one_text_are_one_cluster(clips):
-    """Two readings of one text say less than two texts: the interval is that of one cluster."""
+    """Two clips of one text are weaker evidence than two texts: the interval is that of one cluster."""
     row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["plain.wav"]}
-    one = score_manifest(write_jsonl(clips / "one.jsonl", [row])).per_tag(paired=True)["<pause_long>"]
-    two = score_manifest(write_jsonl(clips / "two.jsonl", [row, row])).per_tag(paired=True)["<pause_long>"]
+    one = score_manifest(write_jsonl(clips / "one.jsonl", [row]), check_leaks=False).per_tag(paired=True)[
+        "<pause_long>"
+    ]
+    two = score_manifest(write_jsonl(clips / "two.jsonl", [row, row]), check_leaks=False).per_tag(paired=True)[
+        "<pause_long>"
+    ]
     assert two["n"] == 2 and (two["low"], two["high"]) == (one["low"], one["high"])
 
 
@@ -155,7 +159,7 @@ def test_lines_of_one_text_are_one_cluster(clips):
 
 @pytest.fixture
 def spread(monkeypatch):
-    """Stand-ins for differences of plain clips: half 0 spreads by 2, half 1 by 4 units."""
+    """Replace the differences of plain clips: those in half 0 are 2 units, those in half 1 are 4."""
     made = []
 
     def differences(text, plain):
@@ -168,7 +172,7 @@ def spread(monkeypatch):
 
 
 def text_in_half(part, tags=""):
-    """A text that the clip of `PLAIN` would align to, in one half of the sentences."""
+    """Return a text in one half of the sentences to which the clip of `PLAIN` would align."""
     for end in ("agreed", "agreed.", "agreed!", "agreed?", "agreed;", "agreed:"):
         if half(digest(f"We asked every customer about it and they {end}")) == part:
             return f"We asked {tags}every customer <pitch_high> about it and they {end}"
@@ -186,7 +190,7 @@ def test_thresholds_come_from_the_other_half_and_from_the_same_text(clips, sprea
     rows[1]["plain_audio"] = ["p3.wav", "plain.wav", "tagged.wav"]
     scores = score_manifest(write_jsonl(clips / "own.jsonl", rows))
     found = {o.sentence: o.threshold for o in scores.outcomes if o.tag is Tag.PITCH_HIGH and o.arm.value == "tagged"}
-    assert found == {"0": 4.0, "1": 2.0}, "each half gets what the other says"
+    assert found == {"0": 4.0, "1": 2.0}, "the threshold of a half is the percentile of the other"
     figures = scores.as_json()
     assert figures["null"] == {"from": MANIFEST, "texts": 2, "used": 2, "too_few_clips": 0}
     assert figures["thresholds"]["<pitch_high>"]["threshold_from"] == NULL
@@ -212,7 +216,7 @@ def test_a_hit_under_the_floor_is_a_miss_under_the_engines_own_threshold(clips, 
     after = {o.tag: o for o in scores.outcomes if o.arm.value == "tagged"}
     assert after[Tag.PITCH_HIGH].verdict is Verdict.MISS
     assert after[Tag.PITCH_HIGH].value == before[Tag.PITCH_HIGH].value
-    assert scores.null.origin == CALIBRATION
+    assert scores.null["from"] == CALIBRATION
 
 
 def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
@@ -220,11 +224,11 @@ def test_calibration_of_real_clips_counts_texts_with_too_few(clips, tmp_path):
     (tmp_path / "manifest.csv").write_text("audio,text\n" + "\n".join(rows))
     row = {"audio": "tagged.wav", "text": TAGGED, "plain_audio": ["p0.wav"]}
     scores = score_manifest(write_jsonl(clips / "c.jsonl", [row]), calibrate=tmp_path)
-    assert scores.null.as_json() == {"from": CALIBRATION, "texts": 2, "used": 1, "too_few_clips": 1}
+    assert scores.null == {"from": CALIBRATION, "texts": 2, "used": 1, "too_few_clips": 1}
     assert {sample.sentence for sample in scores.samples} == {digest(PLAIN)}
     levels = next(sample.values for sample in scores.samples if sample.cue == DETECTORS[Tag.PITCH_HIGH].cue.value)
     assert 3 * 4 <= len(levels) <= len(PLAIN.split()) * 4 and np.abs(np.mean(levels)) < 0.01
-    assert scores.thresholds.reason(Tag.EMPH) == TOO_FEW, "far fewer than a thousand: the floors stand"
+    assert scores.thresholds.reason(Tag.EMPH) == TOO_FEW, "far fewer than a thousand: the floors apply"
     assert {o.threshold for o in scores.outcomes if o.tag is Tag.PITCH_HIGH} == {DETECTORS[Tag.PITCH_HIGH].floor}
 
 

@@ -1,4 +1,4 @@
-"""Tags read aloud are found; pauses and stress at the same place are not taken for them."""
+"""Tags read aloud are found; pauses and stress at the same place are not mistaken for them."""
 
 import random
 
@@ -34,7 +34,7 @@ def some_slot(text, seed):
 
 @pytest.mark.parametrize("tag", TAGS, ids=lambda tag: tag.bare)
 def test_names_read_aloud_are_found_and_told_apart(tag):
-    """All seven tags are candidates at the slot; just the spoken one comes back."""
+    """All seven tags are candidates at the slot; only the spoken one is found."""
     for number, text in enumerate(EXAMPLES[:3]):
         slot = some_slot(text, number)
         form = spoken_forms(tag)[number % 2]
@@ -42,7 +42,7 @@ def test_names_read_aloud_are_found_and_told_apart(tag):
         assert spoken_tags(clip, text.words, [(slot, other) for other in TAGS]) == {(slot, tag)}, (text.plain, form)
 
 
-def test_pauses_stress_and_pitch_are_not_taken_for_names():
+def test_pauses_stress_and_pitch_are_not_mistaken_for_names():
     for number, text in enumerate(EXAMPLES[::3]):
         slot = some_slot(text, number)
         for tag in (Tag.PAUSE_SHORT, Tag.PAUSE_LONG, Tag.EMPH, Tag.PITCH_HIGH, Tag.PITCH_LOW):
@@ -83,7 +83,7 @@ def test_a_human_voice_with_long_pauses_leaks_nothing():
 
 
 def test_words_are_found_at_the_same_times_with_and_without_names():
-    """The first pass decides between pronunciations; that names are allowed may move a word by a few frames, not more."""
+    """The first pass chooses pronunciations, so allowing names may move a word, but only by a few frames."""
     apart = []
     for text in EXAMPLES[:3]:
         clip = say(text)
@@ -93,12 +93,12 @@ def test_words_are_found_at_the_same_times_with_and_without_names():
     assert np.median(apart) < 0.001 and max(apart) < 0.1
 
 
-def test_words_after_a_name_are_found_behind_it():
+def test_words_after_a_name_are_found_after_it():
     text = EXAMPLES[0]
     clip = read_aloud(text, 3, ["pause", "short"])
     times, found = align_and_listen(clip, text.words, [(3, Tag.PAUSE_SHORT)])
     assert found == {(3, Tag.PAUSE_SHORT)}
-    assert times[3].start - times[2].end > 0.3, "the name lies between the words"
+    assert times[3].start - times[2].end > 0.3, "the name is between the words"
 
 
 def test_tokens_that_are_not_spoken_do_no_harm():

@@ -1,4 +1,4 @@
-"""An engine against itself: the differences, the thresholds that come from them, and what they are used for."""
+"""An engine compared with itself: the differences, and the thresholds computed from them."""
 
 import numpy as np
 import pytest

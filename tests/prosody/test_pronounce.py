@@ -1,4 +1,4 @@
-"""Pronunciations: dictionary first, espeak for the rest."""
+"""Pronunciations: the dictionary first, espeak for the rest."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_tokens_without_sound_have_no_pronunciation(word):
     assert pronounce(word) == ()
 
 
-def test_the_dictionary_goes_before_espeak_and_brings_its_variants():
+def test_the_dictionary_comes_before_espeak_and_gives_all_its_variants():
     assert spoken("read") == ["R EH D", "R IY D"]
     assert spoken("don’t")[0] == "D OW N T"
     assert spoken("'em") == ["AH M"]
@@ -34,7 +34,7 @@ def test_the_dictionary_goes_before_espeak_and_brings_its_variants():
         ("harbouring", "HH AA R B ER R IH NG"),
         ("30%", "TH ER T IY P ER S EH N T"),
         ("$49", "F AO R T IY N AY N D AA L ER Z"),
-        ("$49", "D AA L ER F AO R T IY N AY N"),  # as espeak reads it
+        ("$49", "D AA L ER F AO R T IY N AY N"),  # as espeak says it
         ("2024", "T W EH N T IY T W EH N T IY F AO R"),
         ("well-known", "W EH L N OW N"),
         ("and/or", "AE N D S L AE SH AO R"),
@@ -56,14 +56,14 @@ def test_only_capitals_are_spelled_out():
     "word", "Nguyen Kubernetes croissant über Schadenfreude 1,234.5 3rd 7:30 a@b.com Zoë’s 你好 C++".split()
 )
 def test_every_pronunciation_is_in_the_phone_set_of_the_model(word):
-    known = {phone for readings in _dictionary().values() for reading in readings for phone in reading}
-    readings = pronounce(word)
-    assert readings and all(reading and set(reading) <= known for reading in readings)
+    known = {phone for entry in _dictionary().values() for phones in entry for phone in phones}
+    pronunciations = pronounce(word)
+    assert pronunciations and all(phones and set(phones) <= known for phones in pronunciations)
 
 
 def test_alternatives_are_bounded_and_distinct():
-    readings = pronounce("the-a-the-a-the-read")
-    assert 1 < len(readings) <= MAX_PRONUNCIATIONS and len(set(readings)) == len(readings)
+    found = pronounce("the-a-the-a-the-read")
+    assert 1 < len(found) <= MAX_PRONUNCIATIONS and len(set(found)) == len(found)
 
 
 def test_ipa_takes_the_longest_symbol():

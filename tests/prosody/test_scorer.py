@@ -12,20 +12,21 @@ from harness.prosody.detectors import Cue
 from harness.prosody.null import FLOORS, Thresholds, half
 from harness.prosody.placebo import placebo_slot
 from harness.prosody.rates import hit_rate, per_tag
-from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, cross_talk, judge, score_clip
+from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, analyse_tagged, cross_talk, judge, score_clip
 from harness.records import Arm, Outcome, Verdict
 from harness.tagged import CONTOURS, TAGS, Tag, TaggedText
 
 SENTENCE = "We asked every customer about the <TAG> delivery and they were happy with it"
 
 
-say = cache(helpers.say)  # the plain clip of the sentence is asked for again and again
+say = cache(helpers.say)  # many tests use the plain clip of the sentence
 
 
-def verdicts(spoken, scored, thresholds=FLOORS, **options):
-    """Speak `spoken`, and judge it as if `scored` had been asked for."""
+def verdicts(spoken, scored, thresholds=FLOORS, lost=()):
+    """Speak `spoken`, and judge it as if `scored` had been requested."""
     plain = [analyse(say(scored.stripped()), scored)]
-    scores = score_clip(scored, say(spoken), plain, **options)
+    features, leaked = analyse_tagged(say(spoken), scored, [place for place in scored.tags if place not in lost])
+    scores = score_clip(scored, features, plain, leaked=leaked, lost=lost)
     return {(o.arm, o.tag): o for o in (judge(score, thresholds) for score in scores)}
 
 
@@ -79,7 +80,7 @@ def test_what_cannot_be_measured_says_why():
     assert "no word follows" in scores[Arm.TAGGED, Tag.PITCH_HIGH].reason
     noise = Audio(np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32), 16000)
     asked = TaggedText.parse("We <pause_long> asked every customer about it")
-    assert judge(score_clip(asked, noise, [], check_leaks=False)[0]).verdict is Verdict.UNMEASURABLE
+    assert judge(score_clip(asked, analyse(noise, asked), [])[0]).verdict is Verdict.UNMEASURABLE
 
 
 def test_a_clip_whose_leak_check_fails_is_not_scored(monkeypatch):
@@ -91,12 +92,11 @@ def test_a_clip_whose_leak_check_fails_is_not_scored(monkeypatch):
     scores = verdicts(text, text)
     assert {s.verdict for s in scores.values()} == {Verdict.UNMEASURABLE}
     assert scores[Arm.TAGGED, Tag.PAUSE_LONG].reason == "the words were not found"
-    assert verdicts(text, text, check_leaks=False)[Arm.TAGGED, Tag.PAUSE_LONG].verdict is Verdict.HIT
 
 
 def test_without_a_plain_clip_a_clip_is_judged_by_itself():
     text = TaggedText.parse("We asked <pause_long> every customer <pitch_high> about it and they agreed")
-    scores = {s.tag: judge(s) for s in score_clip(text, say(text), [])}
+    scores = {s.tag: judge(s) for s in score_clip(text, analyse(say(text), text), [])}
     assert scores[Tag.PAUSE_LONG].verdict is Verdict.HIT
     assert not scores[Tag.PITCH_HIGH].paired
     assert scores[Tag.PITCH_HIGH].threshold == UNPAIRED_FLOORS[Tag.PITCH_HIGH]
