@@ -11,15 +11,14 @@ from typing import Any
 
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import read_config, resolve
+from harness.higgs.convert_adapter import ADAPTER, ADAPTER_CONFIG, converted_adapter
 from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key, native_model
 from harness.higgs.memory_limit import weights_size
 from harness.paths import is_file
 from harness.store import read_json, write_json
 
 Shapes = dict[str, tuple[int, ...]]  # of weights, by name
-ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _MISMATCH = "weights and config.json do not belong together"  # remedy
-_PEFT_PREFIX = "base_model.model."
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 
 
@@ -155,31 +154,11 @@ def _check_shapes(tensors: Mapping[str, Any], expected: Shapes, path: Path) -> N
 def _convert_adapter(folder: Path, out: Path, base: str | Path | None) -> dict[str, Any]:
     from safetensors.torch import save_file
 
-    config = read_json(folder / ADAPTER_CONFIG)
-    if config.get("peft_type") != "LORA":
-        raise DataError(f"the adapter is of type {config.get('peft_type')!r}", path=folder / ADAPTER_CONFIG,
-                        remedy="only LoRA adapters can be converted")  # fmt: skip
-    trained_on = config.get("base_model_name_or_path")
-    if trained_on and Path(trained_on).is_dir() and read_config(Path(trained_on)).get("model_type") != ORIGINAL_TYPE:
-        raise DataError("the adapter was not trained on a checkpoint of the original format", path=folder)
     if not is_file(folder / ADAPTER):
         raise DataError(f"the adapter has no {ADAPTER}", path=folder, remedy="only safetensors are read")
-    tensors = {_adapter_key(name): tensor.contiguous() for name, tensor in _tensors(folder / ADAPTER).items()}
-    known = {name: config[name] for name in _ADAPTER_FIELDS if name in config}
+    config, tensors = converted_adapter(folder, _tensors(folder / ADAPTER), base)
     with _all_or_nothing(out) as part:
         save_file(tensors, part / ADAPTER, metadata={"format": "pt"})
-        write_json(part / ADAPTER_CONFIG, {**known, "base_model_name_or_path": str(base) if base else None})
+        write_json(part / ADAPTER_CONFIG, config)
     return {"kind": "adapter", "tensors": len(tensors), "parameters": sum(t.numel() for t in tensors.values()),
             "bytes": weights_size(out), "out": str(out)}  # fmt: skip
-
-
-# Fields known to both PEFT releases. Module names are matched by their ends, which are the same in both formats.
-_ADAPTER_FIELDS = (
-    "peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_to_save", "use_rslora",
-    "use_dora", "fan_in_fan_out", "inference_mode", "rank_pattern", "alpha_pattern",
-)  # fmt: skip
-
-
-def _adapter_key(name: str) -> str:
-    prefix = _PEFT_PREFIX if name.startswith(_PEFT_PREFIX) else ""
-    return prefix + native_key(name.removeprefix(prefix))
