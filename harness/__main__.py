@@ -6,6 +6,9 @@ import sys
 def main() -> None:
     """Run the command. Its import takes half a second, during which Ctrl-C must not print a traceback either."""
     try:
+        from harness.processes.surroundings import set_up
+
+        set_up()  # before anything imports torch
         from harness.cli import main as run
     except KeyboardInterrupt:
         exec("")  # if Ctrl-C interrupts code in a string, Python would end by SIGINT, not with 130: see `harness.cli`

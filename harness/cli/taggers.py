@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, progress_bar
+from harness.cli.output import print_json
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a tagger, or the small base model that it uses.")
 BATCH = 64  # lines tagged at the same time, so that memory does not grow with the input
@@ -31,7 +31,7 @@ def tag(
     adapter: Annotated[
         Path | None,
         typer.Option(
-            help="For gpt2: folder written by `harness train gpt2`; by default an adapter is trained at first use."
+            help="For gpt2: folder written by `harness train gpt2`; by default the adapter that comes with the project."
         ),
     ] = None,
     decoding: Annotated[
@@ -62,6 +62,9 @@ def tag(
     for name in sorted(given.keys() - takes.get(tagger, set())):
         owners = ", ".join(owner for owner, known in takes.items() if name in known)
         raise HarnessError(f"--{name.replace('_', '-')} belongs to {owners}, not to {tagger!r}")
+    if tagger in ("lm_slots", "lm_features"):
+        typer.echo(f"harness: training the tagger {tagger} on the embedded examples; this takes up to three minutes on one "
+                   "core (more with --base-model smollm2), and the result is not kept", err=True)  # fmt: skip
     chosen = make_tagger(tagger, **given)
     place = "standard input" if source == "-" else source
     try:
@@ -168,8 +171,7 @@ def train_gpt2(
                             prompt_format=prompt_format, tag_embeddings=tag_embeddings, precision=precision)  # fmt: skip
     examples = read_jsonl(data, Example) if data else load_examples("train")
     folder = out or tagger_folder(config, examples)
-    with progress_bar("Epochs") as update:
-        train(config, examples, folder, log=lambda row: update(row["epoch"], epochs), progress=False, resume=resume)
+    train(config, examples, folder, resume=resume)
     if as_json:
         print_json({"folder": str(folder), **read_summary(folder)})
     else:

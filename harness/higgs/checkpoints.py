@@ -12,6 +12,7 @@ from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.formats import NATIVE_TYPE, ORIGINAL_TYPE, stack_of
 from harness.paths import is_file
 from harness.processes.stacks import BOSON, NATIVE, here
+from harness.processes.surroundings import quiet_transformers
 from harness.store import read_json
 
 _NAMED = 3  # weights that a message names
@@ -108,6 +109,7 @@ def load_strictly(model_class: Any, folder: Path, *, dtype: str = "float32", tex
     import torch
     from safetensors import SafetensorError
 
+    quiet_transformers()
     native = "use_text_head" in signature(model_class.__init__).parameters
     options: dict[str, Any] = {"use_text_head": text_head} if native else {}
     if here() == NATIVE:  # transformers 5 does not name weights of the wrong shape in its error; they are named below

@@ -27,6 +27,7 @@ from harness.higgs.train_config import TrainConfig
 from harness.higgs.trainer import LOSSES, read_losses, trainer_class
 from harness.processes import call
 from harness.processes.stacks import here
+from harness.processes.surroundings import quiet_transformers
 from harness.store import LOCK, locked, read_json, write_json
 
 SUMMARY, CONFIG = "summary.json", "config.json"
@@ -102,10 +103,8 @@ def train(config: TrainConfig, *, resume: bool = False, quiet: bool = True, cpu:
     if config.stack != here():
         raise HarnessError(f"this process has the {here()} stack, not {config.stack}", remedy="use `launch`")
     from transformers import set_seed
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    quiet_transformers()
     out = Path(config.output)
     checkpoint = _prepare_folder(out, config, resume)
     set_seed(config.seed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tqdm import tqdm
+
 from harness.datasets import grouped_folds, load_examples
 from harness.records import Example
 from harness.tagged import Tag, TaggedText
@@ -13,7 +15,11 @@ THRESHOLD_FOLDS = 5
 
 
 def out_of_fold(
-    make: Callable[[], SlotModel], examples: Sequence[Example], folds: int = THRESHOLD_FOLDS, seed: int = 0
+    make: Callable[[], SlotModel],
+    examples: Sequence[Example],
+    folds: int = THRESHOLD_FOLDS,
+    seed: int = 0,
+    fitted: Callable[[], object] | None = None,
 ) -> list[Scores]:
     """Score every example with a model that was fitted without its group.
 
@@ -24,6 +30,8 @@ def out_of_fold(
     examples : sequence of Example
     folds, seed : int
         Number of folds and random seed of the grouped cross-validation. Each model uses the fold after its own as dev set.
+    fitted : callable, optional
+        Called after each fold.
     """
     texts = [from_tags(example.tagged) for example in examples]
     cut = grouped_folds([example.group for example in examples], folds, seed)
@@ -33,6 +41,8 @@ def out_of_fold(
         train = sorted(set(range(len(texts))) - set(test) - set(dev))
         model = make()
         model.fit([texts[row] for row in train], [texts[row] for row in dev])
+        if fitted:
+            fitted()
         scores |= dict(zip(test, model.slot_scores([texts[row].words for row in test]), strict=True))
     return [scores[row] for row in range(len(texts))]
 
@@ -57,10 +67,14 @@ class SlotTagger:
         self.name = name
         examples = load_examples("train") if examples is None else examples
         gold = [example.tagged for example in examples]
-        self.thresholds: dict[Tag, float] = tune(margins(out_of_fold(make, examples, seed=seed)), gold)
-        train, dev = grouped_folds([example.group for example in examples], THRESHOLD_FOLDS, seed)[0]
-        self.model = make()
-        self.model.fit([from_tags(gold[row]) for row in train], [from_tags(gold[row]) for row in dev])
+        # `disable=None` shows the bar on a terminal only, and after `delay`: most models are fitted in less.
+        with tqdm(total=THRESHOLD_FOLDS + 1, desc=f"harness: training the tagger {name}", unit="model", leave=False,
+                  delay=2, disable=None) as bar:  # fmt: skip
+            scores = out_of_fold(make, examples, seed=seed, fitted=bar.update)
+            self.thresholds: dict[Tag, float] = tune(margins(scores), gold)
+            train, dev = grouped_folds([example.group for example in examples], THRESHOLD_FOLDS, seed)[0]
+            self.model = make()
+            self.model.fit([from_tags(gold[row]) for row in train], [from_tags(gold[row]) for row in dev])
 
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
         """Tag each text; see `harness.taggers.base.Tagger.tag`."""

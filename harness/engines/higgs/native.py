@@ -125,9 +125,6 @@ class HiggsNativeEngine(HiggsEngine):
     @cached_property
     def _folders(self) -> tuple[Path, Path]:
         if self.settings.checkpoint == TINY:
-            from transformers.utils.logging import disable_progress_bar
-
-            disable_progress_bar()  # it loads in an instant
             return tiny_folders(NATIVE, self.settings.seed)
         return self.settings.folders()
 

