@@ -115,8 +115,6 @@ def train(
         finished = (folder / SUMMARY).is_file()
         same = _is_stamped(folder, _stamp(config, TAG_QUESTIONS, training))
         if not (finished and (if_missing or (waited and same))):
-            if progress:
-                _announce(config, len(examples), folder)
             _train(config, training, dev, folder, log=log, progress=progress, resume=resume)
     return folder
 
@@ -260,6 +258,8 @@ def fit(
         """Writes the history after each epoch, shows the progress, and stops if the loss is not finite."""
 
         def on_train_begin(self, args, state, control, **_):
+            if progress:
+                _announce(config, len(training) + len(dev), folder)
             seconds = _BAR_SECONDS[not sys.stderr.isatty()]
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step",
                             file=sys.stderr, mininterval=seconds, disable=not progress)  # fmt: skip
