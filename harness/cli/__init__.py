@@ -30,6 +30,7 @@ from harness.cli import (
     speech,
     taggers,
 )
+from harness.cli.output import TextCommand
 from harness.cli.speech import ENDINGS
 from harness.errors import HarnessError, Interrupted
 
@@ -47,7 +48,7 @@ app = typer.Typer(
 app.command("doctor")(doctor.doctor)
 app.command("tag")(taggers.tag)
 app.add_typer(taggers.train_app, name="train")
-app.command("say")(speech.say)
+app.command("say", cls=TextCommand)(speech.say)
 app.command("align")(speech.align)
 app.add_typer(benchmark.app, name="benchmark")
 app.command("run")(runs.run)

@@ -1,8 +1,9 @@
-"""Output of commands: tables for people, JSON for scripts, progress on standard error. Options that several commands share."""
+"""Output of commands: tables for people, JSON for scripts, progress on standard error. Options and classes that commands share."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,35 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperCommand
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Number of worker processes; -1 for one per core.")]
 Resamples = Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")]
 BootstrapSeed = Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")]
+
+
+# What begins with a dash and is no option: a number, or something with a space before any "=".
+_DASHED_TEXT = re.compile(r"-+[\d.]|-[^=]*\s", re.ASCII)
+
+
+class TextCommand(TyperCommand):
+    """A command whose argument is a text, which may begin with a dash: "-5 degrees" is not the option -5."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Move such a text behind `--`, the end of the options."""
+        takes_value = {
+            name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts
+        }  # fmt: skip
+        texts = {
+            place for place, word in enumerate(args)
+            if _DASHED_TEXT.match(word) and not (place and args[place - 1] in takes_value)
+        }  # fmt: skip
+        if texts and "--" not in args:
+            args = [
+                *(word for place, word in enumerate(args) if place not in texts), "--", *(args[place] for place in sorted(texts)),
+            ]  # fmt: skip
+        return super().parse_args(ctx, args)
 
 
 def print_json(value: Any) -> None:

@@ -47,6 +47,10 @@ def say(
 ) -> None:
     """Speak tagged text to a WAV file.
 
+    Markdown asterisks, list and heading marks before the text, and emoji are not spoken by espeak, piper and hibari; other
+    engines get them as they are. Everything else is read as written, including labels such as `SPEAKER 1:`: remove them
+    first. Text may begin with a minus or a dash, as in `"-5 degrees"`; put `--` before a single word such as `-really`.
+
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
     """
     from harness.audio import write_wav

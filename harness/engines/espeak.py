@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from harness.audio import SILENCE_PEAK, Audio
 from harness.engines.base import Speech, SpeechRequest, register_engine
 from harness.engines.dialects import DIALECTS
+from harness.engines.marks import spoken
 from harness.errors import HarnessError
 from harness.phonemes import CHARS_UTF8, espeak_library, espeak_version, voice_bases, voice_file, voice_variants
 from harness.records import WordTime
@@ -90,7 +91,8 @@ class EspeakEngine:
         words = request.text.words
         if not words:
             raise HarnessError("there is nothing to say: the text has no words", remedy="give at least one word")
-        layout = DIALECTS[self.dialect].lay_out(request.text)
+        text, kept = spoken(request.text)
+        layout = DIALECTS[self.dialect].lay_out(text)
         voice = voice_file(request.voice or self.default_voice)
         # Word events, not a <mark> before each word: on the 102 held-out sentences, marks changed the audio of 26 (length
         # by up to 51 ms), were 122 ms early at words that espeak puts a pause before ("who", "or"), and did not separate
@@ -101,7 +103,7 @@ class EspeakEngine:
             raise HarnessError(f"espeak makes no sound for {request.text.plain!r}", remedy="give letters or digits")
         starts: dict[int, float] = {}
         for offset, sample in events:
-            index = next((i for i, (_, end) in enumerate(layout.spans) if offset < end), len(words) - 1)
+            index = kept[next((i for i, (_, end) in enumerate(layout.spans) if offset < end), len(kept) - 1)]
             starts.setdefault(index, sample / rate)
         return Speech(Audio(samples, rate), _word_times(words, starts, heard))
 

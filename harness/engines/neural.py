@@ -8,6 +8,7 @@ from typing import ClassVar
 from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.dialects import DIALECTS
+from harness.engines.marks import spoken
 from harness.errors import HarnessError, NotAvailable
 from harness.registry import Requirements
 
@@ -45,7 +46,8 @@ class NeuralVoice:
             If the text has no words or makes no sound, or if the voice is another one.
         """
         check_request(request, self)
-        audio = self._read(DIALECTS[self.dialect].render(request.text), request.seed)
+        text, _ = spoken(request.text)
+        audio = self._read(DIALECTS[self.dialect].render(text), request.seed)
         if not audio.samples.any():
             raise HarnessError(
                 f"{self.name} makes no sound for {request.text.plain!r}", remedy="give letters or digits"
