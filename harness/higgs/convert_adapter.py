@@ -271,7 +271,7 @@ def _check_fit(config: Mapping[str, Any], tensors: Mapping[str, Any], base: Mapp
                 "ignore"
             )  # copying to a model without weights does nothing, which torch says each time
             adapted = get_peft_model(model, LoraConfig(**{**options, "init_lora_weights": False}))
-            found = set_peft_model_state_dict(adapted, dict(tensors))
+            found: Any = set_peft_model_state_dict(adapted, dict(tensors))
     except (RuntimeError, ValueError, TypeError) as error:
         raise DataError(f"the adapter does not fit the model: {' '.join(str(error).split())[:300]}", path=path,
                         remedy="adapter and checkpoint do not belong together") from error  # fmt: skip

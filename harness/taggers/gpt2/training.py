@@ -258,11 +258,12 @@ def fit(
         """Writes the history after each epoch, shows the progress, and stops if the loss is not finite."""
 
         def on_train_begin(self, args, state, control, **_):
-            if progress:
+            shown = progress and state.is_world_process_zero
+            if shown:
                 _announce(config, len(training) + len(dev), folder)
             seconds = _BAR_SECONDS[not sys.stderr.isatty()]
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step",
-                            file=sys.stderr, mininterval=seconds, disable=not progress)  # fmt: skip
+                            file=sys.stderr, mininterval=seconds, disable=not shown)  # fmt: skip
 
         def on_step_end(self, args, state, control, **_):
             self.bar.update()
