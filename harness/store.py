@@ -186,7 +186,7 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
     Parameters
     ----------
     path : path-like
-        File, replaced if it exists.
+        File, replaced if it exists. A device or pipe is written to.
     content : str or bytes
         Text is encoded as UTF-8.
 
@@ -197,6 +197,12 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
     """
     path = Path(path)
     encoded = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():  # a device or pipe, such as /dev/null: it must not become a file
+        try:
+            path.write_bytes(encoded)
+        except OSError as error:
+            raise _unwritten(path, error) from error
+        return
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:

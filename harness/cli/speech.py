@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json
+from harness.cli.output import Force, print_json
 
 # Signals of a scheduler and of a closed terminal; they end a command like Ctrl-C.
 ENDINGS = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGHUP"))
@@ -43,6 +43,7 @@ def say(
     voice: Annotated[str | None, typer.Option(help="Voice of the engine; its default voice if not given.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the engine, KEY=VALUE; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed, for engines that sample.")] = 0,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print word times and lost tags as JSON.")] = False,
 ) -> None:
     """Speak tagged text to a WAV file.
@@ -54,13 +55,16 @@ def say(
     from harness.engines.base import check_engine, speak
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
+    from harness.outputs import check_output, files_among
     from harness.reading import key_value
     from harness.tagged import TaggedText
 
     if str(out) == "-":
         raise DataError("audio cannot be written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
-    chosen = make_engine(engine, **dict(map(key_value, option or [])))
+    options = dict(map(key_value, option or []))
+    check_output(out, inputs=files_among(options.values()), force=force)
+    chosen = make_engine(engine, **options)
     check_engine(chosen, engine)
     with leaving_at_once():
         speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
@@ -89,6 +93,7 @@ def align(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Praat TextGrid to write; AUDIO with .TextGrid by default.")
     ] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the word times as JSON.")] = False,
 ) -> None:
     """Find each word of a known text in a clip, and write a Praat TextGrid (tier `words`).
@@ -97,6 +102,7 @@ def align(
     """
     from harness.audio import read_audio
     from harness.errors import DataError, HarnessError
+    from harness.outputs import check_output
     from harness.paths import is_file
     from harness.prosody.align import align as align_words
     from harness.prosody.textgrid import write_textgrid
@@ -117,9 +123,10 @@ def align(
         raise error.at(transcript or "--text", 1) from error
     if not is_file(audio):  # the error of read_audio would mention a manifest
         raise DataError("audio file is missing, or not a file", path=audio, remedy="check the path")
+    target = out or audio.with_suffix(".TextGrid")
+    check_output(target, inputs=[audio, *([transcript] if transcript else [])], force=force)
     clip = read_audio(audio)
     times = align_words(clip, words)
-    target = out or audio.with_suffix(".TextGrid")
     write_textgrid(target, times, clip.seconds)
     if as_json:
         print_json({"textgrid": str(target), "seconds": round(clip.seconds, 3),

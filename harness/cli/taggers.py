@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, progress_bar
+from harness.cli.output import Force, print_json, progress_bar
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a tagger, or the small base model that it uses.")
 BATCH = 64  # lines tagged at the same time, so that memory does not grow with the input
@@ -144,6 +145,7 @@ def train_gpt2(
         int, typer.Option(min=0, max=2**32 - 1, help="Random seed for the dev split, the order and the initial values.")
     ] = 0,
     resume: Annotated[bool, typer.Option(help="Resume an interrupted training after its last epoch.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished tagger in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
 ) -> None:
     """Fine-tune a GPT-2 to predict which tag, if any, belongs on each slot of a sentence.
@@ -157,12 +159,18 @@ def train_gpt2(
     For several GPUs: `accelerate launch -m harness train gpt2 ...`, with the same options.
     """
     from harness.datasets import load_examples
+    from harness.outputs import check_output, check_output_folder
     from harness.paths import relative
     from harness.records import Example
     from harness.store import read_jsonl
     from harness.taggers.gpt2.config import TrainingConfig
-    from harness.taggers.gpt2.training import read_summary, tagger_folder, train
+    from harness.taggers.gpt2.training import STAMP, SUMMARY, read_summary, tagger_folder, train
 
+    if out and os.environ.get("RANK", "0") == "0":  # the other processes of `accelerate launch` use the same folder
+        if (out / SUMMARY).exists():
+            check_output(out / SUMMARY, inputs=[data] if data else [], force=force)
+        elif not (out / STAMP).exists():  # without it, this is not the folder of an interrupted training
+            check_output_folder(out, force=force)
     config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
                             lora_rank=lora_rank, patience=patience, seed=seed, objective=objective,
                             prompt_format=prompt_format, tag_embeddings=tag_embeddings, precision=precision)  # fmt: skip
@@ -186,13 +194,16 @@ def train_base(
         int | None, typer.Option(min=1, help="Passes over the text; by default as many as for the embedded base.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for the initial values and the order.")] = 0,
+    force: Force = False,
 ) -> None:
     """Pretrain the embedded base.
 
     Needs the Helsinki corpus' dev split (`harness data fetch helsinki-prosody`) and, for the initial embeddings, SmolLM2
     (`make smollm2`).
     """
+    from harness.outputs import check_output_folder
     from harness.taggers.gpt2.pretrain import PretrainConfig, pretrain
 
+    check_output_folder(out, force=force)
     config = PretrainConfig(seed=seed) if epochs is None else PretrainConfig(seed=seed, epochs=epochs)
     print_json(pretrain(out, config))

@@ -33,7 +33,7 @@ HISTORY = "history.json"
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
-_STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
+STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
 Log = Callable[[dict], None]
 
 
@@ -295,12 +295,12 @@ def _prepare(
     stamp = digest(asdict(config), base_revision(config.base_model), repr(questions),
                    *(f"{text.words}{text.labels.tolist()}" for text in training))  # fmt: skip
     (folder / SUMMARY).unlink(missing_ok=True)
-    same = (folder / _STAMP).is_file() and read_json(folder / _STAMP).get("digest") == stamp
+    same = (folder / STAMP).is_file() and read_json(folder / STAMP).get("digest") == stamp
     states = list((folder / CHECKPOINTS).glob("checkpoint-*/trainer_state.json"))  # the Trainer writes it last
     if resume and same and states:
         newest = max(states, key=lambda path: int(path.parent.name.split("-")[1]))
         return newest.parent, TrainerState.load_from_json(str(newest)).epoch or 0.0
     for name in (CHECKPOINTS, LOGS):
         shutil.rmtree(folder / name, ignore_errors=True)
-    write_json(folder / _STAMP, {"digest": stamp})
+    write_json(folder / STAMP, {"digest": stamp})
     return None
