@@ -127,6 +127,16 @@ def parse_json(text: str) -> Any:
         raise DataError(f"not JSON: {error}") from error
 
 
+def is_json_object(text: str | bytes) -> bool:
+    """Return whether a text is a JSON object, which is no prose."""
+    if text.lstrip()[:1] not in ("{", b"{"):
+        return False
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def read_json(path: str | Path) -> dict:
     """Read a JSON object from a file.
 

@@ -106,6 +106,7 @@ def align(
     from harness.paths import is_file
     from harness.prosody.align import align as align_words
     from harness.prosody.textgrid import write_textgrid
+    from harness.reading import is_json_object
     from harness.tagged import TaggedText
 
     if (transcript is None) == (text is None):
@@ -117,6 +118,9 @@ def align(
             why = error.strerror if isinstance(error, OSError) else error
             raise DataError(f"cannot be read as text: {why}", path=transcript,
                             remedy="use --text to give the words themselves") from error  # fmt: skip
+    if is_json_object(text or ""):
+        raise DataError("expected the spoken words, but this is a JSON object", path=transcript or "--text",
+                        remedy="give its text only")  # fmt: skip
     try:
         words = TaggedText.parse(" ".join((text or "").split())).words
     except HarnessError as error:

@@ -21,7 +21,7 @@ def tag(
         str,
         typer.Argument(
             metavar="[FILE]",
-            help="Text file with one sentence per line, or JSON Lines of examples, whose ids are kept; `-` for standard input.",
+            help='Text file with one sentence per line, or JSON Lines {"id", "text"}, whose ids are kept; `-` for standard input.',
         ),
     ] = "-",
     tagger: Annotated[str, typer.Option(help="Name of the tagger; `harness doctor` lists them.")] = "gpt2",
@@ -45,7 +45,9 @@ def tag(
 ) -> None:
     """Insert tags into sentences: one output line per input line, words unchanged.
 
-    The input is streamed, so memory does not grow with its length. Tags that it already has are removed first.
+    The input is streamed, so memory does not grow with its length. Tags that it already has are removed first. If its name ends
+    in .jsonl, or its first line looks like JSON, each line must be an object with a string `text`. Its `id` is a text or a whole
+    number; without ids, the line number is used. Other fields are ignored, and blank lines are skipped.
 
     Example: `echo "We guarantee 30% savings" | harness tag --tagger rules`
 
@@ -56,6 +58,7 @@ def tag(
     from harness.tagged import TaggedText, retag
     from harness.taggers import make_tagger
     from harness.taggers.base import tag_all
+    from harness.taggers.lines import read_lines
 
     options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
     given = {name: value for name, value in options.items() if value}
@@ -69,7 +72,7 @@ def tag(
         lines = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - closed on exit
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=source) from error
-    batch: list[tuple[str, str]] = []
+    batch: list[tuple[str | int, str]] = []
     written = changed = 0
 
     def flush() -> None:
@@ -81,37 +84,25 @@ def tag(
             kept = text.words == before.words
             changed += not kept
             out = retag(line, text) if kept else text.format()
-            print(json.dumps({"id": name or str(written), "text": out}, ensure_ascii=False) if as_json else out)
+            print(json.dumps({"id": name, "text": out}, ensure_ascii=False) if as_json else out.replace("\n", " "))
         sys.stdout.flush()
         batch.clear()
 
-    for number, raw in enumerate(lines, start=1):
+    sentences = read_lines(lines, place)
+    while True:
         try:
-            name, line = _sentence(raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
-            TaggedText.parse(line)
-        except UnicodeDecodeError as error:
-            flush()
-            raise DataError("not UTF-8", path=place, line=number, remedy="save the text as UTF-8") from error
-        except HarnessError as error:
-            flush()
-            raise error.at(place, number) from error
-        batch.append((name, line))
+            sentence = next(sentences, None)
+        except HarnessError:
+            flush()  # the sentences before the line with the error
+            raise
+        if sentence is None:
+            break
+        batch.append(sentence)
         if len(batch) == BATCH:
             flush()
     flush()
     if changed:
         typer.echo(f"note: {tagger} changed the words of {changed} of {written} sentences", err=True)
-
-
-def _sentence(line: str) -> tuple[str, str]:
-    """Return the id and text of a line; a line that is not a JSON example has no id."""
-    try:
-        fields = json.loads(line) if line.startswith("{") else None
-    except ValueError:  # a sentence that begins with a brace
-        fields = None
-    if isinstance(fields, dict) and isinstance(fields.get("text"), str):
-        return str(fields.get("id") or ""), fields["text"]
-    return "", line
 
 
 @train_app.command("gpt2")
