@@ -30,8 +30,10 @@ def run(
     from harness.outputs import check_output
     from harness.paths import NOTEBOOKS, relative
     from harness.publish.execute import execute, parse_arguments
+    from harness.publish.parameters import declared, notebook_path
 
-    arguments = parse_arguments(context.args)
+    known = declared(notebook_path(chapter))
+    arguments = parse_arguments(context.args, [name for name, one in known.items() if one.type == "str"])
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         check_output(output, inputs=NOTEBOOKS.glob("*.ipynb"), force=force)

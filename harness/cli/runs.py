@@ -30,9 +30,7 @@ def run(
         ),
     ] = None,
     voice: Annotated[str | None, typer.Option(help="Voice of that engine.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="Option of that engine, KEY=VALUE in YAML; may be repeated.")
-    ] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of that engine, KEY=VALUE; may be repeated.")] = None,
     base_url: Annotated[
         str | None,
         typer.Option(

@@ -52,7 +52,7 @@ def say(
     """
     from harness.audio import write_wav
     from harness.engines import SpeechRequest, make_engine
-    from harness.engines.base import check_engine, speak
+    from harness.engines.base import ENGINES, check_engine, speak
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
     from harness.outputs import check_output, files_among
@@ -62,7 +62,8 @@ def say(
     if str(out) == "-":
         raise DataError("audio cannot be written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
-    options = dict(map(key_value, option or []))
+    types = ENGINES.option_types(engine) if option else {}
+    options = dict(key_value(one, types) for one in option or [])
     check_output(out, inputs=files_among(options.values()), force=force)
     chosen = make_engine(engine, **options)
     check_engine(chosen, engine)
