@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DataError, HarnessError
 from harness.paths import is_file
+from harness.store import write_atomic
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -234,6 +235,63 @@ def write_wav(path: str | Path, audio: Audio) -> None:
                         remedy="check that the folder exists and has room") from error  # fmt: skip
 
 
+def format_of(path: str | Path) -> tuple[str, str]:
+    """Return container and subtype, as libsndfile calls them, for the suffix of a file; WAV if it has none.
+
+    Raises
+    ------
+    DataError
+        If there is no such format.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(f"audio cannot be written in the format {suffix!r}", path=path,
+                        remedy=f"choose a name that ends in {', '.join(filter(None, FORMATS))}")  # fmt: skip
+    return FORMATS[suffix]
+
+
+def write_audio(path: str | Path, audio: Audio) -> None:
+    """Write mono audio in the format of the suffix (see `format_of`), all at once; samples beyond full scale are clipped.
+
+    WAV and FLAC have 16 bits. A rate that MP3 does not have becomes 24 kHz.
+
+    Raises
+    ------
+    DataError
+        If there is no such format, or the file cannot be written.
+    """
+    container, subtype = format_of(path)
+    samples, rate = audio.samples, audio.sample_rate
+    if container == "MP3" and rate not in MPEG_RATES:
+        samples, rate = resample(samples, rate, _PAGE_RATE), _PAGE_RATE
+    remedy = "check that the folder exists and has room"
+    try:
+        write_atomic(path, encoded(samples, rate, container, subtype))
+    except RuntimeError as error:  # of libsndfile
+        raise DataError(f"the audio file cannot be written: {error}", path=path, remedy=remedy) from error
+    except DataError as error:
+        raise DataError(f"the audio file {error.message}", path=path, remedy=remedy) from error
+
+
+def encoded(samples: NDArray[np.float32], rate: int, container: str, subtype: str) -> bytes:
+    """Return samples as the bytes of a mono file, by libsndfile; samples beyond full scale are clipped."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", rate, 1, subtype, format=container) as file:
+        for start in range(0, len(samples), _WRITTEN):
+            file.write(np.clip(samples[start : start + _WRITTEN], -1, 1))
+    return buffer.getvalue()
+
+
+FORMATS = {
+    "": ("WAV", "PCM_16"),
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}  # container and subtype of each suffix
+_WRITTEN = 65536  # samples encoded at once: libsndfile's Ogg encoders keep a block on the stack
 MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # the rates of MPEG-1, 2 and 2.5 audio
 _PAGE_RATE = 24000
 

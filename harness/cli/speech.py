@@ -38,7 +38,9 @@ def leaving_at_once() -> Iterator[None]:
 
 def say(
     text: Annotated[str, typer.Argument(help='Tagged text, for instance `"We <emph> guarantee 30% savings"`.')],
-    out: Annotated[Path, typer.Option("--out", "-o", help="WAV file to write.")] = Path("speech.wav"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Audio file to write: .wav, .flac, .ogg or .mp3.")] = Path(
+        "speech.wav"
+    ),
     engine: Annotated[str, typer.Option(help="Name of the engine; `harness doctor` lists them.")] = "espeak",
     voice: Annotated[str | None, typer.Option(help="Voice of the engine; its default voice if not given.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the engine, KEY=VALUE; may be repeated.")] = None,
@@ -46,11 +48,11 @@ def say(
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print word times and lost tags as JSON.")] = False,
 ) -> None:
-    """Speak tagged text to a WAV file.
+    """Speak tagged text to an audio file.
 
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
     """
-    from harness.audio import write_wav
+    from harness.audio import format_of, write_audio
     from harness.engines import SpeechRequest, make_engine
     from harness.engines.base import ENGINES, check_engine, speak
     from harness.engines.dialects import DIALECTS
@@ -62,6 +64,7 @@ def say(
     if str(out) == "-":
         raise DataError("audio cannot be written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
+    format_of(out)
     types = ENGINES.option_types(engine) if option else {}
     options = dict(key_value(one, types) for one in option or [])
     check_output(out, inputs=files_among(options.values()), force=force)
@@ -70,7 +73,7 @@ def say(
     with leaving_at_once():
         speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)
-    write_wav(out, speech.audio)
+    write_audio(out, speech.audio)
     if as_json:
         words = [word.model_dump() for word in speech.words or ()]
         print_json({"audio": str(out), "seconds": round(speech.audio.seconds, 3), "sample_rate": speech.audio.sample_rate,

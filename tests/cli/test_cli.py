@@ -117,6 +117,7 @@ def test_say_explains_invalid_input(tmp_path):
         (("say", "hello", "--engine", "parrot"), b"no engine is called 'parrot'"),
         (("say", ""), b"there is nothing to say"),
         (("say", "hello", "-o", tmp_path / "no" / "x.wav"), b"cannot be written"),
+        (("say", "hello", "-o", tmp_path / "x.m4a"), b"x.m4a: audio cannot be written in the format '.m4a'"),
     ):
         done = command(*arguments, cwd=tmp_path)
         assert done.returncode == 2 and message in done.stderr and b"Traceback" not in done.stderr, arguments
