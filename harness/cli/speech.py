@@ -91,7 +91,7 @@ def align(
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="WAV, FLAC, OGG or MP3; any rate, mono or stereo.")],
     transcript: Annotated[
         Path | None,
-        typer.Argument(metavar="[TRANSCRIPT]", help="Text file with the spoken words; tags are ignored."),
+        typer.Argument(metavar="[TRANSCRIPT]", help="Text file or TextGrid with the spoken words; tags are ignored."),
     ] = None,
     text: Annotated[str | None, typer.Option(help="The words themselves, instead of a file.")] = None,
     out: Annotated[
@@ -109,19 +109,14 @@ def align(
     from harness.outputs import check_output
     from harness.paths import is_file
     from harness.prosody.align import align as align_words
-    from harness.prosody.textgrid import write_textgrid
+    from harness.prosody.textgrid import read_transcript, write_textgrid
     from harness.reading import is_json_object
     from harness.tagged import TaggedText
 
     if (transcript is None) == (text is None):
         raise HarnessError("expected either a TRANSCRIPT file or --text with the words")
     if transcript is not None:
-        try:
-            text = transcript.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise DataError(f"cannot be read as text: {why}", path=transcript,
-                            remedy="use --text to give the words themselves") from error  # fmt: skip
+        text = read_transcript(transcript)
     if is_json_object(text or ""):
         raise DataError("expected the spoken words, but this is a JSON object", path=transcript or "--text",
                         remedy="give its text only")  # fmt: skip
