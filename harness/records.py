@@ -88,7 +88,7 @@ class TextRecord(SentenceRecord):
     @field_validator("group", mode="before")
     @classmethod
     def _group(cls, value: Any) -> Any:
-        return value if value is None else str(_id(value))
+        return value if value in (None, "") else str(_id(value))
 
 
 class InputLine(TextRecord):
