@@ -57,8 +57,8 @@ lab: env ## JupyterLab with both kernels
 	@$(BIN)/jupyter lab notebooks
 
 full: env ## run the heavy profile: benchmark suite, audio controls, every chapter with full.yaml
-	@$(BIN)/harness benchmark suite
-	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json
+	@$(BIN)/harness benchmark suite --force
+	@$(BIN)/harness run data/experiments/controls.yaml --result data/results/controls.json --force
 	@PROFILE=full $(BIN)/doit site
 
 bench: book ## measure how long each part takes, compared with the usual alternative

@@ -138,7 +138,7 @@ def task_notebook():
         target = EXECUTED / notebook.name
         yield {
             "name": notebook.stem,
-            "actions": [(run, [HARNESS, "chapter", "run", notebook.stem, "--profile", PROFILE, "--output", target],
+            "actions": [(run, [HARNESS, "chapter", "run", notebook.stem, "--profile", PROFILE, "--output", target, "--force"],
                          {"alone": notebook.stem in ALONE})],
             "io": DIRECT,
             "file_dep": [

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -12,8 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio_headers import after_id3, begins_mp3, is_cut_flac, log_tells_cut, with_length
 from harness.errors import DataError, HarnessError
 from harness.paths import is_file
+from harness.store import write_atomic
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -23,7 +28,7 @@ MAX_SECONDS = 3600  # a clip is a sentence or a passage, but a small file can de
 SILENCE_PEAK = 10 ** (-60 / 20)  # a clip whose loudest sample is below -60 dBFS holds no speech
 _BLOCK = 1 << 22  # samples of all channels that are decoded at once: 16 MB
 _NO_LENGTH = 2**63 - 1  # the number of frames that libsndfile reports if the header does not say
-_STREAMED = 0x7FFFF000  # a length in a WAV header from here on, or 0, was written before the length was known
+_MP3_FRAME = 1152  # samples of a frame, at most
 _KINDS = "give a WAV, FLAC, OGG or MP3 file"
 
 
@@ -102,25 +107,48 @@ def decode_audio(source: Path | bytes, longest: float | None = None) -> Audio:
     import soundfile
 
     longest = MAX_SECONDS if longest is None else longest
+    if begins_mp3(source):
+        with suppress(NotAudio):  # an ID3 tag may also precede FLAC
+            return _decode_mp3(source, longest)
     try:
         with soundfile.SoundFile(str(source) if isinstance(source, Path) else io.BytesIO(source)) as file:
             kind, promised, rate = file.format, file.frames, file.samplerate
-            known = kind != "MP3" and 0 < promised < _NO_LENGTH
+            known = 0 < promised < _NO_LENGTH
             samples = _read_mono(file, longest) if known else np.zeros(0, np.float32)
+            is_cut = log_tells_cut(file.extra_info)
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, MemoryError) as error:  # TypeError: x.raw
+        if (whole := with_length(source)) is not None:
+            return decode_audio(whole, longest)
+        with suppress(NotAudio):  # something may precede the first frame of MP3
+            return _decode_mp3(source, longest)
         reason = getattr(error, "error_string", "") or str(error).removeprefix(f"Error opening {str(source)!r}: ")
         raise NotAudio(f"not readable as audio: {reason}", remedy=_KINDS) from error
     if not known:
-        content = source.read_bytes() if isinstance(source, Path) else source
-        if kind in ("MP3", "FLAC"):
+        if kind == "FLAC":
+            content = source.read_bytes() if isinstance(source, Path) else source
             samples, promised, rate = _read_by_miniaudio(content, kind, longest)
-            if kind == "FLAC" and len(samples) <= longest * rate and _is_cut_flac(content):
+            if len(samples) <= longest * rate and is_cut_flac(content):
                 raise AudioError("the audio file is truncated or damaged: the checksum at its end is wrong")
-        elif (whole := _with_length(content)) is not None:
+        elif (whole := with_length(source)) is not None:
             return decode_audio(whole, longest)
-    if len(samples) <= longest * rate and (len(samples) < promised or _is_cut_wav(source)):
+    return _complete(samples, rate, promised, longest, is_cut=is_cut)
+
+
+def _complete(samples: NDArray[np.float32], rate: int, promised: int, longest: float, *, is_cut: bool = False) -> Audio:
+    if len(samples) <= longest * rate and (len(samples) < promised or is_cut):
         raise AudioError("the audio file is truncated: its header promises more samples than it holds")
     return check_audio(Audio(samples, rate))
+
+
+def _decode_mp3(source: Path | bytes, longest: float) -> Audio:
+    """Decode MP3 by miniaudio, which looks for the first frame and, unlike libsndfile, reads to the end without a length."""
+    content = source.read_bytes() if isinstance(source, Path) else source
+    samples, promised, rate = _read_by_miniaudio(after_id3(content), "MP3", longest)
+    if not len(samples):
+        raise NotAudio("not readable as audio: no frame of MP3", remedy=_KINDS)
+    if promised - 2 * _MP3_FRAME <= len(samples) < promised:
+        samples = _read_by_libsndfile(content, longest)
+    return _complete(samples, rate, promised, longest)
 
 
 def check_audio(audio: Audio) -> Audio:
@@ -150,6 +178,33 @@ def _read_mono(file: SoundFile, longest: float) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
+def _read_by_libsndfile(content: bytes, longest: float) -> NDArray[np.float32]:
+    """Decode an MP3 whose last frame miniaudio leaves out, because tags or zeros follow it."""
+    import soundfile
+
+    with _silent_stderr(), suppress(soundfile.LibsndfileError), soundfile.SoundFile(io.BytesIO(content)) as file:
+        return _read_mono(file, longest)
+    return np.zeros(0, np.float32)
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Discard what a C library writes to standard error: libmpg123 warns there of every inexact length."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
 def _read_by_miniaudio(content: bytes, kind: str, longest: float) -> tuple[NDArray[np.float32], int, int]:
     """Return the samples of an MP3 or FLAC file, the number of samples that its header or its frames promise, and their rate."""
     import miniaudio
@@ -166,54 +221,6 @@ def _read_by_miniaudio(content: bytes, kind: str, longest: float) -> tuple[NDArr
     except miniaudio.MiniaudioError as error:
         raise NotAudio(f"not readable as audio: {error}", remedy=_KINDS) from error
     return np.concatenate(parts), info.num_frames, rate
-
-
-def _with_length(content: bytes) -> bytes | None:
-    """Return a streamed WAV file with its lengths filled in; None if it holds no samples, or is not a WAV file."""
-    riff = int.from_bytes(content[4:8], "little")
-    if content[:4] != b"RIFF" or (0 < riff < _STREAMED and riff + 8 >= len(content)):
-        return None
-    place, size = 12, int.from_bytes(content[16:20], "little")
-    while content[place : place + 4] not in (b"data", b""):
-        place += 8 + size + size % 2
-        size = int.from_bytes(content[place + 4 : place + 8], "little")
-    start = place + 8
-    if size or start >= len(content):
-        return None
-    lengths = [min(len(content) - first, _STREAMED).to_bytes(4, "little") for first in (8, start)]
-    return b"".join((content[:4], lengths[0], content[8 : start - 4], lengths[1], content[start:]))
-
-
-def _is_cut_wav(source: Path | bytes) -> bool:
-    """Return whether a RIFF file is shorter than its header says; libsndfile reads such files without complaint."""
-    if isinstance(source, Path):
-        with source.open("rb") as handle:
-            head, length = handle.read(8), source.stat().st_size
-    else:
-        head, length = source[:8], len(source)
-    promised = int.from_bytes(head[4:8], "little")
-    # One byte of padding may be missing.
-    return head[:4] == b"RIFF" and 0 < promised < _STREAMED and promised + 8 > length + 1
-
-
-def _is_cut_flac(content: bytes) -> bool:
-    """Return whether a FLAC file ends inside a frame, or a frame is damaged.
-
-    Each frame ends with its CRC-16, so the CRC-16 of any number of complete frames is 0.
-    """
-    if content[:4] != b"fLaC":
-        return False  # FLAC in another container
-    place, last = 4, False  # metadata blocks come before the frames
-    while not last and place < len(content):
-        last = content[place] >= 0x80
-        place += 4 + int.from_bytes(content[place + 1 : place + 4])
-    table = np.arange(256) << 8
-    for _ in range(8):
-        table = np.where(table & 0x8000, table << 1 ^ 0x8005, table << 1) & 0xFFFF
-    steps, crc = table.tolist(), 0
-    for byte in content[place:]:
-        crc = (crc << 8 & 0xFF00) ^ steps[crc >> 8 ^ byte]
-    return crc != 0
 
 
 def write_wav(path: str | Path, audio: Audio) -> None:
@@ -234,6 +241,63 @@ def write_wav(path: str | Path, audio: Audio) -> None:
                         remedy="check that the folder exists and has room") from error  # fmt: skip
 
 
+def format_of(path: str | Path) -> tuple[str, str]:
+    """Return container and subtype, as libsndfile calls them, for the suffix of a file; WAV if it has none.
+
+    Raises
+    ------
+    DataError
+        If there is no such format.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(f"audio cannot be written in the format {suffix!r}", path=path,
+                        remedy=f"choose a name that ends in {', '.join(filter(None, FORMATS))}")  # fmt: skip
+    return FORMATS[suffix]
+
+
+def write_audio(path: str | Path, audio: Audio) -> None:
+    """Write mono audio in the format of the suffix (see `format_of`), all at once; samples beyond full scale are clipped.
+
+    WAV and FLAC have 16 bits. A rate that MP3 does not have becomes 24 kHz.
+
+    Raises
+    ------
+    DataError
+        If there is no such format, or the file cannot be written.
+    """
+    container, subtype = format_of(path)
+    samples, rate = audio.samples, audio.sample_rate
+    if container == "MP3" and rate not in MPEG_RATES:
+        samples, rate = resample(samples, rate, _PAGE_RATE), _PAGE_RATE
+    remedy = "check that the folder exists and has room"
+    try:
+        write_atomic(path, encoded(samples, rate, container, subtype))
+    except RuntimeError as error:  # of libsndfile
+        raise DataError(f"the audio file cannot be written: {error}", path=path, remedy=remedy) from error
+    except DataError as error:
+        raise DataError(f"the audio file {error.message}", path=path, remedy=remedy) from error
+
+
+def encoded(samples: NDArray[np.float32], rate: int, container: str, subtype: str) -> bytes:
+    """Return samples as the bytes of a mono file, by libsndfile; samples beyond full scale are clipped."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", rate, 1, subtype, format=container) as file:
+        for start in range(0, len(samples), _WRITTEN):
+            file.write(np.clip(samples[start : start + _WRITTEN], -1, 1))
+    return buffer.getvalue()
+
+
+FORMATS = {
+    "": ("WAV", "PCM_16"),
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}  # container and subtype of each suffix
+_WRITTEN = 65536  # samples encoded at once: libsndfile's Ogg encoders keep a block on the stack
 MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # the rates of MPEG-1, 2 and 2.5 audio
 _PAGE_RATE = 24000
 

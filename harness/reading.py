@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn
+from types import NoneType, UnionType
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -88,21 +90,72 @@ def read_yaml(path: str | Path) -> tuple[Any, dict[Location, int]]:
         raise error.at(path) from error
 
 
-def key_value(text: str) -> tuple[str, Any]:
-    """Split ``key=value`` from a command line, and read the value as YAML: ``speed=1.1``, ``voice=joe``.
+def key_value(text: str, types: Mapping[str, Any] | None = None) -> tuple[str, Any]:
+    """Split ``key=value`` from a command line, and convert the value to the type that is declared for the key.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``speed=1.1`` or ``voice=no``.
+    types : mapping, optional
+        Type of each key. A value without a known type stays text, unless it is a number that is written like this, ``true``,
+        ``false``, ``null``, or a list or mapping in brackets.
 
     Raises
     ------
     DataError
-        If `text` has another form, or the value is not YAML.
+        If `text` has another form, or the value does not have the declared type.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
         raise DataError(f"not an option: {text!r}", remedy="write KEY=VALUE")
+    return key, _converted(key, value, _alternatives((types or {}).get(key, Any)))
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_MEANINGS = {bool: "true or false", int: "a whole number", float: "a number", NoneType: "null"}
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    """Return the types of a union, and the values of a `Literal`."""
+    if get_origin(kind) in (Union, UnionType):
+        return tuple(one for part in get_args(kind) for one in _alternatives(part))
+    return get_args(kind) if get_origin(kind) is Literal else (kind,)
+
+
+def _converted(key: str, value: str, kinds: tuple[Any, ...]) -> Any:
+    choices = {str(kind): kind for kind in kinds if isinstance(kind, (str, int))}  # of a `Literal`
+    if value in choices:
+        return choices[value]
+    if NoneType in kinds and value in ("", "null"):
+        return None
+    as_written = str in kinds  # then 007 is no number
+    if int in kinds and re.fullmatch(r"[+-]?[0-9]+", value) and (not as_written or str(int(value)) == value):
+        return int(value)
+    if float in kinds:
+        with suppress(ValueError):
+            if isfinite(number := float(value)) and (not as_written or str(number) == value):
+                return number
+    if bool in kinds and value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    if str in kinds or Path in kinds:
+        return value
+    if choices or set(kinds) <= _MEANINGS.keys():
+        expected = [*map(repr, choices), *(_MEANINGS[kind] for kind in kinds if kind in _MEANINGS)]
+        raise DataError(f"the option {key} must be {' or '.join(expected)}, got {value!r}")
+    return _untyped(key, value)
+
+
+def _untyped(key: str, value: str) -> Any:
     try:
-        return key, parse_yaml(value)[0]
+        read = parse_yaml(value)[0]
     except DataError as error:
-        raise DataError(f"the value of {key!r} is not YAML: {value!r}", remedy="put quotes around it") from error
+        if value[:1] in "[{\"'":
+            raise DataError(f"the value of {key!r} is not YAML: {value!r}", remedy="put quotes around it") from error
+        return value
+    number = isinstance(read, (int, float)) and not isinstance(read, bool)
+    meant = value[:1] in "[{\"'" or value in ("true", "false", "null") or (number and str(read) == value)
+    return read if meant else value
 
 
 def parse_json(text: str) -> Any:
@@ -125,6 +178,16 @@ def parse_json(text: str) -> Any:
         raise DataError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno) from error
     except ValueError as error:
         raise DataError(f"not JSON: {error}") from error
+
+
+def is_json_object(text: str | bytes) -> bool:
+    """Return whether a text is a JSON object, which is no prose."""
+    if text.lstrip()[:1] not in ("{", b"{"):
+        return False
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def read_json(path: str | Path) -> dict:

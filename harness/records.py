@@ -6,6 +6,7 @@ Unknown fields are refused (``extra="forbid"``), so a misspelled field is an err
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from enum import Enum
 from functools import cached_property
@@ -19,6 +20,15 @@ from harness.tagged import Tag, TaggedText
 def digest(*parts: object, length: int = 16) -> str:
     """Return a short stable hash of `parts` that is safe in a file name; for ids, never for security."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:length]
+
+
+def _id(value: Any) -> str | int:
+    """Return an id if it is text or a whole number: others, such as 0.0 and "0.0", would become the same text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"expected text or a whole number, got {json.dumps(value)[:40]}")
+    if value == "":
+        raise ValueError("expected text or a whole number, got an empty text")
+    return value
 
 
 class Record(BaseModel, ABC):
@@ -43,11 +53,16 @@ class SentenceRecord(Record):
     id: str = Field(min_length=1)
     text: str
 
+    @field_validator("id", mode="before")
+    @classmethod
+    def _text_or_whole_number(cls, value: Any) -> Any:
+        return str(_id(value))
+
     @field_validator("id", "text")
     @classmethod
-    def _encodable(cls, value: str) -> str:
+    def _encodable(cls, value: Any) -> Any:
         try:
-            value.encode()
+            str(value).encode()
         except UnicodeEncodeError:
             raise ValueError("half of a surrogate pair is not a character") from None
         return value
@@ -70,10 +85,23 @@ class TextRecord(SentenceRecord):
 
     group: str | None = None
 
+    @field_validator("group", mode="before")
+    @classmethod
+    def _group(cls, value: Any) -> Any:
+        return value if value in (None, "") else str(_id(value))
+
+
+class InputLine(TextRecord):
+    """A line of JSON to tag. It may have no id; a number stays a number, so that the output has the same id."""
+
+    SCHEMA: ClassVar[str] = '{"id", "text"}'
+
+    id: str | int | None = Field(None)  # type: ignore[assignment]
+
     @field_validator("id", mode="before")
     @classmethod
-    def _number_as_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    def _text_or_whole_number(cls, value: Any) -> Any:
+        return _id(value)
 
 
 class Example(SentenceRecord):

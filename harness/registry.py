@@ -6,14 +6,14 @@ import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from harness.errors import HarnessError
 
@@ -136,6 +136,26 @@ class Registry(Generic[T]):
             inspect.signature(self.find(name)).bind(**options)
         except (TypeError, ValueError) as error:
             raise self._unfit(name, error) from error
+
+    def option_types(self, name: str) -> dict[str, Any]:
+        """Return the types that an implementation declares for its options: annotations, or else types of defaults.
+
+        A class that takes ``**options`` names the class of these as ``Options``. If the implementation cannot be imported, there
+        are no types, and `make` raises the error.
+        """
+        try:
+            factory: Any = self.find(name)
+        except HarnessError:
+            return {}
+        types: dict[str, Any] = {}
+        for owner in filter(None, (getattr(factory, "Options", None), factory)):
+            with suppress(ValueError):  # some classes of extension modules have no signature
+                for option in inspect.signature(owner).parameters.values():
+                    if option.default not in (inspect.Parameter.empty, None):
+                        types[option.name] = type(option.default)
+            with suppress(Exception):  # an annotation may name what only a type checker imports
+                types.update(get_type_hints(owner.__init__ if inspect.isclass(owner) else owner))
+        return types
 
     def make(self, name: str, **options: Any) -> T:
         """Build the implementation called `name` with `options`.

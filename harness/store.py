@@ -76,7 +76,10 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
     try:
         fields = parse_json(text)
     except DataError as error:
-        raise DataError(error.message, path=path, line=number, remedy="write one JSON object per line") from error
+        where = f", at column {error.column}" if error.column else ""
+        raise DataError(
+            error.message + where, path=path, line=number, remedy="write one JSON object per line"
+        ) from error
     if not isinstance(fields, dict):
         raise DataError(f"expected a JSON object, got a {type(fields).__name__}", path=path, line=number,
                         remedy='a line looks like {"id": "s1", "text": "..."}')  # fmt: skip
@@ -84,8 +87,10 @@ def parse_line(raw: bytes, model: type[R], path: Path, number: int) -> R:
         record = model.model_validate(fields)
         _ = getattr(record, "tagged", None)  # parse the tags now, while file and line are known
     except ValidationError as error:
-        raise DataError(first_problem(error, "record")[0], path=path, line=number,
-                        remedy=f"expected: {model.SCHEMA}") from error  # fmt: skip
+        message, _, kind = first_problem(error, "record")
+        if kind == "missing":
+            message += f"; found {', '.join(map(repr, fields)) or 'no fields'}"
+        raise DataError(message, path=path, line=number, remedy=f"expected: {model.SCHEMA}") from error
     except HarnessError as error:
         where = f"in the text at column {error.column}: " if error.column else ""
         raise DataError(where + error.message, path=path, line=number, remedy=error.remedy) from error
@@ -186,7 +191,7 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
     Parameters
     ----------
     path : path-like
-        File, replaced if it exists.
+        File, replaced if it exists. A device or pipe is written to.
     content : str or bytes
         Text is encoded as UTF-8.
 
@@ -197,6 +202,12 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
     """
     path = Path(path)
     encoded = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():  # a device or pipe, such as /dev/null: it must not become a file
+        try:
+            path.write_bytes(encoded)
+        except OSError as error:
+            raise _unwritten(path, error) from error
+        return
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:

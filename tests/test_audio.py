@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.audio import Audio, AudioError, decode_audio, read_audio, write_wav
+from harness.audio import Audio, AudioError, decode_audio, read_audio, write_audio, write_wav
 from harness.errors import DataError
 
 TONE = (0.5 * np.sin(np.linspace(0, 2000, 16000))).astype(np.float32)
@@ -33,6 +33,37 @@ def test_other_widths_and_stereo_are_read(tmp_path, subtype, channels):
 
 
 WAV = encoded("WAV", subtype="PCM_16")
+
+
+@pytest.mark.parametrize(("name", "begins", "format_", "most"), [
+    ("x.wav", b"RIFF", "WAV", 1e-4), ("x", b"RIFF", "WAV", 1e-4), ("x.FLAC", b"fLaC", "FLAC", 1e-4),
+    ("x.ogg", b"OggS", "OGG", 0.2), ("x.y.mp3", b"\xff", "MP3", 0.2),
+])  # fmt: skip
+@pytest.mark.parametrize("rate", [16000, 22050, 17000])
+def test_the_format_follows_the_suffix(tmp_path, name, begins, format_, most, rate):
+    path, samples = tmp_path / name, np.tile(TONE, 5)
+    path.write_bytes(b"old" * 10**6)
+    write_audio(path, Audio(samples * 3, rate))
+    assert path.read_bytes().startswith(begins) and soundfile.info(path).format == format_
+    clip = read_audio(path)
+    resampled = format_ == "MP3" and rate == 17000
+    assert clip.sample_rate == (24000 if resampled else rate)
+    assert clip.seconds == pytest.approx(5 * 16000 / rate, abs=0.001)
+    if not resampled:
+        assert np.abs(clip.samples - np.clip(samples * 3, -1, 1)).mean() < most
+
+
+def test_a_wav_has_the_same_bytes_by_either_way(tmp_path):
+    for write, name in ((write_audio, "a.wav"), (write_wav, "b.wav")):
+        write(tmp_path / name, Audio(TONE * 3, 22050))
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["x.m4a", "x.txt", "x.wav.gz", "x.TextGrid"])
+def test_an_unknown_suffix_is_refused(tmp_path, name):
+    with pytest.raises(DataError, match=r"cannot be written in the format .* ends in \.wav, \.flac, \.ogg, \.mp3"):
+        write_audio(tmp_path / name, Audio(TONE, 16000))
+    assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize(

@@ -82,10 +82,10 @@ def test_an_engine_is_checked_before_it_speaks():
 
 def test_examples_are_tagged_under_their_ids(tmp_path):
     source = tmp_path / "in.jsonl"
-    source.write_text(
-        '{"id": "a-1", "text": "Is it <emph> so?"}\n{"id": null, "text": "Is it?"}\n{ a brace\n', encoding="utf-8"
-    )
+    source.write_text('{"id": "a-1", "text": "Is it <emph> so?"}\n{"id": 0, "text": "Is it?"}\n', encoding="utf-8")
     done = command("tag", source, "--tagger", "rules", "--json")
-    first, second, third = map(json.loads, done.stdout.splitlines())
+    first, second = map(json.loads, done.stdout.splitlines())
     assert first["id"] == "a-1" and "<emph>" not in first["text"] and "Is it" in first["text"]
-    assert (second["id"], third["id"]) == ("2", "3") and "{ a brace" in third["text"]
+    assert second["id"] == 0
+    done = command("tag", "--tagger", "rules", "--json", stdin=b"{ a brace\n")
+    assert json.loads(done.stdout)["id"] == "1" and "{ a brace" in json.loads(done.stdout)["text"]

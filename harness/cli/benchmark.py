@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import AsJson, Resamples, print_json, print_table, progress_bar
+from harness.cli.output import AsJson, Force, Resamples, print_json, print_table, progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="Measure a tagger on a public corpus.")
 
@@ -82,17 +82,21 @@ def suite(
         bool, typer.Option("--done-only", help="Measure nothing; write the finished rows of an interrupted run.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the measurements without running them.")] = False,
+    force: Force = False,
 ) -> None:
     """Run all placement benchmarks of the book, which takes an hour or two on two cores.
 
-    Each measurement is saved to `_build/benchmark` when it is done, so an interrupted run resumes with the same command. With
-    `--only` the other rows of the result file are kept. SmolLM2 is included if it is installed (`make smollm2`).
+    Each measurement is saved to `_build/benchmark` when it is done, so an interrupted run resumes with the same command. An
+    existing result file is replaced only with `--force`. With `--only` it is updated, and its other rows are kept. SmolLM2 is
+    included if it is installed (`make smollm2`).
 
     Example: `harness benchmark suite --only decoding --only agreement`
     """
-    from harness.benchmark.suite import RESULT, gather, run, units
+    from harness.benchmark.suite import RESULT, gather, load, run, units
     from harness.benchmark.units import KINDS
+    from harness.datasets import examples_file
     from harness.errors import HarnessError
+    from harness.outputs import check_output
     from harness.paths import relative
 
     if foreign := sorted(set(only or ()) - KINDS.keys()):
@@ -103,12 +107,16 @@ def suite(
             typer.echo(unit.name)
         return
 
+    target = out or RESULT
+    update = bool(only) and target.is_file() and bool(load(target))
+    check_output(target, inputs=[examples_file(split) for split in ("train", "heldout")], force=force or update)
+
     def progress(name: str, done: int, total: int) -> None:
         print(f"{done + 1} of {total}: {name}", file=sys.stderr, flush=True)
 
     rows = run(chosen, resamples=resamples, done_only=done_only, progress=None if done_only else progress)
     missing = [row for row in rows if "not_run" in row]
-    gather(rows, out or RESULT, replace_kinds=only)
+    gather(rows, target, replace_kinds=only)
     for reason in dict.fromkeys(row["not_run"] for row in missing):
         print(f"harness: not run here: {reason}", file=sys.stderr)
-    typer.echo(f"{relative(out or RESULT)}: {len(rows) - len(missing)} rows, {len(missing)} not run here")
+    typer.echo(f"{relative(target)}: {len(rows) - len(missing)} rows, {len(missing)} not run here")

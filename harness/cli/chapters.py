@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.output import Force
+
 app = typer.Typer(no_args_is_help=True, help="Run chapters and build the book (the pipeline calls these).")
 
 
@@ -19,15 +21,22 @@ def run(
     output: Annotated[
         Path | None, typer.Option(help="Path of the executed notebook; by default in the results folder of the run.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Execute one chapter; its results go into a separate folder for these parameters.
 
     Parameters are given as for papermill: `harness chapter run 07 -p tagger rules -p folds 3`.
     """
-    from harness.paths import relative
+    from harness.outputs import check_output
+    from harness.paths import NOTEBOOKS, relative
     from harness.publish.execute import execute, parse_arguments
+    from harness.publish.parameters import declared, notebook_path
 
-    arguments = parse_arguments(context.args)
+    known = declared(notebook_path(chapter))
+    arguments = parse_arguments(context.args, [name for name, one in known.items() if one.type == "str"])
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        check_output(output, inputs=NOTEBOOKS.glob("*.ipynb"), force=force)
     path, seconds = execute(chapter, arguments, output, profile=profile, progress=sys.stderr.isatty())
     typer.echo(f"{relative(path)}: {seconds:.0f} s")
 

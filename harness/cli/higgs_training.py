@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json, progress_bar
+from harness.cli.output import Force, print_json, progress_bar
 
 
 def tiny(
     out: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder; needs 30 MB.")],
     samples: Annotated[int, typer.Option(min=1, max=98, help="Sentences to record.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for the weights.")] = 0,
+    force: Force = False,
 ) -> None:
     """Make tiny random checkpoints, codecs and recordings, to try everything without a download.
 
@@ -25,7 +26,7 @@ def tiny(
     from harness.paths import relative
 
     with progress_bar("Parts") as update:
-        make_tiny_training_set(out, samples=samples, seed=seed, boson_codec=True, progress=update)
+        make_tiny_training_set(out, samples=samples, seed=seed, boson_codec=True, progress=update, force=force)
     typer.echo(f"{relative(out)}: boson/ native/ codec/ codec-boson/ recordings/ train-native.yaml train-boson.yaml")
 
 
@@ -36,6 +37,7 @@ def convert(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder.")],
     revision: Annotated[str | None, typer.Option(help="Commit of a hub name (40 digits).")] = None,
     base: Annotated[Path | None, typer.Option(help="For an adapter: the converted checkpoint it belongs to.")] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Convert an original checkpoint (`higgs_audio`) or adapter to transformers' own format (`higgs_audio_v2`).
@@ -47,7 +49,7 @@ def convert(
     from harness.higgs.convert import convert as rewrite
     from harness.paths import relative
 
-    done = rewrite(source, out, revision=revision, base=base)
+    done = rewrite(source, out, revision=revision, base=base, force=force)
     if as_json:
         print_json(done)
     else:

@@ -21,7 +21,9 @@ def listen(
         int, typer.Option(min=0, help="Random seed for the choice of trials; the same seed gives the same test.")
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the two files; RUN/listening by default.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the key of another test in --out.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", "--force", help="Overwrite another test or page in --out.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create a listening test from a run: one page that works offline, and its key.

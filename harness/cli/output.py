@@ -19,6 +19,7 @@ from typer.core import TyperCommand
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Number of worker processes; -1 for one per core.")]
 Resamples = Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file; an input is never overwritten.")]
 BootstrapSeed = Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")]
 
 

@@ -30,9 +30,7 @@ def run(
         ),
     ] = None,
     voice: Annotated[str | None, typer.Option(help="Voice of that engine.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="Option of that engine, KEY=VALUE in YAML; may be repeated.")
-    ] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of that engine, KEY=VALUE; may be repeated.")] = None,
     base_url: Annotated[
         str | None,
         typer.Option(
@@ -46,6 +44,7 @@ def run(
     result: Annotated[
         Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing --result of another run.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Empty the folder if it holds something else.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -57,7 +56,10 @@ def run(
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
-    from harness.experiment.result_files import publish
+    from harness.experiment.folder import FILES
+    from harness.experiment.result_files import publish, published
+    from harness.experiment.sentences import sentences_file
+    from harness.outputs import check_output, files_among
     from harness.paths import RESULTS, relative
 
     options = list(option or [])
@@ -67,6 +69,12 @@ def run(
         options.append(f"max_requests={max_requests}")
     spec = changed(load_experiment(experiment), engine=engine, voice=voice, options=options, limit=limit)
     folder = out or RESULTS / spec.name
+    if result:
+        chosen = [*(one.options for one in spec.engines), *(one.options for one in spec.taggers)]
+        given = [value for names in chosen for value in names.values()]
+        read = [experiment, sentences_file(spec.sentences), *files_among(given)]
+        inputs = [*read, *(folder / name for name in FILES)]
+        check_output(result, inputs=inputs, force=force or published(folder, result))
     try:
         with progress_bar("Sentences") as update:
             summary = run_experiment(

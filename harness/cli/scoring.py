@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.output import AsJson, BootstrapSeed, Jobs, Resamples, print_json, print_table, progress_bar
-from harness.errors import DataError
+from harness.cli.output import AsJson, BootstrapSeed, Force, Jobs, Resamples, print_json, print_table, progress_bar
 from harness.publish.tables import f1_of, interval, rate_of
 
 app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or the answers of listeners.")
@@ -61,6 +60,7 @@ def audio(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write every outcome to this JSON Lines file.")] = None,
+    force: Force = False,
     leaks: Annotated[bool, typer.Option(help="Check for tags that were read aloud.")] = True,
     jobs: Jobs = 1,
     as_json: AsJson = False,
@@ -95,14 +95,13 @@ def audio(
 
     A clip whose audio cannot be used counts as `unmeasurable`. The other clips are still scored, and the exit code is 2.
     """
-    from harness.prosody.clip_scores import score_manifest
+    from harness.outputs import check_output
+    from harness.prosody.clip_scores import inputs_of, score_manifest
     from harness.prosody.rates import reasons
     from harness.store import write_atomic
 
-    if out and (out.resolve() == manifest.resolve() or not out.parent.is_dir() or out.is_dir()):
-        raise DataError(
-            "the outcomes cannot be written here", path=out, remedy="--out must name a new file in an existing folder"
-        )
+    if out:
+        check_output(out, inputs=inputs_of(manifest, calibrate) if out.exists() else [manifest], force=force)
     with progress_bar("Clips") as update:
         scores = score_manifest(manifest, calibrate=calibrate, check_leaks=leaks, jobs=jobs, progress=update)
     figures = {**scores.as_json(), "unmeasurable": reasons(scores.outcomes)}

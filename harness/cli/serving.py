@@ -38,6 +38,7 @@ def serve(
     `curl http://127.0.0.1:8000/v1/audio/speech -H "Content-Type: application/json"
     -d '{"model": "espeak", "input": "We <emph> guarantee it", "response_format": "wav"}' -o x.wav`
     """
+    from harness.engines.base import ENGINES
     from harness.errors import NotAvailable
     from harness.reading import key_value
 
@@ -46,9 +47,10 @@ def serve(
     except ImportError as error:
         raise NotAvailable(f"`harness serve` needs the package {error.name}",
                            remedy="pip install 'prosody-harness[api]'") from error  # fmt: skip
+    types = ENGINES.option_types(engine) if option else {}
     run(
         engine,
-        dict(map(key_value, option or [])),
+        dict(key_value(one, types) for one in option or []),
         host=host,
         port=port,
         workers=workers,

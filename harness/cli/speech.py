@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json
+from harness.cli.output import Force, print_json
 
 # Signals of a scheduler and of a closed terminal; they end a command like Ctrl-C.
 ENDINGS = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGHUP"))
@@ -38,14 +38,17 @@ def leaving_at_once() -> Iterator[None]:
 
 def say(
     text: Annotated[str, typer.Argument(help='Tagged text, for instance `"We <emph> guarantee 30% savings"`.')],
-    out: Annotated[Path, typer.Option("--out", "-o", help="WAV file to write.")] = Path("speech.wav"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Audio file to write: .wav, .flac, .ogg or .mp3.")] = Path(
+        "speech.wav"
+    ),
     engine: Annotated[str, typer.Option(help="Name of the engine; `harness doctor` lists them.")] = "espeak",
     voice: Annotated[str | None, typer.Option(help="Voice of the engine; its default voice if not given.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the engine, KEY=VALUE; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed, for engines that sample.")] = 0,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print word times and lost tags as JSON.")] = False,
 ) -> None:
-    """Speak tagged text to a WAV file.
+    """Speak tagged text to an audio file.
 
     Markdown asterisks, list and heading marks before the text, and emoji are not spoken by espeak, piper and hibari; other
     engines get them as they are. Everything else is read as written, including labels such as `SPEAKER 1:`: remove them
@@ -53,23 +56,28 @@ def say(
 
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
     """
-    from harness.audio import write_wav
+    from harness.audio import format_of, write_audio
     from harness.engines import SpeechRequest, make_engine
-    from harness.engines.base import check_engine, speak
+    from harness.engines.base import ENGINES, check_engine, speak
     from harness.engines.dialects import DIALECTS
     from harness.errors import DataError
+    from harness.outputs import check_output, files_among
     from harness.reading import key_value
     from harness.tagged import TaggedText
 
     if str(out) == "-":
         raise DataError("audio cannot be written to standard output", remedy="name a file: -o speech.wav")
     tagged = TaggedText.parse(text)
-    chosen = make_engine(engine, **dict(map(key_value, option or [])))
+    format_of(out)
+    types = ENGINES.option_types(engine) if option else {}
+    options = dict(key_value(one, types) for one in option or [])
+    check_output(out, inputs=files_among(options.values()), force=force)
+    chosen = make_engine(engine, **options)
     check_engine(chosen, engine)
     with leaving_at_once():
         speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)
-    write_wav(out, speech.audio)
+    write_audio(out, speech.audio)
     if as_json:
         words = [word.model_dump() for word in speech.words or ()]
         print_json({"audio": str(out), "seconds": round(speech.audio.seconds, 3), "sample_rate": speech.audio.sample_rate,
@@ -87,12 +95,13 @@ def align(
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="WAV, FLAC, OGG or MP3; any rate, mono or stereo.")],
     transcript: Annotated[
         Path | None,
-        typer.Argument(metavar="[TRANSCRIPT]", help="Text file with the spoken words; tags are ignored."),
+        typer.Argument(metavar="[TRANSCRIPT]", help="Text file or TextGrid with the spoken words; tags are ignored."),
     ] = None,
     text: Annotated[str | None, typer.Option(help="The words themselves, instead of a file.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Praat TextGrid to write; AUDIO with .TextGrid by default.")
     ] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the word times as JSON.")] = False,
 ) -> None:
     """Find each word of a known text in a clip, and write a Praat TextGrid (tier `words`).
@@ -101,29 +110,30 @@ def align(
     """
     from harness.audio import read_audio
     from harness.errors import DataError, HarnessError
+    from harness.outputs import check_output
     from harness.paths import is_file
     from harness.prosody.align import align as align_words
-    from harness.prosody.textgrid import write_textgrid
+    from harness.prosody.textgrid import read_transcript, write_textgrid
+    from harness.reading import is_json_object
     from harness.tagged import TaggedText
 
     if (transcript is None) == (text is None):
         raise HarnessError("expected either a TRANSCRIPT file or --text with the words")
     if transcript is not None:
-        try:
-            text = transcript.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise DataError(f"cannot be read as text: {why}", path=transcript,
-                            remedy="use --text to give the words themselves") from error  # fmt: skip
+        text = read_transcript(transcript)
+    if is_json_object(text or ""):
+        raise DataError("expected the spoken words, but this is a JSON object", path=transcript or "--text",
+                        remedy="give its text only")  # fmt: skip
     try:
         words = TaggedText.parse(" ".join((text or "").split())).words
     except HarnessError as error:
         raise error.at(transcript or "--text", 1) from error
     if not is_file(audio):  # the error of read_audio would mention a manifest
         raise DataError("audio file is missing, or not a file", path=audio, remedy="check the path")
+    target = out or audio.with_suffix(".TextGrid")
+    check_output(target, inputs=[audio, *([transcript] if transcript else [])], force=force)
     clip = read_audio(audio)
     times = align_words(clip, words)
-    target = out or audio.with_suffix(".TextGrid")
     write_textgrid(target, times, clip.seconds)
     if as_json:
         print_json({"textgrid": str(target), "seconds": round(clip.seconds, 3),

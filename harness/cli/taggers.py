@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.output import print_json
+from harness.cli.output import Force, print_json
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a tagger, or the small base model that it uses.")
 BATCH = 64  # lines tagged at the same time, so that memory does not grow with the input
@@ -20,7 +21,7 @@ def tag(
         str,
         typer.Argument(
             metavar="[FILE]",
-            help="Text file with one sentence per line, or JSON Lines of examples, whose ids are kept; `-` for standard input.",
+            help='Text file with one sentence per line, or JSON Lines {"id", "text"}, whose ids are kept; `-` for standard input.',
         ),
     ] = "-",
     tagger: Annotated[str, typer.Option(help="Name of the tagger; `harness doctor` lists them.")] = "gpt2",
@@ -44,7 +45,9 @@ def tag(
 ) -> None:
     """Insert tags into sentences: one output line per input line, words unchanged.
 
-    The input is streamed, so memory does not grow with its length. Tags that it already has are removed first.
+    The input is streamed, so memory does not grow with its length. Tags that it already has are removed first. If its name ends
+    in .jsonl, or its first line looks like JSON, each line must be an object with a string `text`. Its `id` is a text or a whole
+    number; without ids, the line number is used. Other fields are ignored, and blank lines are skipped.
 
     Example: `echo "We guarantee 30% savings" | harness tag --tagger rules`
 
@@ -55,6 +58,7 @@ def tag(
     from harness.tagged import TaggedText, retag
     from harness.taggers import make_tagger
     from harness.taggers.base import tag_all
+    from harness.taggers.lines import read_lines
 
     options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
     given = {name: value for name, value in options.items() if value}
@@ -71,7 +75,7 @@ def tag(
         lines = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - closed on exit
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=source) from error
-    batch: list[tuple[str, str]] = []
+    batch: list[tuple[str | int, str]] = []
     written = changed = 0
 
     def flush() -> None:
@@ -83,37 +87,25 @@ def tag(
             kept = text.words == before.words
             changed += not kept
             out = retag(line, text) if kept else text.format()
-            print(json.dumps({"id": name or str(written), "text": out}, ensure_ascii=False) if as_json else out)
+            print(json.dumps({"id": name, "text": out}, ensure_ascii=False) if as_json else out.replace("\n", " "))
         sys.stdout.flush()
         batch.clear()
 
-    for number, raw in enumerate(lines, start=1):
+    sentences = read_lines(lines, place)
+    while True:
         try:
-            name, line = _sentence(raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
-            TaggedText.parse(line)
-        except UnicodeDecodeError as error:
-            flush()
-            raise DataError("not UTF-8", path=place, line=number, remedy="save the text as UTF-8") from error
-        except HarnessError as error:
-            flush()
-            raise error.at(place, number) from error
-        batch.append((name, line))
+            sentence = next(sentences, None)
+        except HarnessError:
+            flush()  # the sentences before the line with the error
+            raise
+        if sentence is None:
+            break
+        batch.append(sentence)
         if len(batch) == BATCH:
             flush()
     flush()
     if changed:
         typer.echo(f"note: {tagger} changed the words of {changed} of {written} sentences", err=True)
-
-
-def _sentence(line: str) -> tuple[str, str]:
-    """Return the id and text of a line; a line that is not a JSON example has no id."""
-    try:
-        fields = json.loads(line) if line.startswith("{") else None
-    except ValueError:  # a sentence that begins with a brace
-        fields = None
-    if isinstance(fields, dict) and isinstance(fields.get("text"), str):
-        return str(fields.get("id") or ""), fields["text"]
-    return "", line
 
 
 @train_app.command("gpt2")
@@ -147,6 +139,7 @@ def train_gpt2(
         int, typer.Option(min=0, max=2**32 - 1, help="Random seed for the dev split, the order and the initial values.")
     ] = 0,
     resume: Annotated[bool, typer.Option(help="Resume an interrupted training after its last epoch.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished tagger in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tagger's summary as JSON.")] = False,
 ) -> None:
     """Fine-tune a GPT-2 to predict which tag, if any, belongs on each slot of a sentence.
@@ -160,12 +153,18 @@ def train_gpt2(
     For several GPUs: `accelerate launch -m harness train gpt2 ...`, with the same options.
     """
     from harness.datasets import load_examples
+    from harness.outputs import check_output, check_output_folder
     from harness.paths import relative
     from harness.records import Example
     from harness.store import read_jsonl
     from harness.taggers.gpt2.config import TrainingConfig
-    from harness.taggers.gpt2.training import read_summary, tagger_folder, train
+    from harness.taggers.gpt2.training import STAMP, SUMMARY, read_summary, tagger_folder, train
 
+    if out and os.environ.get("RANK", "0") == "0":  # the other processes of `accelerate launch` use the same folder
+        if (out / SUMMARY).exists():
+            check_output(out / SUMMARY, inputs=[data] if data else [], force=force)
+        elif not (out / STAMP).exists():  # without it, this is not the folder of an interrupted training
+            check_output_folder(out, force=force)
     config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
                             lora_rank=lora_rank, patience=patience, seed=seed, objective=objective,
                             prompt_format=prompt_format, tag_embeddings=tag_embeddings, precision=precision)  # fmt: skip
@@ -188,13 +187,16 @@ def train_base(
         int | None, typer.Option(min=1, help="Passes over the text; by default as many as for the embedded base.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for the initial values and the order.")] = 0,
+    force: Force = False,
 ) -> None:
     """Pretrain the embedded base.
 
     Needs the Helsinki corpus' dev split (`harness data fetch helsinki-prosody`) and, for the initial embeddings, SmolLM2
     (`make smollm2`).
     """
+    from harness.outputs import check_output_folder
     from harness.taggers.gpt2.pretrain import PretrainConfig, pretrain
 
+    check_output_folder(out, force=force)
     config = PretrainConfig(seed=seed) if epochs is None else PretrainConfig(seed=seed, epochs=epochs)
     print_json(pretrain(out, config))

@@ -17,6 +17,7 @@ from harness.audio import SILENCE_PEAK, Audio
 from harness.engines.base import Speech, SpeechRequest, register_engine
 from harness.engines.dialects import DIALECTS
 from harness.engines.marks import spoken
+from harness.engines.options import check_number, check_text
 from harness.errors import HarnessError
 from harness.phonemes import CHARS_UTF8, espeak_library, espeak_version, voice_bases, voice_file, voice_variants
 from harness.records import WordTime
@@ -59,6 +60,8 @@ class EspeakEngine:
     requirements: ClassVar[Requirements] = Requirements(packages=("espeakng_loader",))
 
     def __init__(self, voice: str = "en-us", rate: int = 165, dialect: str = "ssml") -> None:
+        check_text("voice", voice)
+        check_number("rate", rate)
         if dialect not in ("ssml", "ignore"):
             raise HarnessError(f"espeak does not speak the dialect {dialect!r}", remedy="choose ssml or ignore")
         if not SLOWEST <= rate <= FASTEST:

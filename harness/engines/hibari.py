@@ -14,6 +14,7 @@ import numpy as np
 from harness.audio import Audio
 from harness.engines.base import register_engine
 from harness.engines.neural import NeuralVoice
+from harness.engines.options import check_number
 from harness.errors import HarnessError
 from harness.registry import Requirements
 
@@ -40,6 +41,7 @@ class HibariEngine(NeuralVoice):
 
     def __init__(self, voice: str = HEART, speed: float = 1.0, dialect: str = "ignore") -> None:
         super().__init__(voice, dialect)
+        check_number("speed", speed)
         if not 0.5 <= speed <= 2:
             raise HarnessError(f"hibari cannot speak at {speed} times its pace", remedy="choose 0.5 to 2")
         self.speed = float(speed)

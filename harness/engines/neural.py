@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import ClassVar
 
 from harness.audio import Audio
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.dialects import DIALECTS
 from harness.engines.marks import spoken
+from harness.engines.options import check_text
 from harness.errors import HarnessError, NotAvailable
 from harness.registry import Requirements
 
@@ -22,6 +24,8 @@ class NeuralVoice:
     deterministic = False
 
     def __init__(self, voice: str, dialect: str) -> None:
+        if not isinstance(voice, Path):
+            check_text("voice", voice)
         if dialect not in ("ignore", "prompted"):
             raise HarnessError(
                 f"{self.name} does not speak the dialect {dialect!r}", remedy="choose ignore or prompted"

@@ -33,7 +33,7 @@ RECORDS: dict[str, type[Record]] = {
     "clips": Clip, "outcomes": Outcome, "nulls": NullSample, "contrasts": Contrast, "crosstalk": CrossTalk, "doses": Dose,
 }  # fmt: skip
 # In order of deletion: without its manifest the folder counts as unfinished; the experiment is deleted last, so it stays known.
-_OURS = (MANIFEST, SUMMARY, UNITS, SCORES, *(f"{name}.jsonl" for name in RECORDS), PREDICTIONS, IDENTITY)
+FILES = (MANIFEST, SUMMARY, UNITS, SCORES, *(f"{name}.jsonl" for name in RECORDS), PREDICTIONS, IDENTITY)
 START_OVER = "choose another --out, or add --replace to start over"
 
 
@@ -135,7 +135,7 @@ def identify(experiment: Experiment) -> dict[str, Any]:
 
 def empty(folder: Path) -> None:
     """Delete the files that runs write, and no others."""
-    for name in _OURS:
+    for name in FILES:
         (folder / name).unlink(missing_ok=True)
     for path in (folder / AUDIO).iterdir():
         if path.suffix in (".wav", ".part"):
@@ -159,7 +159,7 @@ def _damage(folder: Path) -> str:
 def _what_else(folder: Path, identity: Mapping[str, Any]) -> str:
     """Return what the folder holds instead of this experiment; an empty string if nothing else."""
     if not (folder / IDENTITY).exists():
-        return "parts of an unknown run" if any((folder / name).exists() for name in _OURS) else ""
+        return "parts of an unknown run" if any((folder / name).exists() for name in FILES) else ""
     try:
         found = read_json(folder / IDENTITY)
     except DataError:

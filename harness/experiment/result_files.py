@@ -40,6 +40,19 @@ def publish(folder: Path, target: Path = RESULT) -> Path:
     DataError
         If the run is not complete, or had failures.
     """
+    write_json(target, _result(folder))
+    return target
+
+
+def published(folder: Path, target: Path) -> bool:
+    """Return whether a file is the result file of this finished run, so that writing it again loses nothing."""
+    try:
+        return read_json(target) == _result(folder)
+    except (DataError, ValidationError, KeyError):
+        return False
+
+
+def _result(folder: Path) -> dict[str, Any]:
     if not is_complete(folder):
         raise DataError("this run is not complete", path=folder, remedy="finish it with `harness run`")
     summary = read_json(folder / SUMMARY)
@@ -48,8 +61,7 @@ def publish(folder: Path, target: Path = RESULT) -> Path:
                         remedy="run it again; only the failed sentences are repeated")  # fmt: skip
     manifest = RunManifest.model_validate(read_json(folder / MANIFEST))
     provenance = {name: getattr(manifest, name) for name in Provenance.model_fields}
-    write_json(target, {"schema": SCHEMA, "code": code_digest(), "provenance": provenance, **summary})
-    return target
+    return {"schema": SCHEMA, "code": code_digest(), "provenance": provenance, **summary}
 
 
 class Provenance(BaseModel):

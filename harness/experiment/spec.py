@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.datasets import sha256
+from harness.engines.base import ENGINES
 from harness.errors import DataError
 from harness.experiment.sentences import SETS, Item, load_items, sentences_file
 from harness.paths import relative
@@ -175,7 +176,7 @@ def changed(
     voice : str, optional
         Voice of that engine, or of the only engine in the file.
     options : sequence of str
-        Options of that engine as ``key=value``; the value is read as YAML.
+        Options of that engine as ``key=value``; see `key_value`.
     limit : int, optional
         Number of sentences to use.
 
@@ -197,7 +198,8 @@ def changed(
         [only] = fields["engines"]
         if voice is not None:
             only["voice"] = voice
-        only["options"] = {**only.get("options", {}), **dict(map(key_value, options))}
+        types = ENGINES.option_types(only["name"])
+        only["options"] = {**only.get("options", {}), **dict(key_value(option, types) for option in options)}
     if limit is not None:
         fields["limit"] = limit
     return validate(fields)

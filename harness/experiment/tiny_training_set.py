@@ -13,11 +13,11 @@ import yaml
 from harness.audio import write_wav
 from harness.datasets import load_examples
 from harness.engines import SpeechRequest, make_engine
-from harness.errors import HarnessError
 from harness.higgs.checkpoints import resolve
 from harness.higgs.convert import convert
 from harness.higgs.lora import HEADS
 from harness.higgs.tiny import make_tiny_apart
+from harness.outputs import check_output_folder, move_into
 from harness.processes import call
 from harness.processes.stacks import BOSON, NATIVE
 from harness.records import Example
@@ -72,6 +72,7 @@ def make_tiny_training_set(
     seed: int = 0,
     boson_codec: bool = False,
     progress: Callable[[int, int], Any] = lambda *_: None,
+    force: bool = False,
 ) -> Path:
     """Write checkpoints in both formats, a codec, recordings of the shortest examples, and two configurations.
 
@@ -95,14 +96,15 @@ def make_tiny_training_set(
         Whether to write also a tiny codec in boson_multimodal's format, as ``codec-boson/``.
     progress : callable
         Called with (done, total) after each step.
+    force : bool
+        Whether files in `folder` may be overwritten.
 
     Returns
     -------
     Path
         `folder`, with ``boson/``, ``native/``, ``codec/``, ``recordings/``, ``train-native.yaml`` and ``train-boson.yaml``.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise HarnessError("the folder is not empty", path=folder, remedy="choose a new one")
+    check_output_folder(folder, inputs=[name for name in (model, codec) if Path(name).exists()], force=force)
     parent = folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     steps = 5
@@ -127,7 +129,7 @@ def make_tiny_training_set(
                         "manifest": f"recordings/{MANIFEST}", "output": f"run-{stack}", **OVERFIT,
                         "batch_size": min(4, samples), "seed": seed}  # fmt: skip
             write_atomic(made / f"train-{stack}.yaml", yaml.safe_dump(settings, sort_keys=False))
-        made.replace(folder)
+        move_into(made, folder)
     progress(steps, steps)
     return folder
 

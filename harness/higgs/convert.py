@@ -14,6 +14,7 @@ from harness.higgs.checkpoints import read_config, resolve
 from harness.higgs.convert_adapter import ADAPTER, ADAPTER_CONFIG, converted_adapter
 from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key, native_model
 from harness.higgs.memory_limit import weights_size
+from harness.outputs import check_output_folder, move_into
 from harness.paths import is_file
 from harness.store import read_json, write_json
 
@@ -23,7 +24,12 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_m
 
 
 def convert(
-    source: str | Path, out: str | Path, *, revision: str | None = None, base: str | Path | None = None
+    source: str | Path,
+    out: str | Path,
+    *,
+    revision: str | None = None,
+    base: str | Path | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Convert a checkpoint or an adapter; the content of the folder decides which.
 
@@ -35,6 +41,8 @@ def convert(
         New or empty folder.
     base : path-like, optional
         For an adapter: the converted checkpoint that it belongs to, recorded in its configuration.
+    force : bool
+        Whether files in `out` may be overwritten.
 
     Returns
     -------
@@ -44,13 +52,10 @@ def convert(
     Raises
     ------
     DataError
-        If the folder holds neither, the native class cannot build the network, or the weights do not fit.
-    HarnessError
-        If `out` already holds files.
+        If `out` already holds files, the folder holds neither, the native class cannot build the network, or the weights do not fit.
     """
     folder, out = resolve(source, revision), Path(out)
-    if out.exists() and any(out.iterdir()):
-        raise HarnessError("the folder is not empty", path=out, remedy="choose a new one")
+    check_output_folder(out, inputs=[folder], force=force)
     if is_file(folder / ADAPTER_CONFIG):
         return _convert_adapter(folder, out, base)
     try:
@@ -79,9 +84,7 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
     try:
         part.mkdir(parents=True)
         yield part
-        if out.exists():
-            out.rmdir()
-        part.replace(out)
+        move_into(part, out)
     except OSError as error:
         raise HarnessError(
             f"cannot be written: {error.strerror or error}", path=out, remedy="choose another folder"

@@ -15,6 +15,7 @@ from harness.audio import data_uri, read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
+from harness.outputs import check_output
 from harness.reading import first_problem
 from harness.records import Arm, Clip, Outcome, digest
 from harness.store import read_json, read_jsonl, write_atomic, write_json
@@ -82,7 +83,7 @@ def write_kit(
     Raises
     ------
     DataError
-        If the run cannot be used, or `out` contains another test.
+        If the run cannot be used, or `out` contains another test or a page that is not part of a test.
     """
     run = Path(run)
     out = Path(out or run / "listening")
@@ -98,6 +99,8 @@ def write_kit(
     if not replace and (out / KEY).exists() and _other_kit(out / KEY, kit.kit):
         raise DataError("this folder contains the key of another listening test", path=out,
                         remedy="choose another --out, or add --replace if its results are no longer needed")  # fmt: skip
+    if (out / PAGE).exists() and not (out / KEY).exists():
+        check_output(out / PAGE, force=replace)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

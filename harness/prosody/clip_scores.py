@@ -257,6 +257,17 @@ def _score_run(rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool) -
     return part
 
 
+def inputs_of(manifest: Path, calibrate: Path | None) -> Iterator[Path]:
+    """Yield every file that scoring a manifest reads: the manifest and its clips, and those of the calibration folder."""
+    yield manifest
+    for _, item in read_manifest(manifest, AudioItem):
+        yield from (manifest.parent / name for name in (item.audio, *item.plain_audio))
+    if calibrate:
+        listed, groups = _read_plain_clips(calibrate)
+        yield listed
+        yield from (listed.parent / item.audio for group in groups for _, item in group)
+
+
 # --- an engine's plain clips -----------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,16 @@
-"""Write word times as a Praat TextGrid in UTF-8, with Praat itself (parselmouth)."""
+"""Write word times as a Praat TextGrid in UTF-8, and read TextGrids in any encoding, with Praat itself (parselmouth)."""
 
 from __future__ import annotations
 
+import tempfile
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import DataError
+from harness.paths import is_file
 from harness.records import WordTime
+from harness.store import write_atomic
 
 TIER = "words"
 
@@ -30,7 +34,6 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
     DataError
         If the file cannot be written.
     """
-    from parselmouth import PraatError
     from parselmouth.praat import call, run
 
     spoken = [word for word in words if word.end > word.start]
@@ -42,9 +45,64 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
         interval = call(grid, "Get interval at time", 1, (word.start + word.end) / 2)
         call(grid, "Set interval text", 1, interval, word.word.replace("\0", "").replace("\\", "\\bs"))
     run('Text writing preferences: "UTF-8"')
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "made.TextGrid")
+        grid.save_as_text_file(str(made))
+        write_atomic(path, made.read_bytes())
+
+
+def read_textgrid(path: str | Path, tier: str = TIER) -> list[WordTime]:
+    """Read the labelled intervals of a tier; of the first interval tier if no tier has this name.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TextGrid in any of Praat's formats and encodings: UTF-8, or UTF-16 as Praat writes it for text with curly quotes.
+    tier : str
+
+    Raises
+    ------
+    DataError
+        If it is not a TextGrid, or has no interval tier.
+    """
+    import parselmouth
+    from parselmouth.praat import call
+
+    if not is_file(path):
+        raise DataError("the TextGrid is missing, or not a file", path=path, remedy="check the path")
     try:
-        grid.save_as_text_file(str(path))
-    except PraatError as error:
-        raise DataError(
-            "the TextGrid cannot be written here", path=path, remedy="check that the folder exists and has room"
-        ) from error
+        grid = parselmouth.read(str(Path(path).absolute()))
+        tiers = [k for k in range(1, call(grid, "Get number of tiers") + 1) if call(grid, "Is interval tier", k)]
+    except parselmouth.PraatError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"not a TextGrid: {reason}", path=path, remedy="save it as a TextGrid in Praat") from error
+    if not tiers:
+        raise DataError("the TextGrid has no interval tier", path=path, remedy="add a tier of intervals with the words")
+    chosen = next((k for k in tiers if call(grid, "Get tier name", k) == tier), tiers[0])
+    rows = []
+    for k in range(1, call(grid, "Get number of intervals", chosen) + 1):
+        label = call(grid, "Get label of interval", chosen, k).replace("\\bs", "\\").strip()
+        if label:
+            start, end = (call(grid, f"Get {edge} time of interval", chosen, k) for edge in ("start", "end"))
+            rows.append(WordTime(word=label, start=max(start, 0), end=max(end, 0)))
+    return rows
+
+
+def read_transcript(path: str | Path) -> str:
+    """Return the words of a text file (UTF-8, or UTF-16 with a byte order mark), or the labels of a TextGrid.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    remedy = "use --text to give the words themselves"
+    try:
+        content = Path(path).read_bytes()
+        text = content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"cannot be read as text: {why}", path=path, remedy=remedy) from error
+    if text.startswith(('File type = "ooTextFile', "ooTextFile")):
+        return " ".join(word.word for word in read_textgrid(path))
+    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,10 @@ def execute(
     return output, time.monotonic() - begun
 
 
-def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
+def parse_arguments(arguments: Sequence[str], texts: Collection[str] = ()) -> dict[str, Any]:
     """Read ``-p NAME VALUE`` triples as papermill does: values are YAML, so ``3`` is a number and ``true`` a boolean.
+
+    The values of the parameters `texts` stay as they are: a voice may be called ``no`` or ``007``.
 
     Raises
     ------
@@ -98,7 +100,8 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
         if rest[0] not in ("-p", "--parameters") or len(rest) < 3:
             raise ParameterError(f"not understood: {' '.join(rest)!r}", remedy="give parameters as: -p NAME VALUE")
         try:
-            values[rest[1]] = parse_yaml(rest[2])[0] if rest[2].strip() else ""
+            is_text = rest[1] in texts or not rest[2].strip()
+            values[rest[1]] = rest[2] if is_text else parse_yaml(rest[2])[0]
         except DataError as error:
             raise ParameterError(f"parameter {rest[1]!r}: the value {rest[2]!r} cannot be read") from error
         rest = rest[3:]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import soundfile
 
-from harness.audio import MPEG_RATES, Audio, resample
+from harness.audio import MPEG_RATES, Audio, encoded, resample
 from harness.errors import HarnessError
 
 DEFAULT_RATE = 24000  # rate of OpenAI's and Boson's audio, which clients assume for pcm, since it has no header
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
-_BLOCK = 65536  # frames written at once: libsndfile's Ogg encoders keep a block on the stack
 
 
 @dataclass(frozen=True)
@@ -78,14 +76,11 @@ def encode(audio: Audio, name: str, rate: int = DEFAULT_RATE) -> bytes:
     """
     if not len(audio.samples) or not np.isfinite(audio.samples).all():
         raise HarnessError("the engine made no audio, or audio that contains NaN", remedy="try another text")
-    samples = np.clip(resample(audio.samples, audio.sample_rate, rate), -1, 1)
+    samples = resample(audio.samples, audio.sample_rate, rate)
     if name == "pcm":
-        return np.round(samples * 32767).astype("<i2").tobytes()
-    form, out = FORMATS[name], io.BytesIO()
+        return np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+    form = FORMATS[name]
     try:
-        with soundfile.SoundFile(out, "w", rate, 1, form.subtype, format=form.container) as file:
-            for start in range(0, len(samples), _BLOCK):
-                file.write(samples[start : start + _BLOCK])
+        return encoded(samples, rate, form.container, form.subtype)
     except soundfile.LibsndfileError as error:
         raise HarnessError(f"the engine made audio that cannot be written as {name}: {error.error_string}") from error
-    return out.getvalue()

@@ -117,6 +117,7 @@ def test_say_explains_invalid_input(tmp_path):
         (("say", "hello", "--engine", "parrot"), b"no engine is called 'parrot'"),
         (("say", ""), b"there is nothing to say"),
         (("say", "hello", "-o", tmp_path / "no" / "x.wav"), b"cannot be written"),
+        (("say", "hello", "-o", tmp_path / "x.m4a"), b"x.m4a: audio cannot be written in the format '.m4a'"),
     ):
         done = command(*arguments, cwd=tmp_path)
         assert done.returncode == 2 and message in done.stderr and b"Traceback" not in done.stderr, arguments
@@ -139,7 +140,7 @@ def test_hostile_names_and_unusable_files_give_one_line(tmp_path):
     assert command("score", "audio", manifest, "--out", manifest).returncode == 2
     assert "audio" in manifest.read_text()
     done = command("score", "audio", manifest, "--out", tmp_path / "no" / "o.jsonl")
-    assert done.returncode == 2 and b"cannot be written here" in done.stderr
+    assert done.returncode == 2 and b"cannot be written: its folder" in done.stderr
     (tmp_path / "empty.jsonl").write_text("")
     for arguments in (("score", "audio", "empty.jsonl"), ("score", "placement", "empty.jsonl", "empty.jsonl")):
         done = command(*arguments, cwd=tmp_path)

@@ -20,7 +20,7 @@ class Quick(SimpleNamespace):
     name = asked_name = "quick"
     voices, default_voice, dialect, revision, timeout = ["anna"], "anna", "ssml", "1", 5.0
 
-    async def speak(self, pieces, voice, seed, done, *, param):
+    async def speak(self, pieces, voice, seed, done):
         for _ in pieces:
             done(SPOKEN)
 

@@ -107,7 +107,10 @@ def test_kappa():
         ),
         ({"answers": [{"trial": digest(0), "answer": -1, "plays": 1, "seconds": 1.0}]}, "answers.0.answer"),
         ({"answers": [{"trial": digest(0), "answer": True, "plays": 1, "seconds": 1.0}]}, "answers.0.answer"),
-        ({"answers": [{"trial": digest(0), "answer": 0, "plays": 1, "seconds": float("nan")}]}, "NaN is not a number"),
+        (
+            {"answers": [{"trial": digest(0), "answer": 0, "plays": 1, "seconds": float("nan")}]},
+            "NaN is not a finite number",
+        ),
         ({"answers": [{"trial": digest(0), "answer": 0, "plays": 1, "seconds": 1.0}] * 2}, "answered twice"),
         ({"answers": []}, "there are no answers"),
         ({"answers": None}, "field 'answers'"),

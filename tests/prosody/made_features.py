@@ -1,12 +1,11 @@
 """Measurements and labels used by several tests of this folder."""
 
-import re
-
 import numpy as np
 from helpers import needs_recordings
 
 from harness.datasets import locate
 from harness.prosody.features import ClipFeatures
+from harness.prosody.textgrid import read_textgrid
 
 RECORDINGS = ("LJ050-0276", "7127_75947_000010_000000")
 JFK = "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
@@ -14,11 +13,8 @@ real_speech = needs_recordings("jfk.flac", *(f"{name}.{end}" for name in RECORDI
 
 
 def labelled(name):
-    """Return start, end and text of the words in the first tier of a Praat TextGrid."""
-    grid = locate(f"real-speech/{name}.TextGrid").read_text()
-    tier = grid[grid.index('name = "words"') :].split("item [2]")[0]
-    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*?)"', tier)
-    return [(float(start), float(end), text) for start, end, text in found if text]
+    """Return start, end and text of the words in a Praat TextGrid."""
+    return [(word.start, word.end, word.word) for word in read_textgrid(locate(f"real-speech/{name}.TextGrid"))]
 
 
 def features(n, **changed):

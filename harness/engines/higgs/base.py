@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.engines.higgs.settings import NOISE, TINY, HiggsSettings
 from harness.errors import HarnessError
@@ -23,6 +23,8 @@ class HiggsEngine:
     options : mapping
         Fields of `HiggsSettings`.
     """
+
+    Options: ClassVar[type] = HiggsSettings
 
     def __init__(self, stack: str, options: dict[str, Any]) -> None:
         self.settings = HiggsSettings(**options)

@@ -39,7 +39,7 @@ ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
 SHIPPED = DATA / "models"  # taggers that come with the project, in folders named like those in MODELS
-_STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
+STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
 _LOCK = ".training.lock"
 _BAR_SECONDS = (0.2, 10.0)  # between two states of the progress bar: on a terminal, and in a log
 Log = Callable[[dict], None]
@@ -379,7 +379,7 @@ def _prepare(
         return newest.parent, TrainerState.load_from_json(str(newest)).epoch or 0.0
     for name in (CHECKPOINTS, LOGS):
         shutil.rmtree(folder / name, ignore_errors=True)
-    write_json(folder / _STAMP, {"digest": stamp})
+    write_json(folder / STAMP, {"digest": stamp})
     return None
 
 
@@ -389,4 +389,4 @@ def _stamp(config: TrainingConfig, questions: Questions, training: Sequence[Slot
 
 
 def _is_stamped(folder: Path, stamp: str) -> bool:
-    return (folder / _STAMP).is_file() and read_json(folder / _STAMP).get("digest") == stamp
+    return (folder / STAMP).is_file() and read_json(folder / STAMP).get("digest") == stamp
