@@ -47,6 +47,8 @@ def say(
 ) -> None:
     """Speak tagged text to a WAV file.
 
+    Other markup (`<break/>`, `[pause]`) is an error; a backslash in front of it keeps it as text.
+
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
     """
     from harness.audio import write_wav
@@ -112,9 +114,9 @@ def align(
             raise DataError(f"cannot be read as text: {why}", path=transcript,
                             remedy="use --text to give the words themselves") from error  # fmt: skip
     try:
-        words = TaggedText.parse(" ".join((text or "").split())).words
+        words = TaggedText.parse(text or "").words
     except HarnessError as error:
-        raise error.at(transcript or "--text", 1) from error
+        raise error.at(transcript or "--text") from error
     if not is_file(audio):  # the error of read_audio would mention a manifest
         raise DataError("audio file is missing, or not a file", path=audio, remedy="check the path")
     clip = read_audio(audio)
