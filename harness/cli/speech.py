@@ -95,6 +95,9 @@ def align(
 ) -> None:
     """Find each word of a known text in a clip, and write a Praat TextGrid (tier `words`).
 
+    Numbers, units and abbreviations may be written: for `$2.5M` or `Q3` several readings are tried, and the one that fits the
+    audio is taken.
+
     Example: `harness say "We guarantee it" -o x.wav && harness align x.wav --text "We guarantee it"`
     """
     from harness.audio import read_audio
