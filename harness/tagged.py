@@ -10,8 +10,8 @@ A *slot* ``i`` is the place before word ``i`` (0-based); slot ``n`` is the end o
 >>> text.plain
 'We guarantee 30% savings'
 
-A backslash before something shaped like a tag makes it an ordinary part of a word. This is the only
-escape, and parsing removes it:
+Anything else that is shaped like markup (``<break/>``, ``<emph >``, ``[pause]``) is an error, because a voice would read it
+aloud. A backslash before it makes it ordinary text. This is the only escape, and parsing removes it:
 
 >>> TaggedText.parse(r"write \<emph> before it").words
 ('write', '<emph>', 'before', 'it')
@@ -23,11 +23,12 @@ Two properties hold for all input, and the tests check them: ``parse(format(x)) 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from harness.errors import TagError
+from harness.lookalikes import backslashes, markup, meant
 
 
 class Tag(str, Enum):
@@ -62,9 +63,8 @@ CONTOURS = frozenset({Tag.PITCH_RISING, Tag.PITCH_FALLING})
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2: Char
 _BY_SPELLING = {tag.value: tag for tag in TAGS}
 
-# Anything of this shape is meant as a tag: <emph>, </emph>, <Pause-Short>, <pause/>. A run of backslashes is tried from its first one
-# only: tried from each, a long run would take quadratic time.
-_SHAPE = re.compile(r"(?P<escape>(?<!\\)\\*)(?P<tag></?[^\W\d][\w-]*/?>)")
+_NAMES = tuple(tag.value[1:-1] for tag in TAGS)
+_SHOWN = 60  # characters of markup that an error repeats
 _CLAUSE_END = re.compile(r"[,;:.!?…—][\"'”’)\]]*$")
 
 
@@ -107,30 +107,20 @@ class TaggedText:
         """
         words: list[str] = []
         tags: list[tuple[int, Tag]] = []
-        for chunk in re.finditer(r"\S+", text):
-            if "<" not in chunk.group():  # most words: they cannot contain a tag
-                words.append(chunk.group())
+        touching = False  # whether the text before the tags ends in a word that touches the first of them
+        first = (0, "")  # offset and spelling of that tag
+        for kind, piece, at in _pieces(text):
+            if kind == "tag":
+                if piece not in _BY_SPELLING:
+                    raise _unknown(text, at, piece)
+                tags.append((len(words), _BY_SPELLING[piece]))
+                first = first if first[1] else (at, piece)
                 continue
-            if chunk.group() in _BY_SPELLING:  # most tags stand alone
-                tags.append((len(words), _BY_SPELLING[chunk.group()]))
-                continue
-            word, tag_after_word = "", None
-            for kind, piece, offset in _pieces(chunk.group()):
-                at = chunk.start() + offset
-                if kind == "tag":
-                    if piece not in _BY_SPELLING:
-                        raise _error(text, at, f"unknown tag {piece}", f"the tags are {' '.join(_BY_SPELLING)}; "
-                                     "put a backslash before it to keep it as text")  # fmt: skip
-                    tags.append((len(words) + bool(word), _BY_SPELLING[piece]))
-                    if word and tag_after_word is None:
-                        tag_after_word = (at, piece)
-                elif tag_after_word is not None:
-                    raise _error(text, tag_after_word[0], f"the tag {tag_after_word[1]} is inside a word",
-                                 "put spaces around it, or a backslash before it to keep it as text")  # fmt: skip
-                else:
-                    word += piece
-            if word:
-                words.append(word)
+            if first[1] and touching and not piece[0].isspace():
+                raise _error(text, first[0], f"the tag {first[1]} is inside a word",
+                             "put spaces around it, or a backslash before it to keep it as text")  # fmt: skip
+            words.extend(piece.split())
+            touching, first = not piece[-1].isspace(), (0, "")
         return cls(words, tags)
 
     @classmethod
@@ -141,12 +131,18 @@ class TaggedText:
     def format(self) -> str:
         """Write the text with its tags, one space between neighbours."""
         parts: list[str] = []
+        tags: set[int] = set()  # where they start
+        position = 0
         by_slot = self.by_slot()
         for slot in range(len(self.words) + 1):
-            parts.extend(tag.value for tag in by_slot.get(slot, ()))
+            for tag in by_slot.get(slot, ()):
+                parts.append(tag.value)
+                tags.add(position)
+                position += len(tag.value) + 1
             if slot < len(self.words):
-                parts.append(escape(self.words[slot]))
-        return " ".join(parts)
+                parts.append(self.words[slot])
+                position += len(self.words[slot]) + 1
+        return _escape(" ".join(parts), tags)
 
     __str__ = format
 
@@ -186,8 +182,18 @@ class TaggedText:
 
 
 def escape(text: str) -> str:
-    """Put a backslash before everything in `text` that `TaggedText.parse` would read as a tag."""
-    return _SHAPE.sub(lambda found: found.group("escape") + "\\" + found.group("tag"), text)
+    """Put a backslash before everything in `text` that `TaggedText.parse` would read as a tag or refuse."""
+    return _escape(text, frozenset())
+
+
+def _escape(text: str, tags: Collection[int]) -> str:
+    """Escape what is shaped like markup, except the tags that start at the given places."""
+    parts, position = [], 0
+    for start, _ in markup(text, _NAMES):
+        if start not in tags:
+            parts += [text[position:start], "\\"]
+            position = start
+    return "".join([*parts, text[position:]])
 
 
 def retag(source: str, text: TaggedText) -> str:
@@ -207,23 +213,36 @@ def retag(source: str, text: TaggedText) -> str:
         parts += [source[position : word.start()], tags, word.group()]
         position = word.end()
     closing = "".join(f" {tag}" for tag in by_slot.get(len(text.words), ()))
-    return "".join(parts) + closing + source[position:]
+    placed = "".join(parts) + closing + source[position:]
+    # A tag that lands inside escaped markup, as in \<a <emph> b>, ends its shape: then the backslash would become text.
+    return placed if TaggedText.parse(placed) == text else text.format()
 
 
-def _pieces(chunk: str) -> Iterable[tuple[str, str, int]]:
-    """Split a run of non-space characters into ("text" | "tag", piece, offset); escapes are removed."""
+def _pieces(text: str) -> Iterator[tuple[str, str, int]]:
+    """Split a text into ("text" | "tag", piece, offset); a tag is anything shaped like one, and escapes are removed."""
+    literal: list[str] = []
     position = 0
-    for found in _SHAPE.finditer(chunk):
-        literal = chunk[position : found.start()]
-        if escapes := found.group("escape"):
-            literal += escapes[1:] + found.group("tag")
-        if literal:
-            yield "text", literal, position
-        if not escapes:
-            yield "tag", found.group("tag"), found.start("tag")
-        position = found.end()
-    if position < len(chunk):
-        yield "text", chunk[position:], position
+    for start, end in markup(text, _NAMES):
+        if backslashes(text, start):
+            literal += [text[position : start - 1], text[start:end]]
+        else:
+            if before := "".join([*literal, text[position:start]]):
+                yield "text", before, position
+            literal = []
+            yield "tag", text[start:end], start
+        position = end
+    if rest := "".join([*literal, text[position:]]):
+        yield "text", rest, position
+
+
+def _unknown(text: str, offset: int, piece: str) -> TagError:
+    """Return the error for markup that is not one of the tags; it names the tag that was probably meant."""
+    shown = " ".join(piece.split())
+    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+    close = meant(piece, _NAMES)
+    advice = f"did you mean <{close}>? " if close else ""
+    return _error(text, offset, f"unknown tag {shown}",
+                  f"{advice}the tags are {' '.join(_BY_SPELLING)}; put a backslash before it to keep it as text")  # fmt: skip
 
 
 def _error(text: str, offset: int, message: str, remedy: str) -> TagError:

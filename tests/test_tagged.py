@@ -1,4 +1,5 @@
 import pickle
+import re
 
 import pytest
 from hypothesis import example, given, settings
@@ -9,7 +10,41 @@ from harness.tagged import TAGS, Tag, TaggedText, retag
 
 characters = st.one_of(
     st.sampled_from(
-        ["<", ">", "\\", "emph", "pause_short", "<emph>", "</emph>", "<x>", "_", "é", "a", "30%", "😀", "/"]
+        [
+            "<",
+            ">",
+            "\\",
+            "emph",
+            "pause_short",
+            "<emph>",
+            "</emph>",
+            "<x>",
+            "_",
+            "é",
+            "a",
+            "30%",
+            "😀",
+            "/",
+            "[",
+            "]",
+            "pause",
+            "<break",
+            'time="1s"/>',
+            "<!--",
+            "-->",
+            "<|",
+            "|>",
+            "<|pause|>",
+            "[pause]",
+            "[pause",
+            "0.5s]",
+            "{",
+            "}",
+            "=",
+            '"',
+            "<emph",
+            "long",
+        ]
     ),
     st.characters(exclude_categories=["Cs"]).filter(lambda c: not c.isspace()),
 )
@@ -37,7 +72,7 @@ def test_parse_undoes_format(text):
 
 @given(
     st.lists(st.one_of(words, st.sampled_from([t.value for t in TAGS])), max_size=8),
-    st.sampled_from(["", " ", "\n\t", "\u00a0"]),
+    st.sampled_from(["", " ", "\n\t", "\u00a0", " \n  "]),
 )
 @settings(max_examples=200)
 def test_format_undoes_parse_up_to_white_space(parts, gap):
@@ -62,6 +97,63 @@ def test_tags_may_touch_a_word_on_one_side_only():
         TaggedText.parse("guar<emph>antee")
 
 
+MARKUP = {
+    "<emphasis>": "emph", "</emph>": "emph", "<EMPH>": "emph", "<pause-short>": "pause_short", "<pause/>": "pause_short", "<été>": None,
+    "<pause short>": "pause_short", "<long pause>": "pause_long", "< emph>": "emph", "<emph >": "emph", "< emph >": "emph",
+    "</ emph>": "emph", "< /pitch_high >": "pitch_high", '<break time="1s"/>': "pause_long", "<break time='300ms' />": "pause_short",
+    '<break strength="x-strong"/>': "pause_long", "<break time=1s>": "pause_long", "<pause=0.5s>": "pause_short",
+    '<mark name="x"/>': None, "<mark>": None, '<prosody pitch="+10%">': "pitch_high", '<prosody pitch="low">': "pitch_low",
+    '<say-as interpret-as="date">': None, '<amazon:effect name="whispered">': None, "<amazon:breath/>": None, "<br />": None,
+    "<sighs deeply>": None, "<laugh >": None, "<!-- -->": None, "<?xml ?>": None, '<?xml version="1.0"?>': None, "<!DOCTYPE html>": None,
+    "<![CDATA[ x ]]>": None, '<break time="1s"': "pause_long", "<emph": "emph", "<1s pause>": "pause_long", "<emhp>": "emph",
+    "<strong>": "emph", "<pitch_hihg>": "pitch_high", "<loud>": None,
+    "[pause]": "pause_short", "[Pause]": "pause_short", "[emph]": "emph", "[short pause]": "pause_short", "[long pause]": "pause_long",
+    "[pause 0.5s]": "pause_short", "[pause: 1.5 seconds]": "pause_long", "[800ms pause]": "pause_long", "[/emph]": "emph",
+    "[rising pitch]": "pitch_rising", "[pause_shrt]": "pause_short", "[break]": "pause_short", "{pause}": "pause_short",
+    "<|prosody:pause|>": "pause_short", "<|pause|>": "pause_short", "<|prosody:long_pause|>": "pause_long",
+    "<|prosody:pitch_low|>": "pitch_low", "<|emotion:elation|>": None, "<| pause |>": "pause_short", "<|eot_id|>": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "meant"), MARKUP.items())
+@pytest.mark.parametrize("around", ["We say\nthat {} this", "We say\nthat {}", "We say\n(and){}this"])
+def test_markup_is_refused_with_its_place_and_the_tag_that_was_meant(wrong, meant, around):
+    if "}this" in around and wrong == "<emph":
+        return  # "<emphthis"
+    with pytest.raises(TagError) as caught:
+        TaggedText.parse(around.format(wrong))
+    assert caught.value.line == 2
+    assert around.format(wrong).splitlines()[1][caught.value.column - 1 :].startswith(wrong.split()[0])
+    assert (re.findall("did you mean <(.*?)>", str(caught.value)) or [None]) == [meant]
+
+
+@pytest.mark.parametrize("wrong", MARKUP)
+def test_escaped_markup_is_text(wrong):
+    text = TaggedText.parse(f"We say \\{wrong} twice")
+    assert text.plain == f"We say {wrong} twice" and TaggedText.parse(text.format()) == text
+    assert text.format() == f"We say \\{wrong} twice"
+
+
+def test_markup_of_any_length_makes_a_short_error_in_linear_time():
+    for piece in (
+        "<break " + "1" * 200_000 + "x>",
+        "[pause " + "1" * 200_000,
+        "[" * 200_000,
+        "<b " * 100_000,
+        "<a x=" * 50_000,
+    ):
+        try:
+            TaggedText.parse(piece)
+        except TagError as error:
+            assert len(str(error)) < 400
+
+
+def test_a_tag_placed_inside_escaped_markup_keeps_the_words():
+    text = TaggedText.parse(r"say \<break  time='1s'/> now")
+    tagged = TaggedText(text.words, [(2, Tag.EMPH)])
+    assert TaggedText.parse(retag(r"say \<break  time='1s'/> now", tagged)) == tagged
+
+
 @pytest.mark.parametrize("wrong", ["<emphasis>", "</emph>", "<EMPH>", "<pause-short>", "<pause/>", "<été>"])
 def test_an_unknown_tag_names_line_and_column(wrong):
     with pytest.raises(TagError) as caught:
@@ -70,7 +162,11 @@ def test_an_unknown_tag_names_line_and_column(wrong):
     assert wrong in str(caught.value) and "<pause_long>" in str(caught.value)
 
 
-@pytest.mark.parametrize("plain", ["a < b > c", "1<2", "<3 you", "x<-y", "\\<", "< emph >", "a\\b"])
+@pytest.mark.parametrize("plain", ["a < b > c", "1<2", "<3 you", "x<-y", "\\<", "a\\b", "a < b", "<3", "x<y", "x <= y",
+                                   "x < y > z", "if a<b and c>d", "a < big > c", "a <- b -> c", "<>", "< >", "-->",
+                                   "Bob <bob@example.com>", "<https://example.com/a>", "a <| b |> c", "[1]", "[sic]", "[laughs]", "{x}",
+                                   "[emphasis added]", "the [long] way", "[a pause]", "[]", "[[1], [2]]", "x[i] < y[j]",
+                                   "under <10 in winter and >30 in summer"])  # fmt: skip
 def test_what_is_not_shaped_like_a_tag_is_text(plain):
     assert TaggedText.parse(plain).plain == plain
     assert TaggedText.parse(plain).format() == plain

@@ -54,6 +54,8 @@ def say(
     engines get them as they are. Everything else is read as written, including labels such as `SPEAKER 1:`: remove them
     first. Text may begin with a minus or a dash, as in `"-5 degrees"`; put `--` before a single word such as `-really`.
 
+    Other markup (`<break/>`, `[pause]`) is an error; a backslash in front of it keeps it as text.
+
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
     """
     from harness.audio import format_of, write_audio
@@ -106,6 +108,9 @@ def align(
 ) -> None:
     """Find each word of a known text in a clip, and write a Praat TextGrid (tier `words`).
 
+    Numbers, units and abbreviations may be written: for `$2.5M` or `Q3` several readings are tried, and the one that fits the
+    audio is taken.
+
     Example: `harness say "We guarantee it" -o x.wav && harness align x.wav --text "We guarantee it"`
     """
     from harness.audio import read_audio
@@ -125,9 +130,9 @@ def align(
         raise DataError("expected the spoken words, but this is a JSON object", path=transcript or "--text",
                         remedy="give its text only")  # fmt: skip
     try:
-        words = TaggedText.parse(" ".join((text or "").split())).words
+        words = TaggedText.parse(text or "").words
     except HarnessError as error:
-        raise error.at(transcript or "--text", 1) from error
+        raise error.at(transcript or "--text") from error
     if not is_file(audio):  # the error of read_audio would mention a manifest
         raise DataError("audio file is missing, or not a file", path=audio, remedy="check the path")
     target = out or audio.with_suffix(".TextGrid")

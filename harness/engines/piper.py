@@ -52,7 +52,7 @@ class PiperEngine(NeuralVoice):
     def _read(self, text: str, seed: int) -> Audio:
         with _LOCK:
             self._voice.session = self._session(seed)
-            chunks = list(self._voice.synthesize(text))
+            chunks = list(self._voice.synthesize(text.replace("[[", "[ [")))  # "[[" would begin raw phonemes
         samples = np.concatenate([chunk.audio_float_array for chunk in chunks] or [np.zeros(0, np.float32)])
         return Audio(samples.astype(np.float32), self._voice.config.sample_rate)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.audio import MIN_SECONDS, SILENCE_PEAK, Audio
 from harness.errors import HarnessError
-from harness.prosody.pronounce import Pronunciation, model_folder, pronounce
+from harness.prosody.pronounce import Pronunciation, model_folder, pronounce_all
 from harness.records import WordTime
 
 RATE = 16_000  # Hz; the rate of the model (feat.params: filters from 130 to 6800 Hz)
@@ -66,7 +66,7 @@ def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     AlignmentError
         If nothing in the text is speakable, the audio is silent or too short for it, or no path fits.
     """
-    pronunciations = [pronounce(word) for word in words]
+    pronunciations = pronounce_all(words)
     samples, offset = prepare(audio)
     check_length(samples, pronunciations)
     names = {f"w{index}": index for index, ways in enumerate(pronunciations) if ways}

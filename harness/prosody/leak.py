@@ -21,7 +21,7 @@ from harness.prosody.align import (
     prepare,
     second_pass,
 )
-from harness.prosody.pronounce import pronounce
+from harness.prosody.pronounce import pronounce, pronounce_all
 from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 
@@ -90,7 +90,7 @@ class _Grammar:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
-        self.pronunciations = [pronounce(word) for word in words]
+        self.pronunciations = pronounce_all(words)
         self.decoder: Any = new_decoder()
         self.arcs: list[tuple[Any, ...]] = []
         self.spoken: list[str] = []

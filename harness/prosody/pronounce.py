@@ -2,22 +2,28 @@
 
 The dictionary that comes with pocketsphinx (CMUdict, 134,860 lines) is used first. What it does not contain
 (names, numbers, "30%") is pronounced by espeak, whose IPA is mapped to the phone set. A word has several
-pronunciations if voices differ: "$49" is "dollar forty nine" in espeak, "forty nine dollars" elsewhere.
+pronunciations if voices differ: "$49" is "dollar forty nine" in espeak, "forty nine dollars" elsewhere. The readings of
+written forms come from `harness.prosody.spoken`.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 from harness.errors import NotAvailable
+from harness.prosody.spoken import MAX_READINGS, after, readings
 
 Pronunciation = tuple[str, ...]
 
-MAX_PRONUNCIATIONS = 8  # of one word; "a-the-a" already has eight
+MAX_CHOICES = 8  # of the dictionary and espeak for one word; "a-the-a" already has eight
+MAX_PRONUNCIATIONS = MAX_CHOICES + 4 * MAX_READINGS  # with the readings of a written form, and those after another word
+_REDUCED: dict[str, Pronunciation] = {
+    "and": ("AH", "N", "D"), "to": ("T", "AH"), "of": ("AH", "V"), "or": ("ER",), "the": ("DH", "IY"), "than": ("DH", "AH", "N"),
+}  # fmt: skip
 _OUTER = re.compile(r"^(?:(?![-−]\d)[^\w$€£%&@#+'])+|[^\w$€£%&@#+']+$")  # the sign of "-5" is spoken
 _PARTS = re.compile(r"(?<=.)[-‐‑–—/_]+")
 _MONEY = re.compile(r"(?P<sign>[$€£])(?P<whole>\d[\d,]*)(?:\.(?P<cents>\d\d))?(?P<scale>[kKmMbB]?[nN]?)")
@@ -66,8 +72,36 @@ def pronounce(word: str) -> tuple[Pronunciation, ...]:
     >>> pronounce("—")
     ()
     """
-    word = word.replace("’", "'").replace("‘", "'")
-    return tuple(dict.fromkeys(itertools.islice(_pronunciations(word), MAX_PRONUNCIATIONS)))
+    return tuple(dict.fromkeys(_ways(word, readings(word))))
+
+
+def pronounce_all(words: Sequence[str]) -> list[tuple[Pronunciation, ...]]:
+    """Return the pronunciations of each word of a text; those of "million" in "$5 million" include "million dollars"."""
+    found = [pronounce(word) for word in words]
+    for at in range(1, len(words)):
+        if further := [phones for said in after(words[at - 1], words[at]) for phones in _phones(said)]:
+            found[at] = tuple(dict.fromkeys((*found[at], *further)))
+    return found
+
+
+def _ways(word: str, said: Sequence[str]) -> Iterable[Pronunciation]:
+    straight = word.replace("’", "'").replace("‘", "'")
+    yield from itertools.islice(dict.fromkeys(_pronunciations(straight)), MAX_CHOICES)
+    for one in said:
+        yield from _phones(one)
+
+
+def _phones(said: str) -> Iterable[Pronunciation]:
+    """Yield the phones of a reading, word for word, with full and with reduced function words."""
+    for reduced in (False, True):
+        phones = [(reduced and _REDUCED.get(word)) or _said(word) for word in said.split()]
+        if any(phones):
+            yield tuple(itertools.chain.from_iterable(phones))
+
+
+@cache
+def _said(word: str) -> Pronunciation:
+    return ("AH",) if word == "a" else next(iter(_by_espeak(word)), ())
 
 
 def _pronunciations(word: str) -> Iterable[Pronunciation]:
@@ -81,7 +115,8 @@ def _pronunciations(word: str) -> Iterable[Pronunciation]:
         return
     parts = [part for part in _PARTS.split(bare) if part]
     if len(parts) > 1:
-        for choice in itertools.product(*(pronounce(part) or ((),) for part in parts)):
+        choices = itertools.product(*(pronounce(part) or ((),) for part in parts))
+        for choice in _likeliest(parts) if any(map(str.isdigit, bare)) else choices:
             if any(choice):
                 yield tuple(itertools.chain.from_iterable(choice))
         if "/" in bare:
@@ -89,6 +124,14 @@ def _pronunciations(word: str) -> Iterable[Pronunciation]:
         return
     for spelling in _spellings(bare):
         yield from _by_espeak(spelling)
+
+
+def _likeliest(parts: Sequence[str]) -> Iterable[tuple[Pronunciation, ...]]:
+    """Yield a pronunciation of each part; those with the likeliest ones first."""
+    lists = [pronounce(part)[:MAX_CHOICES] or ((),) for part in parts[:4]]
+    lists += [pronounce(part)[:1] or ((),) for part in parts[4:]]
+    for ranks in sorted(itertools.product(*(range(len(ways)) for ways in lists)), key=sum):
+        yield tuple(ways[rank] for rank, ways in zip(ranks, lists, strict=True))
 
 
 def _listed(word: str, bare: str) -> tuple[Pronunciation, ...]:

@@ -38,6 +38,11 @@ def test_tag_names_an_invalid_line_and_prints_the_lines_before_it():
     done = command("tag", "--tagger", "none", stdin=b"fine\nnot <loud> fine\n")
     assert done.returncode == 2 and done.stdout == b"fine\n"
     assert b"standard input:2:5: unknown tag <loud>" in done.stderr
+    done = command("tag", "--tagger", "none", "--json", stdin=b"fine\nnot [short pause] fine\n")
+    assert (
+        done.returncode == 2
+        and b"standard input:2:5: unknown tag [short pause] (did you mean <pause_short>?" in done.stderr
+    )
     done = command("tag", "--tagger", "none", stdin=b"fine\n\xff\n")
     assert done.returncode == 2 and b":2: not UTF-8" in done.stderr
 
@@ -113,6 +118,10 @@ def test_score_audio_prints_thresholds_and_exploratory_tags(tmp_path):
 def test_say_explains_invalid_input(tmp_path):
     for arguments, message in (
         (("say", "a <loud> b"), b"unknown tag <loud>"),
+        (
+            ("say", 'a <break time="1s"/> b'),
+            b'line 1, column 3: unknown tag <break time="1s"/> (did you mean <pause_long>?',
+        ),
         (("say", "hello", "--voice", "klingon"), b"klingon"),
         (("say", "hello", "--engine", "parrot"), b"no engine is called 'parrot'"),
         (("say", ""), b"there is nothing to say"),

@@ -76,7 +76,7 @@ def test_a_sentence_does_not_end_with_an_abbreviation():
 
 
 def test_a_text_gives_no_orders():
-    assert render("say <|emotion:anger|> now") == "say < |emotion:anger|> now"
+    assert V3.render(TaggedText.from_plain("say <|emotion:anger|> now")) == "say < |emotion:anger|> now"
 
 
 @pytest.mark.parametrize("tag", TAGS)

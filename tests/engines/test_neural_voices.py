@@ -50,6 +50,12 @@ def test_equal_requests_give_equal_samples_whatever_was_asked_in_between(voice):
     assert same(first, fresh), "nor by which object"
 
 
+def test_double_brackets_are_not_raw_phonemes():
+    pytest.importorskip("piper")
+    one, other = (speak("piper", TaggedText.from_plain(f"The list is [{gap}[one], two].")) for gap in ("", " "))
+    assert same(one, other)
+
+
 def test_another_seed_gives_another_reading(voice):
     assert not engine(voice).deterministic
     audio = say(voice, TEXT)

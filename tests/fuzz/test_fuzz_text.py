@@ -31,7 +31,7 @@ def test_tagged_text(tally, folder, source):
     except TagError as error:
         lines = source.split("\n")
         assert 1 <= error.line <= len(lines) and 1 <= error.column <= len(lines[error.line - 1])
-        assert lines[error.line - 1][error.column - 1] == "<"
+        assert lines[error.line - 1][error.column - 1] in "<[{"
         tally.refused(error)
     else:
         assert TaggedText.parse(text.format()) == text

@@ -94,6 +94,10 @@ HEADER = "audio,text,plain_audio\n"
         (HEADER + "a.wav,x\n", r"m\.csv:2: 2 fields"),
         (HEADER + "a.wav,We <loud> go,\n", r"m\.csv:2: in the text at column 4: unknown tag <loud> \("),
         (HEADER + 'a.wav,"We\n <loud>",\n', r"m\.csv:2: in the text at line 2, column 2: unknown tag <loud>"),
+        (
+            HEADER + "a.wav,We <emph > go,\n",
+            r"m\.csv:2: in the text at column 4: unknown tag <emph > \(did you mean <emph>",
+        ),
         (HEADER + "a.wav, ,\n", r"m\.csv:2: the text is empty.*\("),
         (HEADER + "a.wav,<emph>,\n", r"m\.csv:2: the text is empty"),
         (HEADER + ",x,\n", r"m\.csv:2: the field 'audio' is empty \("),

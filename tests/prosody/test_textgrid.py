@@ -122,6 +122,7 @@ def test_words_may_come_from_a_textgrid_in_utf16(tmp_path):
     (("nowhere.wav",), b"expected either a TRANSCRIPT file or --text"),
     (("nowhere.wav", "nowhere.txt"), b"nowhere.txt: cannot be read as text: No such file or directory (use --text"),
     (("nowhere.wav", "--text", "a <loud> b"), b"unknown tag <loud>"),
+    (("nowhere.wav", "--text", "a b\nc < emph> d"), b"--text:2:3: unknown tag < emph> (did you mean <emph>?"),
 ])  # fmt: skip
 def test_wrong_input_is_one_clear_line(arguments, said):
     done = command("align", *arguments)

@@ -71,6 +71,10 @@ def test_mp3_is_the_default(client):
     with pytest.raises(openai.BadRequestError, match=r"line 2, column 4: unknown tag <loud>") as raised:
         client.audio.speech.create(model="espeak", voice="en-us", input="one\ntwo<loud> three")
     assert (raised.value.code, raised.value.param) == ("invalid_tag", "input")
+    with pytest.raises(
+        openai.BadRequestError, match=r"line 1, column 5: unknown tag <\|pause\|> .did you mean <pause_short>"
+    ):
+        client.audio.speech.create(model="espeak", voice="en-us", input="one <|pause|> two")
 
 
 @pytest.mark.parametrize("name", ["wav", "pcm16"])
