@@ -118,12 +118,12 @@ class _Work:
         seed = TAGGED_SEEDS + item.place
         audio = self.speak(tagger, item.id, text, Arm.TAGGED, seed)
         if self.experiment.check_leaks and asked:
-            features, leaked = analyse_tagged(audio, text, asked)
+            features, intruded = analyse_tagged(audio, text, asked)
         else:
-            features, leaked = analyse(audio, text), set()
-        scores = score_clip(text, features, plain, placebo=self.experiment.placebo, lost=lost, leaked=leaked)
+            features, intruded = analyse(audio, text), {}
+        scores = score_clip(text, features, plain, placebo=self.experiment.placebo, lost=lost, intruded=intruded)
         self.result.scores += [score.named(self.title, tagger, item.id) for score in scores]
-        if len(asked) == 1 and self.experiment.contrast and not leaked:
+        if len(asked) == 1 and self.experiment.contrast and not intruded:
             [(slot, tag)] = asked
             values = cross_talk(text, slot, features, plain)
             self.result.crosstalk.append(CrossTalk(engine=self.title, sentence=item.id, tag=tag, values=values))

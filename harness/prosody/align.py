@@ -177,15 +177,13 @@ def _sounding(samples: NDArray[np.float64]) -> tuple[int, int]:
     return max(0, int(loud[0]) * hop - margin), min(len(samples), (int(loud[-1]) + 1) * hop + margin)
 
 
-def new_decoder() -> Any:
-    """Return a pocketsphinx decoder with the en-us acoustic model and an empty dictionary."""
+def new_decoder(**options: Any) -> Any:
+    """Return a pocketsphinx decoder with the en-us acoustic model and an empty dictionary; `options` are pocketsphinx' own."""
     folder = model_folder()
     from pocketsphinx import Decoder
 
-    return Decoder(
-        hmm=str(folder / "en-us"), dict=None, lm=None, bestpath=False, beam=BEAM, wbeam=BEAM, pbeam=BEAM, silprob=SILENCE_PRIOR,
-        cmn="batch", loglevel="FATAL",
-    )  # fmt: skip
+    settings = {"bestpath": False, "beam": BEAM, "wbeam": BEAM, "pbeam": BEAM, "silprob": SILENCE_PRIOR, "cmn": "batch"}
+    return Decoder(hmm=str(folder / "en-us"), dict=None, lm=None, loglevel="FATAL", **{**settings, **options})
 
 
 def add_pronunciations(decoder: Any, name: str, pronunciations: Sequence[Pronunciation]) -> None:

@@ -245,8 +245,8 @@ def _score_run(rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool) -
             if gives_null:
                 part.samples.extend(_null(text, plain))
             audio = read_audio(folder / item.audio)
-            features, leaked = analyse_tagged(audio, text, text.tags) if check_leaks else (analyse(audio, text), set())
-            scores = score_clip(text, features, plain, leaked=leaked)
+            features, intruded = analyse_tagged(audio, text, text.tags) if check_leaks else (analyse(audio, text), {})
+            scores = score_clip(text, features, plain, intruded=intruded)
         except HarnessError as error:
             problem = _placed(error, (item.audio, *item.plain_audio), manifest, line)
             part.problems.append(problem)

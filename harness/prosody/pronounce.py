@@ -44,6 +44,7 @@ _IPA: dict[str, str] = {
     "ʁ": "R", "ɾ": "T", "s": "S", "ʃ": "SH", "ɕ": "SH", "t": "T", "ʔ": "T", "θ": "TH", "ð": "DH", "v": "V", "β": "V",
     "w": "W", "ʍ": "W", "z": "Z", "ʒ": "ZH", "ʑ": "ZH",
 }  # fmt: skip
+PHONES = tuple(sorted({phone for phones in _IPA.values() for phone in phones.split()}))
 _LONGEST = max(map(len, _IPA))
 
 

@@ -7,8 +7,9 @@ are known.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -120,16 +121,18 @@ def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
 
 def analyse_tagged(
     audio: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]]
-) -> tuple[ClipFeatures | str, set[tuple[int, Tag]]]:
-    """Measure a clip as `analyse` does, and also return the tags that were read aloud.
+) -> tuple[ClipFeatures | str, dict[tuple[int, Tag], Verdict]]:
+    """Measure a clip as `analyse` does, and also return the verdicts on tags at whose slots words were said that are not in the text.
 
-    If the leak check fails, the clip cannot be scored.
+    `LEAKED` if the words were the name of the tag, `UNMEASURABLE` if they were others. If the leak check fails, the clip cannot be
+    scored.
     """
     try:
-        words, leaked = align_and_listen(audio, text.words, asked)
-        return measure(audio, words), leaked
+        heard = align_and_listen(audio, text.words, asked)
+        intruded = {place: Verdict.UNMEASURABLE for place in asked if place[0] in heard.other}
+        return measure(audio, heard.words), intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
     except HarnessError as error:
-        return error.message, set()
+        return error.message, {}
 
 
 def score_clip(
@@ -137,7 +140,7 @@ def score_clip(
     features: ClipFeatures | str,
     plain: Sequence[ClipFeatures | str],
     *,
-    leaked: Collection[tuple[int, Tag]] = (),
+    intruded: Mapping[tuple[int, Tag], Verdict] = MappingProxyType({}),
     lost: Collection[tuple[int, Tag]] = (),
     placebo: bool = True,
 ) -> list[TagScore]:
@@ -152,8 +155,8 @@ def score_clip(
     plain : sequence of ClipFeatures or str
         Results of `analyse` for clips of the same words without tags. If empty, the clip is scored by itself, which is good enough for
         pauses away from punctuation and exploratory for the rest.
-    leaked : collection of (slot, tag)
-        Tags that `analyse_tagged` heard.
+    intruded : mapping
+        Verdicts of `analyse_tagged` on tags at whose slots other words were said. Such a clip gets no placebos.
     lost : collection of (slot, tag)
         Tags that the engine's dialect cannot express; they are reported separately.
     placebo : bool
@@ -171,11 +174,11 @@ def score_clip(
         if (slot, tag) in lost:
             scores.append(scorer.failed(slot, tag, "the dialect has no such tag", Verdict.NOT_EXPRESSIBLE))
             continue
-        if (slot, tag) in leaked:
-            scores.append(scorer.failed(slot, tag, "the tag was read aloud", Verdict.LEAKED))
+        if verdict := intruded.get((slot, tag)):
+            scores.append(scorer.failed(slot, tag, INTRUDED[verdict], verdict))
         else:
             scores.append(scorer.score(slot, tag))
-        other = placebo_slot(text, slot, tag) if placebo and plain and not leaked else None
+        other = placebo_slot(text, slot, tag) if placebo and plain and not intruded else None
         if other is not None and (other, tag) not in placed:
             placed.add((other, tag))
             scores.append(scorer.score(other, tag, Arm.PLACEBO))
@@ -211,6 +214,7 @@ class _ClipScorer:
         return TagScore(slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason, paired=bool(self.plain))
 
 
+INTRUDED = {Verdict.LEAKED: "the tag was read aloud", Verdict.UNMEASURABLE: "something else was said here"}
 NOT_MEASURED = {
     Cue.PAUSE: "no gap to measure",
     Cue.LEVEL: "too little voicing to measure pitch",

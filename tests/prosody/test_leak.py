@@ -21,7 +21,9 @@ EXAMPLES = [example.tagged.stripped() for example in load_examples("heldout")[::
 
 
 def spoken_tags(audio, words, candidates):
-    return align_and_listen(audio, words, candidates)[1]
+    heard = align_and_listen(audio, words, candidates)
+    assert heard.other == set()
+    return heard.leaked
 
 
 def read_aloud(text, slot, words):
@@ -40,6 +42,22 @@ def test_names_read_aloud_are_found_and_told_apart(tag):
         form = spoken_forms(tag)[number % 2]
         clip = read_aloud(text, slot, form)
         assert spoken_tags(clip, text.words, [(slot, other) for other in TAGS]) == {(slot, tag)}, (text.plain, form)
+
+
+@pytest.mark.parametrize("said", ["honestly", "really", "you know", "million", "basically", "at the end of the day"])
+def test_other_words_at_a_slot_are_no_leak(said):
+    """Whichever name comes nearest to them, it fits much worse than the words of the sentence."""
+    text = TaggedText.from_plain("We guarantee thirty percent savings today.")
+    clip = say(TaggedText([text.words[0], *said.split(), *text.words[1:]]))
+    for tag in TAGS:
+        heard = align_and_listen(clip, text.words, [(1, tag)])
+        assert heard.leaked == set() and heard.other <= {1}, tag
+
+
+def test_an_abbreviation_that_is_said_in_full_is_no_leak():
+    clip = say("Our annual recurring revenue grew again.")
+    for tag in TAGS:
+        assert align_and_listen(clip, ["Our", "ARR", "grew", "again."], [(2, tag)]).leaked == set(), tag
 
 
 def test_pauses_stress_and_pitch_are_not_mistaken_for_names():
@@ -87,8 +105,8 @@ def test_words_are_found_at_the_same_times_with_and_without_names():
     apart = []
     for text in EXAMPLES[:3]:
         clip = say(text)
-        times, found = align_and_listen(clip, text.words, [(1, Tag.EMPH), (len(text.words), Tag.PAUSE_LONG)])
-        assert found == set() and [time.word for time in times] == list(text.words)
+        times, found, other = align_and_listen(clip, text.words, [(1, Tag.EMPH), (len(text.words), Tag.PAUSE_LONG)])
+        assert found == other == set() and [time.word for time in times] == list(text.words)
         apart += [abs(a.start - b.start) for a, b in zip(times, align(clip, text.words), strict=True)]
     assert np.median(apart) < 0.001 and max(apart) < 0.1
 
@@ -96,7 +114,7 @@ def test_words_are_found_at_the_same_times_with_and_without_names():
 def test_words_after_a_name_are_found_after_it():
     text = EXAMPLES[0]
     clip = read_aloud(text, 3, ["pause", "short"])
-    times, found = align_and_listen(clip, text.words, [(3, Tag.PAUSE_SHORT)])
+    times, found, _ = align_and_listen(clip, text.words, [(3, Tag.PAUSE_SHORT)])
     assert found == {(3, Tag.PAUSE_SHORT)}
     assert times[3].start - times[2].end > 0.3, "the name is between the words"
 
@@ -104,7 +122,7 @@ def test_words_after_a_name_are_found_after_it():
 def test_tokens_that_are_not_spoken_do_no_harm():
     text = TaggedText.from_plain("We can do it - you know - today")
     clip = read_aloud(text, 5, ["emph"])
-    times, found = align_and_listen(clip, text.words, [(5, Tag.EMPH), (8, Tag.EMPH)])
+    times, found, _ = align_and_listen(clip, text.words, [(5, Tag.EMPH), (8, Tag.EMPH)])
     assert found == {(5, Tag.EMPH)}
     assert times[4].start == times[4].end and times[7].start > times[6].start
 

@@ -39,8 +39,8 @@ DAMAGE = {"8 kHz": resampled(8_000), "48 kHz": resampled(48_000), "clipping": cl
 
 def verdict(text, damage=lambda audio: audio):
     plain, tagged = (damage(say(each)) for each in (text.stripped(), text))
-    features, leaked = analyse_tagged(tagged, text, text.tags)
-    [score] = score_clip(text, features, [analyse(plain, text)], leaked=leaked, placebo=False)
+    features, intruded = analyse_tagged(tagged, text, text.tags)
+    [score] = score_clip(text, features, [analyse(plain, text)], intruded=intruded, placebo=False)
     return judge(score).verdict
 
 

@@ -25,8 +25,8 @@ say = cache(helpers.say)  # many tests use the plain clip of the sentence
 def verdicts(spoken, scored, thresholds=FLOORS, lost=()):
     """Speak `spoken`, and judge it as if `scored` had been requested."""
     plain = [analyse(say(scored.stripped()), scored)]
-    features, leaked = analyse_tagged(say(spoken), scored, [place for place in scored.tags if place not in lost])
-    scores = score_clip(scored, features, plain, leaked=leaked, lost=lost)
+    features, intruded = analyse_tagged(say(spoken), scored, [place for place in scored.tags if place not in lost])
+    scores = score_clip(scored, features, plain, intruded=intruded, lost=lost)
     return {(o.arm, o.tag): o for o in (judge(score, thresholds) for score in scores)}
 
 
