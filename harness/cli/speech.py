@@ -63,7 +63,7 @@ def say(
     chosen = make_engine(engine, **dict(map(key_value, option or [])))
     check_engine(chosen, engine)
     with leaving_at_once():
-        speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
+        speech = speak(chosen, SpeechRequest(tagged, voice, seed, word_times=as_json), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)
     write_wav(out, speech.audio)
     if as_json:
