@@ -26,6 +26,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from harness.errors import TagError
 from harness.lookalikes import backslashes, markup, meant
@@ -172,13 +173,18 @@ class TaggedText:
         A phrase runs to the next clause punctuation or pause tag, else to the end of the text. At
         slot *n* it is the last word. A text without words gives -1.
         """
-        if slot >= len(self.words):
-            return len(self.words) - 1
-        pauses = {at for at, tag in self.tags if tag in PAUSES and at > slot}
-        for index in range(slot, len(self.words)):
+        return self._phrase_ends[slot] if slot < len(self.words) else len(self.words) - 1
+
+    @cached_property
+    def _phrase_ends(self) -> list[int]:
+        """The index of the last word of each word's phrase."""
+        pauses = {at for at, tag in self.tags if tag in PAUSES}
+        ends, end = list[int](), len(self.words) - 1
+        for index in reversed(range(len(self.words))):
             if _CLAUSE_END.search(self.words[index]) or index + 1 in pauses:
-                return index
-        return len(self.words) - 1
+                end = index
+            ends.append(end)
+        return ends[::-1]
 
 
 def escape(text: str) -> str:

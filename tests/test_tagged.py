@@ -1,5 +1,6 @@
 import pickle
 import re
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -199,6 +200,16 @@ def test_the_phrase_of_a_contour_ends_at_punctuation_or_a_pause():
     assert text.phrase_end(5) == 7
     assert text.phrase_end(8) == 7
     assert TaggedText.parse("no end here").phrase_end(1) == 2
+    assert TaggedText([]).phrase_end(0) == -1
+
+
+def test_the_phrases_of_a_long_text_take_linear_time():
+    text = TaggedText(
+        ["word"] * 20_000, [(slot, Tag.PITCH_RISING) for slot in range(20_000)] + [(10_000, Tag.PAUSE_LONG)]
+    )
+    begun = time.process_time()
+    assert {text.phrase_end(slot) for slot, _ in text.tags} == {9_999, 19_999}
+    assert time.process_time() - begun < 2
 
 
 def test_tags_go_into_the_source_and_leave_its_white_space():

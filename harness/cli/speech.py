@@ -77,7 +77,7 @@ def say(
     chosen = make_engine(engine, **options)
     check_engine(chosen, engine)
     with leaving_at_once():
-        speech = speak(chosen, SpeechRequest(tagged, voice, seed), engine)
+        speech = speak(chosen, SpeechRequest(tagged, voice, seed, word_times=as_json), engine)
     lost = DIALECTS[chosen.dialect].lost(tagged)
     write_audio(out, speech.audio)
     if as_json:

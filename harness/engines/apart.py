@@ -90,7 +90,13 @@ class EngineApart:
         HarnessError
             If its process ends; or the error that the engine raised.
         """
-        answer, samples = self._ask("speak", text=request.text.format(), voice=request.voice, seed=int(request.seed))
+        answer, samples = self._ask(
+            "speak",
+            text=request.text.format(),
+            voice=request.voice,
+            seed=int(request.seed),
+            word_times=request.word_times,
+        )
         words = None if answer["words"] is None else tuple(WordTime(**word) for word in answer["words"])
         return Speech(Audio(np.frombuffer(samples, "<f4").astype(np.float32), answer["sample_rate"]), words)
 
@@ -134,11 +140,11 @@ class ServedEngine:
         """Return the attributes of the engine, and its voices."""
         return self._description, b""
 
-    def speak(self, text: str, voice: str | None, seed: int) -> Reply:
+    def speak(self, text: str, voice: str | None, seed: int, word_times: bool) -> Reply:
         """Return the words, the sample rate and the samples of a request."""
-        speech = self._engine.speak(SpeechRequest(TaggedText.parse(text), voice, seed))
+        speech = self._engine.speak(SpeechRequest(TaggedText.parse(text), voice, seed, word_times))
         samples = np.asarray(speech.audio.samples, dtype="<f4")
         if samples.ndim != 1:
             raise ValueError(f"the samples have shape {samples.shape}; one dimension was expected")
-        words = None if speech.words is None else [word.model_dump() for word in speech.words]
+        words = [word.model_dump() for word in speech.words] if word_times and speech.words is not None else None
         return {"sample_rate": int(speech.audio.sample_rate), "words": words}, samples.tobytes()

@@ -27,16 +27,19 @@ class SpeechRequest:
         Voice of the engine; its default voice if None.
     seed : int
         Random seed, for engines that sample.
+    word_times: bool
+        Whether the caller needs the times of the words. If not, an engine may leave them out.
     """
 
     text: TaggedText
     voice: str | None = None
     seed: int = 0
+    word_times: bool = True
 
 
 @dataclass(frozen=True)
 class Speech:
-    """What an engine returned: the audio, and the times of the words if the engine knows them."""
+    """What an engine returned: the audio, and the times of the words if the engine knows them and the request needs them."""
 
     audio: Audio
     words: tuple[WordTime, ...] | None = None

@@ -6,6 +6,7 @@ Nothing is played: samples and word events arrive through a callback. `harness.p
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_right
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import ClassVar
@@ -82,9 +83,10 @@ class EspeakEngine:
         Returns
         -------
         Speech
-            Its `words`, one per input word, come from espeak's word events. A word starts with its sound and lasts until
-            the next one starts; the last one ends with the sound. Words that espeak speaks as one ("of the", 2.4 % of
-            the held-out words) share its duration in proportion to their letters.
+            Its `words`, one per input word, come from espeak's word events; they are left out if the request does not need
+            them. A word starts with its sound and lasts until the next one starts; the last one ends with the sound. Words
+            that espeak speaks as one ("of the", 2.4 % of the held-out words) share its duration in proportion to their
+            letters.
 
         Raises
         ------
@@ -101,18 +103,21 @@ class EspeakEngine:
         # by up to 51 ms), were 122 ms early at words that espeak puts a pause before ("who", "or"), and did not separate
         # the words that it speaks as one either.
         samples, rate, events = _synthesise(layout.text, voice, self.rate, ssml=self.dialect == "ssml")
-        heard = np.flatnonzero(np.abs(samples) > SILENCE_PEAK) / rate
-        if not len(heard):
+        loud = np.abs(samples) > SILENCE_PEAK
+        if not loud.any():
             raise HarnessError(f"espeak makes no sound for {request.text.plain!r}", remedy="give letters or digits")
+        audio = Audio(samples, rate)
+        if not request.word_times:
+            return Speech(audio)
+        ends = [end for _, end in layout.spans]
         starts: dict[int, float] = {}
         for offset, sample in events:
-            index = kept[next((i for i, (_, end) in enumerate(layout.spans) if offset < end), len(kept) - 1)]
-            starts.setdefault(index, sample / rate)
-        return Speech(Audio(samples, rate), _word_times(words, starts, heard))
+            starts.setdefault(kept[min(bisect_right(ends, offset), len(kept) - 1)], sample / rate)
+        return Speech(audio, _word_times(words, starts, np.flatnonzero(loud) / rate))
 
 
 def _word_times(words: Sequence[str], starts: dict[int, float], heard: NDArray[np.float64]) -> tuple[WordTime, ...]:
-    """Return the times of all words, from the known `starts` and the times at which there is sound, all in seconds.
+    """Return the times of all words, from the known `starts` and the ascending times at which there is sound, in seconds.
 
     Words without a known start share the sound from the known word before them on, in proportion to their letters.
     """
@@ -121,8 +126,8 @@ def _word_times(words: Sequence[str], starts: dict[int, float], heard: NDArray[n
     times: list[float] = []
     for first, after in zip(order, [*order[1:], len(words)], strict=True):
         start = anchors[first]
-        before = heard[heard < anchors.get(after, np.inf)]
-        stop = max(start, before[-1]) if len(before) else start
+        before = int(np.searchsorted(heard, anchors.get(after, np.inf)))  # the number of times before the next start
+        stop = max(start, heard[before - 1]) if before else start
         letters = [sum(map(str.isalnum, word)) for word in words[first:after]]
         shares = np.cumsum([0, max(letters[0], 1), *letters[1:]])
         times.extend(start + (stop - start) * shares[:-1] / shares[-1])

@@ -55,7 +55,7 @@ def record(examples: Sequence[Example], folder: Path) -> Path:
     lines = []
     for number, example in enumerate(examples, start=1):
         name = f"{number:04d}.wav"  # never the id: text from data does not become a path
-        write_wav(folder / name, speaker.speak(SpeechRequest(example.tagged)).audio)
+        write_wav(folder / name, speaker.speak(SpeechRequest(example.tagged, word_times=False)).audio)
         lines.append(json.dumps({"id": example.id, "text": example.text, "audio": name}, ensure_ascii=False))
     write_atomic(folder / MANIFEST, "\n".join(lines) + "\n")
     return folder / MANIFEST

@@ -172,7 +172,7 @@ class _Work:
             engine.name, engine.revision, sorted(unit.engine.options.items()), voice, engine.dialect, seed, rendered
         )
         path = unit.clips / f"{clip_id}.wav"
-        audio = _stored(path) or self._rendered(path, SpeechRequest(text, voice, seed))
+        audio = _stored(path) or self._rendered(path, SpeechRequest(text, voice, seed, word_times=False))
         self.result.clips.append(
             Clip(id=clip_id, engine=self.title, tagger=tagger, sentence=sentence, arm=arm, text=text.format(),
                  dialect=engine.dialect, voice=voice, seed=seed, audio=f"clips/{path.name}", sample_rate=audio.sample_rate,

@@ -95,7 +95,7 @@ class Pool:
         try:
             async with asyncio.timeout(self.timeout), self._accepted, self._running:
                 for text in texts:
-                    request = SpeechRequest(text, voice, seed)
+                    request = SpeechRequest(text, voice, seed, word_times=False)
                     # If this is cancelled, an engine that has begun finishes, and only then becomes free.
                     deliver((await loop.run_in_executor(self._threads, self._speak, request)).audio)
         except (TimeoutError, EngineTimeout):

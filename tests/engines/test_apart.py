@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import dummy_engines
@@ -83,6 +84,12 @@ def test_espeak_gives_the_same_samples():
         got = speaker.speak(request)
         assert speaker.voices() == make_engine("espeak").voices()
     assert np.array_equal(got.audio.samples, expected.audio.samples) and got.words == expected.words
+
+
+def test_word_times_are_sent_only_where_they_are_asked_for(sine):
+    asked = ask("We guarantee it")
+    assert len(sine.speak(asked).words) == 3
+    assert sine.speak(replace(asked, word_times=False)).words is None
 
 
 words = st.text(st.characters(), min_size=1).filter(lambda word: word.split() == [word])

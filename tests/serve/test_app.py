@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import io
 import json
@@ -11,8 +12,10 @@ import pytest
 import soundfile
 from server_process import refused
 
-from harness.engines.base import SpeechRequest, make_engine
+from harness.audio import Audio
+from harness.engines.base import Speech, SpeechRequest, make_engine
 from harness.serve.bodies import MAX_BODY, sentences
+from harness.serve.pool import Pool
 from harness.tagged import Tag, TaggedText
 
 TEXT = "We <emph> guarantee 30% savings, <pause_long> don't we?"
@@ -305,3 +308,23 @@ def test_client_that_leaves(slow):
         pieces = answer.iter_raw(100)  # kept: an iterator that is collected closes the stream
         next(pieces)
     assert slow.speech().status_code == 200
+
+
+def test_the_engine_is_not_asked_for_word_times_that_no_answer_holds():
+    """For 4,950 characters, espeak's word times once took 37 s."""
+    asked = []
+    pool = Pool("espeak")
+    pool.engines[0].speak = lambda request: asked.append(request) or Speech(Audio(np.ones(10, np.float32), 8000))
+    heard = []
+    asyncio.run(pool.speak([TaggedText.parse(TEXT)], None, 0, heard.append))
+    assert len(heard) == 1 and [request.word_times for request in asked] == [False]
+
+
+def test_the_longest_text_is_spoken_in_seconds(espeak):
+    text = " ".join(["One of the men read a long story aloud."] * 123)
+    begun = time.monotonic()
+    answer = httpx.post(
+        f"{espeak.url}/audio/speech", json={"model": "espeak", "input": text, "response_format": "pcm"}, timeout=60
+    )
+    assert answer.status_code == 200 and len(answer.content) > 24000 * 2 * 200
+    assert time.monotonic() - begun < 15
