@@ -53,7 +53,7 @@ def refusal(engine, text):
 def main(output, recording):
     engine = BosonInProcess(**GREEDY)
     found = {"crash": failing(engine, crash), "hang": failing(engine, lambda: time.sleep(3))}
-    found["control token"] = refusal(engine, "a <|eot_id|> b")
+    found["control token"] = refusal(engine, r"a \<|eot_id|> b")
     whole, again = engine.speak(TEXT).audio, engine.speak(TEXT).audio
     joined = np.concatenate([piece.samples for piece in engine.stream(TEXT, piece_frames=7)])
     found["stream"] = [len(whole.samples), float(np.abs(joined - whole.samples).max())]

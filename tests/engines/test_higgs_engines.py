@@ -173,7 +173,7 @@ def test_invalid_requests_are_refused(native):
     with pytest.raises(HarnessError, match="nothing to say"):
         native.generate([])
     with pytest.raises(HarnessError, match="control tokens"):
-        native.speak(asked("a <|eot_id|> b"))
+        native.speak(asked(r"a \<|eot_id|> b"))
 
 
 # --- boson -----------------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def completed(folder, config=None):
     rows, _ = training.grouped_folds([e.group for e in load_examples("train")], 5, 0)[0]
     texts = [training.from_tags(load_examples("train")[row].tagged) for row in rows]
     stamp = training._stamp(config or TrainingConfig(), training.TAG_QUESTIONS, texts)
-    write_json(folder / training._STAMP, {"digest": stamp})
+    write_json(folder / training.STAMP, {"digest": stamp})
 
 
 def test_the_second_training_waits_and_uses_the_result(tmp_path, monkeypatch, capfd):

@@ -57,7 +57,8 @@ class Background:
         command = [sys.executable, "-m", "harness", "serve", "--engine", engine, "--port", "0"]
         command += ["--key-env", ""]  # no key: only this program knows the server
         for name, value in (options or {}).items():
-            command += ["--option", f"{name}={json.dumps(value)}"]
+            text = value if isinstance(value, str) else json.dumps(value)
+            command += ["--option", f"{name}={text}"]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, PARENT: str(os.getpid()), "PYTHONPATH": path}
         with tempfile.TemporaryFile("w+", errors="replace") as errors:  # unlike a pipe, it never fills up
