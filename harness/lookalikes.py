@@ -77,7 +77,7 @@ def backslashes(text: str, end: int) -> int:
 
 
 def meant(piece: str, tags: Sequence[str]) -> str | None:
-    """Return the name of the tag that a piece of markup probably stands for, if any.
+    """Return the name of the tag that was probably meant by a piece of markup, or None.
 
     >>> meant('<break time="1s"/>', ["pause_short", "pause_long"])
     'pause_long'

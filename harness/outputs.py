@@ -39,9 +39,7 @@ def check_output(path: str | Path, *, inputs: Iterable[str | Path] = (), force: 
         raise DataError("cannot be written: it is a folder", path=path, remedy="name a file")
     if not in_folder:
         raise DataError("cannot be written: its folder does not exist", path=path, remedy="create the folder first")
-    if any(_same(path, Path(one)) for one in inputs):
-        raise DataError("cannot be written: it is also an input of this command", path=path,
-                        remedy="choose another name")  # fmt: skip
+    _check_not_input(path, inputs)
     if found and path.is_file() and not force:
         raise DataError("the file already exists", path=path,
                         remedy="choose another name, or add --force to overwrite it")  # fmt: skip
@@ -62,14 +60,12 @@ def check_output_folder(path: str | Path, *, inputs: Iterable[str | Path] = (), 
     Raises
     ------
     DataError
-        If so, or if `path` is a file.
+        If `path` is an input, a file, or a folder that is not empty.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise DataError("expected a folder, but this is a file", path=path, remedy="choose another name")
-    if any(_same(path, Path(one)) for one in inputs):
-        raise DataError("cannot be written: it is also an input of this command", path=path,
-                        remedy="choose another folder")  # fmt: skip
+    _check_not_input(path, inputs)
     if path.is_dir() and any(path.iterdir()) and not force:
         raise DataError("the folder is not empty", path=path,
                         remedy="choose a new one, or add --force to overwrite files in it")  # fmt: skip
@@ -92,6 +88,12 @@ def files_among(values: Iterable[object]) -> list[Path]:
     """Return the values that name existing files, such as the reference clip among an engine's options."""
     texts = [Path(value).expanduser() for value in values if isinstance(value, (str, Path)) and str(value)]
     return [path for path in texts if is_file(path)]
+
+
+def _check_not_input(path: Path, inputs: Iterable[str | Path]) -> None:
+    if any(_same(path, Path(one)) for one in inputs):
+        raise DataError("cannot be written: it is also an input of this command", path=path,
+                        remedy="choose another name")  # fmt: skip
 
 
 def _same(one: Path, other: Path) -> bool:

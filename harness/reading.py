@@ -252,7 +252,7 @@ def _read_text(path: str | Path) -> str:
 
 
 class _WrongNumber(ValueError):
-    """A token of JSON that stands for a number without being finite; the message is the token."""
+    """A JSON token for a number that is not finite; the message is the token."""
 
 
 def _refuse_number(token: str) -> NoReturn:

@@ -1,7 +1,7 @@
-r"""Marks that the local voices would read aloud, although they belong to the eye: markdown and emoji.
+r"""Marks that the local voices would read aloud, although they are meant for the eye: markdown and emoji.
 
 espeak and Piper read ``*really*`` as "asterisk really asterisk", and an emoji by its name. The aligner expects neither. The words
-of a text stay as they are in every record; only what these voices are told leaves out
+of a text stay as they are in every record; only the text sent to these voices leaves out
 
 - asterisks and pairs of tildes around words (``*a*``, ``**a b**``, ``~~a~~``), not within them (``5*3``);
 - a lone ``*``, except between numbers (``2 * 3``);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +16,7 @@ from harness.errors import HarnessError, NotAvailable
 from harness.registry import Requirements
 
 
-class NeuralVoice:
+class NeuralVoice(ABC):
     """One neural voice, which runs offline and ignores tags. Subclasses define `name`, `package`, `requirements` and `_read`."""
 
     name: str
@@ -58,5 +59,6 @@ class NeuralVoice:
             )
         return Speech(audio)
 
+    @abstractmethod
     def _read(self, text: str, seed: int) -> Audio:
-        raise NotImplementedError
+        """Read a text aloud; equal seeds give equal samples."""

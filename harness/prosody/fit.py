@@ -19,9 +19,10 @@ from harness.prosody.pronounce import PHONES, Pronunciation
 _LOOP = "loop"
 # The loop needs no exact path: these are pocketsphinx' beams for large vocabularies, far narrower than the aligner's.
 _LOOP_BEAMS = {"beam": 1e-30, "wbeam": 1e-20, "pbeam": 1e-20}
-_PHONE_PRIOR = 0.1  # of each next phone in the loop: short phones cost, so that the loop does not follow noise
-# pocketsphinx counts acoustic scores in units of log(1.0001) * 1024 (logbase, and SENSCR_SHIFT in hmm.h).
-_NATS = math.log(1.0001) * 1024
+_PHONE_PRIOR = 0.1  # probability of each next phone in the loop
+# pocketsphinx counts acoustic scores in steps of 1024 (SENSCR_SHIFT in hmm.h) to the base 1.0001 (logbase).
+_SCALE = 1024
+_NATS = _SCALE * math.log(1.0001)
 
 
 def word_fits(samples: NDArray[np.int16], words: Sequence[Sequence[Pronunciation]]) -> NDArray[np.float64]:
@@ -37,8 +38,8 @@ def word_fits(samples: NDArray[np.int16], words: Sequence[Sequence[Pronunciation
     Returns
     -------
     array, shape (n, 3)
-        For each word its log likelihood ratio in nats a frame (about 0 if it fits, and negative if it does not), the lowest ratio of
-        its phones, and its number of frames.
+        For each word: its log likelihood ratio in nats per frame (about 0 if it fits, and negative if it does not), the lowest ratio
+        among its phones, and its number of frames.
 
     Raises
     ------
@@ -78,7 +79,5 @@ def _free(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     frames: list[float] = []
     for segment in decoder.seg() or ():
         length = segment.end_frame - segment.start_frame + 1
-        frames += [
-            1024 * math.log(max(segment.ascore, 1e-300)) / length
-        ] * length  # `ascore` is 1.0001 to the power of the score
+        frames += [_SCALE * math.log(max(segment.ascore, 1e-300)) / length] * length  # `ascore` is 1.0001 ** score
     return np.array(frames)

@@ -33,9 +33,10 @@ from harness.tagged import TAGS, Tag
 # Probability of the path through a name, compared with 1 for the path past it. 0.001, 0.1 and 1 gave the same result on espeak and
 # one neural voice (Piper): they found 265 of 265 names that were read aloud, with no false alarm for 690 names that were not.
 NAME_PRIOR = 0.1
-# How much worse than the words of the sentence a name may fit, in nats a frame (see `harness.prosody.fit`): the name as a whole, and
-# the worst of its phones. Chosen on sentences of `train` by espeak and Piper: of 78 names that were read aloud all are believed, and 6
-# of 132 names that another word or phrase was taken for (560 trials), most of them sound alike: "half" and "them" for "emph".
+# How much worse than the words of the sentence a name may fit, in nats per frame (see `harness.prosody.fit`): the name as a whole, and
+# the worst of its phones. Chosen on sentences of `train`, spoken by espeak and Piper. They accept all of 78 names that were read
+# aloud. In 560 trials with another word or phrase, the grammar took it for a name 132 times; they accept 6 of those, such as "half"
+# and "them" for "emph".
 NAME_MISFIT, PHONE_MISFIT = 3.0, 10.0
 _GRAMMAR = "sentence"
 
@@ -71,6 +72,10 @@ def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tu
     candidates : iterable of (slot, Tag)
         Tags that may have been read aloud, with their slots; slot ``len(words)`` is after the last word.
 
+    Returns
+    -------
+    Heard
+
     Raises
     ------
     DataError
@@ -86,11 +91,11 @@ def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tu
     owner = {name: item for item in asked for name in grammar.offer(item[0], spoken_forms(item[1]))}
     samples, offset = prepare(audio)
     times, path = grammar.decode(samples, offset, audio.seconds)
-    believed = grammar.believed(samples, path, owner)
+    accepted = grammar.accepted(samples, path, owner)
     return Heard(
         times,
-        leaked={owner[name] for name, fits in believed.items() if fits},
-        other={owner[name][0] for name, fits in believed.items() if not fits},
+        leaked={owner[name] for name, fits in accepted.items() if fits},
+        other={owner[name][0] for name, fits in accepted.items() if not fits},
     )
 
 
@@ -115,7 +120,7 @@ class _Grammar:
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
         self.pronunciations = pronounce_all(words)
-        self.ways: dict[str, tuple[Pronunciation, ...]] = {}  # to say each of the names that stand for words
+        self.ways: dict[str, tuple[Pronunciation, ...]] = {}  # pronunciations of each name in the grammar
         self.arcs: list[tuple[Any, ...]] = []
         self.spoken: list[str] = []
         self.state_of = [0]  # of each slot
@@ -164,7 +169,7 @@ class _Grammar:
             places = {name: int(name[1:]) for name in self.spoken}
             return second_pass(decoder, samples, offset, seconds, self.words, places), path
 
-    def believed(self, samples: NDArray[np.int16], path: Sequence[str], offered: Collection[str]) -> dict[str, bool]:
+    def accepted(self, samples: NDArray[np.int16], path: Sequence[str], offered: Collection[str]) -> dict[str, bool]:
         """Return for each of the `offered` phrases on a path whether it fits about as well as the sentence does."""
         if not any(name in offered for name in path):
             return {}

@@ -1,7 +1,7 @@
 """Readings of written forms: how a voice may say "$2.5M", "10–15%", "Q3" or "9:30am".
 
-Each reading is a string of words, the likeliest first. Numbers are written out by `num2words`; the tables below name what stands
-around them. Voices differ, so a form has several readings, and the aligner takes the one that fits the audio.
+Each reading is a string of words, the likeliest first. Numbers are written out by `num2words`; tables give the words for
+units, currencies and periods. Voices differ, so a form has several readings, and the aligner takes the one that fits the audio.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.prosody.spoken_numbers import (
 from harness.prosody.spoken_tables import BEFORE, CURRENCIES, PER, PERIODS, SCALES, UNITS, WORDS
 
 MAX_READINGS = 24  # of one form
-MAX_LENGTH = 40  # characters; a longer form has no reading of its own
+MAX_LENGTH = 40  # characters; longer forms are not looked up
 _NUMBER = r"\d[\d,]*(?:\.\d+)?|\.\d+"
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _OPENING, _CLOSING = "([{“‘\"'*_`«¿¡", ")]}”’*_`»,;:!?…"
@@ -198,7 +198,7 @@ def _code(bare: str) -> Iterator[str]:
 
 
 def _quantity(bare: str) -> Iterator[str]:
-    """Yield the readings of a number with what stands around it: sign, currency, scale, unit, rate."""
+    """Yield the readings of a number with its sign, currency, scale, unit and rate."""
     if not (found := _QUANTITY.fullmatch(bare)) or not (found["number"] or found["fraction"]):
         return
     number, scale, unit, currency = found["number"], found["scale"], found["unit"], found["currency"]

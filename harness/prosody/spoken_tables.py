@@ -1,4 +1,4 @@
-"""What stands around numbers in written forms, and abbreviations: the readings of each, separated by ``|``, likeliest first."""
+"""Signs, units, currencies, periods and abbreviations: how each may be read, likeliest first, separated by ``|``."""
 
 CURRENCIES = {
     "$": "dollars", "US$": "dollars|US dollars", "A$": "Australian dollars|dollars", "C$": "Canadian dollars|dollars",
