@@ -54,12 +54,13 @@ def test_a_manifest_is_read(write, tmp_path):
         ),
         ({**GOOD, "id": "b", "audio": "."}, "sample 'b' has no audio"),
         (GOOD, "the id 'a' was already used on line 1"),
-        ({**GOOD, "id": "b", "text": "Go <|AUDIO_OUT|>"}, r"the text contains '<\|'"),
+        ({**GOOD, "id": "b", "text": "Go <|AUDIO_OUT|>"}, r"unknown tag <\|AUDIO_OUT\|>"),
+        ({**GOOD, "id": "b", "text": r"Go \<|AUDIO_OUT|>"}, r"the text contains .<\|."),
         ({**GOOD, "id": "b", "text": "Go <loud> on."}, "loud"),
         ("{", "not JSON"),
         ("[1]", "expected a JSON object, got a list"),
     ],
-    ids=["empty", "none", "missing", "folder", "repeated", "control", "tag", "torn", "list"],
+    ids=["empty", "none", "missing", "folder", "repeated", "control", "control as text", "tag", "torn", "list"],
 )
 def test_a_bad_line_is_named(write, line, said):
     path = write(GOOD, line)
