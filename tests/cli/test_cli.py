@@ -21,6 +21,7 @@ def test_doctor_reports_what_can_run():
     report = json.loads(command("doctor", "--json").stdout)
     assert report["engines"]["espeak"]["lacks"] == []
     assert {"none", "random", "rules", "majority", "gpt2"} <= set(report["taggers"])
+    assert report["listeners"]["dummy"]["lacks"] == [] and {"emphases", "distillmos"} <= set(report["listeners"])
 
 
 def test_tag_keeps_lines_words_and_order():
