@@ -93,6 +93,8 @@ def align(
 ) -> None:
     """Find each word of a known text in a clip, and write a Praat TextGrid (tier `words`).
 
+    Recordings may last up to an hour. If the text of a long one does not fit, the error says from where on.
+
     Example: `harness say "We guarantee it" -o x.wav && harness align x.wav --text "We guarantee it"`
     """
     from harness.audio import read_audio

@@ -22,6 +22,7 @@ from harness.prosody.align import (
     second_pass,
 )
 from harness.prosody.pronounce import pronounce
+from harness.prosody.stretches import LONG, stretches
 from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 
@@ -64,6 +65,23 @@ def align_and_listen(
     for slot, tag in asked:
         if not 0 <= slot <= len(words):
             raise DataError(f"{tag} on slot {slot}, but {len(words)} words have slots 0 to {len(words)}")
+    if audio.seconds <= LONG:
+        return _listen(audio, words, asked)
+    times: list[WordTime] = []
+    leaked: set[tuple[int, Tag]] = set()
+    for part in stretches(audio, words):
+        inside = [(slot - part.first, tag) for slot, tag in asked if 0 <= slot - part.first <= len(part.words)]
+        with part.located():
+            found, heard = _listen(part.sound, part.words, inside)
+        times += part.in_recording(found)
+        leaked |= {(slot + part.first, tag) for slot, tag in heard}
+    return times, leaked
+
+
+def _listen(
+    audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]]
+) -> tuple[list[WordTime], set[tuple[int, Tag]]]:
+    """Align and listen in one piece, with memory that grows with the square of the length."""
     grammar = _Grammar(words)
     owner = {name: item for item in asked for name in grammar.offer(item[0], spoken_forms(item[1]))}
     times, heard = grammar.decode(audio)
