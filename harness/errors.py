@@ -80,3 +80,12 @@ class DataError(HarnessError):
 
 class NotAvailable(HarnessError):
     """Something this machine lacks: a package, a key, a model, the network."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return in words why something failed, whatever raised the error: the harness, a library, or a lack of memory."""
+    if isinstance(error, HarnessError):
+        return error.message
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -111,6 +111,8 @@ def align(
     Numbers, units and abbreviations may be written: for `$2.5M` or `Q3` several readings are tried, and the one that fits the
     audio is taken.
 
+    Recordings may last up to an hour. If the text of a long one does not fit, the error says from where on.
+
     Example: `harness say "We guarantee it" -o x.wav && harness align x.wav --text "We guarantee it"`
     """
     from harness.audio import read_audio

@@ -38,11 +38,11 @@ from harness.experiment.folder import (
     prepare,
     sweep,
 )
-from harness.experiment.parallel import in_parallel
 from harness.experiment.sentences import Item
 from harness.experiment.spec import GOLD, Experiment
 from harness.experiment.summary import summarise
-from harness.experiment.unit import Unit, UnitResult, run_unit
+from harness.experiment.unit import Unit, UnitResult, lost_unit, run_unit
+from harness.processes.parallel import in_parallel
 from harness.prosody.null import fit
 from harness.prosody.scorer import judge
 from harness.provenance import git_state, machine, package_versions
@@ -87,7 +87,7 @@ def run(
     folder : path-like
         Run folder. If it holds a complete run of the same experiment, nothing is done.
     jobs, backend, scheduler
-        See `harness.experiment.parallel.in_parallel`.
+        See `harness.processes.parallel.in_parallel`.
     progress : callable, optional
         Called with the numbers of units done and units in total. A unit is one sentence spoken by one engine.
     replace : bool
@@ -184,7 +184,7 @@ def _work(
     failed: list[UnitResult] = []
     before = len(units) - len(left)
     progress(before, len(units))
-    for count, result in enumerate(in_parallel(run_unit, left, **parallel), start=before + 1):
+    for count, result in enumerate(in_parallel(run_unit, left, lost=lost_unit, **parallel), start=before + 1):
         if result.reason == NO_ROOM:  # every other sentence would fail too
             raise DataError(NO_ROOM, path=result.unit.clips, remedy="make room on the disk, or check that the folder is "
                             "writable; the same command resumes the run")  # fmt: skip

@@ -14,7 +14,7 @@ from harness.audio import Audio, read_audio, write_wav
 from harness.engines import SpeechEngine, SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
 from harness.engines.dialects import DIALECTS
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError, HarnessError, reason_of
 from harness.experiment.doses import measure_doses
 from harness.experiment.sentences import Item
 from harness.experiment.spec import NEGATIVE, EngineSpec, Experiment
@@ -64,16 +64,29 @@ def run_unit(unit: Unit) -> UnitResult:
     result = UnitResult(unit)
     try:
         _Work(unit, result).all()
-    except HarnessError as error:
-        known = {(score.tagger, score.sentence) for score in result.scores}
-        result.scores += [
-            score.named(unit.engine.title, tagger, item.id)
-            for tagger, item, text in unit.texts
-            if (tagger, item.id) not in known
-            for score in unmeasurable(text, f"engine failed: {error.message}")
-        ]
-        result.failed, result.reason = True, error.message
+    except OSError:  # a full disk, which every other sentence would meet too
+        raise
+    except Exception as error:
+        _fail(result, reason_of(error))
     return result
+
+
+def lost_unit(unit: Unit) -> UnitResult:
+    """Return the result of a unit that kills its worker processes."""
+    result = UnitResult(unit)
+    _fail(result, "its worker process died, even when nothing else ran (out of memory?)")
+    return result
+
+
+def _fail(result: UnitResult, reason: str) -> None:
+    unit, known = result.unit, {(score.tagger, score.sentence) for score in result.scores}
+    result.scores += [
+        score.named(unit.engine.title, tagger, item.id)
+        for tagger, item, text in unit.texts
+        if (tagger, item.id) not in known
+        for score in unmeasurable(text, f"engine failed: {reason}")
+    ]
+    result.failed, result.reason = True, reason
 
 
 @cache

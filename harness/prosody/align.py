@@ -48,6 +48,8 @@ class AlignmentError(HarnessError):
 def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     """Find each word in a clip.
 
+    A clip longer than `harness.prosody.stretches.LONG` is cut at pauses into stretches that are aligned one by one.
+
     Parameters
     ----------
     audio : Audio
@@ -64,8 +66,22 @@ def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     Raises
     ------
     AlignmentError
-        If nothing in the text is speakable, the audio is silent or too short for it, or no path fits.
+        If nothing in the text is speakable, the audio is silent or too short for it, or no path fits. For a long clip, the
+        message says where the text was lost.
     """
+    from harness.prosody.stretches import LONG, stretches  # which needs this module
+
+    if audio.seconds <= LONG:
+        return _align_clip(audio, words)
+    found: list[WordTime] = []
+    for part in stretches(audio, words):
+        with part.located():
+            found += part.in_recording(_align_clip(part.sound, part.words))
+    return found
+
+
+def _align_clip(audio: Audio, words: Sequence[str]) -> list[WordTime]:
+    """Align in one piece, with memory that grows with the square of the length."""
     pronunciations = pronounce_all(words)
     samples, offset = prepare(audio)
     check_length(samples, pronunciations)
@@ -149,9 +165,8 @@ def prepare(audio: Audio) -> tuple[NDArray[np.int16], float]:
     """
     from scipy.signal import resample_poly
 
+    check_rate(audio)
     samples = np.asarray(audio.samples, dtype=np.float64)
-    if samples.ndim != 1 or not MODEL_RATES[0] <= audio.sample_rate <= MODEL_RATES[1]:
-        raise AlignmentError(f"not a mono clip: samples of shape {samples.shape} at {audio.sample_rate} Hz")
     if audio.seconds < MIN_SECONDS:
         raise AlignmentError(f"the clip is {audio.seconds * 1000:.0f} ms long; there is no word so short")
     if not np.isfinite(samples).all():
@@ -165,6 +180,13 @@ def prepare(audio: Audio) -> tuple[NDArray[np.int16], float]:
     samples = PEAK * samples[first:last] / np.abs(samples).max()
     samples += np.random.default_rng(0).normal(0, 10 ** (DITHER_DB / 20), len(samples))
     return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16), first / RATE
+
+
+def check_rate(audio: Audio) -> None:
+    """Raise an `AlignmentError` unless the clip has one channel at a rate within `MODEL_RATES`."""
+    shape = np.shape(audio.samples)
+    if len(shape) != 1 or not MODEL_RATES[0] <= audio.sample_rate <= MODEL_RATES[1]:
+        raise AlignmentError(f"not a mono clip: samples of shape {shape} at {audio.sample_rate} Hz")
 
 
 def _sounding(samples: NDArray[np.float64]) -> tuple[int, int]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from harness.audio import read_audio
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError, HarnessError, reason_of
+from harness.processes.parallel import in_parallel
 from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import NULL, Thresholds, fit, null_differences
@@ -28,8 +29,8 @@ CACHED_CLIPS = 32  # plain clips whose features a worker keeps for the next line
 RUN = 50  # neighbouring lines that a worker takes at most
 _NOTHING = np.empty(0)
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+Row = TypeVar("Row")
+DIED = "its worker process died, even when nothing else ran (out of memory?)"
 ClipRow = tuple[int, ClipItem]  # line and clip of a calibration manifest
 AudioRow = tuple[int, AudioItem, bool]  # line, clip, and whether its plain clips go into the null
 
@@ -147,25 +148,33 @@ def score_manifest(
         texts = len(groups)
     runs = list(_runs(items, null=calibrate is None))
     total, done = len(items) + sum(map(len, groups)), 0
-    scores: list[TagScore] = []
-    samples: list[NullSample] = []
-    problems: list[HarnessError] = []
-    for part in chain(
-        _in_order(partial(_compare_plain_clips, manifest=folder), groups, jobs),
-        _in_order(partial(_score_run, manifest=path, check_leaks=check_leaks), runs, jobs),
-    ):
-        scores += part.scores
-        samples += part.samples
-        problems += part.problems
-        done += part.clips
+
+    def advance(clips: int) -> None:
+        nonlocal done
+        done += clips
         if progress:
             progress(done, total)
+
+    parts = [
+        *_in_order(
+            partial(_compare_plain_clips, manifest=folder), groups, jobs, partial(_lost_clip, manifest=folder), advance
+        ),
+        *_in_order(
+            partial(_score_run, manifest=path, check_leaks=check_leaks),
+            runs,
+            jobs,
+            partial(_lost_line, manifest=path),
+            advance,
+        ),
+    ]
+    scores = [score for part in parts for score in part.scores]
+    samples = [sample for part in parts for sample in part.samples]
     thresholds = fit(samples)
     used = len({sample.sentence for sample in samples})
     source = MANIFEST if calibrate is None else CALIBRATION
     return ManifestScores(
         outcomes=[judge(score, thresholds, sentences[score.sentence]) for score in scores],
-        problems=problems,
+        problems=[problem for part in parts for problem in part.problems],
         clips=len(items),
         few_plain=sum(0 < len(set(item.plain_audio)) < MIN_CLIPS for _, item in items),
         sentences=sentences,
@@ -175,16 +184,41 @@ def score_manifest(
     )
 
 
-def _in_order(function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
-    """Yield `function` of every task, in the order of the tasks."""
-    from joblib import Parallel, cpu_count, delayed
+def _in_order(
+    function: Callable[[Sequence[Row]], _Part],
+    tasks: Sequence[Sequence[Row]],
+    jobs: int,
+    lost: Callable[[Row], _Part],
+    advance: Callable[[int], None],
+) -> Iterator[_Part]:
+    """Yield `function` of every task, in the order of the tasks; rows that kill their workers have the result `lost`."""
+    found: dict[int, _Part | None] = {}
+    for number, part in in_parallel(partial(_numbered, function), list(enumerate(tasks)), jobs=jobs, lost=_nothing):
+        found[number] = part
+        advance(len(tasks[number]))
+    for number, task in enumerate(tasks):
+        whole = found[number]
+        if whole is not None:
+            yield whole
+            continue
+        # A row of this task kills its worker. Each has a worker to itself, and then the others are done together.
+        alone = [(place, [row]) for place, row in enumerate(task)]
+        kept = dict(in_parallel(partial(_numbered, function), alone, jobs=max(2, jobs), lost=_nothing))
+        killers = [row for place, row in enumerate(task) if kept[place] is None]
+        others = [row for place, row in enumerate(task) if kept[place] is not None]
+        yield from map(lost, killers)
+        for _, part in in_parallel(
+            partial(_numbered, function), [(0, others)] * bool(others), jobs=jobs, lost=_nothing
+        ):
+            yield part if part is not None else _Part(len(others))
 
-    workers = min(cpu_count() if jobs == -1 else jobs, len(tasks))
-    if workers < 2:
-        yield from map(function, tasks)
-    else:
-        pool = Parallel(n_jobs=workers, backend="loky", return_as="generator")
-        yield from pool(delayed(function)(task) for task in tasks)
+
+def _numbered(function: Callable[[Sequence[Row]], _Part], task: tuple[int, Sequence[Row]]) -> tuple[int, _Part | None]:
+    return task[0], function(task[1])
+
+
+def _nothing(task: tuple[int, Sequence[Row]]) -> tuple[int, _Part | None]:
+    return task[0], None
 
 
 def _sentence(text: TaggedText) -> str:
@@ -206,8 +240,10 @@ def _null(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> list[NullSam
     ]
 
 
-def _placed(error: HarnessError, names: Iterable[str], manifest: Path, line: int) -> DataError:
+def _placed(error: Exception, names: Iterable[str], manifest: Path, line: int) -> DataError:
     """Return the error at its line of the manifest, with the audio path as the manifest spells it."""
+    if not isinstance(error, HarnessError):
+        return DataError(f"{next(iter(names))}: {reason_of(error)}", path=manifest, line=line)
     given = next((name for name in names if str(manifest.parent / name) == error.path), error.path)
     return DataError(
         f"{given}: {error.message}" if given else error.message, path=manifest, line=line, remedy=error.remedy
@@ -247,13 +283,11 @@ def _score_run(rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool) -
             audio = read_audio(folder / item.audio)
             features, intruded = analyse_tagged(audio, text, text.tags) if check_leaks else (analyse(audio, text), {})
             scores = score_clip(text, features, plain, intruded=intruded)
-        except HarnessError as error:
+        except Exception as error:
             problem = _placed(error, (item.audio, *item.plain_audio), manifest, line)
             part.problems.append(problem)
             scores = unmeasurable(text, problem.message)
-        names = {"engine": EXTERNAL, "tagger": EXTERNAL, "sentence": item.id}
-        paired = bool(item.plain_audio)  # also for a tag without a value, for which no plain clip was needed
-        part.scores.extend(score.model_copy(update={**names, "paired": paired}) for score in scores)
+        part.scores.extend(_named(scores, item))
     return part
 
 
@@ -266,6 +300,19 @@ def inputs_of(manifest: Path, calibrate: Path | None) -> Iterator[Path]:
         listed, groups = _read_plain_clips(calibrate)
         yield listed
         yield from (listed.parent / item.audio for group in groups for _, item in group)
+
+
+def _named(scores: Iterable[TagScore], item: AudioItem) -> list[TagScore]:
+    names = {"engine": EXTERNAL, "tagger": EXTERNAL, "sentence": item.id}
+    paired = bool(item.plain_audio)  # also for a tag without a value, for which no plain clip was needed
+    return [score.model_copy(update={**names, "paired": paired}) for score in scores]
+
+
+def _lost_line(row: AudioRow, *, manifest: Path) -> _Part:
+    """Return the result of a line that kills its worker."""
+    line, item, _ = row
+    scores = _named(unmeasurable(item.tagged, DIED), item)
+    return _Part(1, scores=scores, problems=[DataError(f"{item.audio}: {DIED}", path=manifest, line=line)])
 
 
 # --- an engine's plain clips -----------------------------------------------------------------------------------------
@@ -301,7 +348,13 @@ def _compare_plain_clips(group: Sequence[ClipRow], *, manifest: Path) -> _Part:
     for line, item in group if len(group) >= MIN_CLIPS else ():
         try:
             plain.append(_measured(str(manifest.parent / item.audio), text))
-        except HarnessError as error:
+        except Exception as error:
             part.problems.append(_placed(error, [item.audio], manifest, line))
     part.samples.extend(_null(text, plain))
     return part
+
+
+def _lost_clip(row: ClipRow, *, manifest: Path) -> _Part:
+    """Return the result of a clip that kills its worker."""
+    line, item = row
+    return _Part(1, problems=[DataError(f"{item.audio}: {DIED}", path=manifest, line=line)])

@@ -32,6 +32,9 @@ FLOOR_HZ, CEILING_HZ = 60.0, 500.0  # limits of the pitch track: low male to hig
 FLOOR_FACTOR, CEILING_FACTOR = 0.6, 1.8
 MIN_FRAMES_FOR_RANGE = 20  # voiced, 0.1 s; with fewer, the first pass is the result
 PITCH_HOP = 0.005  # seconds
+# A longer clip is measured in blocks of this length, so that an hour needs no more memory than its samples and its frames.
+BLOCK = 120.0  # seconds
+BLOCK_MARGIN = 1.0  # seconds of sound on both sides of a block that the pitch track of the block sees
 MIN_VOICED_FRAMES = 4  # 20 ms; a median over fewer is noise
 MIN_VOICED_FRACTION = 0.1  # of the word
 REFERENCE_HZ = 100.0  # of the semitone scale
@@ -90,7 +93,10 @@ def measure(audio: Audio, words: Sequence[WordTime]) -> ClipFeatures:
     """
     _check(audio, words)
     energy = _energy(audio)
-    spoken = _in_words(energy_times(len(energy)), words)
+    centres = energy_times(len(energy))
+    spoken = np.zeros(len(energy), dtype=bool)
+    for word in words:
+        spoken[_inside(centres, word)] = True
     level = 10 * np.log10(energy)
     reference = np.percentile(level[spoken] if spoken.any() else level, SPEECH_PERCENTILE)
     silent = level < reference - SILENCE_DROP_DB
@@ -98,9 +104,9 @@ def measure(audio: Audio, words: Sequence[WordTime]) -> ClipFeatures:
     f0, final_f0, voiced_fraction = _word_pitch(times, hz, words)
     lengths = np.array([word.end - word.start for word in words])
     return ClipFeatures(
-        pause=np.array([_pause(silent, *window) for window in _gap_windows(words, audio.seconds)]),
+        pause=_pauses(silent, _gap_windows(words, audio.seconds)),
         log_duration=np.log(np.where(lengths > 0, lengths, np.nan)),
-        intensity=np.array([_intensity(energy, silent, word) for word in words]),
+        intensity=np.array([_intensity(energy, centres, silent, word) for word in words]),
         f0=f0,
         final_f0=final_f0,
         voiced_fraction=voiced_fraction,
@@ -135,30 +141,35 @@ def energy_times(n_frames: int) -> Array:
 
 def _energy(audio: Audio) -> Array:
     """Return the mean square of each frame without offset, shape (frames,). Frame k covers [k hop, k hop + window]."""
-    samples = audio.samples.astype(np.float64)
-    total = np.concatenate([[0.0], np.cumsum((samples - samples.mean()) ** 2)])
+    n, block = len(audio.samples), round(BLOCK * audio.sample_rate)
+    mean = sum(audio.samples[at : at + block].astype(np.float64).sum() for at in range(0, n, block)) / n
     count = max(1, int((audio.seconds - ENERGY_WINDOW) / ENERGY_HOP + 1e-9) + 1)
     starts = np.round(np.arange(count) * ENERGY_HOP * audio.sample_rate).astype(int)
-    ends = np.minimum(starts + round(ENERGY_WINDOW * audio.sample_rate), len(samples))
-    return np.maximum((total[ends] - total[starts]) / np.maximum(ends - starts, 1), SMALLEST)
+    ends = np.minimum(starts + round(ENERGY_WINDOW * audio.sample_rate), n)
+    energy, frames = np.empty(count), round(BLOCK / ENERGY_HOP)
+    for at in range(0, count, frames):
+        first, last = starts[at : at + frames], ends[at : at + frames]
+        samples = audio.samples[first[0] : last[-1]].astype(np.float64) - mean
+        total = np.concatenate([[0.0], np.cumsum(samples**2)])
+        energy[at : at + frames] = (total[last - first[0]] - total[first - first[0]]) / np.maximum(last - first, 1)
+    return np.maximum(energy, SMALLEST)
 
 
-def _in_words(times: Array, words: Sequence[WordTime]) -> NDArray[np.bool_]:
-    inside = np.zeros(len(times), dtype=bool)
-    for word in words:
-        inside |= (times >= word.start) & (times < word.end)
-    return inside
+def _inside(times: Array, word: WordTime) -> slice:
+    """Return the places of the ascending `times` at which a word is said."""
+    return slice(*(int(place) for place in np.searchsorted(times, [word.start, word.end])))
 
 
-def _intensity(energy: Array, silent: NDArray[np.bool_], word: WordTime) -> float:
+def _intensity(energy: Array, centres: Array, silent: NDArray[np.bool_], word: WordTime) -> float:
     """Return the level of a word in dB without its silent parts, unless the whole word is silent."""
     if word.end <= word.start:
         return float("nan")
-    inside = _in_words(energy_times(len(energy)), [word])
-    if not inside.any():  # shorter than a hop
-        inside[np.argmin(np.abs(energy_times(len(energy)) - (word.start + word.end) / 2))] = True
-    sounding = inside & ~silent
-    return float(10 * np.log10(energy[sounding if sounding.any() else inside].mean()))
+    inside = _inside(centres, word)
+    if inside.start >= inside.stop:  # shorter than a hop
+        nearest = int(np.argmin(np.abs(centres - (word.start + word.end) / 2)))
+        inside = slice(nearest, nearest + 1)
+    heard, sounding = energy[inside], ~silent[inside]
+    return float(10 * np.log10(heard[sounding if sounding.any() else slice(None)].mean()))
 
 
 # --- pauses ----------------------------------------------------------------------------------------------------------
@@ -169,28 +180,36 @@ def _gap_windows(words: Sequence[WordTime], end: float) -> list[tuple[float, flo
 
     The window reaches from the middle of the spoken word before the gap to the middle of the spoken word after it.
     """
-    spoken = [index for index, word in enumerate(words) if word.end > word.start]
+    before: list[WordTime | None] = [None]
+    for word in words:
+        before.append(word if word.end > word.start else before[-1])
+    after: list[WordTime | None] = [None]
+    for word in reversed(words):
+        after.append(word if word.end > word.start else after[-1])
     windows = []
-    for gap in range(len(words) + 1):
-        before = next((words[i] for i in reversed(spoken) if i < gap), None)
-        after = next((words[i] for i in spoken if i >= gap), None)
-        look_from, left = ((before.start + before.end) / 2, before.end) if before else (0.0, 0.0)
-        look_to, right = ((after.start + after.end) / 2, after.start) if after else (end, end)
+    for last, following in zip(before, reversed(after), strict=True):
+        look_from, left = ((last.start + last.end) / 2, last.end) if last else (0.0, 0.0)
+        look_to, right = ((following.start + following.end) / 2, following.start) if following else (end, end)
         windows.append((look_from, look_to, left, right))
     return windows
 
 
-def _pause(silent: NDArray[np.bool_], look_from: float, look_to: float, left: float, right: float) -> float:
-    """Return the length of the longest run of silence that touches the aligned gap, cut to the search window.
+def _pauses(silent: NDArray[np.bool_], windows: Sequence[tuple[float, float, float, float]]) -> Array:
+    """Return for each gap the length of the longest run of silence that touches it, cut to the search window.
 
     A run of k frames covers (k - 1) hops and one window.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], silent.astype(np.int8), [0]])))
     starts = edges[::2] * ENERGY_HOP
     ends = (edges[1::2] - 1) * ENERGY_HOP + ENERGY_WINDOW
-    touching = (starts <= right + BOUNDARY_SLACK) & (ends >= left - BOUNDARY_SLACK)
-    lengths = np.minimum(ends, look_to) - np.maximum(starts, look_from)
-    return float(max(0.0, lengths[touching].max(initial=0.0)))
+    pauses = np.zeros(len(windows))
+    for gap, (look_from, look_to, left, right) in enumerate(windows):
+        touching = slice(  # both are in ascending order
+            np.searchsorted(ends, left - BOUNDARY_SLACK), np.searchsorted(starts, right + BOUNDARY_SLACK, side="right")
+        )
+        lengths = np.minimum(ends[touching], look_to) - np.maximum(starts[touching], look_from)
+        pauses[gap] = max(0.0, lengths.max(initial=0.0))
+    return pauses
 
 
 # --- pitch -----------------------------------------------------------------------------------------------------------
@@ -215,11 +234,25 @@ def pitch_track(audio: Audio) -> tuple[Array, Array]:
 
 
 def _praat_pitch(audio: Audio, floor: float, ceiling: float) -> tuple[Array, Array]:
-    import parselmouth
-
     if audio.seconds <= 3 / floor + PITCH_HOP:
         return np.empty(0), np.empty(0)
-    sound = parselmouth.Sound(audio.samples.astype(np.float64), sampling_frequency=audio.sample_rate)
+    if audio.seconds <= BLOCK:
+        return _block_pitch(audio.samples, audio.sample_rate, floor, ceiling)
+    parts = []
+    for start in np.arange(0, audio.seconds, BLOCK):
+        first = max(0, round((start - BLOCK_MARGIN) * audio.sample_rate))
+        last = round((start + BLOCK + BLOCK_MARGIN) * audio.sample_rate)
+        times, hz = _block_pitch(audio.samples[first:last], audio.sample_rate, floor, ceiling)
+        times = times + first / audio.sample_rate
+        own = (times >= start) & (times < start + BLOCK)
+        parts.append((times[own], hz[own]))
+    return np.concatenate([times for times, _ in parts]), np.concatenate([hz for _, hz in parts])
+
+
+def _block_pitch(samples: NDArray[np.float32], rate: int, floor: float, ceiling: float) -> tuple[Array, Array]:
+    import parselmouth
+
+    sound = parselmouth.Sound(samples.astype(np.float64), sampling_frequency=rate)
     pitch = sound.to_pitch_ac(time_step=PITCH_HOP, pitch_floor=floor, pitch_ceiling=ceiling)
     hz = np.asarray(pitch.selected_array["frequency"], dtype=np.float64)
     return np.asarray(pitch.xs(), dtype=np.float64), np.where(hz > 0, hz, np.nan)
@@ -230,7 +263,7 @@ def _word_pitch(times: Array, hz: Array, words: Sequence[WordTime]) -> tuple[Arr
     f0, final = np.full(len(words), np.nan), np.full(len(words), np.nan)
     fraction = np.zeros(len(words))
     for index, word in enumerate(words):
-        inside = hz[(times >= word.start) & (times < word.end)]
+        inside = hz[_inside(times, word)]
         voiced = inside[np.isfinite(inside)]
         fraction[index] = len(voiced) / len(inside) if len(inside) else 0.0
         if len(voiced) >= MIN_VOICED_FRAMES and fraction[index] >= MIN_VOICED_FRACTION:

@@ -27,6 +27,7 @@ from harness.prosody.align import (
 )
 from harness.prosody.fit import word_fits
 from harness.prosody.pronounce import Pronunciation, pronounce, pronounce_all
+from harness.prosody.stretches import LONG, stretches
 from harness.records import WordTime
 from harness.tagged import TAGS, Tag
 
@@ -87,6 +88,21 @@ def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tu
     for slot, tag in asked:
         if not 0 <= slot <= len(words):
             raise DataError(f"{tag} on slot {slot}, but {len(words)} words have slots 0 to {len(words)}")
+    if audio.seconds <= LONG:
+        return _listen(audio, words, asked)
+    heard = Heard([], set(), set())
+    for part in stretches(audio, words):
+        inside = [(slot - part.first, tag) for slot, tag in asked if 0 <= slot - part.first <= len(part.words)]
+        with part.located():
+            found = _listen(part.sound, part.words, inside)
+        heard.words.extend(part.in_recording(found.words))
+        heard.leaked.update((slot + part.first, tag) for slot, tag in found.leaked)
+        heard.other.update(slot + part.first for slot in found.other)
+    return heard
+
+
+def _listen(audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]]) -> Heard:
+    """Align and listen in one piece, with memory that grows with the square of the length."""
     grammar = _Grammar(words)
     owner = {name: item for item in asked for name in grammar.offer(item[0], spoken_forms(item[1]))}
     samples, offset = prepare(audio)

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.audio import Audio
-from harness.errors import HarnessError
+from harness.errors import reason_of
 from harness.prosody.align import align
 from harness.prosody.detectors import (
     DETECTORS,
@@ -115,8 +115,8 @@ def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
     """Align and measure a clip; return its features, or the reason why it cannot be measured."""
     try:
         return measure(audio, align(audio, text.words))
-    except HarnessError as error:
-        return error.message
+    except Exception as error:  # an error of a library costs this clip, not the run
+        return reason_of(error)
 
 
 def analyse_tagged(
@@ -131,8 +131,8 @@ def analyse_tagged(
         heard = align_and_listen(audio, text.words, asked)
         intruded = {place: Verdict.UNMEASURABLE for place in asked if place[0] in heard.other}
         return measure(audio, heard.words), intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
-    except HarnessError as error:
-        return error.message, {}
+    except Exception as error:
+        return reason_of(error), {}
 
 
 def score_clip(

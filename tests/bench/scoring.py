@@ -10,9 +10,9 @@ from pathlib import Path
 
 from harness.audio import write_wav
 from harness.engines import SpeechRequest, make_engine
-from harness.experiment.parallel import in_parallel
 from harness.experiment.sentences import load_items
 from harness.paths import ROOT
+from harness.processes.parallel import in_parallel
 from harness.processes.stacks import BOSON, python_of
 from harness.prosody.align import align
 from harness.prosody.features import measure

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from harness.errors import HarnessError, NotAvailable
-from harness.experiment import parallel
-from harness.experiment.parallel import in_parallel
+from harness.processes import parallel
+from harness.processes.parallel import in_parallel
 
 pytest.importorskip("distributed")
 
@@ -189,7 +189,7 @@ def test_a_unit_that_kills_its_workers_is_an_error():
      ("", "cannot import")],
 )  # fmt: skip
 def test_workers_with_other_code_are_refused(source, message, cluster, tmp_path):
-    other = tmp_path / "other" / "harness" / "experiment"
+    other = tmp_path / "other" / "harness" / "processes"
     other.mkdir(parents=True)
     for file in (other.parent / "__init__.py", other / "__init__.py"):
         file.touch()
@@ -220,7 +220,7 @@ def test_impossible_options(options):
 def test_an_interrupt_leaves_no_process(backend, everyone, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "from functools import partial\nfrom test_parallel import slow\nfrom harness.experiment.parallel import in_parallel\n"
+        "from functools import partial\nfrom test_parallel import slow\nfrom harness.processes.parallel import in_parallel\n"
         "if __name__ == '__main__':\n"
         f"    for key in in_parallel(partial(slow, {str(tmp_path)!r}), range(1000), jobs=2, backend={backend!r}): pass\n"
     )
@@ -243,3 +243,15 @@ def test_an_interrupt_leaves_no_process(backend, everyone, tmp_path):
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def die_at_three(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_an_item_that_kills_its_workers_costs_only_itself(backend):
+    found = list(in_parallel(die_at_three, range(9), jobs=2, backend=backend, lost=lambda number: -number))
+    assert sorted(found) == sorted(-number if number == 3 else number * number for number in range(9))

@@ -19,10 +19,11 @@ from helpers import small
 from processes import HARNESS, Command, content, interrupted
 
 from harness.errors import DataError, HarnessError
-from harness.experiment import parallel, run, tiny_training_set
-from harness.experiment.parallel import in_parallel
+from harness.experiment import run, tiny_training_set
 from harness.higgs.train_config import TrainConfig
 from harness.higgs.training import launch
+from harness.processes import parallel
+from harness.processes.parallel import in_parallel
 from harness.records import Prediction
 from harness.store import Store, locked, write_atomic
 

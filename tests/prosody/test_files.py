@@ -2,14 +2,16 @@
 
 import codecs
 import json
+import os
 import re
+import signal
 
 import numpy as np
 import pytest
 from helpers import say
 from made_features import JFK, RECORDINGS, labelled, real_speech
 
-from harness.audio import Audio, write_wav
+from harness.audio import Audio, read_audio, write_wav
 from harness.datasets import locate
 from harness.errors import DataError, HarnessError
 from harness.prosody import clip_scores as files
@@ -270,6 +272,44 @@ def test_jobs_change_nothing(clips):
     assert list(map(str, one.problems)) == list(map(str, two.problems)) != []
     with pytest.raises(HarnessError, match="at least 1, got 0"):
         score_manifest(path, jobs=0)
+
+
+def test_a_lack_of_memory_costs_one_clip(clips, monkeypatch):
+    def read(path):
+        if "p1" in str(path):
+            raise MemoryError
+        return read_audio(path)
+
+    monkeypatch.setattr("harness.prosody.clip_scores.read_audio", read)
+    row = {"audio": "tagged.wav", "text": TAGGED}
+    rows = [row, {**row, "audio": "p1.wav"}, row]
+    scores = score_manifest(write_jsonl(clips / "memory.jsonl", rows))
+    assert [str(problem).rpartition("memory.jsonl:")[2] for problem in scores.problems] == [
+        "2: p1.wav: not enough memory"
+    ]
+    reasons = [outcome.reason for outcome in scores.outcomes]
+    assert len(reasons) == 6 and [reason for reason in reasons if reason] == ["p1.wav: not enough memory"] * 2
+
+
+def test_an_error_of_a_library_is_the_reason_of_its_clip(clips, monkeypatch):
+    monkeypatch.setattr("harness.prosody.scorer.measure", lambda *_: 1 / 0)
+    scores = score_manifest(write_jsonl(clips / "bug.jsonl", [{"audio": "tagged.wav", "text": TAGGED}]))
+    assert {outcome.reason for outcome in scores.outcomes} == {"ZeroDivisionError: division by zero"}
+
+
+def deadly(rows):
+    if 3 in rows:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return files._Part(len(rows), scores=list(rows))
+
+
+def test_a_clip_that_kills_its_worker_costs_only_itself():
+    seen = []
+    tasks = [[0, 1], [2, 3, 4], [5]]
+    lost = lambda row: files._Part(1, scores=[-row])  # noqa: E731
+    parts = list(files._in_order(deadly, tasks, 2, lost, seen.append))
+    assert [score for part in parts for score in part.scores] == [0, 1, -3, 2, 4, 5]
+    assert sum(seen) == 6
 
 
 # --- real recordings -------------------------------------------------------------------------------------------------

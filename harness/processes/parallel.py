@@ -1,4 +1,4 @@
-"""Run units in parallel, on the cores of this machine (loky) or on the workers of a dask cluster."""
+"""Run a function on many items in parallel, on the cores of this machine (loky) or on the workers of a dask cluster."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+LOST = 10  # items in a row, without a result between them, that kill even a worker of their own, after which a run gives up
 LIMIT = 30.0  # seconds for a scheduler to answer, and to get its first worker
 CHUNK = 64  # maximum number of items read ahead for each loky worker
 DEATHS = 3  # worker deaths in a row, without a result between them, after which a run gives up
@@ -44,6 +45,7 @@ def in_parallel(
     jobs: int = -1,
     backend: str = "loky",
     scheduler: str | None = None,
+    lost: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` once for every item, as results become ready.
 
@@ -62,6 +64,9 @@ def in_parallel(
     scheduler : str, optional
         Address of a dask scheduler, such as ``tcp://127.0.0.1:8786``. By default, a cluster is started on the loopback
         interface of this machine, and closed at the end.
+    lost : callable, optional
+        Function that gives, in this process, the result of an item that keeps killing its worker, even when it runs alone.
+        Without it, such an item ends the run.
 
     Raises
     ------
@@ -81,7 +86,9 @@ def in_parallel(
         raise HarnessError(f"the backend {backend} has no scheduler", remedy="choose the backend dask")
     if jobs != -1 and jobs < 1:
         raise HarnessError(f"jobs must be -1 or at least 1, got {jobs}", remedy="-1 starts one worker process per core")
-    return _by_dask(function, items, jobs, scheduler) if backend == "dask" else _by_loky(function, items, jobs)
+    if backend == "dask":
+        return _by_dask(function, items, jobs, scheduler, lost)
+    return _by_loky(function, items, jobs, lost)
 
 
 @lru_cache  # the code that this process has loaded, even if the files change later
@@ -96,7 +103,9 @@ def _processes(jobs: int, most: int) -> int:
     return min(cpu_count() if jobs == -1 else jobs, max(most, 1))
 
 
-def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
+def _by_loky(
+    function: Callable[[Item], Result], items: Iterable[Item], jobs: int, lost: Callable[[Item], Result] | None
+) -> Iterator[Result]:
     work = iter(items)
     first = list(islice(work, 2))
     workers = _processes(jobs, len(first) + length_hint(work, 1_000_000))
@@ -104,21 +113,32 @@ def _by_loky(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
         yield from map(function, chain(first, work))
         return
     # In chunks, because joblib keeps reading while the caller handles a result, and would hold all other results in memory.
-    work, deaths = chain(first, work), 0
+    work, deaths, losses = chain(first, work), 0, 0
     while left := dict(enumerate(islice(work, CHUNK * workers))):
         while left:
             try:
                 for place, result in _chunk(function, left, workers):
                     del left[place]
-                    deaths = 0
+                    deaths = losses = 0
                     yield result
             except BrokenExecutor as error:  # a killed worker breaks its pool; items without a result are done again
                 deaths += 1
-                if deaths == DEATHS:
+                if deaths < DEATHS:
+                    continue
+                if lost is None or losses >= LOST:
                     raise HarnessError(
                         f"worker processes died {deaths} times in a row", remedy="the system kills processes when memory runs "
                         "out: use fewer --jobs. Finished sentences are kept; the same command resumes the run"
                     ) from error  # fmt: skip
+                # One of these items kills its worker, and so the others' results: the first has a worker to itself.
+                place = next(iter(left))
+                item = left.pop(place)
+                try:
+                    [(_, result)] = _chunk(function, {place: item}, workers)
+                    deaths = losses = 0
+                except BrokenExecutor:
+                    result, losses = lost(item), losses + 1
+                yield result
 
 
 def _chunk(function: Callable[[Item], Result], items: Mapping[int, Item], workers: int) -> Iterator[tuple[int, Result]]:
@@ -155,7 +175,11 @@ def _end_with(parent: int) -> None:
 
 
 def _by_dask(
-    function: Callable[[Item], Result], items: Iterable[Item], jobs: int, scheduler: str | None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int,
+    scheduler: str | None,
+    lost: Callable[[Item], Result] | None,
 ) -> Iterator[Result]:
     # joblib's dask backend (1.6.0) waits forever when a task has failed for good (KilledWorker), and reads all items ahead.
     # as_completed waits forever when the last worker has gone.
@@ -168,7 +192,9 @@ def _by_dask(
     if not first:
         return
     work = chain(first, work)
-    pending: set[Any] = set()
+    pending: dict[Any, Item] = {}
+    blamed: list[Item] = []  # items on workers that died, for themselves or for their neighbours
+    losses = 0
     with ExitStack() as stack:
         client = _connect(stack, _processes(jobs, length_hint(items, 1_000_000)), scheduler)
         with _reachable():
@@ -186,22 +212,36 @@ def _by_dask(
                 room = WINDOW * _await_threads(client) - len(pending)
             fresh = list(islice(work, max(room, 0)))
             finished: set[Any] = set()
+            alone = not fresh and not pending and bool(blamed)
+            if alone:
+                fresh = [blamed.pop(0)]
             with _reachable():
-                pending.update(client.submit(_unit, function, item, code, pure=False) for item in fresh)
+                pending.update((client.submit(_unit, function, item, code, pure=False), item) for item in fresh)
                 if not pending:
                     return
                 with suppress(TimeoutError), client.as_current():  # the next round checks whether a worker is left
-                    finished = wait(pending, timeout=LIMIT, return_when="FIRST_COMPLETED").done
+                    finished = wait(list(pending), timeout=LIMIT, return_when="FIRST_COMPLETED").done
             for future in finished:
                 try:
                     result = future.result(timeout=LIMIT)
                 except KilledWorker as error:
-                    raise HarnessError(f"a unit killed its workers: {error}", remedy="see the workers' logs") from error
+                    if lost is None or losses >= LOST:
+                        raise HarnessError(
+                            f"a unit killed its workers: {error}", remedy="see the workers' logs"
+                        ) from error
+                    item = pending.pop(future)
+                    if alone:
+                        losses += 1
+                        yield lost(item)
+                    else:
+                        blamed.append(item)
+                    continue
                 except (OSError, CancelledError):
                     if future.status == "error":  # raised by the function itself
                         raise
                     continue  # the worker died with the result; dask computes it again
-                pending.discard(future)
+                del pending[future]
+                losses = 0
                 yield result
 
 
