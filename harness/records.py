@@ -188,6 +188,35 @@ class Verdict(str, Enum):
     NOT_EXPRESSIBLE = "not_expressible"
 
 
+class Judgement(BaseModel):
+    """What one listener (`harness.prosody.listeners`) says about one tag of one clip.
+
+    Parameters
+    ----------
+    unit : "word" or "clip"
+        What was judged: the word of the tag, or the whole clip.
+    score : float, optional
+        Score of the word or clip.
+    rise : float, optional
+        `score` minus its mean over the plain clips of the sentence.
+    rose_most : float, optional
+        Of a word: 1 if it rose most among `words` words, 1/m if m words rose as much, else 0. Words that another tag acts on are
+        not among them.
+    words : int, optional
+    reason : str
+        Why there is no score, or no rise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    unit: Literal["word", "clip"]
+    score: float | None = None
+    rise: float | None = None
+    rose_most: float | None = None
+    words: int | None = None
+    reason: str = ""
+
+
 class Outcome(Record):
     """The verdict on one tag (or placebo) of one clip, with the measurement behind it."""
 
@@ -206,6 +235,7 @@ class Outcome(Record):
     threshold: float | None = None
     reason: str = ""
     paired: bool = True
+    listeners: dict[str, Judgement] = Field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -213,7 +243,10 @@ class Outcome(Record):
 
 
 class NullSample(Record):
-    """Differences between plain clips of a sentence in one cue: each clip minus the mean of the others."""
+    """Differences between plain clips of a sentence in one cue: each clip minus the mean of the others.
+
+    `cue` may also be the name of a listener.
+    """
 
     SCHEMA: ClassVar[str] = "harness.null/1"
 

@@ -43,6 +43,7 @@ from harness.experiment.spec import GOLD, Experiment
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, lost_unit, run_unit
 from harness.processes.parallel import in_parallel
+from harness.prosody.listeners import load_listener
 from harness.prosody.null import fit
 from harness.prosody.scorer import judge
 from harness.provenance import git_state, machine, package_versions
@@ -204,10 +205,12 @@ def _work(
 
 
 def _check_parts(experiment: Experiment) -> None:
-    """Raise at the start, not once per sentence, if a tagger or engine cannot be created or has no such voice."""
+    """Raise at the start, not once per sentence, if a tagger, listener or engine cannot be created or has no such voice."""
     for tagger in experiment.taggers:
         if tagger.name != GOLD:
             TAGGERS.check(tagger.name, tagger.options)
+    for name in experiment.listening:
+        load_listener(name)
     for spec in experiment.engines:
         engine = make_engine(spec.name, **spec.options)
         check_engine(engine, spec.name)

@@ -12,6 +12,7 @@ from harness.experiment.joint import count, differences, end_to_end, measurable_
 from harness.experiment.spec import GOLD, EngineSpec
 from harness.placement import score_placement
 from harness.prosody.contrast import contrastive
+from harness.prosody.listeners.rates import listener_rates
 from harness.prosody.rates import null_rows, per_tag
 from harness.records import Outcome
 
@@ -23,13 +24,15 @@ def summarise(results: RunData) -> dict[str, Any]:
     -------
     dict
         For each engine, ``per_tag`` holds rates on the reference tags if the run has them, or else on the tags of its first
-        tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread. A run
+        tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread, and
+        ``listeners`` what each listener judged (see `harness.prosody.listeners.rates`). A run
         whose engines have roles also has ``controls``, ``leak``, ``dose`` and ``confusion``.
     """
     experiment, predictions = results.experiment, results.predictions
     gold = [item.text for item in results.items]
     taggers = [spec.title for spec in experiment.taggers]
     main = GOLD if GOLD in taggers else taggers[0]
+    groups = {item.id: item.group for item in results.items}
     engines: dict[str, Any] = {}
     for spec in experiment.engines:
         title = spec.title
@@ -38,6 +41,9 @@ def summarise(results: RunData) -> dict[str, Any]:
         engines[title] = {
             "per_tag": by_tagger[main],
             "null": null_rows(results.of("nulls", title), results.thresholds[title]),
+            "listeners": listener_rates(
+                (o for o in outcomes if o.tagger == main), results.of("nulls", title), experiment.listening, groups
+            ),
             "contrastive": contrastive(results.of("contrasts", title)),
             **_end_to_end(results, spec, outcomes),
             "by_tagger": by_tagger,
