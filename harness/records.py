@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from abc import ABC, abstractmethod
 from enum import Enum
 from functools import cached_property
@@ -235,7 +236,7 @@ class Outcome(Record):
     threshold: float | None = None
     reason: str = ""
     paired: bool = True
-    listeners: dict[str, Judgement] = Field(default_factory=dict)
+    listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property
     def key(self) -> tuple[str, ...]:

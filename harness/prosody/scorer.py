@@ -7,6 +7,7 @@ are known.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -70,7 +71,7 @@ class TagScore(Record):
     failure: Literal[Verdict.LEAKED, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE] | None = None
     reason: str = ""
     paired: bool = True
-    listeners: dict[str, Judgement] = Field(default_factory=dict)
+    listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property
     def key(self) -> tuple[str, ...]:
