@@ -87,15 +87,18 @@ def read_intervals(path: str | Path, tier: str = TIER) -> list[tuple[int | None,
 
     if not is_file(path):
         raise DataError("the TextGrid is missing, or not a file", path=path, remedy="check the path")
+    no_tier = DataError("the TextGrid has no interval tier", path=path, remedy="add a tier of intervals with the words")
     try:
+        if re.search(rb"^\s*(tiers\?\s*)?<absent>", _text_of(Path(path)), re.MULTILINE):  # Praat would crash
+            raise no_tier
         grid = parselmouth.read(str(Path(path).absolute()))
         tiers = [k for k in range(1, call(grid, "Get number of tiers") + 1) if call(grid, "Is interval tier", k)]
     except parselmouth.PraatError as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"not a TextGrid: {reason}", path=path, remedy="save it as a TextGrid in Praat") from error
     if not tiers:
-        raise DataError("the TextGrid has no interval tier", path=path, remedy="add a tier of intervals with the words")
-    names = {k: call(grid, "Get tier name", k) for k in tiers}
+        raise no_tier
+    names = {k: call(grid, "Get tier name", k).strip() for k in tiers}
     same = [k for k in tiers if names[k].casefold() == tier.casefold()]
     chosen = next((k for k in same if names[k] == tier), [*same, *tiers][0])
     count = call(grid, "Get number of intervals", chosen)
@@ -112,15 +115,19 @@ def read_intervals(path: str | Path, tier: str = TIER) -> list[tuple[int | None,
 
 def _interval_lines(path: Path, tier: int) -> list[int]:
     """Return the line on which each interval of a tier begins in Praat's long text format; for messages only."""
-    content = path.read_bytes().replace(b"\0", b"")  # UTF-16 becomes readable enough for the keywords
     found: dict[int, list[int]] = {}
     current = 0
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(_text_of(path).splitlines(), start=1):
         if match := re.match(rb"\s*item \[(\d+)\]", line):
             current = int(match[1])
         elif re.match(rb"\s*intervals \[\d+\]", line):
             found.setdefault(current, []).append(number)
     return found.get(tier, [])
+
+
+def _text_of(path: Path) -> bytes:
+    """Return the bytes of a file without those of value 0: UTF-16 becomes readable enough for Praat's keywords."""
+    return path.read_bytes().replace(b"\0", b"")
 
 
 def read_transcript(path: str | Path) -> str:

@@ -153,8 +153,10 @@ def test_wrong_use_is_one_line():
                             (("own", "--folder", EXAMPLE, "--listeners", "x"), "no listener is called 'x'")):  # fmt: skip
         done = command("validate", *arguments)
         assert done.returncode == 2 and said in done.stderr.decode() and len(done.stderr.splitlines()) == 1
-    with pytest.raises(HarnessError, match=r"no labels\.csv"):
-        load_set("own", DATA / "recordings")
+    for name, said in (("own", r"recordings: there is no labels\.csv"), ("todi", r"recordings: no file is called exercise"),
+                       ("emphassess", r"recordings: there is no df_test")):  # fmt: skip
+        with pytest.raises(HarnessError, match=said):
+            load_set(name, DATA / "recordings")
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -171,7 +173,7 @@ def test_wrong_rows_of_labels_name_file_and_line(own):
     replace(own / "labels.csv", "question.wav,wait,\n", "")
     shutil.copy(own / "statement.wav", own / "unlabelled.wav")
     two, three, one = problems_of("own", own)
-    assert "unlabelled.wav: the recording has no labels" in one
+    assert "labels.csv:10: the recording 'unlabelled.wav' is in the folder, but has no labels" in one
     assert "labels.csv:4: the label 'X*' is unknown" in two
     assert "labels.csv:9: word 4 of 'question.wav' is 'until', but 'wait' in question.csv" in three
 
@@ -230,7 +232,7 @@ def test_wrong_exercises_name_file_and_line(todi):
     assert "exercise9a.json:4: the file '9A-2.TextGrid' is not in the folder" in said()
     write_exercise(todi)
     shutil.copy(todi / "9A-1.wav", todi / "9A-3.wav")
-    assert "9A-3.wav: the recording has no labels" in said()
+    assert "the recording '9A-3.wav' is in the folder, but has no labels" in said()
     (todi / "9A-3.wav").unlink()
     grid = todi / "9A-1.TextGrid"
     start = read_intervals(grid)[1][1].start

@@ -32,8 +32,7 @@ def load_emphassess(files: Mapping[str, Path]) -> LabelledSet:
     """
     path = files.get(LIST)
     if path is None:
-        where = next(iter(files.values())).parent if files else None
-        raise DataError(f"there is no {LIST}", path=where, remedy="a folder of this layout holds it and the recordings")
+        raise DataError(f"there is no {LIST}", remedy="a folder of this layout holds it and the recordings")
     found = LabelledSet()
     used: set[Path] = set()
     try:
@@ -54,7 +53,7 @@ def load_emphassess(files: Mapping[str, Path]) -> LabelledSet:
         except HarnessError as error:
             found.problems.append(Problem(name, error.at(path, line)))
     wavs = [wav for at, wav in files.items() if at.casefold().endswith(".wav") and wav.parent == path.parent]
-    found.add_unlabelled(wavs, used, LIST)
+    found.add_unlabelled(wavs, used, path)
     return found
 
 

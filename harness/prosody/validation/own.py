@@ -9,7 +9,15 @@ from pathlib import Path
 from harness.errors import DataError, HarnessError
 from harness.prosody.clip_list import iterate_table
 from harness.prosody.textgrid import read_intervals
-from harness.prosody.validation.recordings import LabelledSet, LabelledWord, Problem, Recording, check_times, letters
+from harness.prosody.validation.recordings import (
+    LabelledSet,
+    LabelledWord,
+    Problem,
+    Recording,
+    check_times,
+    letters,
+    placed,
+)
 from harness.records import WordTime
 
 LABELS = "labels.csv"
@@ -40,10 +48,8 @@ def load_own(files: Mapping[str, Path]) -> LabelledSet:
     """
     path = files.get(LABELS)
     if path is None:
-        where = next(iter(files.values())).parent if files else None
         raise DataError(
             f"there is no {LABELS}",
-            path=where,
             remedy=f"expected the header {','.join(COLUMNS)}, and a row for each word",
         )
     found = LabelledSet()
@@ -60,8 +66,8 @@ def load_own(files: Mapping[str, Path]) -> LabelledSet:
             used.add(files[name])
             found.recordings.append(_recording(name, mine, files, path))
         except HarnessError as error:
-            found.problems.append(Problem(name or f"line {first}", error))
-    found.add_unlabelled((file for name, file in files.items() if name.lower().endswith(AUDIO)), used, LABELS)
+            found.problems.append(Problem(name or f"line {first}", placed(error, path, first)))
+    found.add_unlabelled((file for name, file in files.items() if name.lower().endswith(AUDIO)), used, path)
     return found
 
 
@@ -76,8 +82,8 @@ def _recording(name: str, rows: list[_Row], files: Mapping[str, Path], path: Pat
             words.append(LabelledWord(row["word"]).with_labels(row["label"]))
         except HarnessError as error:
             raise error.at(path, line) from error
-    stem = Path(name).stem
-    grid, table = files.get(f"{stem}.TextGrid"), files.get(f"{stem}.csv")
+    stem, folded = Path(name).stem, {other.casefold(): path for other, path in files.items()}
+    grid, table = (folded.get(f"{stem}{suffix}".casefold()) for suffix in (".TextGrid", ".csv"))
     times_source = grid or table
     if times_source is None:
         raise DataError(f"the recording {name!r} has no word times", path=path, line=rows[0][0],

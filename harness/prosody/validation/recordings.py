@@ -156,13 +156,22 @@ class LabelledSet:
     recordings: list[Recording] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def add_unlabelled(self, files: Iterable[Path], used: Iterable[Path], where: str) -> None:
-        """Report each audio file that no label mentions."""
+    def add_unlabelled(self, files: Iterable[Path], used: Iterable[Path], labels: Path) -> None:
+        """Report each audio file that no label mentions, at the end of the file with the labels, where it could be added."""
         known = set(used)
+        end = max(1, len(labels.read_bytes().splitlines()))
         for path in sorted(set(files) - known):
-            error = DataError(f"the recording has no labels: {where} does not name it", path=path,
+            error = DataError(f"the recording {path.name!r} is in the folder, but has no labels", path=labels, line=end,
                               remedy="label it, or move it out of the folder")  # fmt: skip
             self.problems.append(Problem(path.stem, error))
+
+
+def placed(error: HarnessError, path: Path, line: int | None) -> HarnessError:
+    """Return an error with file and line: its own, or else those of the labels, and the name of its file in the message."""
+    if error.path and error.line:
+        return error
+    message = f"{Path(error.path).name}: {error.message}" if error.path else error.message
+    return DataError(message, path=path, line=line if error.line is None else error.line, remedy=error.remedy)
 
 
 def check_times(words: Sequence[WordTime], path: Path, lines: Sequence[int | None]) -> None:

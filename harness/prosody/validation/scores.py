@@ -14,7 +14,7 @@ from harness.prosody.align import align
 from harness.prosody.detectors import Cue, by_cue
 from harness.prosody.features import measure
 from harness.prosody.listeners import Listener, judge
-from harness.prosody.validation.recordings import MIN_RATE, Recording, within
+from harness.prosody.validation.recordings import MIN_RATE, Recording, placed, within
 from harness.records import WordTime, digest
 
 DURATION = "duration"  # the baseline: long words are often prominent, whatever else happens
@@ -73,10 +73,7 @@ def score_recording(recording: Recording, listeners: Sequence[Listener] = ()) ->
             times = within(recording.times, audio.seconds, source, recording.times_lines)
         features = measure(audio, times)
     except HarnessError as error:
-        if error.path and error.line:
-            raise
-        raise DataError(f"{recording.audio.name}: {error.message}", path=recording.source, line=recording.line,
-                        remedy=error.remedy) from error  # fmt: skip
+        raise placed(error if error.path else error.at(recording.audio), recording.source, recording.line) from error
     detectors = by_cue()
     n = len(times)
     level, emphasis = (

@@ -60,7 +60,10 @@ def load_set(name: str, folder: str | Path | None = None) -> LabelledSet:
     if name not in SETS:
         raise HarnessError(f"no set of recordings is called {name!r}", remedy=f"choose one of: {', '.join(SETS)}")
     if folder is not None:
-        return SETS[name].load(_files(Path(folder)))
+        try:
+            return SETS[name].load(_files(Path(folder)))
+        except DataError as error:
+            raise error if error.path else error.at(folder) from None
     if not SETS[name].remote:
         raise HarnessError(f"the set {name!r} needs a folder", remedy="name it: --folder DIR")
     return SETS[name].load({Path(file.path).name: find(file.path, name) for file in REMOTES[name].files})

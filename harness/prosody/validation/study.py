@@ -23,7 +23,7 @@ from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, auc, nu
 
 SCHEMA = "harness.validation/1"
 WORD_CUES = (Cue.EMPHASIS.value, Cue.LEVEL.value, DURATION)
-RISING, FALLING = "H%", "L%"
+RISING, FALLING = "H%", "L%"  # also at the end of a boundary of ToBI: L-H%
 MIN_WORDS = 3  # with two words, a rank correlation is 1 or -1
 Array = NDArray[np.float64]
 
@@ -162,7 +162,7 @@ def _one_accent(label: str) -> Callable[[RecordingScores, int], bool | None]:
 
 def _rising(scores: RecordingScores, k: int) -> bool | None:
     boundary = scores.recording.words[k].boundary
-    return boundary == RISING if boundary in (RISING, FALLING) else None
+    return boundary.endswith(RISING) if boundary.endswith((RISING, FALLING)) else None
 
 
 def _inside(scores: RecordingScores, k: int, positive: bool) -> bool | None:

@@ -22,6 +22,7 @@ from harness.prosody.validation.recordings import (
     check_times,
     letters,
     match_words,
+    placed,
 )
 from harness.reading import parse_json
 from harness.records import WordTime
@@ -54,8 +55,7 @@ def load_todi(files: Mapping[str, Path]) -> LabelledSet:
     folded = {name.casefold(): path for name, path in files.items()}
     exercises = [path for name, path in sorted(files.items()) if re.fullmatch(r"(?i)exercise.*\.json", name)]
     if not exercises:
-        where = next(iter(files.values())).parent if files else None
-        raise DataError("no file is called exercise*.json", path=where,
+        raise DataError("no file is called exercise*.json",
                         remedy="a folder of this layout holds exercises, recordings (wav) and word times (TextGrid)")  # fmt: skip
     used: set[Path] = set()
     seen: dict[str, int] = {}
@@ -79,10 +79,10 @@ def load_todi(files: Mapping[str, Path]) -> LabelledSet:
             try:
                 found.recordings.append(_recording(item, name, folded, path, text, line))
             except HarnessError as error:
-                found.problems.append(Problem(name, error if error.path else error.at(path, line)))
+                found.problems.append(Problem(name, placed(error, path, line)))
     wavs = [path for name, path in files.items() if name.casefold().endswith(".wav")]
     folders = {path.parent for path in exercises}
-    found.add_unlabelled([path for path in wavs if path.parent in folders], used, "no exercise*.json")
+    found.add_unlabelled([path for path in wavs if path.parent in folders], used, exercises[-1])
     return found
 
 
@@ -113,7 +113,7 @@ def _recording(item: Any, name: str, files: Mapping[str, Path], path: Path, text
         ("textgrid", str, "a text"),
     ):
         if not isinstance(item, dict) or not isinstance(item.get(key), kind):
-            raise DataError(f"the item lacks {key!r}, which is {what}", path=path, line=line)
+            raise DataError(f"the item has no {key!r} that is {what}", path=path, line=line)
     paths = []
     for key in ("wav", "textgrid"):
         listed = Path(item[key]).name.casefold()
