@@ -110,7 +110,7 @@ def test_the_example_of_the_howto():
     rows = {(row["contrast"], row["cue"]): row for row in figures["auc"]}
     emphasis = rows["accent", "emphasis"]
     assert emphasis["auc"] == 1 and (emphasis["positive"], emphasis["negative"]) == (2, 8), "espeak obeys <emph>"
-    assert rows["H% v. L%", "pitch_end"]["auc"] == 1 and ("H% v. L%, last word", "pitch_end") not in rows
+    assert rows["H% v. L%", "pitch_end"]["auc"] == 1 and ("H% v. L%, last", "pitch_end") not in rows
     assert {row["cue"]: row["role"] for row in figures["top1"]} == {
         "emphasis": "detector", "pitch_level": "detector", "duration": "baseline", "dummy": "listener"
     }  # fmt: skip
@@ -271,7 +271,7 @@ def test_the_recordings_of_the_course():
     assert figures["labels"]["accent"] == {"H*L": 76, "!H*L": 20, "H*": 13, "!H*": 3, "L*H": 2}
     rows = {(row["contrast"], row["cue"]): row for row in figures["auc"]}
     assert rows["accent", "emphasis"]["auc"] >= 0.81
-    ends = rows["H% v. L%, last word", "pitch_end"]
+    ends = rows["H% v. L%, last", "pitch_end"]
     assert ends["positive"] + ends["negative"] + ends["unmeasurable"] == 8 + 43
 
 

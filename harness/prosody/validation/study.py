@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.paths import relative
 from harness.prosody.detectors import Cue
 from harness.prosody.listeners import Listener
 from harness.prosody.validation.recordings import LabelledSet, Problem
@@ -145,7 +144,7 @@ def _contrasts(scored: Sequence[RecordingScores]) -> Iterator[_Contrast]:
     tones = (Cue.END.value, Cue.LEVEL.value, DURATION)
     yield _Contrast(f"{RISING} v. {FALLING}", tones, False, _rising)
     if any(word.boundary for scores in scored for word in scores.recording.words[:-1]):
-        last = f"{RISING} v. {FALLING}, last word"
+        last = f"{RISING} v. {FALLING}, last"
         yield _Contrast(last, tones, False, lambda s, k: _rising(s, k) if k == len(s.times) - 1 else None)
     gap = (Cue.PAUSE.value, DURATION)
     yield _Contrast("boundary inside", gap, False, lambda s, k: _inside(s, k, bool(s.recording.words[k].boundary)))
@@ -260,7 +259,7 @@ def _quality(name: str, scored: Sequence[RecordingScores], settings: dict[str, i
 def _clip(scores: RecordingScores) -> dict[str, Any]:
     per_word = {**scores.cues, **scores.words}
     return {
-        "name": scores.recording.name, "audio": relative(scores.recording.audio), "status": "scored", "reason": "",
+        "name": scores.recording.name, "audio": scores.recording.audio.name, "status": "scored", "reason": "",
         "words": [
             {"word": label.word, "start": round(time.start, 4), "end": round(time.end, 4), "accent": label.accent,
              "boundary": label.boundary, "pause": label.pause,
