@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -67,6 +68,15 @@ LISTENERS: Registry[Listener] = Registry(
     },
 )
 register_listener = LISTENERS.register
+
+
+def needs_torchaudio() -> list[str]:
+    """Return that torchaudio is missing, if it is neither on the path nor in the folder beside it (`harness.higgs.codec`)."""
+    from harness.higgs.codec import ASIDE
+
+    return [] if find_spec("torchaudio") or (ASIDE / "torchaudio").is_dir() else ["package torchaudio"]
+
+
 LISTENER_HAS = ("name", "unit", "revision", "judge")
 
 
