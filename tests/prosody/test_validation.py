@@ -15,6 +15,7 @@ from harness.prosody.textgrid import read_intervals, write_textgrid
 from harness.prosody.validation import load_set, validate
 from harness.prosody.validation.recordings import Kind, kind_of, match_words
 from harness.prosody.validation.todi import parse_sentence
+from harness.records import WordTime
 
 EXAMPLE = DATA / "examples" / "labelled"
 WORDS = "We guarantee lower prices".split()
@@ -215,6 +216,15 @@ def test_an_exercise_with_a_textgrid_in_any_encoding(todi, encoding):
         ("We", "", ""), ("guarantee", "L*H", ""), ("lower", "", ""), ("prices", "", "!H%")
     ]  # fmt: skip
     assert None not in recording.times_lines
+
+
+@pytest.mark.parametrize("mark", ["v", "M", "x"])
+def test_the_mark_of_a_speaker_is_no_word(todi, mark):
+    grid = todi / "9A-1.TextGrid"
+    words = [word for _, word in read_intervals(grid)]
+    words = [WordTime(word=mark, start=0, end=0.01), words[0].model_copy(update={"start": 0.01}), *words[1:]]
+    write_textgrid(grid, words, 1.9)
+    assert [word.word for word in load_set("todi", todi).recordings[0].words] == WORDS
 
 
 def test_wrong_exercises_name_file_and_line(todi):

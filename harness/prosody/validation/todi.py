@@ -122,12 +122,18 @@ def _recording(item: Any, name: str, files: Mapping[str, Path], path: Path, text
         paths.append(files[listed])
     words = parse_sentence(item["sentence"], item["key"], _Place(path, text, line))
     audio, grid = paths
-    rows = read_intervals(grid)
-    marks = SPEAKERS - {letters(word.word) for word in words}
-    rows = [(number, word) for number, word in rows if letters(word.word) not in {"", *marks}]
+    rows = _spoken(read_intervals(grid), [letters(word.word) for word in words])
     check_times([word for _, word in rows], grid, [number for number, _ in rows])
     words, times, time_lines = _join(words, rows, grid, f"{path.name}:{line}" if line else path.name)
     return Recording(name, audio, tuple(words), path, line, tuple(times), grid, tuple(time_lines))
+
+
+def _spoken(rows: list[tuple[int | None, WordTime]], words: list[str]) -> list[tuple[int | None, WordTime]]:
+    """Return the intervals of words, without those that name the speaker; "v" is a mark unless the key has such a word."""
+    marks = SPEAKERS.difference(words)
+    kept = [row for row in rows if letters(row[1].word) and row[1].word.casefold() not in marks]
+    first = letters(kept[0][1].word) if kept else ""
+    return kept[1:] if len(first) == 1 and not words[0].startswith(first) else kept
 
 
 class _Place:
