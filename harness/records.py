@@ -263,7 +263,10 @@ class NullSample(Record):
 
 
 class Contrast(Record):
-    """One tag on each of K slots of a sentence in turn: the cue's value at each slot (columns) of each rendering (rows)."""
+    """One tag on each of K slots of a sentence in turn: the cue's value at each slot (columns) of each rendering (rows).
+
+    With a `listener`, the values are its scores.
+    """
 
     SCHEMA: ClassVar[str] = "harness.contrast/1"
 
@@ -274,10 +277,11 @@ class Contrast(Record):
     tag: Tag
     slots: list[int]
     values: list[list[float | None]]
+    listener: str = Field("", exclude_if=operator.not_)
 
     @property
     def key(self) -> tuple[str, ...]:
-        return (self.engine, self.sentence, self.tag.value)
+        return (self.engine, self.sentence, self.tag.value, *filter(None, [self.listener]))
 
 
 class CrossTalk(Record):

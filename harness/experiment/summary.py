@@ -32,7 +32,6 @@ def summarise(results: RunData) -> dict[str, Any]:
     gold = [item.text for item in results.items]
     taggers = [spec.title for spec in experiment.taggers]
     main = GOLD if GOLD in taggers else taggers[0]
-    groups = {item.id: item.group for item in results.items}
     engines: dict[str, Any] = {}
     for spec in experiment.engines:
         title = spec.title
@@ -41,9 +40,7 @@ def summarise(results: RunData) -> dict[str, Any]:
         engines[title] = {
             "per_tag": by_tagger[main],
             "null": null_rows(results.of("nulls", title), results.thresholds[title]),
-            "listeners": listener_rates(
-                (o for o in outcomes if o.tagger == main), results.of("nulls", title), experiment.listening, groups
-            ),
+            "listeners": _heard([o for o in outcomes if o.tagger == main], results, title),
             "contrastive": contrastive(results.of("contrasts", title)),
             **_end_to_end(results, spec, outcomes),
             "by_tagger": by_tagger,
@@ -59,6 +56,16 @@ def summarise(results: RunData) -> dict[str, Any]:
     if any(spec.role for spec in experiment.engines):
         summary |= control_block(results)
     return summary
+
+
+def _heard(outcomes: Sequence[Outcome], results: RunData, title: str) -> dict[str, dict[str, Any]]:
+    """Return what listeners judged of one engine, with the contrastive score of those that judge words."""
+    groups = {item.id: item.group for item in results.items}
+    found = listener_rates(outcomes, results.of("nulls", title), results.experiment.listening, groups)
+    for name, table in found.items():
+        if table["unit"] == "word":
+            table["contrastive"] = contrastive(results.of("contrasts", title), name)
+    return found
 
 
 def _end_to_end(results: RunData, spec: EngineSpec, outcomes: Sequence[Outcome]) -> dict[str, Any]:

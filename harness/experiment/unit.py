@@ -109,6 +109,7 @@ class _Work:
         self.title = unit.engine.title
         self.text = unit.texts[0][1].text.stripped()
         self.listeners = listeners_of(tuple(unit.experiment.listening))
+        self.word_listeners = tuple((name, one) for name, one in self.listeners if one.unit == "word")
         self.measured: dict[tuple[str, int], ClipFeatures | str] = {}
 
     def all(self) -> None:
@@ -159,12 +160,13 @@ class _Work:
                 continue
             moved = TaggedText(self.text.words, [(slot, tag)])
             renderings.append(self.analyse(tagger, item.id, moved, Arm.CONTRAST, TAGGED_SEEDS + place))
-        values = measure_contrast(tag, self.text, item.slots, renderings)
-        self.result.contrasts.append(
+        self.result.contrasts += [
             Contrast(
-                engine=self.title, sentence=item.id, group=item.group, tag=tag, slots=list(item.slots), values=values
+                engine=self.title, sentence=item.id, group=item.group, tag=tag, slots=list(item.slots),
+                values=measure_contrast(tag, self.text, item.slots, renderings, name), listener=name,
             )
-        )
+            for name in ("", *(name for name, _ in self.word_listeners))
+        ]  # fmt: skip
 
     def dose(self, plain: Sequence[ClipFeatures | str]) -> None:
         """Measure known edits of a plain clip. Unless the engine repeats itself, the clip is not among those it is compared with."""
@@ -179,7 +181,9 @@ class _Work:
         key = DIALECTS[self.engine.dialect].render(text), seed
         audio = self.speak(tagger, sentence, text, arm, seed)
         if key not in self.measured:
-            self.measured[key] = analyse(audio, text, () if arm is Arm.CONTRAST else self.listeners)
+            self.measured[key] = analyse(
+                audio, text, self.listeners if arm is not Arm.CONTRAST else self.word_listeners
+            )
         return self.measured[key]
 
     def speak(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> Audio:

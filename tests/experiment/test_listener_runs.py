@@ -107,3 +107,11 @@ def test_clips_made_elsewhere_are_judged(tmp_path):
     assert b"prominence of the tagged word" in command("score", "audio", manifest, "--listeners", "dummy").stdout
     wrong = command("score", "audio", manifest, "--listeners", "dummy,,")
     assert wrong.returncode == 2 and b"names separated by commas" in wrong.stderr
+
+
+def test_a_listener_of_words_hears_which_word_was_tagged(tmp_path):
+    fields = {"name": "c", "sentences": "quick", "limit": 3, "tags": ["<emph>"], "contrast": 3, "engines": ["espeak"]}
+    summary = run(validate({**fields, "listeners": ["dummy"]}), tmp_path / "run", jobs=1)
+    engine = summary["engines"]["espeak"]
+    heard, measured = engine["listeners"]["dummy"]["contrastive"]["<emph>"], engine["contrastive"]["<emph>"]
+    assert heard["n"] == measured["n"] == 9 and heard["audible"] is None and heard["accuracy"] > 0.5
