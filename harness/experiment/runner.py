@@ -243,6 +243,7 @@ def _predict(
 def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], counts: dict[str, int]) -> None:
     revision, dirty = git_state()
     revisions = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
+    revisions |= {name: load_listener(name).revision for name in experiment.listening}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=experiment.model_dump(mode="json", by_alias=True), packages=package_versions(), git_revision=revision,

@@ -45,6 +45,7 @@ def test_listeners_are_on_for_the_standard_sentences_only():
 
 def test_a_run_has_judgements_and_their_rates(heard):
     folder, summary = heard
+    assert json.loads((folder / "manifest.json").read_text())["revisions"]["dummy"] == "dummy 1"
     outcomes = read_jsonl(folder / "outcomes.jsonl", Outcome)
     judged = [o.listeners["dummy"] for o in outcomes if "dummy" in o.listeners]
     assert judged and all(one.unit == "word" and 0 < one.score < 1 and one.rise is not None for one in judged)
