@@ -19,6 +19,7 @@ from harness.processes import call
 from harness.processes.stacks import BOSON, NATIVE, here
 
 STEPS = 12
+# Python 3.13 adds "Did you mean 'label_ids'?".
 SAID = "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'"
 
 
@@ -79,7 +80,7 @@ def test_every_forward_of_the_wrapped_model_fails_and_generation_works(boson):
     typed = boson["calls"]["CAUSAL_LM"]
     assert list(typed) == list(CALLS)
     for name, failure in typed.items():
-        assert (failure is None) if name == "generate" else (failure["message"] == SAID)
+        assert (failure is None) if name == "generate" else failure["message"].startswith(SAID)
     failure = read(typed[WITH_LABELS])
     assert failure.cause.file == "peft/peft_model.py" and failure.cause.code == "labels=labels,"
     assert failure.steps[0].code.startswith("return self.base_model(\n    input_ids=input_ids,")  # the whole statement
@@ -88,7 +89,7 @@ def test_every_forward_of_the_wrapped_model_fails_and_generation_works(boson):
 
 def test_without_a_task_type_only_the_foreign_keyword_fails(boson):
     untyped = boson["calls"]["None"]
-    assert untyped[WITH_LABELS]["message"] == SAID
+    assert untyped[WITH_LABELS]["message"].startswith(SAID)
     assert [name for name, failure in untyped.items() if failure is None] == list(CALLS[1:])
 
 

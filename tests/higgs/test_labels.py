@@ -168,7 +168,8 @@ def test_the_boson_class_computes_the_same_loss(boson_checks):
 def test_peft_fails_on_the_original_class_and_works_on_ours(boson_checks, model, collator, samples):
     found = boson_checks("peft")
     kind, said = found["causal"]
-    assert (kind, said) == ("TypeError", "HiggsAudioModel.forward() got an unexpected keyword argument 'labels'")
+    assert kind == "TypeError"
+    assert said.startswith("HiggsAudioModel.forward() got an unexpected keyword argument 'labels'")
     assert found["no_task"] == [None, ""] and found["no_task_loss"] is None  # it runs, but computes no loss
     assert found["ours_unlabelled"] == [None, ""]
     assert found["ours"] == pytest.approx(float(outputs(model, collator(samples))["losses"][0]), abs=1e-5)
