@@ -11,7 +11,7 @@ from harness.cli.output import print_table
 from harness.errors import DataError
 from harness.publish.tables import interval, rate_of
 
-MODELS, NONE = ("emphases", "distillmos"), "none"
+NONE = "none"  # instead of names
 Listeners = Annotated[
     str | None,
     typer.Option(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.listener_tables import listener_names
 from harness.cli.output import AsJson, BootstrapSeed, Resamples, print_json, print_table, progress_bar
 from harness.publish.tables import interval
 
 if TYPE_CHECKING:
     from harness.prosody.listeners import Listener
 
-NONE = "none"  # instead of names of listeners
 FOR_TESTS = "dummy"
 
 
@@ -98,9 +98,8 @@ def _listeners(names: str | None) -> tuple[list[Listener], dict[str, str]]:
     from harness.errors import HarnessError
     from harness.prosody.listeners import LISTENERS, load_listener
 
-    if names is not None:
-        wanted = [name.strip() for name in names.split(",") if name.strip()]
-        return [] if wanted == [NONE] else [load_listener(name) for name in dict.fromkeys(wanted)], {}
+    if (wanted := listener_names(names)) is not None:
+        return [load_listener(name) for name in wanted], {}
     found, lacking = [], {}
     for name in LISTENERS.names():
         if name != FOR_TESTS:
