@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio_headers import after_id3, begins_mp3, is_cut_flac, log_tells_cut, with_length
+from harness.audio_headers import after_id3, begins_mp3, is_cut_flac, is_cut_ogg, log_tells_cut, with_length
 from harness.errors import DataError, HarnessError
 from harness.paths import is_file
 from harness.store import write_atomic
@@ -115,7 +115,7 @@ def decode_audio(source: Path | bytes, longest: float | None = None) -> Audio:
             kind, promised, rate = file.format, file.frames, file.samplerate
             known = 0 < promised < _NO_LENGTH
             samples = _read_mono(file, longest) if known else np.zeros(0, np.float32)
-            is_cut = log_tells_cut(file.extra_info)
+            is_cut = log_tells_cut(file.extra_info) or (kind == "OGG" and is_cut_ogg(source))
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, MemoryError) as error:  # TypeError: x.raw
         if (whole := with_length(source)) is not None:
             return decode_audio(whole, longest)

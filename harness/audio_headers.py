@@ -9,6 +9,7 @@ import numpy as np
 
 _STREAMED = 0x7FFFF000  # a length in a WAV header from here on, or 0, was written before the length was known
 _UNKNOWN = 0xFFFFFFFF
+_OGG_PAGE = 65_307  # bytes, at most
 _WAVES = (b"RIFF", b"RF64", b"BW64")
 
 
@@ -88,6 +89,19 @@ def is_cut_flac(content: bytes) -> bool:
     for byte in content[place:]:
         crc = (crc << 8 & 0xFF00) ^ steps[crc >> 8 ^ byte]
     return crc != 0
+
+
+def is_cut_ogg(source: Path | bytes) -> bool:
+    """Return whether the last page of an Ogg file (RFC 3533) is cut, or is not marked as the end of its stream."""
+    if isinstance(source, Path):
+        with source.open("rb") as handle:
+            handle.seek(0, 2)
+            handle.seek(max(0, handle.tell() - 2 * _OGG_PAGE))
+            source = handle.read()
+    page = source[source.rfind(b"OggS") :]
+    count = page[26] if len(page) > 26 else 0  # of segments, whose lengths follow
+    complete = len(page) >= 27 + count + sum(page[27 : 27 + count])
+    return not (complete and page[5] & 4)
 
 
 def after_id3(content: bytes) -> bytes:

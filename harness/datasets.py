@@ -45,10 +45,20 @@ class Remote:
 
 
 _HELSINKI = "https://raw.githubusercontent.com/Helsinki-NLP/prosody/master/data"
+_TODI = "https://raw.githubusercontent.com/tsg-humlab/autinto/d4f827aaf3a69e6fa83fff2f98aaf297ae4a19cf"
+_EMPHASSESS = "https://raw.githubusercontent.com/facebookresearch/emphassess/29ba1fa9b1bca35c9f47338cbb18b82d48ee576b"
 _SEED = (
     "https://raw.githubusercontent.com/Lemirq/janus-ai/55bafe2cb4982c09a21cc9ca6d78b0337cd1712a"
     "/ai_core/fine_tuning/training_data/prosody_dataset.json"
 )
+
+
+def _listed(name: str, address: str) -> tuple[RemoteFile, ...]:
+    """Return the files of ``data/recordings/NAME.sha256``, which lists paths in a repository; here they are in one folder."""
+    rows = [line.split("  ", 1) for line in (DATA / "recordings" / f"{name}.sha256").read_text("utf-8").splitlines()]
+    return tuple(RemoteFile(f"listeners/{name}/{Path(path).name}", f"{address}/{path}", sha) for sha, path in rows)
+
+
 REMOTES: dict[str, Remote] = {
     remote.name: remote
     for remote in (
@@ -63,6 +73,14 @@ REMOTES: dict[str, Remote] = {
                         "ce5c73f9bccd59bed0c2a1054854357f157c74cc95723472bb09f7f0a6f15567"),
              RemoteFile("helsinki-prosody/test.txt", f"{_HELSINKI}/test.txt",
                         "70f5f21e79a40f2d7163089f2682e0d3c464b50514467a9e389c3f6d139d1f93")),
+        ),
+        Remote(
+            "todi", "60 Dutch recordings with word times and experts' intonation labels (a course in ToDI, Gussenhoven 2005)",
+            "none stated: measured here, never redistributed", _listed("todi", _TODI),
+        ),
+        Remote(
+            "emphassess", "ten acted English sentences with the emphasised word (test clips of EmphAssess, 2024)",
+            "CC BY-NC 4.0: measured here, never redistributed", _listed("emphassess", _EMPHASSESS),
         ),
     )
 }  # fmt: skip

@@ -153,3 +153,53 @@ def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> N
 def number(value: float) -> float | None:
     """Return `value`, or None if it is NaN, which JSON cannot represent."""
     return None if np.isnan(value) else float(value)
+
+
+def auc(
+    clusters: Sequence,
+    positive: ArrayLike,
+    scores: ArrayLike,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the area under the ROC curve with a cluster bootstrap: how often does a positive row score higher than a negative one?
+
+    Ties count one half (Mann and Whitney 1947). All pairs count, also those of rows of two clusters. Whole clusters are resampled.
+
+    Parameters
+    ----------
+    clusters : sequence of length rows
+        Cluster of each row, such as its recording.
+    positive : array of bool, shape (rows,)
+    scores : array of float, shape (rows,)
+        Rows with NaN are left out.
+    n_resamples, seed : int
+        As for `ClusterBootstrap`.
+
+    Returns
+    -------
+    Interval
+        NaN if there is no positive or no negative row. An area of exactly 0 or 1 has the Wilson interval for the smaller of the two
+        numbers of clusters, those with a positive and those with a negative row.
+    """
+    values, is_positive = np.asarray(scores, dtype=float), np.asarray(positive, dtype=bool)
+    known = np.isfinite(values)
+    _, index = np.unique(np.asarray(clusters, dtype=str)[known], return_inverse=True)
+    up, down = is_positive[known], ~is_positive[known]
+    values = values[known]
+    n = int(index.max(initial=-1)) + 1
+    ups, downs = np.bincount(index[up], minlength=n), np.bincount(index[down], minlength=n)
+    wins = np.zeros((n, n))  # of the positive rows of one cluster over the negative rows of another
+    for cluster in np.flatnonzero(ups):
+        mine = values[up & (index == cluster), None]
+        won = (mine > values[down]).sum(axis=0) + 0.5 * (mine == values[down]).sum(axis=0)
+        wins[cluster] = np.bincount(index[down], weights=won, minlength=n)
+
+    def area(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return ratio(np.sum((weights @ wins) * weights, axis=-1), (weights @ ups) * (weights @ downs))
+
+    found = ClusterBootstrap(range(n), np.eye(n), n_resamples, seed).interval(area, rate=False)
+    if found.value in (0.0, 1.0):
+        fewest = int(min(np.count_nonzero(ups), np.count_nonzero(downs)))
+        return Interval(found.value, *wilson(found.value * fewest, fewest))
+    return found

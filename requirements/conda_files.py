@@ -37,7 +37,8 @@ def environment_files(project: dict[str, Any]) -> dict[Path, str]:
         "#   conda run -n prosody-harness-boson pip install --no-deps -r requirements/boson-no-deps.lock\n"
     )
     main_note = (
-        "# After `conda env create -f`, for the codec of Higgs only, in a folder that is not on the path:\n"
+        "# After `conda env create -f`, the listeners; for them and the codec of Higgs, torchaudio in a folder off the path:\n"
+        "#   conda run -n prosody-harness pip install --no-deps -r requirements/main-no-deps.lock\n"
         '#   conda run -n prosody-harness sh -c \'pip install --no-deps --target "$CONDA_PREFIX/aside" -r '
         "requirements/main-aside.lock'\n"
     )

@@ -31,9 +31,9 @@ SUPPORTED = ((3, 11), (3, 12), (3, 13))
 
 # name: (folder, extras of pyproject.toml, disk needed in GB: measured 2.4 and 2.0, with room for pip's temporary files)
 ENVIRONMENTS = {"main": (".venv", "models,audio,voices,api,cluster,book,dev", 4), "boson": (".venv-boson", "boson", 4)}
-NO_DEPS = LOCKS / "boson-no-deps.lock"
+NO_DEPS = {"main": LOCKS / "main-no-deps.lock", "boson": LOCKS / "boson-no-deps.lock"}
 ASIDE = LOCKS / "main-aside.lock"
-MORE_LOCKS = {"main": ASIDE, "boson": NO_DEPS}
+MORE_LOCKS = {"main": [NO_DEPS["main"], ASIDE], "boson": [NO_DEPS["boson"]]}
 
 
 class Problem(Exception):
@@ -104,9 +104,8 @@ def install(name: str) -> None:
         run([sys.executable, "-m", "venv", "--clear", target], out, log)
         pip = [python_of(target), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run([*pip, "-r", lockfile], out, log)
-        if name == "boson":
-            run([*pip, "--no-deps", "-r", NO_DEPS], out, log)
-        else:
+        run([*pip, "--no-deps", "-r", NO_DEPS[name]], out, log)
+        if name == "main":
             run([*pip, "--no-deps", "--target", target / "aside", "-r", ASIDE], out, log)
         run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT], out, log)
     stamp.write_text(state)
@@ -151,7 +150,7 @@ def lock(name: str) -> None:
 
 def fingerprint(name: str) -> str:
     """Return a digest of everything that an installed environment depends on."""
-    locks = [LOCKS / f"{name}.lock", MORE_LOCKS[name]]
+    locks = [LOCKS / f"{name}.lock", *MORE_LOCKS[name]]
     pyproject = ROOT / "pyproject.toml"
     files = [*locks, pyproject]
     for file in files:

@@ -151,6 +151,18 @@ def test_a_cut_mp3_of_known_length_is_refused(before, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_a_cut_ogg_is_refused(tmp_path, subtype):
+    whole = encoded("OGG", rate=48000, subtype=subtype)
+    (tmp_path / "x.ogg").write_bytes(whole)
+    for source in (whole, whole + b"junk" * 99):
+        assert decode_audio(source).seconds == pytest.approx(SECONDS, abs=0.01)
+    assert read_audio(tmp_path / "x.ogg").seconds == pytest.approx(SECONDS, abs=0.01)
+    for length in (len(whole) - 1, len(whole) * 2 // 3, whole.rfind(b"OggS")):
+        with pytest.raises(AudioError):
+            decode_audio(whole[:length])
+
+
 def test_what_is_no_audio_is_not_taken_for_mp3():
     generator = np.random.default_rng(0)
     noise = [generator.integers(0, 256, size, dtype=np.uint8).tobytes() for size in (100, 5000, 300_000)]

@@ -1,5 +1,6 @@
 import functools
 import hashlib
+import re
 import threading
 from collections import Counter
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -138,6 +139,20 @@ def test_fetch_fails_in_one_line(tmp_path, monkeypatch, server):
         datasets.fetch("x")
     with pytest.raises(NotAvailable, match="seed-examples"):
         datasets.fetch("nothing")
+
+
+def test_the_recordings_are_pinned_to_a_commit_and_lie_in_one_folder():
+    for name, count in (("todi", 125), ("emphassess", 11)):
+        files = datasets.REMOTES[name].files
+        assert len({file.path for file in files}) == count
+        assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files)
+        assert all(
+            re.match(r"https://raw\.githubusercontent\.com/[\w-]+/\w+/[0-9a-f]{40}/\S+$", file.url) for file in files
+        )
+    urls = {Path(file.path).name: file.url.partition("/uploads/")[2] for file in datasets.REMOTES["todi"].files}
+    assert urls["exercise3A.json"] == "src/3_initial_boundary_tones/exercise3/3A/exercise3A.json"
+    assert urls["2-12.wav"] == "src/2_pauses/wav/2-12.wav"
+    assert urls["1C-3.TextGrid"] == "src/1_falling_contours/TextGrid/1C-3.TextGrid"
 
 
 def test_an_empty_variable_hides_the_shared_folder(tmp_path, monkeypatch):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
+from sklearn.metrics import roc_auc_score
 
-from harness.stats import ClusterBootstrap, ratio, wilson
+from harness.stats import ClusterBootstrap, auc, ratio, wilson
 
 
 def rate(total):
@@ -85,3 +86,19 @@ def test_many_clusters_are_drawn_one_by_one_from_the_same_distribution(monkeypat
     assert drawn != weights and drawn.value == weights.value
     assert (drawn.low, drawn.high) == pytest.approx((weights.low, weights.high), abs=0.001)
     assert drawn.high - drawn.low == pytest.approx(2 * 1.96 * np.sqrt(0.1 * 0.9 / 3000), rel=0.05)
+
+
+def test_the_area_under_the_curve():
+    assert auc(list("aabb"), [1, 0, 1, 0], [3, 1, 4, 2]).value == 1
+    assert auc(list("aabb"), [1, 0, 1, 0], [3, 1, 4, np.nan]).low == pytest.approx(wilson(1, 1)[0]), (
+        "one cluster has a negative row"
+    )
+    assert np.isnan(auc(list("ab"), [1, 1], [1, 2]).value) and np.isnan(auc([], [], []).value)
+    generator = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(40), 6)
+    positive = generator.random(240) < 0.3
+    scores = generator.normal(size=240).round(1) + positive
+    found = auc(clusters, positive, scores)
+    assert found.value == pytest.approx(roc_auc_score(positive, scores))
+    assert 0.03 < found.value - found.low < 0.1 and 0.03 < found.high - found.value < 0.1
+    assert auc(clusters, positive, -scores).value == pytest.approx(1 - found.value)

@@ -29,6 +29,7 @@ from harness.cli import (
     serving,
     speech,
     taggers,
+    validating,
 )
 from harness.cli.output import TextCommand
 from harness.cli.speech import ENDINGS
@@ -54,6 +55,7 @@ app.add_typer(benchmark.app, name="benchmark")
 app.command("run")(runs.run)
 app.command("compare")(comparing.compare)
 app.command("listen")(listening.listen)
+app.command("validate")(validating.validate)
 app.command("serve")(serving.serve)
 scoring.app.command("listening")(listening.score_listening)
 app.add_typer(scoring.app, name="score")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.output import AsJson, print_json, print_table
+
+FEW = 3  # files whose paths are listed
 
 app = typer.Typer(no_args_is_help=True, help="List the data sets, and fetch those that are not embedded.")
 
@@ -31,10 +36,18 @@ def list_data(as_json: AsJson = False) -> None:
         print_json(rows)
         return
     table = [
-        [row["name"], row["what"], row["licence"], "\n".join(row["here"]) or f"harness data fetch {row['name']}"]
+        [row["name"], row["what"], row["licence"], _where(row["here"]) or f"harness data fetch {row['name']}"]
         for row in rows
     ]
     print_table("Data", ["name", "what", "licence", "here"], table)  # type: ignore[arg-type]
+
+
+def _where(paths: Sequence[str]) -> str:
+    """Return the paths of a few files, or the folders of many."""
+    if len(paths) <= FEW:
+        return "\n".join(paths)
+    folders = Counter(str(Path(path).parent) for path in paths)
+    return "\n".join(f"{folder} ({count} files)" for folder, count in folders.items())
 
 
 @app.command("fetch")

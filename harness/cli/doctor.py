@@ -9,7 +9,7 @@ from harness.cli.output import AsJson, print_json, print_table
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Report which taggers, engines, data sets and environments are available here, and what each one lacks.
+    """Report which taggers, engines, listeners, data sets and environments are available here, and what each one lacks.
 
     An engine that is ready may still need something for real use, such as weights; its note says so.
     """
@@ -17,7 +17,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print_json(report)
         return
-    for kind in ("engines", "taggers", "data", "environments"):
+    for kind in ("engines", "taggers", "listeners", "data", "environments"):
         rows = [[name, "ready" if not entry["lacks"] else "lacks " + "; ".join(entry["lacks"]), entry.get("note", "")]
                 for name, entry in report[kind].items()]  # fmt: skip
         print_table(kind.capitalize(), ["name", "state", "note"], rows)
@@ -29,6 +29,7 @@ def examine() -> dict[str, dict[str, Any]]:
     from harness.engines.base import ENGINES
     from harness.errors import HarnessError
     from harness.paths import ROOT
+    from harness.prosody.listeners import LISTENERS
     from harness.registry import Registry, Requirements
     from harness.taggers.base import TAGGERS
 
@@ -70,6 +71,7 @@ def examine() -> dict[str, dict[str, Any]]:
     return {
         "engines": implementations(ENGINES),
         "taggers": implementations(TAGGERS),
+        "listeners": implementations(LISTENERS),
         "data": data,
         "environments": environments,
     }

@@ -113,6 +113,9 @@ def align(
 
     Recordings may last up to an hour. If the text of a long one does not fit, the error says from where on.
 
+    A wrong text may be aligned all the same. The summary, and `fit` in the JSON, give the share of the words that fit the sound; a
+    warning says if it is so low that the text is probably not what was said.
+
     Example: `harness say "We guarantee it" -o x.wav && harness align x.wav --text "We guarantee it"`
     """
     from harness.audio import read_audio
@@ -120,6 +123,7 @@ def align(
     from harness.outputs import check_output
     from harness.paths import is_file
     from harness.prosody.align import align as align_words
+    from harness.prosody.fit import DOUBTFUL, clip_fit
     from harness.prosody.textgrid import read_transcript, write_textgrid
     from harness.reading import is_json_object
     from harness.tagged import TaggedText
@@ -141,9 +145,13 @@ def align(
     check_output(target, inputs=[audio, *([transcript] if transcript else [])], force=force)
     clip = read_audio(audio)
     times = align_words(clip, words)
+    fit = clip_fit(clip, times)
     write_textgrid(target, times, clip.seconds)
+    if fit < DOUBTFUL:
+        typer.echo(f"warning: only {fit:.0%} of the words fit the sound (of a right text, {DOUBTFUL:.0%} or more): "
+                   "check that text and clip belong together", err=True)  # fmt: skip
     if as_json:
-        print_json({"textgrid": str(target), "seconds": round(clip.seconds, 3),
+        print_json({"textgrid": str(target), "seconds": round(clip.seconds, 3), "fit": round(fit, 3),
                     "words": [word.model_dump() for word in times]})  # fmt: skip
     else:
-        typer.echo(f"{target}: {len(times)} words in {clip.seconds:.2f} s")
+        typer.echo(f"{target}: {len(times)} words in {clip.seconds:.2f} s; {fit:.0%} of them fit the sound")

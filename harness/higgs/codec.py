@@ -255,7 +255,8 @@ def semantic_model(folder: Path) -> Iterator[None]:
 def prepare_torchaudio() -> None:
     """Make ``import torchaudio`` work without CUDA, and make transformers notice it.
 
-    The codecs need one function, ``torchaudio.functional.resample``, which is plain Python. The wheel is a CUDA build whose
+    The codecs need one function, ``torchaudio.functional.resample``, and the listeners another, ``melscale_fbanks``; both are plain
+    Python. The wheel is a CUDA build whose
     native part cannot be loaded with a CPU build of torch; only then is that part replaced by an empty module.
 
     Raises
@@ -268,7 +269,9 @@ def prepare_torchaudio() -> None:
     if find_spec("torchaudio") is None and ASIDE.is_dir():
         sys.path.append(str(ASIDE))
     if find_spec("torchaudio") is None:
-        raise NotAvailable("torchaudio is not installed; the codecs need it", remedy="call `make env`")
+        raise NotAvailable(
+            "torchaudio is not installed; the codecs and the listeners need it", remedy="call `make env`"
+        )
     import torch
 
     if torch.version.cuda is None:

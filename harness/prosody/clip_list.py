@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -87,6 +87,26 @@ def _header(model: type[ClipItem]) -> str:
 
 
 def _iterate_csv(path: Path, model: type[Item]) -> Iterator[tuple[int, Item]]:
+    for line, fields in iterate_table(path, _columns(model), optional="id"):
+        yield line, _item(fields, model, path, line)
+
+
+def iterate_table(path: Path, needed: Sequence[str], optional: str = "") -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a CSV file, each with the line on which it begins.
+
+    Parameters
+    ----------
+    path : Path
+    needed : sequence of str
+        Columns that the header must name, in any order.
+    optional : str
+        A column that it may name.
+
+    Raises
+    ------
+    DataError
+        If it is not such a table; names file and line.
+    """
     reader = csv.reader(_lines(path), strict=True)
     columns: list[str] | None = None
     while True:
@@ -100,14 +120,14 @@ def _iterate_csv(path: Path, model: type[Item]) -> Iterator[tuple[int, Item]]:
         if not "".join(row).strip() and len(row) < 2:
             continue
         if columns is None:
-            columns = _checked_header(row, model, path, line)
+            columns = _checked_header(row, needed, optional, path, line)
             continue
         if len(row) != len(columns):
             raise DataError(
                 f"{len(row)} fields, but the header has {len(columns)}", path=path, line=line,
                 remedy='put a text that holds a comma in quotes: "Well, <emph> yes"',
             )  # fmt: skip
-        yield line, _item(dict(zip(columns, row, strict=True)), model, path, line)
+        yield line, dict(zip(columns, row, strict=True))
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -138,12 +158,12 @@ def _quoting(error: csv.Error, path: Path, line: int) -> DataError:
     return DataError(message, path=path, line=line, remedy='inside a quoted field, write "" for a quote')
 
 
-def _checked_header(row: list[str], model: type[ClipItem], path: Path, line: int) -> list[str]:
+def _checked_header(row: list[str], needed: Sequence[str], optional: str, path: Path, line: int) -> list[str]:
     names = [name.strip() for name in row]
-    needed = _columns(model)
-    remedy = f"expected: {_header(model)} (in any order, separated by commas; id is optional)"
+    also = f"; {optional} is optional" if optional else ""
+    remedy = f"expected: the header {','.join(needed)} (in any order, separated by commas{also})"
     for at, name in enumerate(names):
-        if name not in (*needed, "id"):
+        if not name or name not in (*needed, optional):
             what = f"unknown column {name!r}" if name else f"column {at + 1} of the header has no name"
             raise DataError(what, path=path, line=line, remedy=remedy)
         if name in names[:at]:

@@ -101,7 +101,7 @@ def measure(audio: Audio, words: Sequence[WordTime]) -> ClipFeatures:
     DataError
         If no word has a length, or word times are out of order or beyond the clip.
     """
-    _check(audio, words)
+    check_words(audio, words)
     energy = _energy(audio)
     centres = energy_times(len(energy))
     spoken = np.zeros(len(energy), dtype=bool)
@@ -130,7 +130,14 @@ def semitones(hz: Array | float) -> Array:
     return np.asarray(12 * np.log2(np.asarray(hz) / REFERENCE_HZ), dtype=np.float64)
 
 
-def _check(audio: Audio, words: Sequence[WordTime]) -> None:
+def check_words(audio: Audio, words: Sequence[WordTime]) -> None:
+    """Check that the words of a clip can be measured.
+
+    Raises
+    ------
+    DataError
+        If no word has a length, or word times are out of order, overlap, or end beyond the clip.
+    """
     if not any(word.end > word.start for word in words):
         raise DataError("there is no word with a length to measure")
     edges = np.array([edge for word in words for edge in (word.start, word.end)])

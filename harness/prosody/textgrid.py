@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def write_textgrid(path: str | Path, words: Sequence[WordTime], seconds: float) 
 
 
 def read_textgrid(path: str | Path, tier: str = TIER) -> list[WordTime]:
-    """Read the labelled intervals of a tier; of the first interval tier if no tier has this name.
+    """Read the labelled intervals of a tier; of the first interval tier if no tier has this name, in upper or lower case.
 
     Parameters
     ----------
@@ -65,27 +66,68 @@ def read_textgrid(path: str | Path, tier: str = TIER) -> list[WordTime]:
     DataError
         If it is not a TextGrid, or has no interval tier.
     """
+    return [word for _, word in read_intervals(path, tier)]
+
+
+def read_intervals(path: str | Path, tier: str = TIER) -> list[tuple[int | None, WordTime]]:
+    """Read the labelled intervals of a tier as `read_textgrid` does, each with its line in the file.
+
+    Returns
+    -------
+    list of (int or None, WordTime)
+        The line is None if the file is not in Praat's long text format.
+
+    Raises
+    ------
+    DataError
+        As `read_textgrid`.
+    """
     import parselmouth
     from parselmouth.praat import call
 
     if not is_file(path):
         raise DataError("the TextGrid is missing, or not a file", path=path, remedy="check the path")
+    no_tier = DataError("the TextGrid has no interval tier", path=path, remedy="add a tier of intervals with the words")
     try:
+        if re.search(rb"^\s*(tiers\?\s*)?<absent>", _text_of(Path(path)), re.MULTILINE):  # Praat would crash
+            raise no_tier
         grid = parselmouth.read(str(Path(path).absolute()))
         tiers = [k for k in range(1, call(grid, "Get number of tiers") + 1) if call(grid, "Is interval tier", k)]
     except parselmouth.PraatError as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"not a TextGrid: {reason}", path=path, remedy="save it as a TextGrid in Praat") from error
     if not tiers:
-        raise DataError("the TextGrid has no interval tier", path=path, remedy="add a tier of intervals with the words")
-    chosen = next((k for k in tiers if call(grid, "Get tier name", k) == tier), tiers[0])
+        raise no_tier
+    names = {k: call(grid, "Get tier name", k).strip() for k in tiers}
+    same = [k for k in tiers if names[k].casefold() == tier.casefold()]
+    chosen = next((k for k in same if names[k] == tier), [*same, *tiers][0])
+    count = call(grid, "Get number of intervals", chosen)
+    lines = _interval_lines(Path(path), chosen)
     rows = []
-    for k in range(1, call(grid, "Get number of intervals", chosen) + 1):
+    for k in range(1, count + 1):
         label = call(grid, "Get label of interval", chosen, k).replace("\\bs", "\\").strip()
         if label:
             start, end = (call(grid, f"Get {edge} time of interval", chosen, k) for edge in ("start", "end"))
-            rows.append(WordTime(word=label, start=max(start, 0), end=max(end, 0)))
+            word = WordTime(word=label, start=max(start, 0), end=max(end, 0))
+            rows.append((lines[k - 1] if len(lines) == count else None, word))
     return rows
+
+
+def _interval_lines(path: Path, tier: int) -> list[int]:
+    """Return the line on which each interval of a tier begins in Praat's long text format; for messages only."""
+    found: dict[int, list[int]] = {}
+    current = 0
+    for number, line in enumerate(_text_of(path).splitlines(), start=1):
+        if match := re.match(rb"\s*item \[(\d+)\]", line):
+            current = int(match[1])
+        elif re.match(rb"\s*intervals \[\d+\]", line):
+            found.setdefault(current, []).append(number)
+    return found.get(tier, [])
+
+
+def _text_of(path: Path) -> bytes:
+    """Return the bytes of a file without those of value 0: UTF-16 becomes readable enough for Praat's keywords."""
+    return path.read_bytes().replace(b"\0", b"")
 
 
 def read_transcript(path: str | Path) -> str:

@@ -21,6 +21,7 @@ def test_doctor_reports_what_can_run():
     report = json.loads(command("doctor", "--json").stdout)
     assert report["engines"]["espeak"]["lacks"] == []
     assert {"none", "random", "rules", "majority", "gpt2"} <= set(report["taggers"])
+    assert report["listeners"]["dummy"]["lacks"] == [] and {"emphases", "distillmos"} <= set(report["listeners"])
 
 
 def test_tag_keeps_lines_words_and_order():
@@ -134,7 +135,7 @@ def test_say_explains_invalid_input(tmp_path):
 
 def test_data_list_and_unknown_fetch():
     names = {row["name"] for row in json.loads(command("data", "list", "--json").stdout)}
-    assert names == {"train", "heldout", "seed-examples", "helsinki-prosody"}
+    assert names == {"train", "heldout", "seed-examples", "helsinki-prosody", "todi", "emphassess"}
     done = command("data", "fetch", "nothing")
     assert done.returncode == 2 and b"no data set is called 'nothing'" in done.stderr
 

@@ -10,7 +10,7 @@ from parselmouth.praat import call, run
 from praatio import textgrid
 
 from harness.errors import DataError
-from harness.prosody.textgrid import read_textgrid, read_transcript, write_textgrid
+from harness.prosody.textgrid import read_intervals, read_textgrid, read_transcript, write_textgrid
 from harness.records import WordTime
 
 TEXT = 'We "guarantee" 30% savings — today!'
@@ -133,3 +133,21 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     assert command("say", "We pay", "-o", tmp_path / "x.wav").returncode == 0
     done = command("align", tmp_path / "x.wav", "--text", "We pay", "-o", tmp_path / "no" / "x.TextGrid")
     assert done.returncode == 2 and b"cannot be written" in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["tiers? <absent>\n", "<absent>\n"])
+def test_a_textgrid_without_tiers_does_not_crash_praat(tmp_path, ending):
+    path = tmp_path / "x.TextGrid"
+    path.write_text(f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n{ending}')
+    with pytest.raises(DataError, match="has no interval tier"):
+        read_textgrid(path)
+
+
+def test_the_tier_is_found_in_upper_case_and_its_lines_are_those_of_the_file(tmp_path):
+    path = tmp_path / "x.TextGrid"
+    write_textgrid(path, [WordTime(word="We", start=0.1, end=0.4)], 1.0)
+    text = path.read_text(encoding="utf-8").replace('"words"', '"Words"')
+    for encoding in ("utf-8", "utf-16"):
+        path.write_text(text, encoding=encoding)
+        [(line, word)] = read_intervals(path)
+        assert word.word == "We" and text.splitlines()[line - 1].strip() == "intervals [2]:"
