@@ -38,7 +38,7 @@ BLOCK_MARGIN = 1.0  # seconds of sound on both sides of a block that the pitch t
 MIN_VOICED_FRAMES = 4  # 20 ms; a median over fewer is noise
 MIN_VOICED_FRACTION = 0.1  # of the word
 # The final movement: the pitch where a word ends, above the lower third of the last 1.5 s of voicing. Only voiced frames are counted,
-# so that voiceless consonants and pauses do not shorten the stretch. The four values were chosen on 62 labelled boundaries of a
+# so that voiceless consonants and pauses do not shorten the stretch. The four values were chosen on 70 labelled boundaries of a
 # course in Dutch intonation (ToDI), and on training sentences by espeak (told contours) and Piper (untold); see the lab notes.
 END_FRAMES = 16  # voiced, 80 ms; with 8 the 99th percentile of Piper's own differences was half as large again (creak)
 REGISTER_FRAMES = 300  # voiced, 1.5 s; with 0.4 s, a last word that is high throughout is its own reference
