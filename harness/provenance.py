@@ -12,7 +12,7 @@ from harness.records import digest
 
 PACKAGES = (
     "prosody-harness", "numpy", "scipy", "scikit-learn", "torch", "transformers", "peft", "espeakng-loader", "pocketsphinx",
-    "praat-parselmouth", "piper-tts", "hibari-tts", "boson_multimodal",
+    "praat-parselmouth", "piper-tts", "hibari-tts", "boson_multimodal", "emphases", "distillmos",
 )  # fmt: skip
 _ABOVE = ("cli", "publish", "chapters")  # floors whose code changes no measurement
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from abc import ABC, abstractmethod
 from enum import Enum
 from functools import cached_property
@@ -188,6 +189,35 @@ class Verdict(str, Enum):
     NOT_EXPRESSIBLE = "not_expressible"
 
 
+class Judgement(BaseModel):
+    """What one listener (`harness.prosody.listeners`) says about one tag of one clip.
+
+    Parameters
+    ----------
+    unit : "word" or "clip"
+        What was judged: the word of the tag, or the whole clip.
+    score : float, optional
+        Score of the word or clip.
+    rise : float, optional
+        `score` minus its mean over the plain clips of the sentence.
+    rose_most : float, optional
+        Of a word: 1 if it rose most among `words` words, 1/m if m words rose as much, else 0. Words that another tag acts on are
+        not among them.
+    words : int, optional
+    reason : str
+        Why there is no score, or no rise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    unit: Literal["word", "clip"]
+    score: float | None = None
+    rise: float | None = None
+    rose_most: float | None = None
+    words: int | None = None
+    reason: str = ""
+
+
 class Outcome(Record):
     """The verdict on one tag (or placebo) of one clip, with the measurement behind it."""
 
@@ -206,6 +236,7 @@ class Outcome(Record):
     threshold: float | None = None
     reason: str = ""
     paired: bool = True
+    listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -213,7 +244,10 @@ class Outcome(Record):
 
 
 class NullSample(Record):
-    """Differences between plain clips of a sentence in one cue: each clip minus the mean of the others."""
+    """Differences between plain clips of a sentence in one cue: each clip minus the mean of the others.
+
+    `cue` may also be the name of a listener.
+    """
 
     SCHEMA: ClassVar[str] = "harness.null/1"
 
@@ -229,7 +263,10 @@ class NullSample(Record):
 
 
 class Contrast(Record):
-    """One tag on each of K slots of a sentence in turn: the cue's value at each slot (columns) of each rendering (rows)."""
+    """One tag on each of K slots of a sentence in turn: the cue's value at each slot (columns) of each rendering (rows).
+
+    With a `listener`, the values are its scores.
+    """
 
     SCHEMA: ClassVar[str] = "harness.contrast/1"
 
@@ -240,10 +277,11 @@ class Contrast(Record):
     tag: Tag
     slots: list[int]
     values: list[list[float | None]]
+    listener: str = Field("", exclude_if=operator.not_)
 
     @property
     def key(self) -> tuple[str, ...]:
-        return (self.engine, self.sentence, self.tag.value)
+        return (self.engine, self.sentence, self.tag.value, *filter(None, [self.listener]))
 
 
 class CrossTalk(Record):

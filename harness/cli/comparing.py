@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.cli.listener_tables import listener_names, print_compared
 from harness.cli.output import print_json, print_table
+from harness.errors import DataError
 from harness.publish.tables import interval
 
 
@@ -19,6 +21,12 @@ def compare(
     ] = None,
     tagger: Annotated[
         str | None, typer.Option(metavar="TAGGER", help="Tagger of the baseline; by default, the first.")
+    ] = None,
+    listeners: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Listeners to show, separated by commas, or none; by default, all of the runs."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -35,6 +43,9 @@ def compare(
     Intervals come from a bootstrap over sentences. An interval without width means that all sentences agree; it does not
     mean certainty.
 
+    Models of listeners that judged the clips of both runs have a table each. `rise`: prominence of the tagged word above
+    the plain clips, or `change`: quality of the tagged clip minus the plain ones. They are not tested and have no mark.
+
     A `*` marks a difference whose interval excludes 0 and whose `p` is below 0.05. `p` is two-sided, from an exact McNemar
     test (a sign test): among the sentences in which one side has more hits, are both sides equally likely to be ahead? It
     is corrected for the number of tags (Holm), except in the row of all tags, which is a single test. `hits - placebo` is
@@ -43,6 +54,13 @@ def compare(
     from harness.experiment.compare import compare_runs
 
     figures = compare_runs(runs, baseline, tagger)
+    names = listener_names(listeners)
+    for other in figures["comparisons"]:
+        if lacks := sorted(set(names or ()) - set(other["listeners"])):
+            raise DataError(f"{other['title']} and {figures['baseline']['title']} have no clip that {lacks[0]} judged on both sides",
+                            remedy=f"run both with --listeners {lacks[0]}")  # fmt: skip
+        kept = {name: found for name, found in other["listeners"].items() if names is None or name in names}
+        other["listeners"] = kept
     if as_json:
         print_json(figures)
         return
@@ -54,6 +72,8 @@ def compare(
         rows = [_row(tag, row) for tag, row in (*other["per_tag"].items(), ("all", other["all"]))]
         columns = ["tag", "pairs\nalone", "base\nother", "hits", "p", "placebo", "hits -\nplacebo", "value"]
         print_table(f"{other['title']}, compared with {title}", columns, rows)
+        for name, found in other["listeners"].items():
+            print_compared(f"{other['title']}, compared with {title}: {name}", found)
     typer.echo("* differs from 0 after correction for the number of tags; see harness compare --help")
 
 

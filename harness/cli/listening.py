@@ -24,6 +24,13 @@ def listen(
     replace: Annotated[
         bool, typer.Option("--replace", "--force", help="Overwrite another test or page in --out.")
     ] = False,
+    disagree: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LISTENER",
+            help="Use the clips on which the detectors and this listener of the run, such as emphases, disagree most.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a listening test from a run: one page that works offline, and its key.
@@ -31,6 +38,10 @@ def listen(
     Give listeners only `index.html`. It asks which word or gap stands out, and which of two clips has the tag. It sends
     nothing, and the listener saves the answers as a file. Keep `key.json`: it contains the right answers, and
     `harness score listening` needs it.
+
+    With `--disagree emphases`, an hour of listening settles most. The test then has words tagged `<emph>` or
+    `<pitch_high>` whose rank among the clips differs most between the detector and the model. The experiment must have
+    been run with `--listeners emphases`. The rates of such a test describe these clips, not the run.
     """
     from collections import Counter
 
@@ -38,7 +49,7 @@ def listen(
     from harness.paths import relative
 
     folder = out or run / "listening"
-    kit = write_kit(run, folder, trials=trials, seed=seed, replace=replace)
+    kit = write_kit(run, folder, trials=trials, seed=seed, replace=replace, disagree=disagree)
     kinds = Counter(one.kind.value for one in kit.trials)
     if as_json:
         print_json({"kit": kit.kit, "trials": len(kit.trials), "kinds": dict(sorted(kinds.items())),

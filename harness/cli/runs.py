@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.listener_tables import Listeners, listener_names, print_listeners
 from harness.cli.output import Jobs, print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
 from harness.publish.tables import f1_of, interval
@@ -41,6 +42,7 @@ def run(
         int | None, typer.Option(min=0, help="Maximum number of requests that each worker process sends to the server.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Number of sentences to use.")] = None,
+    listeners: Listeners = None,
     result: Annotated[
         Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
     ] = None,
@@ -67,7 +69,14 @@ def run(
         engine, options = engine or "openai_speech", [*options, f"base_url={base_url}"]
     if max_requests is not None:
         options.append(f"max_requests={max_requests}")
-    spec = changed(load_experiment(experiment), engine=engine, voice=voice, options=options, limit=limit)
+    spec = changed(
+        load_experiment(experiment),
+        engine=engine,
+        voice=voice,
+        options=options,
+        limit=limit,
+        listeners=listener_names(listeners),
+    )
     folder = out or RESULTS / spec.name
     if result:
         chosen = [*(one.options for one in spec.engines), *(one.options for one in spec.taggers)]
@@ -98,6 +107,7 @@ def run(
             ]  # fmt: skip
             columns = ["tag", "n", "hit", "hit rate", "placebo rate", "unmeas.", "not expr."]
             print_table(f"{name}: tags in the audio", columns, rows)
+            print_listeners(name, found["listeners"])
         if summary["taggers"]:
             rows = [[name, f1_of(row["micro"])] for name, row in summary["taggers"].items()]
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.cli.listener_tables import Listeners, listener_names, print_listeners
 from harness.cli.output import AsJson, BootstrapSeed, Force, Jobs, Resamples, print_json, print_table, progress_bar
 from harness.publish.tables import f1_of, interval, rate_of
 
@@ -61,6 +62,7 @@ def audio(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write every outcome to this JSON Lines file.")] = None,
     force: Force = False,
+    listeners: Listeners = None,
     leaks: Annotated[bool, typer.Option(help="Check for tags that were read aloud.")] = True,
     jobs: Jobs = 1,
     as_json: AsJson = False,
@@ -100,10 +102,13 @@ def audio(
     from harness.prosody.rates import reasons
     from harness.store import write_atomic
 
+    names = listener_names(listeners) or []
     if out:
         check_output(out, inputs=inputs_of(manifest, calibrate) if out.exists() else [manifest], force=force)
     with progress_bar("Clips") as update:
-        scores = score_manifest(manifest, calibrate=calibrate, check_leaks=leaks, jobs=jobs, progress=update)
+        scores = score_manifest(
+            manifest, calibrate=calibrate, check_leaks=leaks, listeners=names, jobs=jobs, progress=update
+        )
     figures = {**scores.as_json(), "unmeasurable": reasons(scores.outcomes)}
     if out:
         write_atomic(out, "".join(outcome.line() + "\n" for outcome in scores.outcomes))
@@ -129,6 +134,7 @@ def _print_audio(figures: dict[str, Any]) -> None:
             print_table(f"{figures['clips']} clips; tags in clips {title}", columns, rows)
     if not figures["paired"] and not figures["unpaired"]:
         typer.echo(f"{figures['clips']} clips, but no tags in their texts")
+    print_listeners(f"{figures['clips']} clips", figures["listeners"])
     if figures["exploratory"]:
         typer.echo(f"exploratory, since a clip is judged by itself: {' '.join(figures['exploratory'])}")
     if figures["paired"]:

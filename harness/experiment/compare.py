@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from scipy.stats import binomtest
 
 from harness.errors import DataError
+from harness.experiment.compare_listeners import compare_judgements
 from harness.experiment.folder import IDENTITY, MANIFEST, PREDICTIONS, is_complete
 from harness.experiment.sentences import sentence_of
 from harness.experiment.spec import Experiment
 from harness.paths import DATA, relative
-from harness.prosody.rates import MEASURED, holm, named
+from harness.prosody.rates import COUNTED, MEASURED, holm, named
 from harness.reading import first_problem
 from harness.records import Arm, Outcome, Prediction, RunManifest, Verdict
 from harness.stats import ClusterBootstrap, Interval, Statistic, number, ratio
@@ -57,12 +58,12 @@ class Side:
     tagger: str
     title: str
 
-    def measured(self, arm: Arm) -> dict[Place, Outcome]:
-        """Return the measured outcomes of an arm by sentence, slot and tag."""
+    def measured(self, arm: Arm, verdicts: Collection[Verdict] = MEASURED) -> dict[Place, Outcome]:
+        """Return the outcomes of an arm with some verdicts, by sentence, slot and tag."""
         return {
             (o.sentence, o.slot, o.tag): o
             for o in self.run.outcomes
-            if (o.engine, o.tagger, o.arm) == (self.engine, self.tagger, arm) and o.verdict in MEASURED
+            if (o.engine, o.tagger, o.arm) == (self.engine, self.tagger, arm) and o.verdict in verdicts
         }
 
     def as_json(self) -> dict[str, str]:
@@ -120,8 +121,8 @@ def compare_runs(folders: Sequence[Path], baseline: str | None = None, tagger: s
     Returns
     -------
     dict
-        ``baseline`` and a list ``comparisons``. Each comparison has rows of figures ``per_tag`` and a row for ``all`` tags;
-        see `figures`.
+        ``baseline`` and a list ``comparisons``. Each comparison has rows of figures ``per_tag`` and a row for ``all`` tags (see
+        `figures`), and ``listeners`` (see `compare_judgements`).
 
     Raises
     ------
@@ -138,7 +139,11 @@ def compare_runs(folders: Sequence[Path], baseline: str | None = None, tagger: s
                         remedy="give a second run")  # fmt: skip
     for other in others:
         _same_words(first, other)
-    compared = [(other, {**other.as_json(), **compare_sides(first, other)}) for other in others]
+    compared = [
+        (other, {**other.as_json(), **compare_sides(first, other), "listeners": compare_judgements(
+            first.measured(Arm.TAGGED, COUNTED), other.measured(Arm.TAGGED, COUNTED))})
+        for other in others
+    ]  # fmt: skip
     for run in runs[1:] or runs:
         found = [result["all"]["n"] for other, result in compared if other.run is run]
         if not any(found):

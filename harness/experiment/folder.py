@@ -127,7 +127,11 @@ def identify(experiment: Experiment) -> dict[str, Any]:
         "code": code_digest(),
         "own classes": {
             name: sha256(source)
-            for name in [spec.name for spec in experiment.taggers] + [spec.name for spec in experiment.engines]
+            for name in [
+                *(spec.name for spec in experiment.taggers),
+                *(spec.name for spec in experiment.engines),
+                *experiment.listening,
+            ]
             if (source := own_source(name))
         },
     }

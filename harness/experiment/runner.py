@@ -43,6 +43,7 @@ from harness.experiment.spec import GOLD, Experiment
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, lost_unit, run_unit
 from harness.processes.parallel import in_parallel
+from harness.prosody.listeners import load_listener
 from harness.prosody.null import fit
 from harness.prosody.scorer import judge
 from harness.provenance import git_state, machine, package_versions
@@ -204,10 +205,12 @@ def _work(
 
 
 def _check_parts(experiment: Experiment) -> None:
-    """Raise at the start, not once per sentence, if a tagger or engine cannot be created or has no such voice."""
+    """Raise at the start, not once per sentence, if a tagger, listener or engine cannot be created or has no such voice."""
     for tagger in experiment.taggers:
         if tagger.name != GOLD:
             TAGGERS.check(tagger.name, tagger.options)
+    for name in experiment.listening:
+        load_listener(name)
     for spec in experiment.engines:
         engine = make_engine(spec.name, **spec.options)
         check_engine(engine, spec.name)
@@ -240,6 +243,7 @@ def _predict(
 def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], counts: dict[str, int]) -> None:
     revision, dirty = git_state()
     revisions = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
+    revisions |= {name: load_listener(name).revision for name in experiment.listening}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=experiment.model_dump(mode="json", by_alias=True), packages=package_versions(), git_revision=revision,

@@ -17,6 +17,7 @@ from harness.paths import relative
 from harness.reading import Location, first_problem, key_value, line_of, read_yaml
 from harness.tagged import TAGS, Tag
 
+STANDARD, STANDARD_LISTENERS = "standard", ("emphases", "distillmos")
 GOLD = "gold"  # the tagger that copies the reference
 POSITIVE, NEGATIVE, LEAK = "positive", "negative", "leak"  # roles of engines in a control run
 
@@ -83,6 +84,9 @@ class Experiment(BaseModel):
     timeout : float
         Time limit of an engine for one clip, in seconds. ``null`` means no limit, and the engine runs inside the worker process;
         this is the default if the experiment has an engine of `OWN_LIMITS`.
+    listeners : list of str
+        Models of listeners that judge the clips: names from ``harness doctor``. By default `STANDARD_LISTENERS` for the sentences
+        ``standard``, and none for others.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -102,6 +106,14 @@ class Experiment(BaseModel):
     placebo: bool = True
     check_leaks: bool = True
     timeout: float | None = Field(default=TIMEOUT, gt=0)
+    listeners: list[str] | None = None
+
+    @property
+    def listening(self) -> list[str]:
+        """Return the names of the listeners that judge the clips."""
+        if self.listeners is None:
+            return list(STANDARD_LISTENERS) if self.sentences == STANDARD else []
+        return list(dict.fromkeys(self.listeners))
 
     def items(self) -> list[Item]:
         """Return the texts of the experiment, in the order of their file."""
@@ -164,6 +176,7 @@ def changed(
     voice: str | None = None,
     options: Sequence[str] = (),
     limit: int | None = None,
+    listeners: Sequence[str] | None = None,
 ) -> Experiment:
     """Return the experiment with the engine, voice, options or number of sentences from the command line.
 
@@ -179,6 +192,8 @@ def changed(
         Options of that engine as ``key=value``; see `key_value`.
     limit : int, optional
         Number of sentences to use.
+    listeners : sequence of str, optional
+        Names of the listeners.
 
     Raises
     ------
@@ -202,6 +217,8 @@ def changed(
         only["options"] = {**only.get("options", {}), **dict(key_value(option, types) for option in options)}
     if limit is not None:
         fields["limit"] = limit
+    if listeners is not None:
+        fields["listeners"] = list(listeners)
     return validate(fields)
 
 

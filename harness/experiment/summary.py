@@ -14,6 +14,7 @@ from harness.experiment.joint import count, differences, end_to_end, measurable_
 from harness.experiment.spec import GOLD, EngineSpec
 from harness.placement import score_placement
 from harness.prosody.contrast import contrastive
+from harness.prosody.listeners.rates import listener_rates
 from harness.prosody.rates import null_rows, per_tag
 from harness.records import Arm, Outcome
 from harness.tagged import Tag
@@ -27,7 +28,8 @@ def summarise(results: RunData) -> dict[str, Any]:
     dict
         For each engine, ``per_tag`` holds rates on the reference tags if the run has them, or else on the tags of its first
         tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread,
-        ``compliance`` how often the difference is the one that the markup promises (no tags if it promises none). A run
+        ``listeners`` what each listener judged (see `harness.prosody.listeners.rates`), ``compliance`` how often the difference
+        is the one that the markup promises (no tags if it promises none). A run
         whose engines have roles also has ``controls``, ``leak``, ``dose`` and ``confusion``.
     """
     experiment, predictions = results.experiment, results.predictions
@@ -42,6 +44,7 @@ def summarise(results: RunData) -> dict[str, Any]:
         engines[title] = {
             "per_tag": by_tagger[main],
             "null": null_rows(results.of("nulls", title), results.thresholds[title]),
+            "listeners": _heard([o for o in outcomes if o.tagger == main], results, title),
             "contrastive": contrastive(results.of("contrasts", title)),
             "compliance": compliance((o for o in outcomes if o.tagger == main), _promises(results, title)),
             **_end_to_end(results, spec, outcomes),
@@ -64,6 +67,16 @@ def _promises(results: RunData, engine: str) -> Mapping[Tag, tuple[float, float]
     """Return the promises of the dialect in which the tags were given to an engine; empty if it was not told any."""
     dialect = next((clip.dialect for clip in results.of("clips", engine) if clip.arm is Arm.TAGGED), "")
     return DIALECTS[dialect].promises if dialect in DIALECTS else {}
+
+
+def _heard(outcomes: Sequence[Outcome], results: RunData, title: str) -> dict[str, dict[str, Any]]:
+    """Return what listeners judged of one engine, with the contrastive score of those that judge words."""
+    groups = {item.id: item.group for item in results.items}
+    found = listener_rates(outcomes, results.of("nulls", title), results.experiment.listening, groups)
+    for name, table in found.items():
+        if table["unit"] == "word":
+            table["contrastive"] = contrastive(results.of("contrasts", title), name)
+    return found
 
 
 def _end_to_end(results: RunData, spec: EngineSpec, outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from harness.experiment.sentences import Item
 from harness.experiment.spec import NEGATIVE, EngineSpec, Experiment
 from harness.prosody.contrast import measure_contrast
 from harness.prosody.features import ClipFeatures
+from harness.prosody.listeners import listeners_of
+from harness.prosody.listeners.scores import null_rises
 from harness.prosody.null import null_differences
 from harness.prosody.scorer import TagScore, analyse, analyse_tagged, cross_talk, score_clip, unmeasurable
 from harness.records import Arm, Clip, Contrast, CrossTalk, NullSample, Record, digest
@@ -106,6 +108,8 @@ class _Work:
         self.engine = engine_of(unit.engine.model_dump_json(), unit.experiment.timeout)
         self.title = unit.engine.title
         self.text = unit.texts[0][1].text.stripped()
+        self.listeners = listeners_of(tuple(unit.experiment.listening))
+        self.word_listeners = tuple((name, one) for name, one in self.listeners if one.unit == "word")
         self.measured: dict[tuple[str, int], ClipFeatures | str] = {}
 
     def all(self) -> None:
@@ -116,6 +120,10 @@ class _Work:
             self.result.nulls += [
                 NullSample(engine=self.title, sentence=self.unit.sentence, cue=cue.value, values=values)
                 for cue, values in null_differences(self.text, plain).items()
+            ]
+            self.result.nulls += [
+                NullSample(engine=self.title, sentence=self.unit.sentence, cue=name, values=values)
+                for name, values in null_rises(plain).items()
             ]
         plain = plain[: self.experiment.plain_repeats]
         for tagger, item, text in self.unit.texts:
@@ -131,9 +139,9 @@ class _Work:
         seed = TAGGED_SEEDS + item.place
         audio = self.speak(tagger, item.id, text, Arm.TAGGED, seed)
         if self.experiment.check_leaks and asked:
-            features, intruded = analyse_tagged(audio, text, asked)
+            features, intruded = analyse_tagged(audio, text, asked, self.listeners)
         else:
-            features, intruded = analyse(audio, text), {}
+            features, intruded = analyse(audio, text, self.listeners), {}
         scores = score_clip(text, features, plain, placebo=self.experiment.placebo, lost=lost, intruded=intruded)
         self.result.scores += [score.named(self.title, tagger, item.id) for score in scores]
         if len(asked) == 1 and self.experiment.contrast and not intruded:
@@ -152,12 +160,13 @@ class _Work:
                 continue
             moved = TaggedText(self.text.words, [(slot, tag)])
             renderings.append(self.analyse(tagger, item.id, moved, Arm.CONTRAST, TAGGED_SEEDS + place))
-        values = measure_contrast(tag, self.text, item.slots, renderings)
-        self.result.contrasts.append(
+        self.result.contrasts += [
             Contrast(
-                engine=self.title, sentence=item.id, group=item.group, tag=tag, slots=list(item.slots), values=values
+                engine=self.title, sentence=item.id, group=item.group, tag=tag, slots=list(item.slots),
+                values=measure_contrast(tag, self.text, item.slots, renderings, name), listener=name,
             )
-        )
+            for name in ("", *(name for name, _ in self.word_listeners))
+        ]  # fmt: skip
 
     def dose(self, plain: Sequence[ClipFeatures | str]) -> None:
         """Measure known edits of a plain clip. Unless the engine repeats itself, the clip is not among those it is compared with."""
@@ -172,7 +181,9 @@ class _Work:
         key = DIALECTS[self.engine.dialect].render(text), seed
         audio = self.speak(tagger, sentence, text, arm, seed)
         if key not in self.measured:
-            self.measured[key] = analyse(audio, text)
+            self.measured[key] = analyse(
+                audio, text, self.listeners if arm is not Arm.CONTRAST else self.word_listeners
+            )
         return self.measured[key]
 
     def speak(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> Audio:

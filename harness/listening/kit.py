@@ -6,6 +6,7 @@ The page contains questions and audio. Only the key, a separate file, contains t
 from __future__ import annotations
 
 import json
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.audio import data_uri, read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, is_complete
+from harness.listening.disagreement import disagreements, place_of
 from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
 from harness.outputs import check_output
 from harness.reading import first_problem
@@ -38,25 +40,38 @@ class Kit(BaseModel):
     trials: tuple[Trial, ...]
 
 
-def read_run(run: str | Path) -> tuple[str, list[Candidate]]:
+def read_run(run: str | Path, disagree: str | None = None) -> tuple[str, list[Candidate]]:
     """Return the name of a finished run, and all trials that its clips allow.
+
+    Parameters
+    ----------
+    run : path-like
+    disagree : str, optional
+        Name of a listener of words that judged the run. Only tags that it and the detector measured are then used, with their
+        disagreement; see `harness.listening.disagreement`.
 
     Raises
     ------
     DataError
-        If the folder does not contain a finished run.
+        If the folder does not contain a finished run, or the listener judged none of its tags.
     """
     run = Path(run)
     if not is_complete(run):
         raise DataError("this folder does not contain a finished run", path=run,
                         remedy="pass the folder that `harness run` wrote; an unfinished run resumes with the same command")  # fmt: skip
     name = str(read_json(run / IDENTITY).get("experiment", {}).get("name", run.name))
-    outcomes = {
-        (o.engine, o.tagger, o.sentence, o.slot, o.tag): o.verdict
-        for o in read_jsonl(run / OUTCOMES, Outcome)
-        if o.arm is Arm.TAGGED
-    }
-    return name, candidates(read_jsonl(run / CLIPS, Clip), outcomes)
+    outcomes = [o for o in read_jsonl(run / OUTCOMES, Outcome) if o.arm is Arm.TAGGED]
+    found = candidates(read_jsonl(run / CLIPS, Clip), {place_of(o): o.verdict for o in outcomes})
+    if disagree is None:
+        return name, found
+    distances = disagreements(outcomes, disagree)
+    if not distances:
+        raise DataError(f"the listener {disagree!r} judged no word of this run that a detector measured", path=run,
+                        remedy=f"run the experiment with --listeners {disagree}, and use a listener of words")  # fmt: skip
+    return name, [
+        changed(one, disagreement=distances[place]) for one in found
+        if (place := (one.tagged.engine, one.tagged.tagger, one.tagged.sentence, one.slot, one.tag)) in distances
+    ]  # fmt: skip
 
 
 def write_kit(
@@ -66,6 +81,7 @@ def write_kit(
     trials: int = DEFAULT_TRIALS,
     seed: int = 0,
     replace: bool = False,
+    disagree: str | None = None,
 ) -> Kit:
     """Write ``index.html`` and ``key.json`` for a finished run, and return the key.
 
@@ -79,6 +95,8 @@ def write_kit(
         Number of trials, and random seed for their choice.
     replace : bool
         Whether to overwrite the key of another test, whose results can then no longer be scored.
+    disagree : str, optional
+        Name of a listener of words: the clips on which it and the detectors disagree most are used.
 
     Raises
     ------
@@ -87,7 +105,7 @@ def write_kit(
     """
     run = Path(run)
     out = Path(out or run / "listening")
-    name, found = read_run(run)
+    name, found = read_run(run, disagree)
     try:
         chosen = choose(found, trials, seed)
     except DataError as error:

@@ -59,7 +59,10 @@ class Trial(BaseModel):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial that could be asked: one tag of one tagged clip, and its plain twin."""
+    """A trial that could be asked: one tag of one tagged clip, and its plain twin.
+
+    Trials of more `disagreement` between detector and listener are chosen first.
+    """
 
     kind: Kind
     tagged: Clip
@@ -68,6 +71,7 @@ class Candidate:
     slot: int
     tag: Tag
     verdict: Verdict | None
+    disagreement: float = 0.0
 
     @property
     def cell(self) -> tuple[str, str, str]:
@@ -126,8 +130,8 @@ def candidates(
 def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int = 0) -> list[Chosen]:
     """Choose trials, balanced over engines, tags and kinds; the same seed gives the same trials.
 
-    Within a cell, the least used sentences come first. A tenth of the trials are catch trials. If the clips allow fewer trials,
-    fewer are returned.
+    Within a cell, the least used sentences come first, and of those the largest disagreement. A tenth of the trials are catch
+    trials. If the clips allow fewer trials, fewer are returned.
 
     Raises
     ------
@@ -167,6 +171,7 @@ def _balanced(found: Sequence[Candidate], wanted: int, generator: random.Random)
     generator.shuffle(order)
     for name in order:
         generator.shuffle(cells[name])
+        cells[name].sort(key=lambda one: -one.disagreement)
     used_clips: set[tuple[str, str]] = set()
     used_sentences: Counter[str] = Counter()
     chosen: list[Candidate] = []

@@ -16,6 +16,9 @@ from harness.errors import DataError, HarnessError, reason_of
 from harness.processes.parallel import in_parallel
 from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.features import ClipFeatures
+from harness.prosody.listeners import Listener, listeners_of, load_listener
+from harness.prosody.listeners.rates import listener_rates
+from harness.prosody.listeners.scores import null_rises
 from harness.prosody.null import NULL, Thresholds, fit, null_differences
 from harness.prosody.rates import null_rows, per_tag
 from harness.prosody.scorer import UNPAIRED_FLOORS, TagScore, analyse, analyse_tagged, judge, score_clip, unmeasurable
@@ -56,6 +59,8 @@ class ManifestScores:
     null : dict
         Source of the null: ``from`` ("calibration" or "manifest"), the number of ``texts`` with plain clips, how many of these were
         ``used``, and how many had ``too_few_clips`` that could be measured.
+    listeners : sequence of str
+        Names of the listeners that judged the clips.
     """
 
     outcomes: list[Outcome]
@@ -66,6 +71,7 @@ class ManifestScores:
     samples: list[NullSample]
     thresholds: Thresholds
     null: Mapping[str, Any]
+    listeners: Sequence[str] = ()
 
     def per_tag(self, *, paired: bool) -> dict[str, dict]:
         """Return the rates of paired or of unpaired outcomes, as `harness.prosody.rates.per_tag` does; intervals are by text."""
@@ -76,7 +82,7 @@ class ManifestScores:
         )
 
     def as_json(self) -> dict:
-        """Return all tables: ``paired``, ``unpaired``, ``exploratory`` tags, ``thresholds`` of paired tags, and their source."""
+        """Return all tables: ``paired``, ``unpaired``, ``exploratory`` tags, ``thresholds`` and their source, ``listeners``."""
         paired, unpaired = self.per_tag(paired=True), self.per_tag(paired=False)
         fitted = any(self.thresholds.reason(tag) == NULL for tag in TAGS)
         return {
@@ -87,6 +93,7 @@ class ManifestScores:
             "thresholds": null_rows(self.samples, self.thresholds) if paired else {},
             "unpaired_thresholds": {tag.value: at for tag, at in UNPAIRED_FLOORS.items() if tag.value in unpaired},
             "null": dict(self.null),
+            "listeners": listener_rates(self.outcomes, self.samples, self.listeners, self.sentences),
             "few_plain": self.few_plain if fitted else 0,
         }
 
@@ -106,6 +113,7 @@ def score_manifest(
     *,
     calibrate: str | Path | None = None,
     check_leaks: bool = True,
+    listeners: Sequence[str] = (),
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> ManifestScores:
@@ -123,6 +131,8 @@ def score_manifest(
         it, the plain clips of the manifest itself are compared with each other.
     check_leaks : bool
         Whether to listen for tags that were read aloud.
+    listeners : sequence of str
+        Names of models of listeners that judge the clips.
     jobs : int
         Number of worker processes; -1 for one per core. The result does not depend on it.
     progress : callable, optional
@@ -135,6 +145,9 @@ def score_manifest(
     """
     if jobs != -1 and jobs < 1:
         raise HarnessError(f"jobs must be -1 or at least 1, got {jobs}", remedy="-1 starts one worker process per core")
+    names = tuple(dict.fromkeys(listeners))
+    for name in names:
+        load_listener(name)  # an error here, not once per clip
     path = Path(path)
     items = read_manifest(path, AudioItem)
     sentences = {item.id: _sentence(item.tagged) for _, item in items}
@@ -157,10 +170,14 @@ def score_manifest(
 
     parts = [
         *_in_order(
-            partial(_compare_plain_clips, manifest=folder), groups, jobs, partial(_lost_clip, manifest=folder), advance
+            partial(_compare_plain_clips, manifest=folder, listeners=names),
+            groups,
+            jobs,
+            partial(_lost_clip, manifest=folder),
+            advance,
         ),
         *_in_order(
-            partial(_score_run, manifest=path, check_leaks=check_leaks),
+            partial(_score_run, manifest=path, check_leaks=check_leaks, listeners=names),
             runs,
             jobs,
             partial(_lost_line, manifest=path),
@@ -180,6 +197,7 @@ def score_manifest(
         sentences=sentences,
         samples=samples,
         thresholds=thresholds,
+        listeners=names,
         null={"from": source, "texts": texts, "used": used, "too_few_clips": texts - used},
     )
 
@@ -226,16 +244,17 @@ def _sentence(text: TaggedText) -> str:
     return digest(text.plain)
 
 
-def _measured(path: str, text: TaggedText) -> ClipFeatures | str:
+def _measured(path: str, text: TaggedText, listeners: Sequence[tuple[str, Listener]]) -> ClipFeatures | str:
     """Measure a plain clip; leave out its pitch track, which is not needed and takes most of the memory."""
-    features = analyse(read_audio(path), text)
+    features = analyse(read_audio(path), text, listeners)
     return features if isinstance(features, str) else replace(features, track_times=_NOTHING, track_hz=_NOTHING)
 
 
 def _null(text: TaggedText, plain: Sequence[ClipFeatures | str]) -> list[NullSample]:
+    found = {cue.value: values for cue, values in null_differences(text.stripped(), plain).items()} | null_rises(plain)
     return [
-        NullSample(engine=EXTERNAL, sentence=_sentence(text), cue=cue.value, values=values)
-        for cue, values in null_differences(text.stripped(), plain).items()
+        NullSample(engine=EXTERNAL, sentence=_sentence(text), cue=cue, values=values)
+        for cue, values in found.items()
         if values
     ]
 
@@ -271,17 +290,22 @@ def _runs(items: Iterable[tuple[int, AudioItem]], *, null: bool) -> Iterator[lis
         yield from (run[start : start + RUN] for start in range(0, len(run), RUN))
 
 
-def _score_run(rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool) -> _Part:
+def _score_run(
+    rows: Sequence[AudioRow], *, manifest: Path, check_leaks: bool, listeners: tuple[str, ...] = ()
+) -> _Part:
+    asked = listeners_of(listeners)
     measured = lru_cache(maxsize=CACHED_CLIPS)(_measured)
     folder, part = manifest.parent, _Part(len(rows))
     for line, item, gives_null in rows:
         text = item.tagged
         try:
-            plain = [measured(str(folder / name), text.stripped()) for name in dict.fromkeys(item.plain_audio)]
+            plain = [measured(str(folder / name), text.stripped(), asked) for name in dict.fromkeys(item.plain_audio)]
             if gives_null:
                 part.samples.extend(_null(text, plain))
             audio = read_audio(folder / item.audio)
-            features, intruded = analyse_tagged(audio, text, text.tags) if check_leaks else (analyse(audio, text), {})
+            features, intruded = (
+                analyse_tagged(audio, text, text.tags, asked) if check_leaks else (analyse(audio, text, asked), {})
+            )
             scores = score_clip(text, features, plain, intruded=intruded)
         except Exception as error:
             problem = _placed(error, (item.audio, *item.plain_audio), manifest, line)
@@ -341,13 +365,14 @@ def _read_plain_clips(folder: Path) -> tuple[Path, list[list[ClipRow]]]:
     return found[0], list(groups.values())
 
 
-def _compare_plain_clips(group: Sequence[ClipRow], *, manifest: Path) -> _Part:
+def _compare_plain_clips(group: Sequence[ClipRow], *, manifest: Path, listeners: tuple[str, ...] = ()) -> _Part:
+    asked = listeners_of(listeners)
     part = _Part(len(group))
     text = group[0][1].tagged
     plain: list[ClipFeatures | str] = []
     for line, item in group if len(group) >= MIN_CLIPS else ():
         try:
-            plain.append(_measured(str(manifest.parent / item.audio), text))
+            plain.append(_measured(str(manifest.parent / item.audio), text, asked))
         except Exception as error:
             part.problems.append(_placed(error, [item.audio], manifest, line))
     part.samples.extend(_null(text, plain))

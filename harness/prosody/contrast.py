@@ -26,7 +26,7 @@ TIE = 1e-9  # values closer than this are equal
 
 
 def measure_contrast(
-    tag: Tag, text: TaggedText, slots: Sequence[int], renderings: Sequence[ClipFeatures | str]
+    tag: Tag, text: TaggedText, slots: Sequence[int], renderings: Sequence[ClipFeatures | str], listener: str = ""
 ) -> list[list[float | None]]:
     """Measure a tag's cue at every candidate place in every rendering.
 
@@ -39,6 +39,8 @@ def measure_contrast(
         Slot of the tag in each rendering.
     renderings : sequence of ClipFeatures or str, length K
         Measured clips; a string is the reason why a clip could not be measured.
+    listener : str
+        Name of a listener of words, whose scores are then the values, whatever the tag; by default, the tag's detector measures.
 
     Returns
     -------
@@ -49,14 +51,18 @@ def measure_contrast(
     detector = DETECTORS[tag]
     places = [detector.place(text, slot) for slot in slots]
     known = {place for place in places if place is not None}
+
+    def value(clip: ClipFeatures | str, place: int | None) -> float:
+        if isinstance(clip, str) or place is None:
+            return float("nan")
+        if not listener:
+            return detector.sign * detector.value(clip, place, known)
+        scores = clip.heard[listener].scores if listener in clip.heard else None
+        return float("nan") if scores is None else float(scores[min(place, len(scores) - 1)])
+
     rows: list[list[float | None]] = []
     for clip in renderings:
-        values = [
-            float("nan")
-            if isinstance(clip, str) or place is None
-            else detector.sign * detector.value(clip, place, known)
-            for place in places
-        ]
+        values = [value(clip, place) for place in places]
         rows.append([round(value, 4) if np.isfinite(value) else None for value in values])
     return rows
 
@@ -81,16 +87,22 @@ def identify(values: Sequence[Sequence[float | None]]) -> list[tuple[float, floa
     return results
 
 
-def contrastive(records: Iterable[Contrast]) -> dict[str, dict[str, Any]]:
+def contrastive(records: Iterable[Contrast], listener: str = "") -> dict[str, dict[str, Any]]:
     """Return the identification accuracy of every tag, with its 95 % interval by sentence.
+
+    Parameters
+    ----------
+    records : iterable of Contrast
+    listener : str
+        Name of the listener whose scores are used; by default, those of the detectors.
 
     Returns
     -------
     dict
         For each tag: ``accuracy`` with ``low`` and ``high``, ``chance`` (1/K), ``n`` renderings, ``unmeasurable`` renderings, and
-        ``audible``: the share of renderings that were identified and rose by at least the audible floor.
+        ``audible``: the share of renderings that were identified and rose by at least the audible floor (None for a listener).
     """
-    records = list(records)
+    records = [record for record in records if record.listener == listener]
     table: dict[str, dict[str, Any]] = {}
     for tag in TAGS:
         counts, names, lost = [], [], 0
@@ -106,7 +118,7 @@ def contrastive(records: Iterable[Contrast]) -> dict[str, dict[str, Any]]:
         total = bootstrap.total
         table[tag.value] = {
             "accuracy": number(accuracy.value), "low": number(accuracy.low), "high": number(accuracy.high),
-            "chance": number(float(ratio(total[3], total[2]))), "audible": number(float(ratio(total[1], total[2]))),
+            "chance": number(float(ratio(total[3], total[2]))), "audible": None if listener else number(float(ratio(total[1], total[2]))),
             "n": int(total[2]), "unmeasurable": lost,
         }  # fmt: skip
     return table

@@ -6,8 +6,9 @@ So pauses are measured in the signal, as the run of low energy at a gap, even if
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from harness.audio import Audio
 from harness.errors import DataError
 from harness.records import WordTime
+
+if TYPE_CHECKING:
+    from harness.prosody.listeners.scores import Heard
 
 Array = NDArray[np.float64]
 
@@ -74,6 +78,8 @@ class ClipFeatures:
         Share of the word's pitch frames that are voiced; 0 if it has none.
     track_times, track_hz : array, shape (m,)
         Pitch track every 5 ms, in seconds and Hz; NaN where unvoiced.
+    heard : mapping of str to Heard
+        Scores by the name of each listener that was asked (`harness.prosody.listeners`); `measure` asks none.
     """
 
     pause: Array
@@ -84,6 +90,7 @@ class ClipFeatures:
     voiced_fraction: Array
     track_times: Array
     track_hz: Array
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
 
 def measure(audio: Audio, words: Sequence[WordTime]) -> ClipFeatures:

@@ -23,6 +23,7 @@ from harness.tagged import TAGS, Tag, TaggedText
 
 NULL_PERCENTILE = 99.0
 MIN_DIFFERENCES = 1000  # of one cue; with fewer, only a handful exceed the 99th percentile of one half
+_CUES = frozenset(cue.value for cue in Cue)
 FLOOR, NULL, NOT_APPLICABLE, TOO_FEW = "floor", "null", "not applicable", "too few"
 
 
@@ -98,6 +99,8 @@ def fit(samples: Iterable[NullSample]) -> Thresholds:
     """
     pools: dict[tuple[Cue, int], list[float]] = {}
     for sample in samples:
+        if sample.cue not in _CUES:  # a listener
+            continue
         pools.setdefault((Cue(sample.cue), half(sample.sentence)), []).extend(sample.values)
     values: dict[tuple[Tag, int], float] = {}
     why: dict[Tag, str] = {}

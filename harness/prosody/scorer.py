@@ -7,8 +7,9 @@ are known.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -27,9 +28,11 @@ from harness.prosody.detectors import (
 )
 from harness.prosody.features import ClipFeatures, measure
 from harness.prosody.leak import align_and_listen
+from harness.prosody.listeners.base import Listener
+from harness.prosody.listeners.scores import hear, judgements
 from harness.prosody.null import FLOORS, Thresholds
 from harness.prosody.placebo import placebo_slot
-from harness.records import Arm, Outcome, Record, Verdict
+from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime
 from harness.tagged import Tag, TaggedText
 
 # Without a plain clip, a word is compared with its own sentence. It must exceed the 95th percentile of the same value over all words
@@ -67,6 +70,7 @@ class TagScore(Record):
     failure: Literal[Verdict.LEAKED, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE] | None = None
     reason: str = ""
     paired: bool = True
+    listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -99,6 +103,7 @@ def judge(score: TagScore, thresholds: Thresholds = FLOORS, sentence: str = "") 
     return Outcome(
         engine=score.engine, tagger=score.tagger, sentence=score.sentence, arm=score.arm, slot=score.slot, tag=score.tag,
         verdict=verdict, value=score.value, unit=unit, threshold=threshold, reason=score.reason, paired=score.paired,
+        listeners=score.listeners,
     )  # fmt: skip
 
 
@@ -110,16 +115,16 @@ def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
     ]
 
 
-def analyse(audio: Audio, text: TaggedText) -> ClipFeatures | str:
-    """Align and measure a clip; return its features, or the reason why it cannot be measured."""
+def analyse(audio: Audio, text: TaggedText, listeners: Sequence[tuple[str, Listener]] = ()) -> ClipFeatures | str:
+    """Align and measure a clip, and let listeners judge it; return its features, or the reason why it cannot be measured."""
     try:
-        return measure(audio, align(audio, text.words))
+        return _measured(audio, align(audio, text.words), listeners)
     except Exception as error:  # an error of a library costs this clip, not the run
         return reason_of(error)
 
 
 def analyse_tagged(
-    audio: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]]
+    audio: Audio, text: TaggedText, asked: Sequence[tuple[int, Tag]], listeners: Sequence[tuple[str, Listener]] = ()
 ) -> tuple[ClipFeatures | str, dict[tuple[int, Tag], Verdict]]:
     """Measure a clip as `analyse` does, and also return the verdicts on tags at whose slots words were said that are not in the text.
 
@@ -129,9 +134,14 @@ def analyse_tagged(
     try:
         heard = align_and_listen(audio, text.words, asked)
         intruded = {place: Verdict.UNMEASURABLE for place in asked if place[0] in heard.other}
-        return measure(audio, heard.words), intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
+        return _measured(audio, heard.words, listeners), intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
     except Exception as error:
         return reason_of(error), {}
+
+
+def _measured(audio: Audio, words: Sequence[WordTime], listeners: Sequence[tuple[str, Listener]]) -> ClipFeatures:
+    features = measure(audio, words)
+    return replace(features, heard=hear(audio, words, listeners)) if listeners else features
 
 
 def score_clip(
@@ -181,7 +191,20 @@ def score_clip(
         if other is not None and (other, tag) not in placed:
             placed.add((other, tag))
             scores.append(scorer.score(other, tag, Arm.PLACEBO))
-    return scores
+    if isinstance(features, str) or not features.heard:
+        return scores
+    return [
+        score
+        if score.failure is Verdict.NOT_EXPRESSIBLE
+        else score.model_copy(
+            update={
+                "listeners": judgements(
+                    text, score.slot, score.tag, features, plain, INTRUDED.get(intruded.get((score.slot, score.tag)))
+                )
+            }
+        )
+        for score in scores
+    ]
 
 
 @dataclass(frozen=True)
@@ -213,7 +236,10 @@ class _ClipScorer:
         return TagScore(slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason, paired=bool(self.plain))
 
 
-INTRUDED = {Verdict.LEAKED: "the tag was read aloud", Verdict.UNMEASURABLE: "something else was said here"}
+INTRUDED: dict[Verdict | None, str] = {
+    Verdict.LEAKED: "the tag was read aloud",
+    Verdict.UNMEASURABLE: "something else was said here",
+}
 NOT_MEASURED = {
     Cue.PAUSE: "no gap to measure",
     Cue.LEVEL: "too little voicing to measure pitch",

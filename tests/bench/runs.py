@@ -17,7 +17,8 @@ from pathlib import Path
 from harness.experiment import run, validate
 sentences, voices, jobs, folder = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 engines = [{"name": "espeak", "voice": voice} for voice in ["en-us", "en-gb", "en-gb-x-rp"][:voices]]
-summary = run(validate({"name": "bench", "sentences": "standard", "limit": sentences, "engines": engines}), folder, jobs=jobs)
+fields = {"name": "bench", "sentences": "standard", "listeners": [], "limit": sentences, "engines": engines}
+summary = run(validate(fields), folder, jobs=jobs)
 sys.exit(summary["failed_units"])
 """
 

@@ -16,6 +16,7 @@ from harness.tagged import TaggedText
 
 EXAMPLES = BOOK / "howto" / "examples"
 TAGGER, ENGINE = "number_tagger:NumberTagger", "slow_engine:SlowEngine"
+LISTENER = "long_word_listener:LongWordListener"
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def found(monkeypatch):
 
 def test_every_example_is_on_a_page_and_short():
     examples = {path.stem: path for path in EXAMPLES.glob("*.py")}
-    assert {name.partition(":")[0] for name in (TAGGER, ENGINE)} < examples.keys()
+    assert {name.partition(":")[0] for name in (TAGGER, ENGINE, LISTENER)} < examples.keys()
     for path in examples.values():
         assert any(f"examples/{path.name}" in page.read_text() for page in (BOOK / "howto").glob("*.md"))
         assert len(path.read_text().splitlines()) <= 40
@@ -47,10 +48,11 @@ def test_the_engine_speaks_slowly(tmp_path):
 def test_both_run_in_an_experiment_and_become_a_result(tmp_path):
     fields = {
         "name": "own", "sentences": "heldout", "limit": 3, "engines": [{"name": ENGINE, "options": {"pace": 0.8}}],
-        "taggers": ["gold", {"name": TAGGER, "label": "numbers", "options": {"pause": False}}],
+        "taggers": ["gold", {"name": TAGGER, "label": "numbers", "options": {"pause": False}}], "listeners": [LISTENER],
     }  # fmt: skip
     summary = run(validate(fields), tmp_path / "run", jobs=1)
     assert summary["failed_units"] == 0 and "numbers" in summary["engines"][ENGINE]["end_to_end"]
+    assert summary["engines"][ENGINE]["listeners"][LISTENER]["per_tag"]["<emph>"]["n"] > 0
     (tmp_path / "results").mkdir()
     publish(tmp_path / "run", tmp_path / "results" / "own.json")
     result = load_results(tmp_path / "results")["own"]

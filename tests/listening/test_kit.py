@@ -8,12 +8,13 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
+from helpers import command
 
 from harness.audio import Audio, data_uri, write_wav
 from harness.errors import DataError
 from harness.listening.kit import KEY, PAGE, page, read_key, read_run, write_kit
 from harness.listening.trials import Kind, ask_pair, candidates, choose
-from harness.records import Arm, Clip, Outcome, Verdict, digest
+from harness.records import Arm, Clip, Judgement, Outcome, Verdict, digest
 from harness.tagged import Tag, TaggedText
 
 TEXTS = [
@@ -225,3 +226,25 @@ def test_few_clips_give_few_trials(tmp_path):
     kit = write_kit(run, trials=40)
     assert Counter(one.kind for one in kit.trials) == {Kind.WORD: 1, Kind.PAIR: 1, Kind.CATCH: 1}
     assert (run / "listening" / PAGE).exists()
+
+
+def test_the_trials_on_which_detector_and_listener_disagree_most_come_first(tmp_path):
+    run = make_run(tmp_path / "run", [f"We <emph> guarantee {number} percent savings." for number in range(5)], ["one"])
+    lines = [Outcome.model_validate_json(line) for line in (run / "outcomes.jsonl").read_text().splitlines()]
+    # ranks of the detector 1 to 5, of the listener 1, 2, 5, 4, 3
+    said = [Judgement(unit="word", score=0.5, rise=rise, rose_most=0, words=5) for rise in (0, 0.1, 0.4, 0.3, 0.2)]
+    judged = [
+        one.model_copy(
+            update={"value": float(n), "listeners": {"l": said[n], "deaf": Judgement(unit="word", reason="x")}}
+        )
+        for n, one in enumerate(lines)
+    ]
+    (run / "outcomes.jsonl").write_text("".join(one.line() + "\n" for one in judged))
+    distances = {one.tagged.sentence: one.disagreement for one in read_run(run, "l")[1]}
+    assert distances == {"s0": 0, "s1": 0, "s2": 0.5, "s3": 0, "s4": 0.5}
+    kit = write_kit(run, tmp_path / "kit", trials=2, disagree="l")
+    assert {one.sentence for one in kit.trials if one.kind is not Kind.CATCH} == {"s2", "s4"}
+    with pytest.raises(DataError, match="'deaf' judged no word of this run that a detector measured"):
+        write_kit(run, tmp_path / "none", disagree="deaf")
+    done = command("listen", run, "--disagree", "l", "--trials", "2", "--out", tmp_path / "again", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["trials"] == 2

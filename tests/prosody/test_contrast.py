@@ -1,12 +1,14 @@
 """Which word was tagged? Accuracy, chance and ties on matrices whose answer is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from made_features import features
 
 from harness.prosody.contrast import contrastive, identify, measure_contrast
+from harness.prosody.listeners.scores import Heard
 from harness.records import Contrast
 from harness.tagged import Tag, TaggedText
 
@@ -128,3 +130,17 @@ def test_clips_and_places_that_cannot_be_measured_are_none():
     assert measure_contrast(Tag.PITCH_HIGH, TEXT, slots, [unvoiced] * 3)[0] == [None, 0, 0]
     after_the_end = measure_contrast(Tag.EMPH, TEXT, [1, 3, 8], [clip()] * 3)
     assert after_the_end[0] == [0, 0, None]
+
+
+def test_a_listener_names_the_word_that_it_hears_most():
+    text = TaggedText.from_plain("one two three four")
+    scores = [[0.9, 0.2, 0.2, 0.1], [0.5, 0.4, 0.2, 0.1], [0.5, 0.2, 0.05, 0.1]]  # the third does not stand out
+    clips = [replace(features(4), heard={"l": Heard("word", np.array(row))}) for row in scores]
+    values = measure_contrast(Tag.EMPH, text, [0, 1, 2], clips, "l")
+    assert values == [row[:3] for row in scores]
+    record = Contrast(engine="e", sentence="s", group="g", tag=Tag.EMPH, slots=[0, 1, 2], values=values, listener="l")
+    row = contrastive([record], "l")["<emph>"]
+    assert (row["accuracy"], row["n"], row["audible"]) == (pytest.approx(2 / 3), 3, None)
+    assert contrastive([record]) == {}, "the detectors' own score does not count it"
+    deaf = [clips[0], replace(features(4), heard={"l": Heard("word", reason="too quiet")}), "no words"]
+    assert measure_contrast(Tag.EMPH, text, [0, 1, 2], deaf, "l")[1:] == [[None] * 3] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol
 
@@ -98,6 +99,12 @@ def load_listener(name: str) -> Listener:
     if listener.unit not in ("word", "clip"):
         raise HarnessError(f"the listener {name!r} has the unit {listener.unit!r}", remedy='use "word" or "clip"')
     return listener
+
+
+@cache
+def listeners_of(names: tuple[str, ...]) -> tuple[tuple[str, Listener], ...]:
+    """Return listeners with the names they were asked for by; each is loaded once in each process."""
+    return tuple((name, load_listener(name)) for name in names)
 
 
 def judge(listener: Listener, audio: Audio, words: Sequence[WordTime]) -> NDArray[np.float64]:
