@@ -16,7 +16,7 @@ add a `Dialect` to `DIALECTS`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -41,6 +41,15 @@ DOSES: dict[Tag, tuple[str, str]] = {
     # espeak ignores `contour`, so the last word of the phrase is raised or lowered as a whole.
     Tag.PITCH_RISING: ('<prosody pitch="+30%">', "</prosody>"),
     Tag.PITCH_FALLING: ('<prosody pitch="-30%">', "</prosody>"),
+}
+# What SSML 1.1 says that these doses do, as differences from the plain clip: `time` is the length of the break, a pitch of "+30%" is
+# 12 log2(1.3) = 4.5 semitones, one of "-30%" is 12 log2(0.7) = -6.2. The bands are as wide as the floors of the detectors (0.15 s,
+# 1.5 semitones), since a smaller deviation would not be noticed. SSML gives no size for `emphasis`.
+_SSML_PROMISES: dict[Tag, tuple[float, float]] = {
+    Tag.PAUSE_SHORT: (0.25, 0.55),
+    Tag.PAUSE_LONG: (0.85, 1.15),
+    Tag.PITCH_HIGH: (3.0, 6.0),
+    Tag.PITCH_LOW: (-7.7, -4.7),
 }
 # Order of several tags on a word, from the outside in: break, then prosody around emphasis around the word.
 _NESTING = (*sorted(PAUSES, reverse=True), *sorted(CONTOURS), Tag.PITCH_HIGH, Tag.PITCH_LOW, Tag.EMPH)
@@ -81,12 +90,16 @@ class Dialect:
     lay_out : callable from TaggedText to Layout
     by_word : bool
         Whether tags become markup around words, so that a tag without a word to act on has no effect.
+    promises : mapping from Tag to (float, float)
+        Smallest and largest difference from the plain clip, in the unit of the tag's detector, that whoever defined the markup
+        says it makes. Tags without such a statement are left out.
     """
 
     name: str
     expressible: frozenset[Tag]
     lay_out: Callable[[TaggedText], Layout]
     by_word: bool = True
+    promises: Mapping[Tag, tuple[float, float]] = field(default_factory=dict, compare=False)
 
     def render(self, text: TaggedText) -> str:
         """Return the string that the engine reads."""
@@ -204,7 +217,7 @@ def _gap(before: str, after: str) -> str:
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
-        Dialect("ssml", frozenset(DOSES), _ssml),
+        Dialect("ssml", frozenset(DOSES), _ssml, promises=_SSML_PROMISES),
         Dialect("prompted", frozenset(TAGS), _prompted, by_word=False),
         Dialect("ignore", frozenset(), _plain),
     )

@@ -90,5 +90,8 @@ def _lay_out(text: TaggedText) -> Layout:
     return page.done()
 
 
-HIGGS_V3 = _SentenceDialect("higgs_v3", frozenset(CONTROL_TAGS), _lay_out)
+# Boson's serving guide: 400 to 700 ms for a pause, 700 to 1500 ms for a long one (sgl-project/sglang-omni, docs/cookbook/higgs_tts.md).
+# Its pitch controls (+2.5, -3 semitones) act on a whole sentence, and the detectors measure a word against its sentence.
+PROMISES: dict[Tag, tuple[float, float]] = {Tag.PAUSE_SHORT: (0.4, 0.7), Tag.PAUSE_LONG: (0.7, 1.5)}
+HIGGS_V3 = _SentenceDialect("higgs_v3", frozenset(CONTROL_TAGS), _lay_out, promises=PROMISES)
 DIALECTS[HIGGS_V3.name] = HIGGS_V3

@@ -1,8 +1,8 @@
-"""Dose-response: how often a detector fires on plain clips that were edited by known amounts."""
+"""Doses: does a detector fire more often on larger edits, and does an engine make the differences that its markup promises?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from harness.prosody.detectors import DETECTORS
 from harness.prosody.edits import EDITS
 from harness.prosody.features import ClipFeatures
 from harness.prosody.null import Thresholds
-from harness.prosody.rates import share_of
+from harness.prosody.rates import MEASURED, named, share_of
 from harness.prosody.scorer import analyse, difference
-from harness.records import Dose, Verdict
+from harness.records import Arm, Dose, Outcome, Verdict
 from harness.stats import number
-from harness.tagged import PAUSES, TaggedText
+from harness.tagged import PAUSES, Tag, TaggedText
 
 
 def measure_doses(
@@ -102,3 +102,36 @@ def _fires(row: Dose, thresholds: Thresholds, pause: bool) -> bool:
     assert row.value is not None
     threshold = thresholds.of(row.tag, row.sentence)
     return row.value >= threshold if pause else DETECTORS[row.tag].judge(row.value, threshold) is Verdict.HIT
+
+
+def compliance(outcomes: Iterable[Outcome], promises: Mapping[Tag, tuple[float, float]]) -> dict[str, dict[str, Any]]:
+    """Return how often an engine makes the difference that its markup promises.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        Outcomes of one engine.
+    promises : mapping from Tag to (float, float)
+        The smallest and the largest promised difference; see `harness.engines.dialects.Dialect`.
+
+    Returns
+    -------
+    dict
+        For each tag with a promise and an outcome: ``promised`` (the two limits) in ``unit``, ``in_band`` with ``in_band_low`` and
+        ``in_band_high`` (95 % interval by sentence), ``median`` of the measured differences, and ``n``. As in the hit rate, a tag
+        that was read aloud counts as outside, and the unmeasurable ones are left out, as are those without a plain clip.
+    """
+    rows = [o for o in outcomes if o.arm is Arm.TAGGED and o.verdict in MEASURED and o.paired]
+    table: dict[str, dict[str, Any]] = {}
+    for tag, (low, high) in promises.items():
+        mine = [row for row in rows if row.tag is tag]
+        if not mine:
+            continue
+        inside = [row.value is not None and low <= row.value <= high for row in mine]
+        values = [row.value for row in mine if row.value is not None]
+        table[tag.value] = {
+            "promised": [low, high], "unit": DETECTORS[tag].unit,
+            **named("in_band", share_of(inside, [row.sentence for row in mine])),
+            "median": number(float(np.median(values))) if values else None, "n": len(mine),
+        }  # fmt: skip
+    return table

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.engines.dialects import DIALECTS
 from harness.experiment.controls import control_block
+from harness.experiment.doses import compliance
 from harness.experiment.folder import RunData
 from harness.experiment.joint import count, differences, end_to_end, measurable_tags
 from harness.experiment.spec import GOLD, EngineSpec
@@ -14,7 +16,8 @@ from harness.placement import score_placement
 from harness.prosody.contrast import contrastive
 from harness.prosody.listeners.rates import listener_rates
 from harness.prosody.rates import null_rows, per_tag
-from harness.records import Outcome
+from harness.records import Arm, Outcome
+from harness.tagged import Tag
 
 
 def summarise(results: RunData) -> dict[str, Any]:
@@ -24,8 +27,9 @@ def summarise(results: RunData) -> dict[str, Any]:
     -------
     dict
         For each engine, ``per_tag`` holds rates on the reference tags if the run has them, or else on the tags of its first
-        tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread, and
-        ``listeners`` what each listener judged (see `harness.prosody.listeners.rates`). A run
+        tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread,
+        ``listeners`` what each listener judged (see `harness.prosody.listeners.rates`), ``compliance`` how often the difference
+        is the one that the markup promises (no tags if it promises none). A run
         whose engines have roles also has ``controls``, ``leak``, ``dose`` and ``confusion``.
     """
     experiment, predictions = results.experiment, results.predictions
@@ -42,6 +46,7 @@ def summarise(results: RunData) -> dict[str, Any]:
             "null": null_rows(results.of("nulls", title), results.thresholds[title]),
             "listeners": _heard([o for o in outcomes if o.tagger == main], results, title),
             "contrastive": contrastive(results.of("contrasts", title)),
+            "compliance": compliance((o for o in outcomes if o.tagger == main), _promises(results, title)),
             **_end_to_end(results, spec, outcomes),
             "by_tagger": by_tagger,
         }
@@ -56,6 +61,12 @@ def summarise(results: RunData) -> dict[str, Any]:
     if any(spec.role for spec in experiment.engines):
         summary |= control_block(results)
     return summary
+
+
+def _promises(results: RunData, engine: str) -> Mapping[Tag, tuple[float, float]]:
+    """Return the promises of the dialect in which the tags were given to an engine; empty if it was not told any."""
+    dialect = next((clip.dialect for clip in results.of("clips", engine) if clip.arm is Arm.TAGGED), "")
+    return DIALECTS[dialect].promises if dialect in DIALECTS else {}
 
 
 def _heard(outcomes: Sequence[Outcome], results: RunData, title: str) -> dict[str, dict[str, Any]]:

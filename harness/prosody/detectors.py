@@ -120,12 +120,12 @@ class PitchLevelDetector(_Directed):
 
 
 class PitchEndDetector(_Directed):
-    """F0 at the end of the phrase (second half of its last word) relative to the rest of the sentence, in semitones."""
+    """Final movement of the phrase: F0 where its last word ends, above the lower third of the last 1.5 s of voicing, in semitones."""
 
     cue: ClassVar[Cue] = Cue.END
     unit: ClassVar[str] = "st"
     floor: ClassVar[float] = PITCH_FLOOR_SEMITONES
-    what: ClassVar[str] = "F0 at the end of the phrase, relative to the rest"
+    what: ClassVar[str] = "F0 at the end of the phrase, above the lower third of its last 1.5 s of voicing"
     source: ClassVar[str] = _PITCH_SOURCE
 
     def place(self, text: TaggedText, slot: int) -> int | None:
@@ -133,11 +133,11 @@ class PitchEndDetector(_Directed):
         return text.phrase_end(slot) if text.words else None
 
     def value(self, features: ClipFeatures, place: int, excluded: Collection[int] = ()) -> float:
-        """Return the F0 of the second half of the word minus the mean F0 of reference words; NaN if either is not voiced enough.
+        """Return the final movement; NaN if the end of the word is not voiced enough.
 
-        The word before is no reference either, because a glide over two words would move its reference too.
+        It needs no other words, so `excluded` has no effect. A single raised word in the stretch hardly moves its lower third.
         """
-        return float(features.final_f0[place]) - _reference(features.f0, {place - 1, place, *excluded})
+        return float(features.final_movement[place])
 
 
 class EmphasisDetector(_Directed):

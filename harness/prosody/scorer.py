@@ -22,7 +22,6 @@ from harness.prosody.align import align
 from harness.prosody.detectors import (
     DETECTORS,
     PAUSE_SHORT_SECONDS,
-    PITCH_FLOOR_SEMITONES,
     Cue,
     affected_words,
     by_cue,
@@ -37,17 +36,17 @@ from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime
 from harness.tagged import Tag, TaggedText
 
 # Without a plain clip, a word is compared with its own sentence. It must exceed the 95th percentile of the same value over all words
-# (ends of phrases) of 180 plain calibration clips by espeak and Piper, or the paired floor if that is higher. So one untagged word
-# in twenty is called emphasised, and a fall must be steeper than the fall of most sentences. Pauses are the exception, because
-# they are measured absolutely.
+# of 180 plain calibration clips by espeak and Piper, or the paired floor if that is higher; for contours, over the 431 ends of phrases
+# of 196 such clips. So one untagged word in twenty is called emphasised, and a fall must be steeper than the fall of most
+# sentences. Pauses are the exception, because they are measured absolutely.
 UNPAIRED_FLOORS: dict[Tag, float] = {
     Tag.EMPH: 6.6,
     Tag.PAUSE_SHORT: PAUSE_SHORT_SECONDS,
     Tag.PAUSE_LONG: PAUSE_SHORT_SECONDS,
     Tag.PITCH_HIGH: 2.9,
     Tag.PITCH_LOW: 3.1,
-    Tag.PITCH_RISING: PITCH_FLOOR_SEMITONES,
-    Tag.PITCH_FALLING: 6.3,
+    Tag.PITCH_RISING: 1.7,
+    Tag.PITCH_FALLING: 5.2,
 }
 
 
@@ -244,7 +243,7 @@ INTRUDED: dict[Verdict | None, str] = {
 NOT_MEASURED = {
     Cue.PAUSE: "no gap to measure",
     Cue.LEVEL: "too little voicing to measure pitch",
-    Cue.END: "too little voicing to measure pitch",
+    Cue.END: "too little voicing at the end of the word to measure pitch",
     Cue.EMPHASIS: "too few words to compare with",
 }
 

@@ -7,13 +7,14 @@ import pytest
 from helpers import say
 
 from harness.audio import Audio
-from harness.experiment.doses import dose_response, measure_doses
+from harness.engines.dialects import DIALECTS
+from harness.experiment.doses import compliance, dose_response, measure_doses
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.edits import EDITS
 from harness.prosody.null import FLOORS, Thresholds
 from harness.prosody.scorer import analyse
-from harness.records import Dose
-from harness.tagged import TaggedText
+from harness.records import Arm, Dose, Outcome, Verdict
+from harness.tagged import Tag, TaggedText
 
 pytest.importorskip("parselmouth")
 pytest.importorskip("pocketsphinx")
@@ -118,3 +119,40 @@ def test_a_slot_after_the_last_word_does_not_crash():
     """A user's file may end "... about it. <pause_long>"."""
     text = TaggedText.from_plain(SENTENCES["b"][0])
     measure_doses(say(text), text, len(text.words), ["no plain clip"], "e", "b")
+
+
+def outcome(value, sentence, verdict=Verdict.HIT, **changed):
+    return Outcome(**{"engine": "e", "tagger": "gold", "sentence": sentence, "arm": Arm.TAGGED, "slot": 1, "tag": Tag.PAUSE_SHORT,
+                      "verdict": verdict, "value": value, **changed})  # fmt: skip
+
+
+def test_compliance_is_the_share_of_differences_inside_the_promised_band():
+    rows = [outcome(value, f"s{n}") for n, value in enumerate((0.4, 0.55, 0.7, 0.39, 0.71))]
+    rows += [
+        outcome(None, "s5", Verdict.LEAKED),
+        outcome(None, "s6", Verdict.UNMEASURABLE),
+        outcome(0.5, "s7", arm=Arm.PLACEBO),
+        outcome(0.5, "s8", paired=False),
+        outcome(2.0, "s9", tag=Tag.PITCH_HIGH),
+    ]
+    found = compliance(rows, {Tag.PAUSE_SHORT: (0.4, 0.7), Tag.PAUSE_LONG: (0.7, 1.5)})
+    assert set(found) == {"<pause_short>"}, "a tag without a promise, or never asked for, has no row"
+    row = found["<pause_short>"]
+    assert row["n"] == 6 and row["in_band"] == pytest.approx(3 / 6), "both limits belong to the band; a leak does not"
+    assert row["in_band_low"] < 0.5 < row["in_band_high"]
+    assert row["promised"] == [0.4, 0.7] and row["unit"] == "s" and row["median"] == 0.55
+    assert compliance(rows, {}) == {}
+
+
+def test_the_promises_of_ssml_hold_the_doses_that_are_asked_for():
+    doses = {
+        Tag.PAUSE_SHORT: 0.4,
+        Tag.PAUSE_LONG: 1.0,
+        Tag.PITCH_HIGH: 12 * np.log2(1.3),
+        Tag.PITCH_LOW: 12 * np.log2(0.7),
+    }
+    promises = DIALECTS["ssml"].promises
+    assert promises.keys() == doses.keys()
+    for tag, (low, high) in promises.items():
+        assert (low + high) / 2 == pytest.approx(doses[tag], abs=0.05)
+        assert (high - low) / 2 == pytest.approx(DETECTORS[tag].floor)

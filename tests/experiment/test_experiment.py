@@ -25,11 +25,12 @@ def test_a_run_writes_a_complete_folder(finished):
     clips = read_jsonl(folder / "clips.jsonl", Clip)
     assert all((folder / clip.audio).is_file() for clip in clips)
     assert [clip.key for clip in clips] == sorted(clip.key for clip in clips)
-    parts = {"per_tag", "null", "listeners", "contrastive", "end_to_end", "differences", "by_tagger"}
+    parts = {"per_tag", "null", "listeners", "contrastive", "end_to_end", "differences", "by_tagger", "compliance"}
     assert set(summary["engines"]["espeak"]) == parts
     assert summary["taggers"]["rules"]["sentences"] == 4
     both = summary["engines"]["espeak"]["end_to_end"]
-    assert both["gold"]["recall"] == both["gold"]["precision"] == 1
+    # Of nine tags, a rising end is missed: espeak raises "dinosaur" as a whole, and so long a word is its own reference.
+    assert both["gold"]["recall"] == both["gold"]["precision"] == pytest.approx(8 / 9)
     assert both["rules"]["recall"] < 1
 
 

@@ -21,6 +21,6 @@ def features(n, **changed):
     """Return the measurements of `n` words without pauses or differences, except those in `changed`."""
     fields = {
         "pause": np.zeros(n + 1), "log_duration": np.zeros(n), "intensity": np.zeros(n), "f0": np.zeros(n),
-        "final_f0": np.zeros(n), "voiced_fraction": np.ones(n), "track_times": np.empty(0), "track_hz": np.empty(0),
+        "final_movement": np.zeros(n), "voiced_fraction": np.ones(n), "track_times": np.empty(0), "track_hz": np.empty(0),
     }  # fmt: skip
     return ClipFeatures(**fields | {name: np.array(value, dtype=float) for name, value in changed.items()})

@@ -16,7 +16,7 @@ TEXT = TaggedText.from_plain("We sell small boats and big ships here.")
 
 
 def clip(f0=(0,) * 8):
-    return features(len(f0), f0=f0, final_f0=f0)
+    return features(len(f0), f0=f0, final_movement=f0)
 
 
 def record(values, number=0, tag=Tag.PITCH_HIGH):

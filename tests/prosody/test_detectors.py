@@ -53,14 +53,11 @@ def test_pitch_is_relative_to_the_other_words():
     assert value(Tag.PITCH_HIGH, 5, {0, 1}, f0=f0) == pytest.approx(9 - 4), "words with tags are no reference"
 
 
-def test_the_end_of_a_phrase_is_its_second_half_and_the_word_before_is_no_reference():
-    f0, final = [1.0, 50.0, 3.0, 3.0, 3.0, 0.0], [0, 0, 6.0, 0, 0, 0]
-    assert value(Tag.PITCH_RISING, 2, f0=f0, final_f0=final) == pytest.approx(6 - (1 + 3 + 3 + 0) / 4)
-
-
-def test_the_word_before_the_first_is_not_the_last():
-    f0 = [0.0, 0.0, 0.0, 0.0, 0.0, 10.0]
-    assert value(Tag.PITCH_RISING, 0, f0=f0, final_f0=[0.0] * 6) == pytest.approx(-2)
+@pytest.mark.parametrize("tag", [Tag.PITCH_RISING, Tag.PITCH_FALLING])
+def test_the_end_of_a_phrase_is_the_final_movement_of_its_last_word_and_needs_no_other_words(tag):
+    movement = [9.0, 9.0, -4.5, 9.0, 9.0, 9.0]
+    assert value(tag, 2, f0=[np.nan] * 6, final_movement=movement) == -4.5
+    assert value(tag, 2, {0, 1, 3, 4, 5}, f0=[20.0] * 6, final_movement=movement) == -4.5
 
 
 def test_emphasis_adds_level_and_length_in_just_noticeable_differences():
@@ -78,14 +75,13 @@ def test_two_words_of_reference_are_enough_and_one_is_not():
     assert value(Tag.PITCH_HIGH, 0, f0=[3, 1, 1, nan, nan, nan]) == 2
     assert math.isnan(value(Tag.PITCH_HIGH, 0, f0=[3, 1, nan, nan, nan, nan]))
     assert math.isnan(value(Tag.PITCH_HIGH, 0, {2, 3, 4, 5}, f0=[3, 1, 1, 1, 1, 1]))
-    assert math.isnan(value(Tag.PITCH_RISING, 1, f0=[1, 1, 1, nan, nan, nan]))
     assert math.isnan(value(Tag.EMPH, 0, {2, 3, 4, 5}))
 
 
 def test_a_word_that_is_not_voiced_or_not_spoken_has_no_value():
     nan = np.nan
     assert math.isnan(value(Tag.PITCH_LOW, 1, f0=[0, nan, 0, 0, 0, 0]))
-    assert math.isnan(value(Tag.PITCH_FALLING, 2, final_f0=[0, 0, nan, 0, 0, 0]))
+    assert math.isnan(value(Tag.PITCH_FALLING, 2, final_movement=[0, 0, nan, 0, 0, 0]))
     assert math.isnan(value(Tag.EMPH, 1, log_duration=[0, nan, 0, 0, 0, 0]))
     assert math.isnan(value(Tag.EMPH, 1, intensity=[0, nan, 0, 0, 0, 0]))
 

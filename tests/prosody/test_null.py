@@ -29,7 +29,7 @@ SENTENCES = [sentence.id for sentence in read_jsonl(SETS_FILE, SetSentence)]
 
 def clip(pause=0.0, f0=(0.0, 0.0, 0.0, 0.0), level=(0.0, 0.0, 0.0, 0.0)):
     """Fake measurements of four words: `pause` in the gap before the third."""
-    return features(4, pause=[0, 0, pause, 0, 0], intensity=level, f0=f0, final_f0=f0)
+    return features(4, pause=[0, 0, pause, 0, 0], intensity=level, f0=f0, final_movement=f0)
 
 
 def samples(values_of, cue=Cue.LEVEL, sentences=SENTENCES):
@@ -52,7 +52,7 @@ def test_a_difference_is_one_clip_minus_the_mean_of_the_others():
 def test_differences_of_relative_cues_are_taken_after_the_reference():
     clips = [clip(f0=(0, 0, 0, last)) for last in (3.0, 0.0, 0.0, 0.0)]
     found = null_differences(TEXT, clips)
-    assert found[Cue.END] == pytest.approx([3, -1, -1, -1]), "words 0 and 1 are the reference, and did not move"
+    assert found[Cue.END] == pytest.approx([3, -1, -1, -1]), "the movement of the last word needs no reference"
     # The last word moves by itself; at the three others it is one of three reference words.
     elsewhere = [-1, 1 / 3, 1 / 3, 1 / 3] * 3
     assert found[Cue.LEVEL] == pytest.approx([*elsewhere, 3, -1, -1, -1], abs=1e-4)

@@ -46,7 +46,7 @@ def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFe
                 "length (s)": " → ".join(f"{np.exp(clip.log_duration[index]):.2f}" for clip in (plain, tagged)),
                 "level (dB)": both("intensity", index, 1),
                 "F0 (st re 100 Hz)": both("f0", index, 1),
-                "F0 at its end": both("final_f0", index, 1),
+                "movement at its end (st)": both("final_movement", index, 1),
                 "voiced": both("voiced_fraction", index, 2),
             }
             for index, word in enumerate(words)
