@@ -130,7 +130,11 @@ def task_notebook():
         "05_data": [placement],
         "06_training": [placement],
         "07_tag_placement": [placement, DATA / "published.yaml"],
-        "10_audio_prosody": [DATA / "results" / "controls.json", *files(DATA / "sentences")],
+        "10_audio_prosody": [
+            DATA / "results" / "controls.json",
+            *files(DATA / "results", pattern="validation_*.json"),
+            *files(DATA / "sentences"),
+        ],
         "11_end_to_end": files(DATA / "results", pattern="*.json"),
         LEDGER: [path for path in executed() if path.stem != LEDGER],
     }

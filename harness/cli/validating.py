@@ -35,6 +35,11 @@ def validate(
     resamples: Resamples = 2000,
     seed: BootstrapSeed = 0,
     as_json: AsJson = False,
+    result: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the figures with their provenance, without the recordings."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing result file.")] = False,
 ) -> None:
     """Test detectors and listeners on real recordings that people have labelled.
 
@@ -71,10 +76,14 @@ def validate(
 
     Example: `harness validate own --folder data/examples/labelled`
     """
+    from harness.outputs import check_output
     from harness.prosody.validation import load_set
     from harness.prosody.validation import validate as run
+    from harness.prosody.validation.results import write_result
 
     labelled = load_set(name, folder)
+    if result:
+        check_output(result, inputs=[*folder.rglob("*")] if folder else [], force=force)
     chosen, lacking = _listeners(listeners)
     with progress_bar("Recordings") as update:
         figures = run(labelled, chosen, n_resamples=resamples, seed=seed, progress=update)
@@ -82,6 +91,8 @@ def validate(
         "schema": figures.pop("schema"), "set": name, "folder": str(folder) if folder else None, **figures,
         "not_available": lacking,
     }  # fmt: skip
+    if result:
+        write_result(figures, result)
     if as_json:
         print_json(figures)
     else:

@@ -25,7 +25,11 @@ FOLDER = DATA / "results"
 SCHEMA = "harness.result/1"
 CONTROLS = "controls"  # name of the run for chapter 10, which has its own tables
 RESULT = FOLDER / f"{CONTROLS}.json"
-OTHERS = ("harness.placement_benchmark/1", "harness.bench/2")  # schemas that `harness run` does not write
+OTHERS = (
+    "harness.placement_benchmark/1",
+    "harness.bench/2",
+    "harness.validation_result/1",
+)  # schemas that `harness run` does not write
 
 Share = float | None
 Readings = dict[str, tuple[Share, Share, Share]]
