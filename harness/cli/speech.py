@@ -60,8 +60,7 @@ def say(
     """
     from harness.audio import format_of, write_audio
     from harness.engines import SpeechRequest, make_engine
-    from harness.engines.base import ENGINES, check_engine, speak
-    from harness.engines.dialects import DIALECTS
+    from harness.engines.base import ENGINES, check_engine, lost_tags, speak
     from harness.errors import DataError
     from harness.outputs import check_output, files_among
     from harness.reading import key_value
@@ -78,7 +77,7 @@ def say(
     check_engine(chosen, engine)
     with leaving_at_once():
         speech = speak(chosen, SpeechRequest(tagged, voice, seed, word_times=as_json), engine)
-    lost = DIALECTS[chosen.dialect].lost(tagged)
+        lost = lost_tags(chosen, tagged)
     write_audio(out, speech.audio)
     if as_json:
         words = [word.model_dump() for word in speech.words or ()]
@@ -87,7 +86,7 @@ def say(
         return
     typer.echo(f"{out}: {speech.audio.seconds:.2f} s at {speech.audio.sample_rate} Hz")
     if lost:
-        names = ", ".join(f"{tag} at slot {slot}" for slot, tag in lost)
+        names = ", ".join(f"{tag} at slot {slot} ({why})" for (slot, tag), why in lost.items())
         typer.echo(f"not expressible in the dialect {chosen.dialect!r}, left out: {names}")
     if notice := getattr(chosen, "notice", ""):
         typer.echo(f"note: {notice}", err=True)

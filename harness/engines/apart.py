@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.processes.remote import ChildTimeout, RemoteObject, Reply
 from harness.records import WordTime
 from harness.registry import Requirements
-from harness.tagged import TaggedText
+from harness.tagged import Tag, TaggedText
 
 _DESCRIBED = ("name", "dialect", "deterministic", "revision", "default_voice")
 
@@ -100,6 +100,11 @@ class EngineApart:
         words = None if answer["words"] is None else tuple(WordTime(**word) for word in answer["words"])
         return Speech(Audio(np.frombuffer(samples, "<f4").astype(np.float32), answer["sample_rate"]), words)
 
+    def lost(self, text: TaggedText) -> dict[tuple[int, Tag], str]:
+        """Return the tags that the engine itself cannot express, and why; none if it does not say."""
+        answer, _ = self._ask("lost", text=text.format())
+        return {(slot, Tag(tag)): why for slot, tag, why in answer["lost"]}
+
     def kill(self) -> None:
         """Kill the child now; a request that waits for it fails."""
         self._child.kill()
@@ -139,6 +144,12 @@ class ServedEngine:
     def describe(self) -> Reply:
         """Return the attributes of the engine, and its voices."""
         return self._description, b""
+
+    def lost(self, text: str) -> Reply:
+        """Return slot, tag and reason of each tag that the engine cannot express."""
+        own = getattr(self._engine, "lost", None)
+        lost = own(TaggedText.parse(text)) if own else {}
+        return {"lost": [[slot, tag.value, why] for (slot, tag), why in lost.items()]}, b""
 
     def speak(self, text: str, voice: str | None, seed: int, word_times: bool) -> Reply:
         """Return the words, the sample rate and the samples of a request."""

@@ -12,7 +12,7 @@ from harness.engines.dialects import DIALECTS
 from harness.errors import HarnessError
 from harness.records import WordTime
 from harness.registry import Registry, Requirements, explained
-from harness.tagged import TaggedText
+from harness.tagged import Tag, TaggedText
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,21 @@ def check_request(request: SpeechRequest, engine: SpeechEngine) -> None:
     if request.voice not in (None, engine.default_voice):
         raise HarnessError(f"this {engine.name} speaks with {engine.default_voice!r}, not {request.voice!r}",
                            remedy=f"make another engine: options {{voice: {request.voice}}}")  # fmt: skip
+
+
+def lost_tags(engine: SpeechEngine, text: TaggedText) -> dict[tuple[int, Tag], str]:
+    """Return the tags of a text that an engine cannot express, and why.
+
+    An engine that knows more than its dialect does, such as which words its voice says, has a method ``lost`` from text to these.
+    """
+    dialect = DIALECTS[engine.dialect]
+    lost = {
+        (slot, tag): "no word follows the tag" if tag in dialect.expressible and dialect.by_word and slot == len(text.words)
+        else "the dialect has no such tag"
+        for slot, tag in dialect.lost(text)
+    }  # fmt: skip
+    own = getattr(engine, "lost", None)
+    return lost | {place: why for place, why in own(text).items() if place not in lost} if own else lost
 
 
 ENGINES: Registry[SpeechEngine] = Registry(

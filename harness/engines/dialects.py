@@ -1,6 +1,7 @@
 """Dialects: how an engine is told the tags.
 
-A dialect turns a `TaggedText` into the string that an engine reads. It knows which tags it can express, and where each word is
+A dialect turns a `TaggedText` into the string that an engine reads; in the dialect "controls" the engine reads the words, and the
+tags become changes of their sound. A dialect knows which tags it can express, and where each word is
 in that string. To add a dialect, write a function from `TaggedText` to `Layout` (the helper `Page` counts the offsets), and
 add a `Dialect` to `DIALECTS`.
 
@@ -50,6 +51,13 @@ _SSML_PROMISES: dict[Tag, tuple[float, float]] = {
     Tag.PAUSE_LONG: (0.85, 1.15),
     Tag.PITCH_HIGH: (3.0, 6.0),
     Tag.PITCH_LOW: (-7.7, -4.7),
+}
+# What a voice that is told lengths and F0 (`harness.engines.control`) is asked for, with the same tolerances.
+_CONTROLS_PROMISES: dict[Tag, tuple[float, float]] = {
+    Tag.PAUSE_SHORT: (0.25, 0.55),
+    Tag.PAUSE_LONG: (0.85, 1.15),
+    Tag.PITCH_HIGH: (2.5, 5.5),
+    Tag.PITCH_LOW: (-5.5, -2.5),
 }
 # Order of several tags on a word, from the outside in: break, then prosody around emphasis around the word.
 _NESTING = (*sorted(PAUSES, reverse=True), *sorted(CONTOURS), Tag.PITCH_HIGH, Tag.PITCH_LOW, Tag.EMPH)
@@ -161,6 +169,14 @@ def _prompted(text: TaggedText) -> Layout:
     return page.done()
 
 
+def _controls(text: TaggedText) -> Layout:
+    last = len(text.words)
+    nothing_follows = WORD_TAGS if last else WORD_TAGS | CONTOURS
+    return _prompted(
+        TaggedText(text.words, [(slot, tag) for slot, tag in text.tags if slot < last or tag not in nothing_follows])
+    )
+
+
 def _ssml(text: TaggedText) -> Layout:
     page = Page()
     page.add("<speak>")
@@ -220,6 +236,7 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("ssml", frozenset(DOSES), _ssml, promises=_SSML_PROMISES),
         Dialect("prompted", frozenset(TAGS), _prompted, by_word=False),
         Dialect("ignore", frozenset(), _plain),
+        Dialect("controls", frozenset(TAGS), _controls, promises=_CONTROLS_PROMISES),
     )
 }
 _CLOSING = r"[\"'”’)\]]*$"

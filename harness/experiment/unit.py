@@ -13,6 +13,7 @@ import numpy as np
 from harness.audio import Audio, read_audio, write_wav
 from harness.engines import SpeechEngine, SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
+from harness.engines.base import lost_tags
 from harness.engines.dialects import DIALECTS
 from harness.errors import DataError, HarnessError, reason_of
 from harness.experiment.doses import measure_doses
@@ -134,7 +135,7 @@ class _Work:
 
     def score(self, tagger: str, item: Item, text: TaggedText, plain: Sequence[ClipFeatures | str]) -> None:
         """Speak one tagged text and measure its tags, and its cross-talk and contrast if the experiment asks for them."""
-        lost = [] if self.unit.engine.role == NEGATIVE else DIALECTS[self.engine.dialect].lost(text)
+        lost = {} if self.unit.engine.role == NEGATIVE else lost_tags(self.engine, text)
         asked = [place for place in dict.fromkeys(text.tags) if place not in lost]
         seed = TAGGED_SEEDS + item.place
         audio = self.speak(tagger, item.id, text, Arm.TAGGED, seed)

@@ -166,8 +166,8 @@ def score_clip(
         pauses away from punctuation and exploratory for the rest.
     intruded : mapping
         Verdicts of `analyse_tagged` on tags at whose slots other words were said. Such a clip gets no placebos.
-    lost : collection of (slot, tag)
-        Tags that the engine's dialect cannot express; they are reported separately.
+    lost : collection of (slot, tag), or a mapping from these to reasons
+        Tags that the engine cannot express; they are reported separately.
     placebo : bool
         Whether to score placebos too.
 
@@ -177,11 +177,12 @@ def score_clip(
         Scores in slot order, each tag followed by its placebo if there is room for one.
     """
     scorer = _ClipScorer(text, features, plain)
+    reasons = lost if isinstance(lost, Mapping) else dict.fromkeys(lost, "the dialect has no such tag")
     scores: list[TagScore] = []
     placed: set[tuple[int, Tag]] = set()  # a placebo slot may be the nearest of two tags, but counts once
     for slot, tag in dict.fromkeys(text.tags):
-        if (slot, tag) in lost:
-            scores.append(scorer.failed(slot, tag, "the dialect has no such tag", Verdict.NOT_EXPRESSIBLE))
+        if (slot, tag) in reasons:
+            scores.append(scorer.failed(slot, tag, reasons[slot, tag], Verdict.NOT_EXPRESSIBLE))
             continue
         if verdict := intruded.get((slot, tag)):
             scores.append(scorer.failed(slot, tag, INTRUDED[verdict], verdict))

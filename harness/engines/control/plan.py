@@ -34,7 +34,7 @@ class Phone:
     word : int
         Index of the word in the text.
     symbol : str
-        One character of the International Phonetic Alphabet.
+        Character of the International Phonetic Alphabet, or several for a diphthong that the voice treats as one sound.
     """
 
     word: int
@@ -43,12 +43,12 @@ class Phone:
     @property
     def vowel(self) -> bool:
         """Whether this is a vowel."""
-        return self.symbol in VOWELS
+        return self.symbol[:1] in VOWELS
 
     @property
     def sonorant(self) -> bool:
         """Whether F0 can be heard in it: vowels, nasals, liquids, glides."""
-        return self.vowel or self.symbol in SONORANTS
+        return self.vowel or self.symbol[:1] in SONORANTS
 
     @property
     def mark(self) -> bool:

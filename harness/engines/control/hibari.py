@@ -1,0 +1,139 @@
+"""hibari told what to do: lengths and pauses, F0 and energy are set inside its model, the level of emphasis on the signal.
+
+If phones are longer, the model chooses another melody. So F0 and energy are those of the unchanged text, stretched to the new lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.audio import Audio
+from harness.engines.control.curves import Curves, Span, Track, draw
+from harness.engines.control.graph import hibari_parts, parts_of
+from harness.engines.control.plan import DOSES, Doses, Plan, Shape
+from harness.engines.control.signal import add_gain
+from harness.engines.control.tokens import Chunk
+from harness.engines.control.voice import ObeyingVoice, session, settled
+
+Array = NDArray[np.float64]
+
+UNIT = 0.025  # seconds that a length of 1 is
+FRAME = 0.0125  # seconds; a length of 1 is two frames
+LATE = 0.025  # seconds by which its boundaries are later than those of the aligner, median on training sentences
+VOICED_HZ = 40.0  # a frame with less is unvoiced (`hibari.dsp.pulses`)
+LIMITS_HZ = 70.0, 600.0
+FADING = (
+    1.0  # how far the energy may sink over a glide, in the model's unit: a glide that fades is not heard to its end
+)
+WEAK = 3.0  # frames this far below the strongest of their word carry no F0 that counts, in the same unit
+
+
+class HibariControls(ObeyingVoice):
+    """The parts of a voice of hibari.
+
+    Parameters
+    ----------
+    voice : hibari.Hibari
+    speed : float
+        Relative pace.
+    """
+
+    doses: ClassVar[Doses] = DOSES
+    natural_gap: ClassVar[float] = 0.15
+
+    def __init__(self, voice: Any, speed: float) -> None:
+        super().__init__()
+        self._voice, self._speed = voice, np.array([speed], np.float32)
+        parts = parts_of(voice.model_path, hibari_parts, ("lengths", "melody", "sound"))
+        self._lengths, self._melody, self._sound = (session(parts[name]) for name in ("lengths", "melody", "sound"))
+
+    def tokens(self, text: str) -> list[list[str]]:
+        """Return the phones of each chunk that the voice knows; others would be skipped."""
+        return [[sign for sign in chunk if sign in self._voice.vocab] for chunk in self._voice.phonemize(text)]
+
+    def sound(self, chunks: Sequence[Chunk], plan: Plan, seed: int) -> tuple[Audio, list[Span]]:
+        """Render chunks; see `ObeyingVoice.sound`."""
+        from hibari import dsp
+
+        rate = self._voice.sample_rate
+        told, bounds, at = [], list[Span](), 0.0
+        for chunk in chunks:
+            ids, lengths = self.timed(chunk)
+            f0, energy = self.melody(chunk, ids, lengths)
+            edges = at + np.concatenate([[0.0], np.cumsum(lengths)]) * len(f0) / lengths.sum() * FRAME
+            bounds += zip(
+                edges[1:-2].tolist(), edges[2:-1].tolist(), strict=True
+            )  # the first and the last id are silence
+            told.append((ids, lengths, f0, energy))
+            at += len(f0) * FRAME
+        if not told:
+            return Audio(np.zeros(0, np.float32), rate), []
+        spans = settled(bounds, chunks, LATE)
+        f0, energy = (np.concatenate([one[part] for one in told]) for part in (2, 3))
+        curves = self._curves(plan, spans, f0, energy)
+        f0 = np.where(f0 > VOICED_HZ, _raised(f0, curves.semitones), f0)
+        random, samples, first = np.random.default_rng(seed), [], 0
+        for ids, lengths, own, _ in told:
+            here = slice(first, first := first + len(own))
+            feed = {"ids": ids, "durations": lengths, "f0_told": f0[here][None], "energy_told": energy[here][None]}
+            lh, theta, ln, lr, phi = (part[0] for part in self._sound.run(None, feed))
+            samples.append(dsp.synth(lh, theta, ln, lr, phi, f0[here], random))
+        return add_gain(Audio(np.concatenate(samples), rate), curves), spans
+
+    def timed(self, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the ids of a chunk, with silence at both ends, and their lengths in units of 25 ms."""
+        ids = np.array([[0, *(self._voice.vocab[token] for token in chunk.tokens), 0]], np.int64)
+        exact, lengths = (part.reshape(-1) for part in self._lengths.run(None, {"ids": ids, "speed": self._speed}))
+        lengths = lengths.copy()
+        for place, (factor, extra) in enumerate(zip(chunk.factors, chunk.extra, strict=True), start=1):
+            if factor != 1:
+                lengths[place] = max(1, round(float(exact[place]) * factor))
+            lengths[place] += round(extra / UNIT)
+        return ids, lengths
+
+    def melody(
+        self, chunk: Chunk, ids: NDArray[np.int64], lengths: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return F0 in Hz and energy in the model's unit of each frame, as the voice chooses them for unchanged lengths."""
+        if all(factor == 1 for factor in chunk.factors):
+            f0, energy = self._melody.run(None, {"ids": ids, "durations": lengths})
+            return f0[0], energy[0]
+        _, plain = self.timed(Chunk(chunk.tokens, chunk.words, [1.0] * len(chunk.tokens), chunk.extra))
+        f0, energy = (part[0] for part in self._melody.run(None, {"ids": ids, "durations": plain}))
+        frames = len(f0) / plain.sum()
+        edges = [np.concatenate([[0.0], np.cumsum(one)]) * frames for one in (lengths, plain)]
+        count = round(float(lengths.sum() * frames))
+        at = np.interp(np.arange(count) + 0.5, *edges) - 0.5
+        nearest = np.clip(np.round(at).astype(int), 0, len(f0) - 1)
+        voiced = f0 > VOICED_HZ
+        between = np.interp(at, np.flatnonzero(voiced), f0[voiced]) if voiced.any() else f0[nearest]
+        stretched = np.where(voiced[nearest], between, f0[nearest])
+        return stretched.astype(np.float32), np.interp(at, np.arange(len(energy)), energy).astype(np.float32)
+
+    def _curves(
+        self, plan: Plan, spans: Sequence[Span], f0: NDArray[np.float32], energy: NDArray[np.float32]
+    ) -> Curves:
+        """Draw the movements of a plan, and keep up the energy along its glides (in place)."""
+        times = (np.arange(len(f0)) + 0.5) * FRAME
+        voiced, strong = f0 > VOICED_HZ, np.ones(len(f0), bool)
+        for movement in plan.movements:
+            if movement.shape in (Shape.RISE, Shape.FALL):
+                inside = voiced & (times >= spans[movement.first][0]) & (times <= spans[movement.last][1])
+                if inside.any():
+                    kept = np.quantile(energy[inside], 0.9) - FADING * np.linspace(0, 1, inside.sum())
+                    energy[inside] = np.maximum(energy[inside], kept)
+        words = [(phone.word, span) for phone, span in zip(plan.phones, spans, strict=True)]
+        for word in {word for word, _ in words}:
+            own = [span for other, span in words if other == word]
+            inside = (times >= own[0][0]) & (times <= own[-1][1])
+            strong[inside] = energy[inside] > energy[inside].max(initial=-np.inf) - WEAK
+        return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan)))
+
+
+def _raised(f0: NDArray[np.float32], semitones: Array) -> NDArray[np.float32]:
+    changed = np.clip(f0 * 2 ** (semitones / 12), *LIMITS_HZ).astype(np.float32)
+    return np.where(semitones != 0, changed, f0)
