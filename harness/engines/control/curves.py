@@ -160,7 +160,8 @@ class _Drawing:
         part = np.clip((times - start) / (end - start), 0, 1)
         arrived = np.clip(part / (doses.rise_arrives if rise else doses.fall_arrives), 0, 1)
         target = first + (last - first) * (arrived + _smooth(arrived)) / 2
-        inside = _smooth((times - start + RAMP) / RAMP) * _smooth((end + 0.11 - times) / RAMP)
+        word_end = self._word_span(movement.word)[1]  # where the word ends in a voiced stop or hiss, F0 stays
+        inside = _smooth((times - start + RAMP) / RAMP) * _smooth((max(end + 0.03, word_end) + RAMP - times) / RAMP)
         change = (target - self.plain) * inside
         if not rise:
             change += self._register(movement, start) * (1 - inside)
@@ -170,14 +171,17 @@ class _Drawing:
     def _glide_span(self, movement: Movement) -> Span:
         """Return where a glide starts and ends: where its phones carry F0, since their nominal ends may lie in silence."""
         start, end = self._span((movement.first, movement.last))
-        word = next(index for index, phone in enumerate(self.plan.phones) if phone.word == movement.word)
-        begin = self.spans[word][0]
+        begin = self._word_span(movement.word)[0]
         heard = self.times[self.voiced & (self.times >= begin - 0.01) & (self.times <= end + 0.01)]
         if len(heard):
             start, end = max(start, float(heard[0])), float(heard[-1])
         if end - start < SHORTEST_GLIDE:
             start = max(min(begin, float(heard[0]) if len(heard) else begin), end - SHORTEST_GLIDE)
         return start, max(end, start + 0.05)
+
+    def _word_span(self, word: int) -> Span:
+        own = [span for phone, span in zip(self.plan.phones, self.spans, strict=True) if phone.word == word]
+        return own[0][0], own[-1][1]
 
     def _register(self, movement: Movement, end: float) -> Array:
         """Return the lift before a fall: inside its phrase, up to the word of the fall."""

@@ -213,9 +213,10 @@ def _part(
 
     whole = type(model)()
     whole.CopyFrom(model)
-    taken = {value.name for value in [*whole.graph.input, *whole.graph.output]}
-    del whole.graph.value_info[:]
+    # The known shapes stay: without them onnxruntime would fuse other nodes, and round differently.
+    described = [*whole.graph.input, *whole.graph.output, *whole.graph.value_info]
+    named = {value.name for value in described}
     for name, shape in {**known, **shapes}.items():
-        if name not in taken:
+        if name not in named:
             whole.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
     return Extractor(whole).extract_model([*inputs], [*outputs]).SerializeToString()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.audio import Audio
 from harness.engines.control.curves import Curves, Span, Track, draw
 from harness.engines.control.graph import hibari_parts, parts_of
-from harness.engines.control.plan import DOSES, Doses, Plan, Shape
+from harness.engines.control.plan import DOSES, Doses, Movement, Plan, Shape
 from harness.engines.control.signal import add_gain
 from harness.engines.control.tokens import Chunk
 from harness.engines.control.voice import ObeyingVoice, session, settled
@@ -29,6 +29,7 @@ LIMITS_HZ = 70.0, 600.0
 FADING = (
     1.0  # how far the energy may sink over a glide, in the model's unit: a glide that fades is not heard to its end
 )
+SOUNDING = 5.0  # a phone sounds while its energy is at most this far below the strongest of the glide
 WEAK = 3.0  # frames this far below the strongest of their word carry no F0 that counts, in the same unit
 
 
@@ -74,12 +75,15 @@ class HibariControls(ObeyingVoice):
             return Audio(np.zeros(0, np.float32), rate), []
         spans = settled(bounds, chunks, LATE)
         f0, energy = (np.concatenate([one[part] for one in told]) for part in (2, 3))
+        voiced = f0[f0 > VOICED_HZ]
+        middle = float(np.median(voiced)) if len(voiced) else 0.0
         curves = self._curves(plan, spans, f0, energy)
         f0 = np.where(f0 > VOICED_HZ, _raised(f0, curves.semitones), f0)
+        told_f0 = _not_creaky(f0, curves, middle)
         random, samples, first = np.random.default_rng(seed), [], 0
         for ids, lengths, own, _ in told:
             here = slice(first, first := first + len(own))
-            feed = {"ids": ids, "durations": lengths, "f0_told": f0[here][None], "energy_told": energy[here][None]}
+            feed = {"ids": ids, "durations": lengths, "f0_told": told_f0[here][None], "energy_told": energy[here][None]}
             lh, theta, ln, lr, phi = (part[0] for part in self._sound.run(None, feed))
             samples.append(dsp.synth(lh, theta, ln, lr, phi, f0[here], random))
         return add_gain(Audio(np.concatenate(samples), rate), curves), spans
@@ -119,19 +123,47 @@ class HibariControls(ObeyingVoice):
     ) -> Curves:
         """Draw the movements of a plan, and keep up the energy along its glides (in place)."""
         times = (np.arange(len(f0)) + 0.5) * FRAME
-        voiced, strong = f0 > VOICED_HZ, np.ones(len(f0), bool)
         for movement in plan.movements:
             if movement.shape in (Shape.RISE, Shape.FALL):
-                inside = voiced & (times >= spans[movement.first][0]) & (times <= spans[movement.last][1])
-                if inside.any():
-                    kept = np.quantile(energy[inside], 0.9) - FADING * np.linspace(0, 1, inside.sum())
-                    energy[inside] = np.maximum(energy[inside], kept)
+                _voice_glide(plan, movement, spans, times, f0, energy)
+        voiced, strong = f0 > VOICED_HZ, np.ones(len(f0), bool)
         words = [(phone.word, span) for phone, span in zip(plan.phones, spans, strict=True)]
         for word in {word for word, _ in words}:
             own = [span for other, span in words if other == word]
             inside = (times >= own[0][0]) & (times <= own[-1][1])
             strong[inside] = energy[inside] > energy[inside].max(initial=-np.inf) - WEAK
         return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan)))
+
+
+def _voice_glide(
+    plan: Plan,
+    movement: Movement,
+    spans: Sequence[Span],
+    times: Array,
+    f0: NDArray[np.float32],
+    energy: NDArray[np.float32],
+) -> None:
+    """Give a glide F0 and energy up to its end (in place). The voice lets the ends of its sentences die away in creak, without F0."""
+    inside = np.zeros(len(times), bool)
+    for index in range(movement.first, movement.last + 1):
+        if plan.phones[index].sonorant or plan.phones[index].mark:
+            inside |= (times >= spans[index][0]) & (times <= spans[index][1])
+    voiced = f0 > VOICED_HZ
+    if not inside.any() or not voiced.any():
+        return
+    loud = max(float(np.quantile(energy[inside], 0.9)), float(np.median(energy[voiced])))
+    inside &= energy > energy[inside].max() - SOUNDING
+    f0[inside & ~voiced] = np.interp(times[inside & ~voiced], times[voiced], f0[voiced])
+    energy[inside] = np.maximum(energy[inside], loud - FADING * np.linspace(0, 1, inside.sum()))
+
+
+def _not_creaky(f0: NDArray[np.float32], curves: Curves, middle: float) -> NDArray[np.float32]:
+    """Return the F0 from which the model shapes the spectrum: where a tag lowers F0, not below the middle of the voice.
+
+    The model has learned that low F0 goes with creak, which has no harmonics. The sound itself is made with the F0 that was asked for.
+    """
+    lowered = (f0 > VOICED_HZ) & (curves.semitones < 0)
+    return np.where(lowered, np.maximum(f0, np.float32(middle)), f0)
 
 
 def _raised(f0: NDArray[np.float32], semitones: Array) -> NDArray[np.float32]:
