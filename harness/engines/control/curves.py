@@ -25,7 +25,7 @@ LIFT = 0.25  # seconds in which the register before a fall goes up
 # Limits of F0, inside those of the detectors' tracker (0.6 x the first and 1.8 x the third quartile, 60 Hz; see
 # `harness.prosody.features`): beyond them it reads an octave wrong, and the voice hardly sounds like itself.
 LOWEST_HZ = 64.0
-LOWEST, HIGHEST = 0.64, 1.7  # of the first and the third quartile
+LOWEST, HIGHEST = 0.72, 1.7  # of the first and the third quartile
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +96,17 @@ def draw(plan: Plan, spans: Sequence[Span], track: Track) -> Curves:
         decibels += gain
     if not voiced.any():
         return Curves(track.times, np.zeros_like(semitones), decibels)
-    first, third = np.percentile(track.hz[voiced], [25, 75])
-    top = max(0.0, 12 * np.log2(HIGHEST * third / track.median))
-    bottom = min(0.0, 12 * np.log2(max(LOWEST_HZ, LOWEST * first) / track.median))
+    lowest, highest = limits_hz(track.hz[voiced])
+    bottom = min(0.0, 12 * np.log2(lowest / track.median))
+    top = max(0.0, 12 * np.log2(highest / track.median))
     room = np.minimum(bottom - plain, 0), np.maximum(top - plain, 0)
     return Curves(track.times, np.clip(semitones, *room), decibels)
+
+
+def limits_hz(hz: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the lowest and the highest F0 that a tag may ask for, from the F0 of the voiced frames."""
+    first, third = np.percentile(hz, [25, 75])
+    return max(LOWEST_HZ, LOWEST * float(first)), HIGHEST * float(third)
 
 
 @dataclass(frozen=True, eq=False)

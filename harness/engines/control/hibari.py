@@ -6,13 +6,14 @@ If phones are longer, the model chooses another melody. So F0 and energy are tho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Audio
-from harness.engines.control.curves import Curves, Span, Track, draw
+from harness.engines.control.curves import Curves, Span, Track, draw, limits_hz
 from harness.engines.control.graph import hibari_parts, parts_of
 from harness.engines.control.plan import DOSES, Doses, Movement, Plan, Shape
 from harness.engines.control.signal import add_gain
@@ -26,9 +27,7 @@ FRAME = 0.0125  # seconds; a length of 1 is two frames
 LATE = 0.025  # seconds by which its boundaries are later than those of the aligner, median on training sentences
 VOICED_HZ = 40.0  # a frame with less is unvoiced (`hibari.dsp.pulses`)
 LIMITS_HZ = 70.0, 600.0
-FADING = (
-    1.0  # how far the energy may sink over a glide, in the model's unit: a glide that fades is not heard to its end
-)
+FIRM = 0.5  # energy of a glide above the median of the voiced frames: with less, the model lets its end creak, without harmonics
 SOUNDING = 5.0  # a phone sounds while its energy is at most this far below the strongest of the glide
 WEAK = 3.0  # frames this far below the strongest of their word carry no F0 that counts, in the same unit
 
@@ -43,7 +42,8 @@ class HibariControls(ObeyingVoice):
         Relative pace.
     """
 
-    doses: ClassVar[Doses] = DOSES
+    # The energy of a glide is kept up inside the model, so its level is lowered again afterwards.
+    doses: ClassVar[Doses] = replace(DOSES, rise_level=0.0, fall_level=-4.0)
     natural_gap: ClassVar[float] = 0.15
 
     def __init__(self, voice: Any, speed: float) -> None:
@@ -77,9 +77,12 @@ class HibariControls(ObeyingVoice):
         f0, energy = (np.concatenate([one[part] for one in told]) for part in (2, 3))
         voiced = f0[f0 > VOICED_HZ]
         middle = float(np.median(voiced)) if len(voiced) else 0.0
-        curves = self._curves(plan, spans, f0, energy)
+        curves, gliding = self._curves(plan, spans, f0, energy)
         f0 = np.where(f0 > VOICED_HZ, _raised(f0, curves.semitones), f0)
-        told_f0 = _not_creaky(f0, curves, middle)
+        # The model has learned that low F0 goes with creak, which has no harmonics. So it shapes the spectrum of a lowered word or a
+        # glide from an F0 in the middle of the voice; the sound itself is made with the F0 that the tag asks for.
+        kept = (f0 > VOICED_HZ) & (gliding | (curves.semitones < 0))
+        told_f0 = np.where(kept, np.maximum(f0, np.float32(middle)), f0)
         random, samples, first = np.random.default_rng(seed), [], 0
         for ids, lengths, own, _ in told:
             here = slice(first, first := first + len(own))
@@ -120,19 +123,19 @@ class HibariControls(ObeyingVoice):
 
     def _curves(
         self, plan: Plan, spans: Sequence[Span], f0: NDArray[np.float32], energy: NDArray[np.float32]
-    ) -> Curves:
-        """Draw the movements of a plan, and keep up the energy along its glides (in place)."""
-        times = (np.arange(len(f0)) + 0.5) * FRAME
+    ) -> tuple[Curves, NDArray[np.bool_]]:
+        """Draw the movements of a plan, give its glides F0 and energy up to their ends (in place), and return where they are."""
+        times, gliding = (np.arange(len(f0)) + 0.5) * FRAME, np.zeros(len(f0), bool)
         for movement in plan.movements:
             if movement.shape in (Shape.RISE, Shape.FALL):
-                _voice_glide(plan, movement, spans, times, f0, energy)
+                gliding |= _voice_glide(plan, movement, spans, times, f0, energy)
         voiced, strong = f0 > VOICED_HZ, np.ones(len(f0), bool)
         words = [(phone.word, span) for phone, span in zip(plan.phones, spans, strict=True)]
         for word in {word for word, _ in words}:
             own = [span for other, span in words if other == word]
             inside = (times >= own[0][0]) & (times <= own[-1][1])
             strong[inside] = energy[inside] > energy[inside].max(initial=-np.inf) - WEAK
-        return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan)))
+        return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan))), gliding
 
 
 def _voice_glide(
@@ -142,28 +145,24 @@ def _voice_glide(
     times: Array,
     f0: NDArray[np.float32],
     energy: NDArray[np.float32],
-) -> None:
-    """Give a glide F0 and energy up to its end (in place). The voice lets the ends of its sentences die away in creak, without F0."""
+) -> NDArray[np.bool_]:
+    """Give a glide F0 and energy up to its end (in place), and return where it is.
+
+    The voice lets the ends of its sentences die away in creak, without F0.
+    """
     inside = np.zeros(len(times), bool)
     for index in range(movement.first, movement.last + 1):
         if plan.phones[index].sonorant or plan.phones[index].mark:
             inside |= (times >= spans[index][0]) & (times <= spans[index][1])
     voiced = f0 > VOICED_HZ
     if not inside.any() or not voiced.any():
-        return
-    loud = max(float(np.quantile(energy[inside], 0.9)), float(np.median(energy[voiced])))
+        return np.zeros(len(times), bool)
+    loud = max(float(np.quantile(energy[inside], 0.9)), float(np.median(energy[voiced])) + FIRM)
     inside &= energy > energy[inside].max() - SOUNDING
-    f0[inside & ~voiced] = np.interp(times[inside & ~voiced], times[voiced], f0[voiced])
-    energy[inside] = np.maximum(energy[inside], loud - FADING * np.linspace(0, 1, inside.sum()))
-
-
-def _not_creaky(f0: NDArray[np.float32], curves: Curves, middle: float) -> NDArray[np.float32]:
-    """Return the F0 from which the model shapes the spectrum: where a tag lowers F0, not below the middle of the voice.
-
-    The model has learned that low F0 goes with creak, which has no harmonics. The sound itself is made with the F0 that was asked for.
-    """
-    lowered = (f0 > VOICED_HZ) & (curves.semitones < 0)
-    return np.where(lowered, np.maximum(f0, np.float32(middle)), f0)
+    lowest = limits_hz(f0[voiced])[0]
+    f0[inside] = np.maximum(np.interp(times[inside], times[voiced], f0[voiced]), lowest)
+    energy[inside] = np.maximum(energy[inside], loud)
+    return inside
 
 
 def _raised(f0: NDArray[np.float32], semitones: Array) -> NDArray[np.float32]:

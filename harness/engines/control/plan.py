@@ -85,8 +85,8 @@ class Doses:
         Semitones that a rise ends at least above the plain end, and at most above the median.
     rise_arrives, fall_arrives : float
         Share of the glide after which it has arrived and stays, so that its end can be heard.
-    rise_level : float
-        Decibels by which the end of a rise is louder: plain ends fade.
+    rise_level, fall_level : float
+        Decibels by which the end of a rise or a fall is louder: plain ends fade, and what fades has no F0 to hear.
     fall : float
         Semitones re the median at which a fall ends.
     fall_least, fall_most : float
@@ -115,6 +115,7 @@ class Doses:
     rise_most: float = 10.0
     rise_arrives: float = 0.8
     rise_level: float = 4.0
+    fall_level: float = 0.0
     fall: float = -7.0
     fall_least: float = 3.0
     fall_most: float = -10.0
