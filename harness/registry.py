@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
@@ -64,11 +65,14 @@ class Registry(Generic[T]):
         Entry point group of outside packages.
     builtin : mapping of str to str
         "module:attribute" of each built-in implementation.
+    wrappers : collection of str
+        Names of built-in implementations that wrap another: "obey:piper" is `obey` around `piper`. Options go to the one inside.
     """
 
     kind: str
     entry_points: str
     builtin: Mapping[str, str]
+    wrappers: Collection[str] = ()
     registered: dict[str, Callable[..., T]] = field(default_factory=dict)
 
     def register(self, name: str) -> Callable[[F], F]:
@@ -93,6 +97,9 @@ class Registry(Generic[T]):
         HarnessError
             If there is none, a package that it needs is not installed, or its module raises an error.
         """
+        if inside := self.inside(name):
+            self.find(inside)
+            return partial(self.find(name.partition(":")[0]), inside)
         if name not in self.registered:
             try:
                 if name in self.builtin:
@@ -107,6 +114,11 @@ class Registry(Generic[T]):
         if name not in self.registered:
             raise HarnessError(f"no {self.kind} is called {name!r}", remedy=f"choose one of: {', '.join(self.names())}")
         return self.registered[name]
+
+    def inside(self, name: str) -> str:
+        """Return the name of the implementation that a wrapper is put around: "piper" for "obey:piper", and "" for "piper"."""
+        wrapper, _, inside = name.partition(":")
+        return inside if wrapper in self.wrappers else ""
 
     def _import(self, name: str) -> Callable[..., T]:
         """Return an attribute of a module on Python's path."""
@@ -132,6 +144,8 @@ class Registry(Generic[T]):
         HarnessError
             As `find`, or if an option does not fit.
         """
+        if inside := self.inside(name):
+            return self.check(inside, options)
         try:
             inspect.signature(self.find(name)).bind(**options)
         except (TypeError, ValueError) as error:
@@ -143,6 +157,8 @@ class Registry(Generic[T]):
         A class that takes ``**options`` names the class of these as ``Options``. If the implementation cannot be imported, there
         are no types, and `make` raises the error.
         """
+        if inside := self.inside(name):
+            return self.option_types(inside)
         try:
             factory: Any = self.find(name)
         except HarnessError:

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from harness.audio import Audio
+from harness.engines.control.targets import Targets
 from harness.engines.dialects import DIALECTS
 from harness.errors import HarnessError
 from harness.records import WordTime
@@ -29,12 +30,15 @@ class SpeechRequest:
         Random seed, for engines that sample.
     word_times: bool
         Whether the caller needs the times of the words. If not, an engine may leave them out.
+    targets : Targets, optional
+        What markup with sizes of its own, such as SSML, asks for. Only engines of the dialects in `TAKE_TARGETS` can do it.
     """
 
     text: TaggedText
     voice: str | None = None
     seed: int = 0
     word_times: bool = True
+    targets: Targets | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def lost_tags(engine: SpeechEngine, text: TaggedText) -> dict[tuple[int, Tag], s
     return lost | {place: why for place, why in own(text).items() if place not in lost} if own else lost
 
 
+TAKE_TARGETS = frozenset({"controls", "edit"})  # dialects
 ENGINES: Registry[SpeechEngine] = Registry(
     kind="engine",
     entry_points="harness.engines",
@@ -112,9 +117,11 @@ ENGINES: Registry[SpeechEngine] = Registry(
         "hibari": "harness.engines.hibari:HibariEngine",
         "higgs_boson": "harness.engines.higgs:HiggsBosonEngine",
         "higgs_native": "harness.engines.higgs:HiggsNativeEngine",
+        "obey": "harness.engines.obey:ObeyEngine",
         "openai_speech": "harness.engines.openai_speech:OpenAISpeechEngine",
         "piper": "harness.engines.piper:PiperEngine",
     },
+    wrappers=("obey",),
 )
 register_engine = ENGINES.register
 make_engine = ENGINES.make
@@ -145,10 +152,13 @@ def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:
     Raises
     ------
     HarnessError
-        If the engine raises anything, returns no `Speech`, or returns audio that is empty, is not mono, or has samples that
-        are not finite or too large.
+        If the engine cannot do the targets of the request, raises anything, returns no `Speech`, or returns audio that is empty,
+        is not mono, or has samples that are not finite or too large.
     """
     what = f"the engine {name!r}"
+    if request.targets is not None and engine.dialect not in TAKE_TARGETS:
+        raise HarnessError(f"{what} takes tags only, in its dialect {engine.dialect!r}: it cannot be told sizes",
+                           remedy="choose hibari, or piper with dialect=controls, or edit its sound with --obey")  # fmt: skip
     with explained(what):
         speech = engine.speak(request)
     remedy = "speak() gives Speech(Audio(samples, rate), words)"

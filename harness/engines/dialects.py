@@ -1,7 +1,7 @@
 """Dialects: how an engine is told the tags.
 
-A dialect turns a `TaggedText` into the string that an engine reads; in the dialect "controls" the engine reads the words, and the
-tags become changes of their sound. A dialect knows which tags it can express, and where each word is
+A dialect turns a `TaggedText` into the string that an engine reads; in the dialects "controls" and "edit" the engine reads the words,
+and the tags become changes of their sound. A dialect knows which tags it can express, and where each word is
 in that string. To add a dialect, write a function from `TaggedText` to `Layout` (the helper `Page` counts the offsets), and
 add a `Dialect` to `DIALECTS`.
 
@@ -237,6 +237,7 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("prompted", frozenset(TAGS), _prompted, by_word=False),
         Dialect("ignore", frozenset(), _plain),
         Dialect("controls", frozenset(TAGS), _controls, promises=_CONTROLS_PROMISES),
+        Dialect("edit", frozenset(TAGS), _controls, promises=_CONTROLS_PROMISES),
     )
 }
 _CLOSING = r"[\"'”’)\]]*$"

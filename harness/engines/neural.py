@@ -63,7 +63,7 @@ class NeuralVoice(ABC):
         """
         check_request(request, self)
         if self.dialect == "controls":
-            speech = self._controls.speak(request.text, request.seed)
+            speech = self._controls.speak(request.text, request.seed, request.targets)
         else:
             text, _ = spoken(request.text)
             speech = Speech(self._read(DIALECTS[self.dialect].render(text), request.seed))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.datasets import sha256
+from harness.engines.base import ENGINES
 from harness.errors import DataError
 from harness.experiment.sentences import Item
 from harness.experiment.spec import Experiment, data_checksums
@@ -129,7 +130,7 @@ def identify(experiment: Experiment) -> dict[str, Any]:
             name: sha256(source)
             for name in [
                 *(spec.name for spec in experiment.taggers),
-                *(spec.name for spec in experiment.engines),
+                *(ENGINES.inside(spec.name) or spec.name for spec in experiment.engines),
                 *experiment.listening,
             ]
             if (source := own_source(name))

@@ -147,7 +147,9 @@ def validate(
             fields = {**fields, key: [{"name": item} if isinstance(item, str) else item for item in fields[key]]}
     try:
         experiment = Experiment.model_validate(fields)
-        if "timeout" not in experiment.model_fields_set and OWN_LIMITS & {spec.name for spec in experiment.engines}:
+        if "timeout" not in experiment.model_fields_set and OWN_LIMITS & {
+            ENGINES.inside(spec.name) or spec.name for spec in experiment.engines
+        }:
             experiment = Experiment.model_validate({**fields, "timeout": None})
             experiment.model_fields_set.discard("timeout")  # not given by the user, so `changed` may choose again
     except ValidationError as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,14 @@ class AlignmentError(HarnessError):
     """The words could not be aligned to the audio; the message says why."""
 
 
+class PhoneTime(NamedTuple):
+    """A phone (ARPAbet without stress), and its start and end in seconds."""
+
+    phone: str
+    start: float
+    end: float
+
+
 def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     """Find each word in a clip.
 
@@ -72,15 +80,37 @@ def align(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     from harness.prosody.stretches import LONG, stretches  # which needs this module
 
     if audio.seconds <= LONG:
-        return _align_clip(audio, words)
+        return _align_clip(audio, words)[0]
     found: list[WordTime] = []
     for part in stretches(audio, words):
         with part.located():
-            found += part.in_recording(_align_clip(part.sound, part.words))
+            found += part.in_recording(_align_clip(part.sound, part.words)[0])
     return found
 
 
-def _align_clip(audio: Audio, words: Sequence[str]) -> list[WordTime]:
+def align_phones(audio: Audio, words: Sequence[str]) -> list[list[PhoneTime]]:
+    """Find the phones of each word in a clip; a token without anything speakable has none. See `align`, also for the errors.
+
+    Returns
+    -------
+    list of list of PhoneTime
+        The phones of each word, one after the other without gaps.
+    """
+    from harness.prosody.stretches import LONG, stretches
+
+    if audio.seconds <= LONG:
+        return _align_clip(audio, words)[1]
+    found: list[list[PhoneTime]] = []
+    for part in stretches(audio, words):
+        with part.located():
+            found += [
+                [PhoneTime(phone, start + part.start, end + part.start) for phone, start, end in word]
+                for word in _align_clip(part.sound, part.words)[1]
+            ]
+    return found
+
+
+def _align_clip(audio: Audio, words: Sequence[str]) -> tuple[list[WordTime], list[list[PhoneTime]]]:
     """Align in one piece, with memory that grows with the square of the length."""
     pronunciations = pronounce_all(words)
     samples, offset = prepare(audio)
@@ -92,7 +122,16 @@ def _align_clip(audio: Audio, words: Sequence[str]) -> list[WordTime]:
     with explained(len(words), audio.seconds):
         decoder.set_align_text(" ".join(names))
         decode(decoder, samples)
-        return second_pass(decoder, samples, offset, audio.seconds, words, names)
+        times = second_pass(decoder, samples, offset, audio.seconds, words, names)
+        phones: list[list[PhoneTime]] = [[] for _ in words]
+        for entry in decoder.get_alignment():
+            if (name := entry.name.partition("(")[0]) in names:
+                phones[names[name]] = [
+                    PhoneTime(phone.name, *(_seconds(frame, offset, audio.seconds)
+                                            for frame in (phone.start, phone.start + phone.duration)))
+                    for phone in entry
+                ]  # fmt: skip
+        return times, phones
 
 
 def check_length(samples: NDArray[np.int16], pronunciations: Sequence[Sequence[Pronunciation]]) -> None:

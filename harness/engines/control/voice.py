@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from harness.engines.base import Speech
 from harness.engines.control.curves import Span
 from harness.engines.control.plan import Doses, Plan, lost_tags, make_plan
 from harness.engines.control.signal import add_silence, quietest_time
+from harness.engines.control.targets import Targets, add_targets
 from harness.engines.control.tokens import Chunk, arrange, chunks_of, phones_of
 from harness.engines.marks import spoken
 from harness.records import WordTime
@@ -65,20 +66,15 @@ class ObeyingVoice(ABC):
         """Return the tags that this voice cannot obey, and why."""
         return lost_tags(text, {phone.word for phone in phones_of(self._chunks(text.words))}) if text.tags else {}
 
-    def speak(self, text: TaggedText, seed: int) -> Speech:
-        """Speak a text as its tags ask. Without a sound, the audio is empty."""
+    def speak(self, text: TaggedText, seed: int, targets: Targets | None = None) -> Speech:
+        """Speak a text as its tags and targets ask. Without a sound, the audio is empty."""
         chunks = deepcopy(self._chunks(text.words))
         plan = make_plan(text, phones_of(chunks), self.doses)
+        if targets:
+            plan = add_targets(plan, targets)
         remaining = arrange(plan, chunks, self.natural_gap)
         audio, spans = self.sound(chunks, plan, seed)
-        times = _word_times(text, plan, spans)
-        for slot in sorted(remaining, reverse=True):
-            audio = add_silence(audio, _gap(audio, times, slot), remaining[slot])
-            times[slot:] = [
-                WordTime(word=time.word, start=time.start + remaining[slot], end=time.end + remaining[slot])
-                for time in times[slot:]
-            ]
-        return Speech(audio, tuple(times))
+        return add_pauses(audio, word_times(text, plan, spans), remaining)
 
     def _chunks(self, words: tuple[str, ...]) -> list[Chunk]:
         """Return the unchanged chunks of a text, which are kept: the same sentence is often spoken with several tags."""
@@ -120,7 +116,19 @@ def settled(bounds: Sequence[Span], chunks: Sequence[Chunk], late: float) -> lis
     return spans
 
 
-def _word_times(text: TaggedText, plan: Plan, spans: Sequence[Span]) -> list[WordTime]:
+def add_pauses(audio: Audio, times: Sequence[WordTime], silence: Mapping[int, float]) -> Speech:
+    """Insert seconds of silence at slots, each at the quietest place of its gap."""
+    times = [*times]
+    for slot in sorted(silence, reverse=True):
+        audio = add_silence(audio, _gap(audio, times, slot), silence[slot])
+        times[slot:] = [
+            WordTime(word=time.word, start=time.start + silence[slot], end=time.end + silence[slot])
+            for time in times[slot:]
+        ]
+    return Speech(audio, tuple(times))
+
+
+def word_times(text: TaggedText, plan: Plan, spans: Sequence[Span]) -> list[WordTime]:
     """Return the times of all words; a word that is not spoken has no length."""
     found: dict[int, Span] = {}
     for phone, (start, end) in zip(plan.phones, spans, strict=True):
