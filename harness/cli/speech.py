@@ -1,30 +1,46 @@
-"""`harness say` and `harness align`."""
+"""`harness say`, for one text and for many, and `harness align`."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.output import Force, print_json
+from harness.cli.output import Force, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from harness.engines.base import SpeechEngine
+    from harness.engines.batch import Batch
+    from harness.errors import HarnessError
+
+
+class Input(str, Enum):
+    """Formats of the texts to speak; see `harness.engines.inputs`."""
+
+    TAGS = "tags"
+    SSML = "ssml"
+    HIGGS_V3 = "higgs_v3"
+
 
 # Signals of a scheduler and of a closed terminal; they end a command like Ctrl-C.
 ENDINGS = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGHUP"))
 
 
 @contextmanager
-def leaving_at_once() -> Iterator[None]:
+def leaving_at_once(kept: str = "nothing was written") -> Iterator[None]:
     """Let a signal end the process at once. An engine that calls back from C, such as espeak, would swallow the exception."""
 
     def leave(number: int, _: object) -> None:
         how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
         with suppress(OSError):  # the terminal may be gone
-            os.write(2, f"harness: {how}; nothing was written (run the same command again)\n".encode())
+            os.write(2, f"harness: {how}; {kept} (run the same command again)\n".encode())
         os._exit(128 + number)
 
     wanted = [number for number in (signal.SIGINT, *ENDINGS) if signal.getsignal(number) is not signal.SIG_IGN]
@@ -37,59 +53,206 @@ def leaving_at_once() -> Iterator[None]:
 
 
 def say(
-    text: Annotated[str, typer.Argument(help='Tagged text, for instance `"We <emph> guarantee 30% savings"`.')],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Audio file to write: .wav, .flac, .ogg or .mp3.")] = Path(
-        "speech.wav"
-    ),
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TEXT]",
+            help='Tagged text, for instance `"We <emph> guarantee 30% savings"`; standard input if not given, or `-`.',
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Audio file to write: .wav, .flac, .ogg or .mp3; speech.wav by default. With --jsonl, the folder.",
+        ),
+    ] = None,
     engine: Annotated[str, typer.Option(help="Name of the engine; `harness doctor` lists them.")] = "espeak",
     voice: Annotated[str | None, typer.Option(help="Voice of the engine; its default voice if not given.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the engine, KEY=VALUE; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed, for engines that sample.")] = 0,
+    how: Annotated[
+        Input,
+        typer.Option("--input", help="What the text is: the seven `tags`, `ssml`, or control tags of `higgs_v3`."),
+    ] = Input.TAGS,
+    obey: Annotated[
+        bool,
+        typer.Option(
+            "--obey", help="Let the engine speak plain text, and edit its sound as the tags ask: engine obey:NAME."
+        ),
+    ] = False,
+    jsonl: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help='Speak each line {"id", "text"} of a file, or of standard input (`-`), to OUT/ID.wav.'
+        ),
+    ] = None,
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print word times and lost tags as JSON.")] = False,
 ) -> None:
-    """Speak tagged text to an audio file.
+    """Speak tagged text to an audio file, or many texts to a folder.
 
     Markdown asterisks, list and heading marks before the text, and emoji are not spoken by espeak, piper and hibari; other
     engines get them as they are. Everything else is read as written, including labels such as `SPEAKER 1:`: remove them
     first. Text may begin with a minus or a dash, as in `"-5 degrees"`; put `--` before a single word such as `-really`.
 
-    Other markup (`<break/>`, `[pause]`) is an error; a backslash in front of it keeps it as text.
+    Other markup (`<break/>`, `[pause]`) is an error, unless `--input` names it; a backslash in front of it keeps it as text.
 
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
+
+    In a pipe: `echo "We guarantee 30% savings" | harness tag | harness say --engine hibari -o out.wav`. Many texts:
+    `harness say --jsonl data/examples/heldout.jsonl --engine hibari --out clips`. Files that are already there are kept, and a bad line
+    costs only itself.
     """
+    from harness.engines import make_engine
+    from harness.engines.base import ENGINES, check_engine
+    from harness.errors import DataError
+    from harness.outputs import files_among
+    from harness.reading import key_value
+
+    if obey:
+        engine = f"obey:{engine}"
+    if jsonl is not None and text is not None:
+        raise DataError("expected either a text or --jsonl, got both", remedy="leave one out")
+    if jsonl is not None and out is None:
+        raise DataError("--jsonl needs a folder for the files", remedy="name one: --out clips")
+    types = ENGINES.option_types(engine) if option else {}
+    options = dict(key_value(one, types) for one in option or [])
+    inputs = files_among(options.values())
+    if jsonl is not None and out is not None:
+        chosen = make_engine(engine, **options)
+        check_engine(chosen, engine)
+        _say_lines(jsonl, out, chosen, engine, options, voice=voice, seed=seed, how=how, force=force, as_json=as_json)
+    else:
+        _say_one(text, out or Path("speech.wav"), engine, options, inputs, voice=voice, seed=seed, how=how, force=force,
+                 as_json=as_json)  # fmt: skip
+
+
+def _say_one(
+    text: str | None,
+    out: Path,
+    engine: str,
+    options: dict[str, Any],
+    inputs: list[Path],
+    *,
+    voice: str | None,
+    seed: int,
+    how: Input,
+    force: bool,
+    as_json: bool,
+) -> None:
     from harness.audio import format_of, write_audio
     from harness.engines import SpeechRequest, make_engine
-    from harness.engines.base import ENGINES, check_engine, lost_tags, speak
-    from harness.errors import DataError
-    from harness.outputs import check_output, files_among
-    from harness.reading import key_value
-    from harness.tagged import TaggedText
+    from harness.engines.base import check_engine, lost_tags, speak
+    from harness.engines.batch import left_out
+    from harness.engines.inputs import read_input
+    from harness.errors import DataError, HarnessError
+    from harness.outputs import check_output
 
     if str(out) == "-":
         raise DataError("audio cannot be written to standard output", remedy="name a file: -o speech.wav")
-    tagged = TaggedText.parse(text)
+    place = "standard input" if text in (None, "-") else None
+    try:
+        tagged, targets = read_input(_standard_input() if place else text or "", how.value)
+    except HarnessError as error:
+        raise (error.at(place) if place else error) from error
     format_of(out)
-    types = ENGINES.option_types(engine) if option else {}
-    options = dict(key_value(one, types) for one in option or [])
-    check_output(out, inputs=files_among(options.values()), force=force)
+    check_output(out, inputs=inputs, force=force)
     chosen = make_engine(engine, **options)
     check_engine(chosen, engine)
+    request = SpeechRequest(tagged, voice, seed, word_times=as_json, targets=targets)
     with leaving_at_once():
-        speech = speak(chosen, SpeechRequest(tagged, voice, seed, word_times=as_json), engine)
-        lost = lost_tags(chosen, tagged)
+        speech = speak(chosen, request, engine)
+        lost, others = lost_tags(chosen, tagged), list(targets.lost if targets else ())
     write_audio(out, speech.audio)
     if as_json:
         words = [word.model_dump() for word in speech.words or ()]
         print_json({"audio": str(out), "seconds": round(speech.audio.seconds, 3), "sample_rate": speech.audio.sample_rate,
-                    "words": words, "lost": [[slot, tag.value] for slot, tag in lost]})  # fmt: skip
+                    "words": words, "lost": [[slot, tag.value] for slot, tag in lost], "left_out": others})  # fmt: skip
         return
     typer.echo(f"{out}: {speech.audio.seconds:.2f} s at {speech.audio.sample_rate} Hz")
-    if lost:
-        names = ", ".join(f"{tag} at slot {slot} ({why})" for (slot, tag), why in lost.items())
-        typer.echo(f"not expressible in the dialect {chosen.dialect!r}, left out: {names}")
+    if lost or others:
+        what = f"not expressible in the dialect {chosen.dialect!r}, left out" if lost else "left out"
+        typer.echo(f"{what}: {', '.join(left_out(chosen, tagged, targets))}")
     if notice := getattr(chosen, "notice", ""):
         typer.echo(f"note: {notice}", err=True)
+
+
+def _standard_input() -> str:
+    """Return the text on standard input."""
+    from harness.errors import DataError
+    from harness.reading import is_json_object
+
+    if sys.stdin.isatty():
+        raise DataError(
+            "there is nothing to say", remedy='give a text, such as "We <emph> guarantee it", or pipe one in'
+        )
+    content = sys.stdin.buffer.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError("not UTF-8", line=line, remedy="save the text as UTF-8") from error
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if is_json_object(first):
+        raise DataError("expected a text, but this is JSON", remedy="speak JSON Lines with --jsonl - --out FOLDER")
+    return text
+
+
+def _say_lines(
+    source: str,
+    folder: Path,
+    engine: SpeechEngine,
+    name: str,
+    options: dict[str, Any],
+    *,
+    voice: str | None,
+    seed: int,
+    how: Input,
+    force: bool,
+    as_json: bool,
+) -> None:
+    from harness.engines.batch import LIST, speak_lines
+    from harness.errors import DataError
+    from harness.outputs import check_output
+    from harness.paths import is_file
+    from harness.reading import unreadable
+
+    if folder.exists() and not folder.is_dir():
+        raise DataError("expected a folder, but this is a file", path=folder, remedy="choose another name")
+    place, total = "standard input" if source == "-" else source, None
+    try:
+        if is_file(source):  # a pipe can be read only once
+            with Path(source).open("rb") as counted:
+                total = sum(1 for line in counted if line.strip())
+        lines = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - closed on exit
+    except (OSError, ValueError) as error:
+        raise unreadable(source, error) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    check_output(folder / LIST, inputs=[] if source == "-" else [source], force=True)
+    with progress_bar("speaking") as update, leaving_at_once("the files that are finished are kept"):
+
+        def report(batch: Batch, error: HarnessError | None) -> None:
+            if error:
+                typer.echo(f"harness: {error}", err=True)
+            update(len(batch.spoken) + len(batch.kept) + len(batch.failed), total)
+
+        batch = speak_lines(lines, place, engine, name, folder, voice=voice, seed=seed, options=options, how=how.value,
+                            force=force, report=report)  # fmt: skip
+    if not (batch.spoken or batch.kept or batch.failed):
+        raise DataError(
+            "there is nothing to say: no lines", path=place, remedy='write lines such as {"id": "s1", "text": "We go."}'
+        )
+    if as_json:
+        print_json({"folder": str(folder), "list": str(folder / LIST), "spoken": batch.spoken, "kept": batch.kept,
+                    "failed": [error.fields() for error in batch.failed]})  # fmt: skip
+    else:
+        typer.echo(f"{folder}: {len(batch.spoken)} spoken, {len(batch.kept)} already there, {len(batch.failed)} failed")
+    if notice := getattr(engine, "notice", ""):
+        typer.echo(f"note: {notice}", err=True)
+    if batch.failed:
+        raise typer.Exit(1)
 
 
 def align(
