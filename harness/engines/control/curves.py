@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.engines.control.plan import Doses, Movement, Plan, Shape
+from harness.engines.dialects import ends_sentence
 
 Array = NDArray[np.float64]
 Span = tuple[float, float]  # start and end in seconds
@@ -20,7 +21,8 @@ Span = tuple[float, float]  # start and end in seconds
 RAMP = 0.08  # seconds in which a raised word goes up, half of it before the word; a consonant hides it
 PEAK = 0.45  # share of the stressed vowel at which an accent peaks: English peaks are near its middle (Silverman & Pierrehumbert 1990)
 WHOLE_WORD = 0.55  # share of an accent's level that the whole word gets; the stressed syllable gets all of it
-SHORTEST_GLIDE = 0.12  # seconds; a faster glide is heard as a jump, and its end is too short to measure (80 ms)
+SHORTEST_GLIDE = 0.07  # seconds; a faster glide is heard as a jump
+HELD = 0.09  # seconds for which a glide stays where it has arrived: what comes last is heard (the detector takes a median of 80 ms)
 LIFT = 0.25  # seconds in which the register before a fall goes up
 # Limits of F0, inside those of the detectors' tracker (0.6 x the first and 1.8 x the third quartile, 60 Hz; see
 # `harness.prosody.features`): beyond them it reads an octave wrong, and the voice hardly sounds like itself.
@@ -158,13 +160,16 @@ class _Drawing:
         times, doses = self.times, self.plan.doses
         rise = movement.shape is Shape.RISE
         start, end = self._glide_span(movement)
+        arrival = start + (doses.rise_arrives if rise else doses.fall_arrives) * (end - start)
+        arrival = min(arrival, end - HELD)
+        start = min(start, arrival - SHORTEST_GLIDE)
         low, high = np.searchsorted(times, [start, end])
         here = float(np.interp(start, times, self.plain))
         late = self.plain[low + round(0.7 * (high - low)) : max(high, low + 1)]
         plain_end = float(np.median(late)) if len(late) else here
         first, last = _ends(here, plain_end, movement.semitones, doses, rise=rise)
         part = np.clip((times - start) / (end - start), 0, 1)
-        arrived = np.clip(part / (doses.rise_arrives if rise else doses.fall_arrives), 0, 1)
+        arrived = np.clip((times - start) / (arrival - start), 0, 1)
         target = first + (last - first) * (arrived + _smooth(arrived)) / 2
         word_end = self._word_span(movement.word)[1]  # where the word ends in a voiced stop or hiss, F0 stays
         inside = _smooth((times - start + RAMP) / RAMP) * _smooth((max(end + 0.03, word_end) + RAMP - times) / RAMP)
@@ -181,24 +186,22 @@ class _Drawing:
         heard = self.times[self.voiced & (self.times >= begin - 0.01) & (self.times <= end + 0.01)]
         if len(heard):
             start, end = max(start, float(heard[0])), float(heard[-1])
-        if end - start < SHORTEST_GLIDE:
-            start = max(min(begin, float(heard[0]) if len(heard) else begin), end - SHORTEST_GLIDE)
-        return start, max(end, start + 0.05)
+        return start, max(end, start + HELD)
 
     def _word_span(self, word: int) -> Span:
         own = [span for phone, span in zip(self.plan.phones, self.spans, strict=True) if phone.word == word]
         return own[0][0], own[-1][1]
 
     def _register(self, movement: Movement, end: float) -> Array:
-        """Return the lift before a fall: inside its phrase, up to the word of the fall."""
-        doses, phrase = self.plan.doses, self._phrase_start(movement.word)
-        begin = max(phrase, end - doses.register)
+        """Return the lift before a fall, inside its sentence."""
+        doses = self.plan.doses
+        begin = max(self._sentence_start(movement.word), end - doses.register)
         return doses.fall_from * _smooth((self.times - begin + LIFT / 2) / LIFT) * (self.times <= end)
 
-    def _phrase_start(self, word: int) -> float:
-        """Return the time at which the phrase of a word begins."""
-        text, first = self.plan.text, word
-        while first and text.phrase_end(first - 1) == text.phrase_end(word):
+    def _sentence_start(self, word: int) -> float:
+        """Return the time at which the sentence of a word begins."""
+        first = word
+        while first and not ends_sentence(self.plan.text.words[first - 1]):
             first -= 1
         return next(self.spans[index][0] for index, phone in enumerate(self.plan.phones) if phone.word >= first)
 

@@ -29,6 +29,7 @@ VOICED_HZ = 40.0  # a frame with less is unvoiced (`hibari.dsp.pulses`)
 LIMITS_HZ = 70.0, 600.0
 FIRM = 0.5  # energy of a glide above the median of the voiced frames: with less, the model lets its end creak, without harmonics
 SOUNDING = 5.0  # a phone sounds while its energy is at most this far below the strongest of the glide
+STOP = 0.05  # seconds that a last phone gets which is too weak to hear, such as the stop of "it."
 WEAK = 3.0  # frames this far below the strongest of their word carry no F0 that counts, in the same unit
 
 
@@ -75,6 +76,7 @@ class HibariControls(ObeyingVoice):
             return Audio(np.zeros(0, np.float32), rate), []
         spans = settled(bounds, chunks, LATE)
         f0, energy = (np.concatenate([one[part] for one in told]) for part in (2, 3))
+        spans = _without_silence(plan, spans, energy)
         voiced = f0[f0 > VOICED_HZ]
         middle = float(np.median(voiced)) if len(voiced) else 0.0
         curves, gliding = self._curves(plan, spans, f0, energy)
@@ -136,6 +138,18 @@ class HibariControls(ObeyingVoice):
             inside = (times >= own[0][0]) & (times <= own[-1][1])
             strong[inside] = energy[inside] > energy[inside].max(initial=-np.inf) - WEAK
         return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan))), gliding
+
+
+def _without_silence(plan: Plan, spans: Sequence[Span], energy: NDArray[np.float32]) -> list[Span]:
+    """Return the spans of the phones, words ended where their sound does: the last phone of a sentence lasts far into silence."""
+    times, sounding = (np.arange(len(energy)) + 0.5) * FRAME, energy > energy.max(initial=0.0) - SOUNDING
+    found = list(spans)
+    for index, (start, end) in enumerate(spans):
+        if index + 1 == len(spans) or plan.phones[index + 1].word != plan.phones[index].word:
+            heard = times[sounding & (times >= start) & (times <= end)]
+            last = float(heard[-1]) if len(heard) else start + STOP
+            found[index] = (start, min(end, last + FRAME))
+    return found
 
 
 def _voice_glide(

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio
 from harness.engines.control.curves import Curves, Track
+from harness.prosody.features import CEILING_HZ, FLOOR_HZ, pitch_track
 
 Samples = NDArray[np.float32]
 
-FLOOR_HZ, CEILING_HZ = 60.0, 400.0  # of the first pitch track
 LIMITS_HZ = 45.0, 600.0  # of the F0 that overlap-add is asked for
 HOP = 0.005  # seconds between the frames of a track
 MARGIN = 0.03  # seconds around an F0 change that come from the changed signal
@@ -29,13 +29,8 @@ WEAK_DB = 15.0  # F0 of frames this far below the loudest of their word is a gue
 
 
 def track_of(audio: Audio) -> Track:
-    """Return the F0 of a clip every 5 ms, by Praat's autocorrelation method."""
-    import parselmouth
-
-    pitch = _sound(audio).to_pitch_ac(time_step=HOP, pitch_floor=FLOOR_HZ, pitch_ceiling=CEILING_HZ)
-    assert isinstance(pitch, parselmouth.Pitch)
-    hz = pitch.selected_array["frequency"]
-    return Track(np.asarray(pitch.xs()), np.where(hz > 0, hz, np.nan))
+    """Return the F0 of a clip every 5 ms, as the detectors see it: octave errors of creaky ends are left out."""
+    return Track(*pitch_track(audio))
 
 
 def shift_pitch(audio: Audio, curves: Curves) -> Audio:
@@ -44,7 +39,7 @@ def shift_pitch(audio: Audio, curves: Curves) -> Audio:
 
     if not curves.semitones.any():
         return audio
-    hz = track_of(audio).hz
+    _, hz = pitch_track(audio)
     voiced = hz[np.isfinite(hz)]
     low, high = FLOOR_HZ, CEILING_HZ
     if len(voiced) > MIN_VOICED:
