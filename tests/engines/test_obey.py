@@ -6,6 +6,7 @@ from helpers import command
 
 from harness.audio import Audio
 from harness.engines import SpeechRequest, make_engine
+from harness.engines.apart import EngineApart
 from harness.engines.base import ENGINES, check_engine, lost_tags, speak
 from harness.engines.control.stretch import stretch
 from harness.engines.inputs import read_input
@@ -145,6 +146,20 @@ def test_phones_of_a_word_are_its_time(engine):
     for word, own in zip(words, phones, strict=True):
         if own:
             assert (own[0].start, own[-1].end) == pytest.approx((word.start, word.end))
+
+
+def test_it_runs_in_a_child_process_as_under_serve_and_run():
+    text = TaggedText.parse("We <emph> guarantee it <emph>")
+    with EngineApart("obey:espeak", {"rate": 200}) as apart:
+        direct = make_engine("obey:espeak", rate=200)
+        assert np.array_equal(
+            apart.speak(SpeechRequest(text)).audio.samples, direct.speak(SpeechRequest(text)).audio.samples
+        )
+        assert apart.name == "obey:espeak" and lost_tags(apart, text) == lost_tags(direct, text)
+
+
+def test_one_word_may_misfit(engine):
+    assert engine.speak(SpeechRequest(TaggedText.parse("<emph> hmm <pitch_rising>"))).audio.seconds > 0.2
 
 
 def test_say_with_obey(tmp_path):
