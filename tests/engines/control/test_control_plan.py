@@ -5,7 +5,14 @@ import pytest
 from harness.engines.control.plan import DOSES, Phone, Shape, lost_tags, make_plan, nucleus
 from harness.tagged import TAGS, Tag, TaggedText
 
-SOUNDS = {"We": "wi", "guarantee": "ɡˌɛɹəntˈi", "30%": "θˈɜːɾipɚsˈɛnt", "savings": "sˈeɪvɪŋz", "hmm": "hmm", "now,": "nˈaʊ"}
+SOUNDS = {
+    "We": "wi",
+    "guarantee": "ɡˌɛɹəntˈi",
+    "30%": "θˈɜːɾipɚsˈɛnt",
+    "savings": "sˈeɪvɪŋz",
+    "hmm": "hmm",
+    "now,": "nˈaʊ",
+}
 
 
 def plan(text):

@@ -29,7 +29,9 @@ def test_pitch_moves_inside_and_samples_stay_outside():
     audio = buzz()
     changed = shift_pitch(audio, curves(semitones=4))
     track = track_of(changed)
-    assert np.median(track.hz[(track.times > 0.9) & (track.times < 1.1)]) == pytest.approx(120 * 2 ** (4 / 12), rel=0.02)
+    assert np.median(track.hz[(track.times > 0.9) & (track.times < 1.1)]) == pytest.approx(
+        120 * 2 ** (4 / 12), rel=0.02
+    )
     assert np.array_equal(changed.samples[: int(0.74 * RATE)], audio.samples[: int(0.74 * RATE)])
     assert np.array_equal(changed.samples[int(1.26 * RATE) :], audio.samples[int(1.26 * RATE) :])
     assert np.array_equal(changed.samples, shift_pitch(audio, curves(semitones=4)).samples), "repeatable"
