@@ -19,7 +19,10 @@ CACHE_VARIABLE = "HARNESS_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloads: ``HARNESS_CACHE``, else ``$XDG_CACHE_HOME/prosody-harness``, else ``~/.cache/prosody-harness``."""
+    """Return the folder for downloads and for the parts of voices.
+
+    It is ``HARNESS_CACHE``, else ``$XDG_CACHE_HOME/prosody-harness``, else ``~/.cache/prosody-harness``.
+    """
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prosody-harness"

@@ -18,6 +18,7 @@ from harness.store import write_atomic
 
 VERSION = 1  # of what this module makes; part of the folder's name
 Parts = dict[str, bytes]
+Shapes = dict[str, list[str | int]]
 
 
 class NoTiming(HarnessError):
@@ -107,8 +108,8 @@ def hibari_parts(model: Any) -> Parts:
     )
     for old, new in ((lengths, "durations"), ("f0", "f0_told"), (energy, "energy_told")):
         _rewire(graph, old, new)
-    known = {"durations": ["phones"], "f0_told": [1, "frames"], "energy_told": [1, "frames"]}
-    shapes = {exact: ["phones"], lengths: ["phones"], energy: [1, "frames"]}
+    known: Shapes = {"durations": ["phones"], "f0_told": [1, "frames"], "energy_told": [1, "frames"]}
+    shapes: Shapes = {exact: ["phones"], lengths: ["phones"], energy: [1, "frames"]}
     return {
         "lengths": _part(model, ["ids", "speed"], [exact, lengths], known, shapes),
         "melody": _part(model, ["ids", "durations"], ["f0", energy], known, shapes),
@@ -139,11 +140,11 @@ def piper_parts(model: Any) -> Parts:
     of_sound = _only((node for node in random if node.output[0] not in before), "noise")
     if len(of_lengths) > 1:
         raise NoTiming(f"not a voice of Piper: its lengths need {len(of_lengths)} kinds of noise, one was expected")
-    known: dict[str, list[str | int]] = {
+    known: Shapes = {
         "durations": [1, 1, "ids"],
         "sound_noise": [1, _channels(onnx, model, of_sound), "frames"],
     }
-    shapes: dict[str, list[str | int]] = {exact: [1, 1, "ids"]}
+    shapes: Shapes = {exact: [1, 1, "ids"]}
     _rewire(graph, lengths, "durations")
     for node, name in ((of_sound, "sound_noise"), *((node, "length_noise") for node in of_lengths)):
         _rewire(graph, node.output[0], name)
@@ -204,8 +205,8 @@ def _part(
     model: Any,
     inputs: Sequence[str],
     outputs: Sequence[str],
-    known: Mapping[str, Sequence[str | int]],
-    shapes: Mapping[str, Sequence[str | int]],
+    known: Shapes,
+    shapes: Shapes,
 ) -> bytes:
     """Return the part of a model between some tensors. `known` are the shapes of new inputs, `shapes` those of inner tensors."""
     from onnx import TensorProto, helper

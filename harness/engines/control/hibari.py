@@ -127,7 +127,7 @@ class HibariControls(ObeyingVoice):
         self, plan: Plan, spans: Sequence[Span], f0: NDArray[np.float32], energy: NDArray[np.float32]
     ) -> tuple[Curves, NDArray[np.bool_]]:
         """Draw the movements of a plan, give its glides F0 and energy up to their ends (in place), and return where they are."""
-        times, gliding = (np.arange(len(f0)) + 0.5) * FRAME, np.zeros(len(f0), bool)
+        times, gliding = _frame_times(len(f0)), np.zeros(len(f0), bool)
         for movement in plan.movements:
             if movement.shape in (Shape.RISE, Shape.FALL):
                 gliding |= _voice_glide(plan, movement, spans, times, f0, energy)
@@ -137,12 +137,17 @@ class HibariControls(ObeyingVoice):
             own = [span for other, span in words if other == word]
             inside = (times >= own[0][0]) & (times <= own[-1][1])
             strong[inside] = energy[inside] > energy[inside].max(initial=-np.inf) - WEAK
-        return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan))), gliding
+        return draw(plan, spans, Track(times, np.where(voiced & strong, f0, np.nan).astype(np.float64))), gliding
+
+
+def _frame_times(count: int) -> Array:
+    """Return the middles of the frames in seconds, shape (count,)."""
+    return (np.arange(count, dtype=np.float64) + 0.5) * FRAME
 
 
 def _without_silence(plan: Plan, spans: Sequence[Span], energy: NDArray[np.float32]) -> list[Span]:
     """Return the spans of the phones, words ended where their sound does: the last phone of a sentence lasts far into silence."""
-    times, sounding = (np.arange(len(energy)) + 0.5) * FRAME, energy > energy.max(initial=0.0) - SOUNDING
+    times, sounding = _frame_times(len(energy)), energy > energy.max(initial=0.0) - SOUNDING
     found = list(spans)
     for index, (start, end) in enumerate(spans):
         if index + 1 == len(spans) or plan.phones[index + 1].word != plan.phones[index].word:

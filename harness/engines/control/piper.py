@@ -91,8 +91,8 @@ class PiperControls(ObeyingVoice):
         ]
         frames = np.ceil(exact)
         for (start, end), factor, extra in zip(places, chunk.factors, chunk.extra, strict=True):
-            if factor != 1:
-                frames[start:end] = np.maximum(1, np.round(exact[start:end] * factor))
+            longest = start + int(np.argmax(frames[start:end]))
+            frames[longest] += round(frames[start:end].sum() * (factor - 1))
             frames[start] += round(extra * self._config.sample_rate / self._config.hop_length)
         feed |= {
             "durations": frames[None, None].astype(np.float32),
