@@ -88,8 +88,10 @@ class EngineApart:
         EngineTimeout
             If the engine gives no answer in time.
         HarnessError
-            If its process ends; or the error that the engine raised.
+            If its process ends; or the error that the engine raised. Targets cannot be sent to it.
         """
+        if request.targets is not None:
+            raise HarnessError(f"{self._what} runs in a process of its own, which takes tags only")
         answer, samples = self._ask(
             "speak",
             text=request.text.format(),

@@ -28,6 +28,7 @@ from harness.tagged import TaggedText
 # Seconds, from Azure's documentation of `break`; "none" only asks to leave out a pause, which nothing here can do.
 STRENGTHS = {"none": 0.0, "x-weak": 0.25, "weak": 0.5, "medium": 0.75, "strong": 1.0, "x-strong": 1.25}
 LONGEST_BREAK = 20.0  # seconds, as in Azure; a longer one is a slip
+LONGEST_SILENCE = 600.0  # seconds of all breaks
 # Shares of the accent of <emph>. SSML only orders them; without a level it is moderate.
 LEVELS = {"strong": 1.0, "moderate": 0.5, "none": 0.0, "reduced": -0.5}
 # Shares of the plain value, from espeak-ng 1.52 (ssml.c).
@@ -51,7 +52,7 @@ _PERCENT = re.compile(_NUMBER + "%")
 _PITCH = re.compile(rf"([+-]?)({_NUMBER})(%|st)")
 _VOLUME = re.compile(rf"[+-]({_NUMBER})dB")
 _SPOKEN = re.compile(r"\w")
-_OPENING = re.compile(r"(?s)(\s|<!--.*?-->)*<(\?xml\b|speak\b|!DOCTYPE)")
+_OPENING = re.compile(r"(?s)(?>\s|<!--.*?-->)*+<(\?xml\b|speak\b|!DOCTYPE)")
 _ROOT = "<speak>"
 
 
@@ -210,17 +211,24 @@ def _targets(reader: _Reader) -> tuple[TaggedText, Targets]:
         if seconds:
             slot = bisect_left(begins, place)
             silence[slot] = silence.get(slot, 0.0) + seconds
+    if (total := sum(silence.values())) > LONGEST_SILENCE:
+        raise TagError(
+            f"the breaks add up to {total:.0f} s of silence", remedy=f"at most {LONGEST_SILENCE:.0f} s are added"
+        )
     starts, ends = [start for start, _ in words], [end for _, end in words]
     passages, lost = [], []
     for element, end in sorted(reader.passages, key=lambda one: (one[0].line, one[0].column)):
-        near = range(bisect_right(ends, element.start), bisect_left(starts, end))
-        covered = [index for index in near if _covered(reader, text, words[index], element, end)]
-        if not covered:
+        first, last = bisect_right(ends, element.start), bisect_left(starts, end) - 1
+        while first <= last and not _covered(reader, text, words[first], element, end):
+            first += 1
+        while first <= last and not _covered(reader, text, words[last], element, end):
+            last -= 1
+        if first > last:
             lost.append(f"<{element.name}> in line {element.line}, column {element.column} (no word is inside it)")
             continue
         passages.append(
             Passage(
-                covered[0], covered[-1], semitones=element.asks.get("pitch", 0.0), decibels=element.asks.get("volume", 0.0),
+                first, last, semitones=element.asks.get("pitch", 0.0), decibels=element.asks.get("volume", 0.0),
                 rate=element.asks.get("rate", 1.0),
                 emphasis=element.asks.get("level", LEVELS["moderate"]) if element.name == "emphasis" else 0.0,
             )

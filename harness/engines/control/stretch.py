@@ -15,9 +15,7 @@ Samples = NDArray[np.float32]
 
 CONTEXT = 0.15  # seconds on both sides of a stretch that Praat sees too, so that it finds the periods at the edges
 GUARD = 0.03  # seconds on both sides that come from the changed signal
-SLACK = (
-    0.008  # seconds by which a joint may move so that the periods of both sides meet: half a period of the lowest voice
-)
+SLACK = 0.008  # seconds by which a joint may move, so that the periods of both sides meet; half a period at 60 Hz
 EDGE = 0.001  # seconds between two factors
 PITCH_RANGE = 0.55, 2.0  # of the median F0, in which periods are looked for
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from harness.engines.control.plan import Doses, Movement, Phone, Plan, Shape, make_plan
 from harness.tagged import Tag, TaggedText
 
+FACTOR_LIMITS = 0.25, 4.0  # of the length of a phone, if passages that overlap multiply
 SILENT_DB = -60.0  # the level of `harness.audio.SILENCE_PEAK`, below which nothing is heard
 
 
@@ -85,6 +86,8 @@ def add_targets(plan: Plan, targets: Targets) -> Plan:
                 silence.setdefault(words[0], accents.silence[words[0]])
     for slot, seconds in targets.silence.items():
         silence[slot] = silence.get(slot, 0.0) + seconds
+    shortest, longest = FACTOR_LIMITS
+    factors = [min(max(factor, shortest), longest) for factor in factors]
     return replace(
         plan, factors=tuple(factors), silence=dict(sorted(silence.items())), movements=tuple(dict.fromkeys(movements))
     )

@@ -70,6 +70,7 @@ def test_prosody_values_are_those_of_ssml():
         ("salt & pepper", (1, 7), "not well-formed XML"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><speak>&b;</speak>', (1, 13), "a document type or entity is declared"),
         ("a <emph> b", (1, 3), "<emph> is not supported"),
+        ('<break time="20s"/>' * 31, (None, None), "add up to 620 s"),
     ],
 )
 def test_wrong_ssml_is_one_error_with_its_place(markup, place, message):
@@ -121,4 +122,6 @@ def test_targets_are_added_to_a_plan():
     level, accent = plan.movements[-2:]
     assert (level.shape, level.first, level.last, level.semitones, level.decibels) == (Shape.LEVEL, 0, 3, 2.0, 3.0)
     assert (accent.shape, accent.word, accent.semitones) == (Shape.ACCENT, 2, 2.0)
+    slow = add_targets(make_plan(text, phones), Targets({}, [Passage(0, 2, rate=0.3)] * 9))
+    assert set(slow.factors) == {4.0}, "passages in passages do not last for hours"
     assert add_targets(make_plan(text, phones[:4]), Targets({}, [Passage(2, 2, rate=2)])).factors == plain.factors[:4]
