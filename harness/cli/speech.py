@@ -56,6 +56,8 @@ def say(
 
     Other markup (`<break/>`, `[pause]`) is an error; a backslash in front of it keeps it as text.
 
+    hibari obeys all tags, and so does Piper with `--option dialect=controls`.
+
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
     """
     from harness.audio import format_of, write_audio
