@@ -99,6 +99,8 @@ def say(
 
     Other markup (`<break/>`, `[pause]`) is an error, unless `--input` names it; a backslash in front of it keeps it as text.
 
+    hibari obeys all tags, and so does Piper with `--option dialect=controls`.
+
     Example: `harness say --engine piper --option dialect=prompted "We <emph> guarantee it"` reads the tag aloud.
 
     In a pipe: `echo "We guarantee 30% savings" | harness tag | harness say --engine hibari -o out.wav`. Many texts:

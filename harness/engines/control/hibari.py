@@ -17,7 +17,7 @@ from harness.engines.control.curves import Curves, Span, Track, draw, limits_hz
 from harness.engines.control.graph import hibari_parts, parts_of
 from harness.engines.control.plan import DOSES, Doses, Movement, Plan, Shape
 from harness.engines.control.signal import add_gain
-from harness.engines.control.tokens import Chunk
+from harness.engines.control.tokens import SHORTEST_PAUSE, Chunk
 from harness.engines.control.voice import ObeyingVoice, session, settled
 
 Array = NDArray[np.float64]
@@ -29,6 +29,8 @@ VOICED_HZ = 40.0  # a frame with less is unvoiced (`hibari.dsp.pulses`)
 LIMITS_HZ = 70.0, 600.0
 FIRM = 0.5  # energy of a glide above the median of the voiced frames: with less, the model lets its end creak, without harmonics
 SOUNDING = 5.0  # a phone sounds while its energy is at most this far below the strongest of the glide
+SILENT = -9.4  # energy of silence
+DECAY, ATTACK = 6, 3  # frames at the start and the end of a pause that keep the energy of the voice
 STOP = 0.05  # seconds that a last phone gets which is too weak to hear, such as the stop of "it."
 WEAK = 3.0  # frames this far below the strongest of their word carry no F0 that counts, in the same unit
 
@@ -109,8 +111,21 @@ class HibariControls(ObeyingVoice):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return F0 in Hz and energy in the model's unit of each frame, as the voice chooses them for unchanged lengths."""
         if all(factor == 1 for factor in chunk.factors):
-            f0, energy = self._melody.run(None, {"ids": ids, "durations": lengths})
-            return f0[0], energy[0]
+            f0, energy = (part[0] for part in self._melody.run(None, {"ids": ids, "durations": lengths}))
+            energy = energy.copy()
+        else:
+            f0, energy = self._stretched(chunk, ids, lengths)
+        edges = np.concatenate([[0.0], np.cumsum(lengths)]) * len(f0) / lengths.sum()
+        for place, extra in enumerate(chunk.extra, start=1):  # a long comma may hold breath or a drawn-out vowel
+            if extra >= SHORTEST_PAUSE:
+                start, end = (round(float(edge)) for edge in edges[place : place + 2])
+                energy[start + DECAY : end - ATTACK] = SILENT
+        return f0, energy
+
+    def _stretched(
+        self, chunk: Chunk, ids: NDArray[np.int64], lengths: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return F0 and energy of unchanged phones, stretched to the new lengths."""
         _, plain = self.timed(Chunk(chunk.tokens, chunk.words, [1.0] * len(chunk.tokens), chunk.extra))
         f0, energy = (part[0] for part in self._melody.run(None, {"ids": ids, "durations": plain}))
         frames = len(f0) / plain.sum()

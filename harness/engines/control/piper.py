@@ -111,7 +111,10 @@ class PiperControls(ObeyingVoice):
         ids += [*known["^"], *known["_"]]
         for token in chunk.tokens:
             start = len(ids)
-            ids += [*known[token], *known["_"]]
+            ids += [
+                *known.get(token, []),
+                *known["_"],
+            ]  # a mark or a comma that a plan added may be unknown to the voice
             places.append((start, len(ids)))
         return [*ids, *known["$"]], places
 

@@ -188,7 +188,19 @@ def arrange(plan: Plan, chunks: Sequence[Chunk], natural_gap: float) -> dict[int
             continue
         chunk, last = places[bounds[before][1]]
         _pause(chunk, last + 1, places[bounds[after][0]][1], seconds, natural_gap)
+    for movement in plan.movements:
+        if movement.shape is Shape.ACCENT:
+            _stress(chunks, movement)
     return remaining
+
+
+def _stress(chunks: Sequence[Chunk], movement: Movement) -> None:
+    """Give an emphasised word the mark of stress that it lacks: function words have none in a sentence."""
+    for chunk in chunks:
+        inside = [at for at, word in enumerate(chunk.words) if word == movement.word]
+        vowels = [at for at in inside if chunk.tokens[at][0] in VOWELS]
+        if vowels and not any(chunk.tokens[at] in STRESS for at in inside):
+            chunk.insert(vowels[0], ["ˈ"])
 
 
 def _ask(places: Sequence[tuple[Chunk, int]], bounds: dict[int, tuple[int, int]], movement: Movement) -> None:

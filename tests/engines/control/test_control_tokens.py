@@ -50,9 +50,14 @@ def test_pauses_between_chunks_and_at_both_ends_are_left_for_the_signal():
 
 def test_the_gap_before_an_emphasised_word_lengthens_the_space():
     remaining, [chunk] = arranged("ab <emph> cd.", "ab cd.")
-    assert chunk.extra == [0, 0, 0.06, 0, 0, 0] and not remaining
+    assert "".join(chunk.tokens) == "ab cd." and chunk.extra == [0, 0, 0.06, 0, 0, 0] and not remaining
 
 
 def test_a_rise_at_the_end_of_a_sentence_ends_in_a_question_mark():
     assert [chunk.tokens[-1] for chunk in arranged("<pitch_rising> ab. cd.", "ab.", "cd.")[1]] == ["?", "."]
     assert arranged("<pitch_falling> ab?", "ab?")[1][0].tokens[-1] == "?"
+
+
+def test_an_emphasised_word_without_stress_gets_a_mark_of_it():
+    assert ["".join(chunk.tokens) for chunk in arranged("ab <emph> cad.", "ab cad.")[1]] == ["ab cˈad."]
+    assert ["".join(chunk.tokens) for chunk in arranged("ab <emph> cˈad.", "ab cˈad.")[1]] == ["ab cˈad."]

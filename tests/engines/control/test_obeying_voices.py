@@ -11,8 +11,11 @@ from harness.engines.apart import EngineApart
 from harness.engines.base import lost_tags
 from harness.engines.control.graph import parts_of, piper_parts
 from harness.errors import HarnessError
+from harness.experiment import run, validate
 from harness.prosody.align import align
 from harness.prosody.features import measure
+from harness.records import Outcome, Verdict
+from harness.store import read_jsonl
 from harness.tagged import Tag, TaggedText
 
 PLAIN = "The new report is ready for every customer now."
@@ -172,3 +175,17 @@ def test_parts_are_made_once_if_they_can_be_kept(tiny, tmp_path, monkeypatch, wr
     for _ in range(2):
         assert parts_of(tiny, cut, ["a", "b"]) == {"a": b"1", "b": b"2"}
     assert len(calls) == (1 if writable else 2)
+
+
+def test_a_run_counts_such_tags_apart_and_goes_on(tmp_path):
+    pytest.importorskip("hibari")
+    (tmp_path / "texts.jsonl").write_text(
+        '{"id": "a", "text": "We launch <emph> 🚀 it <pause_long> today."}\n', "utf-8"
+    )
+    fields = {"name": "odd", "sentences": str(tmp_path / "texts.jsonl"), "engines": ["hibari"], "timeout": None,
+              "plain_repeats": 1, "placebo": False, "check_leaks": False}  # fmt: skip
+    run(validate(fields), tmp_path / "run", jobs=1)
+    outcomes = {outcome.tag: outcome for outcome in read_jsonl(tmp_path / "run" / "outcomes.jsonl", Outcome)}
+    assert outcomes[Tag.EMPH].verdict is Verdict.NOT_EXPRESSIBLE
+    assert outcomes[Tag.EMPH].reason == "the voice does not say the word '🚀'"
+    assert outcomes[Tag.PAUSE_LONG].verdict is Verdict.HIT
