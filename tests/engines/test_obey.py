@@ -9,6 +9,7 @@ from harness.engines import SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
 from harness.engines.base import ENGINES, check_engine, lost_tags, speak
 from harness.engines.control.stretch import stretch
+from harness.engines.control.voice import add_pauses
 from harness.engines.inputs import read_input
 from harness.engines.obey import EDIT_DOSES
 from harness.errors import HarnessError
@@ -16,6 +17,7 @@ from harness.experiment.spec import validate
 from harness.prosody.align import align, align_phones
 from harness.prosody.detectors import DETECTORS
 from harness.prosody.scorer import analyse, difference
+from harness.records import WordTime
 from harness.registry import own_source
 from harness.tagged import Tag, TaggedText
 
@@ -76,6 +78,16 @@ def test_a_pause_leaves_the_rest_as_it_was(engine):
     assert np.array_equal(same, before[:4000]) and np.array_equal(after.samples[-4000:], before[-4000:])
     times = engine.speak(SpeechRequest(text)).words
     assert [word.word for word in times] == list(text.words) and times[3].start - times[2].end > 0.9
+
+
+def test_a_pause_is_not_put_on_the_other_side_of_a_short_word():
+    rate, words = 16000, [("hours", 0.0, 0.5), ("a", 0.5, 0.53), ("week", 0.53, 1.0)]
+    samples = np.full(rate, 0.1, np.float32)
+    samples[int(0.495 * rate) : int(0.505 * rate)] = 0.001  # quiet, but before the "a"
+    times = [WordTime(word=word, start=start, end=end) for word, start, end in words]
+    after = add_pauses(Audio(samples, rate), times, {2: 1.0}).audio.samples
+    assert np.abs(after[int(0.62 * rate) : int(1.4 * rate)]).max() < 0.01
+    assert after[int(0.507 * rate)] == pytest.approx(0.1), "the word before the pause is whole"
 
 
 def test_tags_without_a_word_are_lost_with_a_reason(engine):

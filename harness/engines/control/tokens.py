@@ -189,7 +189,7 @@ def arrange(plan: Plan, chunks: Sequence[Chunk], natural_gap: float) -> dict[int
         chunk, last = places[bounds[before][1]]
         _pause(chunk, last + 1, places[bounds[after][0]][1], seconds, natural_gap)
     for movement in plan.movements:
-        if movement.shape is Shape.ACCENT:
+        if movement.shape is Shape.ACCENT and movement.semitones > 0:  # less than no emphasis needs no stress
             _stress(chunks, movement)
     return remaining
 

@@ -150,5 +150,8 @@ def _gap(audio: Audio, times: Sequence[WordTime], slot: int) -> float:
     if slot == len(times):
         last = times[-1].end
         return quietest_time(audio, max(last - 0.02, 0.0), max(audio.seconds - 0.02, last))
-    before, after = times[slot - 1].end, times[slot].start
-    return quietest_time(audio, min(before, after) - _EDGE, max(before, after) + _EDGE)
+    before, after = times[slot - 1], times[slot]
+    early, late = (
+        min(_EDGE, (word.end - word.start) / 2) for word in (before, after)
+    )  # not beyond a word as short as "a"
+    return quietest_time(audio, min(before.end, after.start) - early, max(before.end, after.start) + late)
