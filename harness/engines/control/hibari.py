@@ -46,7 +46,7 @@ class HibariControls(ObeyingVoice):
     """
 
     # The energy of a glide is kept up inside the model, so its level is lowered again afterwards.
-    doses: ClassVar[Doses] = replace(DOSES, rise_level=0.0, fall_level=-4.0)
+    doses: ClassVar[Doses] = replace(DOSES, high=4.5, low=-4.4, rise_level=0.0, fall_level=-4.0)
     natural_gap: ClassVar[float] = 0.15
 
     def __init__(self, voice: Any, speed: float) -> None:
@@ -79,14 +79,14 @@ class HibariControls(ObeyingVoice):
         spans = settled(bounds, chunks, LATE)
         f0, energy = (np.concatenate([one[part] for one in told]) for part in (2, 3))
         spans = _without_silence(plan, spans, energy)
-        voiced = f0[f0 > VOICED_HZ]
-        middle = float(np.median(voiced)) if len(voiced) else 0.0
         curves, gliding = self._curves(plan, spans, f0, energy)
-        f0 = np.where(f0 > VOICED_HZ, _raised(f0, curves.semitones), f0)
-        # The model has learned that low F0 goes with creak, which has no harmonics. So it shapes the spectrum of a lowered word or a
-        # glide from an F0 in the middle of the voice; the sound itself is made with the F0 that the tag asks for.
-        kept = (f0 > VOICED_HZ) & (gliding | (curves.semitones < 0))
-        told_f0 = np.where(kept, np.maximum(f0, np.float32(middle)), f0)
+        voiced, plain = f0 > VOICED_HZ, f0
+        f0 = np.where(voiced, _raised(f0, curves.semitones), f0)
+        # The model has learned that low F0 goes with creak, which has no harmonics. So where a tag lowers F0, the model shapes the
+        # spectrum from the plain F0, or along a glide from the middle of the voice; the sound itself has the F0 that the tag asks for.
+        told_f0 = np.where(voiced & (curves.semitones < 0), plain, f0)
+        if gliding.any():
+            told_f0 = np.where(voiced & gliding, np.maximum(f0, np.median(plain[voiced])), told_f0)
         random, samples, first = np.random.default_rng(seed), [], 0
         for ids, lengths, own, _ in told:
             here = slice(first, first := first + len(own))
