@@ -26,15 +26,15 @@ def voices(engine: str, voice: str, neural: bool, sentences: str, limit: int) ->
     limit : int
         Number of sentences.
     """
-    told = [{"name": engine, "voice": voice, "role": POSITIVE}]
+    told: dict[str, Any] = {"name": engine, "voice": voice, "role": POSITIVE}
     if not neural:
-        return told
-    untold = [
+        return [told]
+    untold: list[dict[str, Any]] = [
         {"name": "piper", "role": NEGATIVE},
         {"name": "hibari", "role": NEGATIVE, "limit": min(limit, HIBARI[sentences])},
     ]
-    reading = [
+    reading: list[dict[str, Any]] = [
         {"name": name, "label": f"{name} reads tags", "options": {"dialect": "prompted"}, "role": LEAK,
          "limit": min(limit, READING[sentences])} for name in NEURAL
     ]  # fmt: skip
-    return [*told, *untold, *reading]
+    return [told, *untold, *reading]
