@@ -25,7 +25,6 @@ from harness.datasets import (
 from harness.errors import DataError, NotAvailable
 from harness.tagged import CONTOURS, PAUSES, TAGS
 
-
 SPLITS = "train", "heldout", "development", "test"
 
 
