@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from harness.chapters.ch10_audio_prosody.people import WORDS, areas, judged, shown_area
@@ -15,14 +15,6 @@ from harness.records import Outcome
 from harness.tagged import Tag
 
 _WORST = 3  # confusions that are named
-
-
-def control_lines(controls: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the rows of the Markdown table of findings."""
-    return "\n".join(
-        f"| `{tag}` | {row['n']} | {shown_rate(row, 'hit')} | {shown_rate(row, 'null')} | {shown_rate(row, 'stripped')} |"
-        for tag, row in controls.items()
-    )
 
 
 def findings(
@@ -41,6 +33,7 @@ def findings(
     """
     rows = controls["controls"]
     return {
+        "rates": _rates(rows),
         "bars": _bars(rows),
         "leaks": _leaks(controls),
         "doses": _doses(controls["dose"]),
@@ -74,6 +67,18 @@ def numbers(controls: Mapping[str, Any], summary: Mapping[str, Any], name: str) 
         f"{Tag(tag).bare}_{short}": shown_rate(row, field)
         for tag, row in controls["controls"].items() for short, field in (("at_null", "hit_at_null"), ("null", "null"))
     }  # fmt: skip
+
+
+def _rates(rows: Mapping[str, Any]) -> str:
+    def extreme(choose: Callable[..., str], field: str) -> str:
+        tag = choose(rows, key=lambda tag: rows[tag][field] or 0.0)
+        return f"`{tag}`, {shown_rate(rows[tag], field)}"
+
+    return (
+        f"When espeak is told a tag, the detector fires least often for {extreme(min, 'hit')}. "
+        f"Between two plain clips of the voice that varies most, it fires most often for {extreme(max, 'null')}; "
+        f"when that voice is told nothing, for {extreme(max, 'stripped')}."
+    )
 
 
 def _bars(rows: Mapping[str, Any]) -> str:

@@ -175,7 +175,7 @@ def listener_table(controls: Mapping[str, Any]) -> Html:
             {"tag": tag.value} | {title: rate_of(heard.get(tag.value, {}), "rose_most") for title, heard in voices}
             for tag in TAGS
         ],
-        "Share of clips in which the tag's word rose most in judged prominence, 95 % intervals by sentence",
+        "Share of clips in which the word of the tag rose most to the listener",
     )
 
 
@@ -191,7 +191,7 @@ def price_table(controls: Mapping[str, Any]) -> Html:
              "quality, plain": rate_of(quality, "plain"), "quality, tagged": rate_of(quality, "tagged"),
              "change": rate_of(quality, "change"), "clips": quality["paired"]}
         )  # fmt: skip
-    return table(rows, "emph named by the listener, and the quality of the clips (1 to 5), 95 % intervals by sentence",
+    return table(rows, "emph named by the listener, and the judged quality of the clips (1 to 5)",
                  digits={"change": 3})  # fmt: skip
 
 

@@ -26,6 +26,7 @@ BARS: dict[Tag, tuple[float, float, float]] = {
     Tag.PITCH_RISING: (0.75, 0.03, 0.05),
     Tag.PITCH_FALLING: (0.75, 0.03, 0.05),
 }
+AT_FLOOR = "at the floor only"
 MAX_UNMEASURABLE = 0.03  # more than this, and a rate says nothing
 _FROM = {"null": "its own null", "floor": "floor (null is lower)", "too few": "floor (too few differences)",
          "not applicable": "floor (repeats itself: no null)"}  # fmt: skip
@@ -98,6 +99,7 @@ def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
         [
             {
                 "tag": tag,
+                "bars met": _met(shortfalls(tag, row)),
                 "told: hit": shown_rate(row, "hit"),
                 "told: placebo": shown_rate(row, "placebo"),
                 "plain: null": shown_rate(row, "null"),
@@ -105,7 +107,6 @@ def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
                 "stripped: placebo": shown_rate(row, "stripped_placebo"),
                 "unmeasurable": _share(row["unmeasurable"]),
                 "bars": asked(Tag(tag)),
-                "met?": "; ".join(shortfalls(tag, row)) or "yes",
                 "clips told": row["n"],
                 "differences of plain clips": row["null_n"],
             }
@@ -113,6 +114,12 @@ def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
         ],
         f"{len(controls) - len(missed)} of {len(controls)} tags meet all bars; 95 % intervals by sentence",
     )  # fmt: skip
+
+
+def _met(problems: Sequence[str]) -> str:
+    if not problems:
+        return "yes"
+    return AT_FLOOR if all(problem.startswith(AT_FLOOR) for problem in problems) else "no"
 
 
 def asked(tag: Tag) -> str:
@@ -128,7 +135,7 @@ def shortfalls(tag: str, row: Mapping[str, Any]) -> list[str]:
     if row["hit"] is None or row["hit"] < hit:
         missed.append(f"hit {_share(row['hit'])}, below {hit:.2f}")
     elif row["hit_at_null"] is not None and row["hit_at_null"] < hit:
-        missed.append(f"at the floor only: hit {row['hit_at_null']:.3f} at Piper's threshold, below {hit:.2f}")
+        missed.append(f"{AT_FLOOR}: hit {row['hit_at_null']:.3f} at Piper's threshold, below {hit:.2f}")
     for name, limit in (("null", null), ("placebo", placebo), ("stripped_placebo", placebo)):
         if row[name] is not None and row[name] > limit:
             missed.append(f"{name.replace('_', ' ')} {row[name]:.3f}, above {limit:.2f}")
