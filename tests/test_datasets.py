@@ -46,7 +46,9 @@ def test_two_sets_share_nothing(pair):
         assert not one & other
 
 
-@pytest.mark.parametrize("examples", [load_examples(split) for split in SPLITS] + [load_second_pass(split) for split in SPLITS[1:]])
+@pytest.mark.parametrize(
+    "examples", [load_examples(split) for split in SPLITS] + [load_second_pass(split) for split in SPLITS[1:]]
+)
 def test_labels_keep_the_limits_of_the_guide(examples):
     least = 0 if examples[0].split in {"development", "test"} else 1  # later authors left sentences untagged
     for example in examples:
