@@ -42,9 +42,9 @@ NAME_MISFITS = 3.0, 8.5
 # Few other words sound like a name of several words, such as "pause short". In 60 sentences of `train`, Piper reads none worse than by
 # 3.8 and 10.8. Of 30 other words and phrases that were taken for such a name, no phone fits better than by 11.8.
 PHRASE_MISFITS = 4.2, 11.5
-# The decoder can hide the rest of a longer word ("absolutely") in a pause before or after the name. So in a pause of at least this many
-# seconds, most frames must be quieter than the words by this many dB. On sentences of `train`, this keeps all pauses beside names that
-# were read aloud (13 dB), and refuses the rests of "absolutely", "definitely" and "every" (1 to 8 dB).
+# The decoder can hide the rest of a longer word ("absolutely") in a pause next to the name. So in a pause of at least this many
+# seconds, most frames must be quieter than the words by this many dB. In sentences of `train`, pauses next to names that were read
+# aloud are at least 13 dB quieter; the rests of "absolutely", "definitely" and "every" are 1 to 8 dB quieter.
 PAUSE, PAUSE_DB = 0.14, 10.0
 _GRAMMAR = "sentence"
 

@@ -83,3 +83,9 @@ def test_the_findings_say_what_the_files_hold(controls, published):
     per_tag = controls["engines"]["piper"]["per_tag"]
     quoted = findings.numbers(controls, {"engines": {"x": {"per_tag": per_tag}}, "sentences": 3}, "x")
     assert {"emph_at_null", "pause_short_null", "leak_found", "control_clips"} <= quoted.keys()
+
+
+def test_the_committed_run_has_listeners_and_promises():
+    fields = read_json(RESULT)
+    assert "(not told)" in people.listener_dots(fields).caption and "promised" in people.promise_dots(fields).alt
+    assert people.price_table(fields).html.count("<tr>") == len(list(people.judged(fields))) + 1
