@@ -102,9 +102,11 @@ def meant(piece: str, tags: Sequence[str]) -> str | None:
 
 
 def _is_markup(piece: str, inside_word: bool, tags: Sequence[str]) -> bool:
-    if piece[0] in "[{":
-        return _is_bracketed_tag(piece[1:-1], tags)
     inside = piece[1:-1]
+    if inside in tags and piece[0] == "<" and piece[-1] == ">":  # most of what is found
+        return True
+    if piece[0] in "[{":
+        return _is_bracketed_tag(inside, tags)
     if piece.startswith("<!") or _QUOTED.search(piece):
         return piece.startswith(("<!--", "<![CDATA[")) or _HEADLINE.match(piece) is not None
     if piece.startswith("<?"):
