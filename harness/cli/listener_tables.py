@@ -17,7 +17,7 @@ Listeners = Annotated[
     typer.Option(
         metavar="NAMES",
         help="Models of listeners that also judge the clips, separated by commas: emphases (prominence of words), "
-        "distillmos (quality of clips), others from `harness doctor`, or none.",
+        "distillmos (quality of clips), heard_words (words that a recogniser hears), others from `harness doctor`, or none.",
     ),
 ]
 

@@ -17,6 +17,7 @@ from harness.tagged import TAGS
 MEASURED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION, Verdict.LEAKED)
 COUNTED = (*MEASURED, Verdict.UNMEASURABLE)
 LEVEL = 0.05  # family-wise error rate
+AUDIBLE_ST = 3.0  # semitones: only larger changes play a part in communication ('t Hart 1981, JASA 69:811)
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
@@ -28,7 +29,9 @@ def per_tag(outcomes: Iterable[Outcome]) -> dict[str, dict]:
     dict
         For each tag: ``n`` and its five parts, ``not_expressible``, ``hit_rate`` = hit / (n - unmeasurable) with its
         95 % interval ``low`` and ``high`` (cluster bootstrap over sentences), and ``false_positive`` with ``fp_low``
-        and ``fp_high``: the same rate at placebo slots, out of ``placebo_n``.
+        and ``fp_high``: the same rate at placebo slots, out of ``placebo_n``. ``at_floor`` is the rate of differences from the plain
+        clips that reach the detector's floor, whatever the voice's own spread, and ``at_3st`` (pitch only) that of 3 semitones; both
+        with an interval.
     """
     outcomes = list(outcomes)
     return {tag.value: row for tag in TAGS if (row := _row([o for o in outcomes if o.tag is tag]))["asked"]}
@@ -51,6 +54,7 @@ def _row(outcomes: list[Outcome]) -> dict:
         "false_positive": number(false.value), "fp_low": number(false.low), "fp_high": number(false.high),
         "above_placebo": number(above.value), "above_low": number(above.low), "above_high": number(above.high),
         "unpaired": sum(not o.paired for o in tagged),
+        **_at_others(tagged),
     }  # fmt: skip
 
 
@@ -58,6 +62,20 @@ def hit_rate(outcomes: list[Outcome]) -> Interval:
     """Return the share of hits among measurable outcomes; NaN if there are none."""
     measurable = [o for o in outcomes if o.verdict in MEASURED]
     return share_of([o.verdict is Verdict.HIT for o in measurable], [o.sentence for o in measurable])
+
+
+def _at_others(tagged: list[Outcome]) -> dict[str, float | None]:
+    """Return the hit rates at the floor of the detector, and for pitch at 3 semitones, with their intervals."""
+    measured = [o for o in tagged if o.verdict in MEASURED and o.paired]
+    if not measured:
+        return {}
+    detector = DETECTORS[measured[0].tag]
+    thresholds = {"at_floor": detector.floor} | ({"at_3st": AUDIBLE_ST} if detector.unit == "st" else {})
+    rates: dict[str, float | None] = {}
+    for name, threshold in thresholds.items():
+        hits = [o.value is not None and detector.judge(o.value, threshold) is Verdict.HIT for o in measured]
+        rates |= named(name, share_of(hits, [o.sentence for o in measured]))
+    return rates
 
 
 def share_of(flags: Sequence[bool], clusters: Sequence[str]) -> Interval:

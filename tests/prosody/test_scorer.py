@@ -175,3 +175,17 @@ def test_rates_count_as_the_contract_says():
     assert row["false_positive"] == 0.5 and row["placebo_n"] == 2
     assert row["low"] < 0.25 < row["high"]
     assert np.isnan(hit_rate([outcome("a", Verdict.UNMEASURABLE)]).value)
+
+
+def test_rates_at_the_floor_and_at_three_semitones():
+    values = (1.0, 2.0, 3.0, -4.0, None)  # the last was read aloud
+    rows = [
+        outcome(f"s{n}", Verdict.LEAKED if value is None else Verdict.MISS, tag=Tag.PITCH_HIGH).model_copy(
+            update={"value": value}
+        )
+        for n, value in enumerate(values)
+    ]
+    row = per_tag(rows)["<pitch_high>"]
+    assert row["at_floor"] == pytest.approx(2 / 5) and row["at_3st"] == pytest.approx(1 / 5)
+    assert row["at_3st_low"] < 0.2 < row["at_3st_high"]
+    assert "at_3st" not in per_tag([outcome("a", Verdict.HIT)])["<emph>"]

@@ -66,6 +66,7 @@ LISTENERS: Registry[Listener] = Registry(
         "distillmos": "harness.prosody.listeners.distillmos:DistillMosListener",
         "dummy": "harness.prosody.listeners.dummy:DummyListener",
         "emphases": "harness.prosody.listeners.emphases:EmphasesListener",
+        "heard_words": "harness.prosody.listeners.heard_words:HeardWordsListener",
     },
 )
 register_listener = LISTENERS.register
