@@ -39,6 +39,14 @@ def tag(
         str | None,
         typer.Option(help="For gpt2: `slots` (default, parallel), `constrained`, or `generate` (may change words)."),
     ] = None,
+    limits: Annotated[
+        bool | None,
+        typer.Option(
+            "--limits/--no-limits",
+            help="Whether a trained tagger keeps the limits of the annotation guide, such as four tags per sentence; "
+            "by default, if its training examples do.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print {"id", "text"} lines, the input of `harness score placement`.')
     ] = False,
@@ -60,9 +68,10 @@ def tag(
     from harness.taggers.base import tag_all
     from harness.taggers.lines import read_lines
 
-    options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
-    given = {name: value for name, value in options.items() if value}
-    takes = {"gpt2": set(options), "lm_slots": {"base_model"}, "lm_features": {"base_model"}}
+    options = {"base_model": base_model, "adapter": adapter, "decoding": decoding, "limits": limits}
+    given = {name: value for name, value in options.items() if value or value is False}
+    of_base = {"base_model", "limits"}
+    takes = {"gpt2": set(options), "lm_slots": of_base, "lm_features": of_base, "logistic": {"limits"}}
     for name in sorted(given.keys() - takes.get(tagger, set())):
         owners = ", ".join(owner for owner, known in takes.items() if name in known)
         raise HarnessError(f"--{name.replace('_', '-')} belongs to {owners}, not to {tagger!r}")

@@ -17,6 +17,7 @@ from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD, Encoder, new_tokens
 from harness.taggers.gpt2.generation import BUDGET_EXTRA, BUDGET_FACTOR, generate
 from harness.taggers.gpt2.slot_logits import slot_scores
 from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, read_summary
+from harness.taggers.limits import guide_limits
 from harness.taggers.lm.base_model import context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, choose, margins
 
@@ -43,6 +44,8 @@ class Gpt2Tagger:
         Number of texts generated at the same time.
     examples : sequence of Example, optional
         Training examples; the embedded ones by default.
+    limits : bool, optional
+        Whether to keep the annotation guide's limits when slots are decoded; by default, if the training examples kept them.
     **config
         Fields of `TrainingConfig`, such as ``base_model="gpt2"`` or ``seed=1``.
     """
@@ -55,6 +58,7 @@ class Gpt2Tagger:
         decoding: str = "slots",
         batch_size: int = 32,
         examples: Sequence[Example] | None = None,
+        limits: bool | None = None,
         **config: Any,
     ) -> None:
         if decoding not in DECODINGS:
@@ -76,6 +80,8 @@ class Gpt2Tagger:
         except (HarnessError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"not the summary of a trained tagger ({type(error).__name__}: {error})",
                             path=self.folder / SUMMARY, remedy=_AGAIN) from error  # fmt: skip
+        keep = self.summary.get("limits", False) if limits is None else limits
+        self.limits = guide_limits() if keep else None
         if decoding != "slots" and self.config.objective != "both":
             raise DataError(f"this tagger was trained without generation, so decoding {decoding!r} is not available", path=self.folder,
                             remedy="train it with --objective both")  # fmt: skip
@@ -113,7 +119,7 @@ class Gpt2Tagger:
 
     def _place(self, model: Any, encoder: Encoder, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
         if self.decoding == "slots":
-            return choose(pieces, margins(slot_scores(model, encoder, pieces)), self.thresholds)
+            return choose(pieces, margins(slot_scores(model, encoder, pieces)), self.thresholds, self.limits)
         constrained = self.decoding == "constrained"
         return generate(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
 

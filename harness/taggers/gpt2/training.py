@@ -30,6 +30,7 @@ from harness.tagged import TaggedText
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
 from harness.taggers.gpt2.slot_logits import logits_at, slot_loss, slot_scores
+from harness.taggers.limits import Limits, limits_for
 from harness.taggers.lm.base_model import base_revision, context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 
@@ -111,17 +112,18 @@ def train(
     rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
     training = [from_tags(examples[row].tagged) for row in rows]
     dev = [examples[row].tagged for row in dev_rows]
+    limits = limits_for(example.tagged for example in examples)
     with _alone(folder) as waited:
         finished = (folder / SUMMARY).is_file()
         same = _is_stamped(folder, _stamp(config, TAG_QUESTIONS, training))
         if not (finished and (if_missing or (waited and same))):
-            _train(config, training, dev, folder, log=log, progress=progress, resume=resume)
+            _train(config, training, dev, folder, limits=limits, log=log, progress=progress, resume=resume)
     return folder
 
 
 def _train(
     config: TrainingConfig, training: Sequence[SlotText], dev: Sequence[TaggedText], folder: Path, *,
-    log: Log | None, progress: bool, resume: bool,
+    limits: Limits | None, log: Log | None, progress: bool, resume: bool,
 ) -> None:  # fmt: skip
     """Fit the model, tune the thresholds, and write the summary."""
 
@@ -134,12 +136,13 @@ def _train(
         score=dev_f1, log=log, progress=progress, resume=resume,
     )  # fmt: skip
     margin = margins(slot_scores(model, encoder, [text.words for text in dev]))
-    thresholds = tune(margin, dev)
-    placed = choose([text.words for text in dev], margin, thresholds)
+    thresholds = tune(margin, dev, limits)
+    placed = choose([text.words for text in dev], margin, thresholds, limits)
     write_json(
         folder / SUMMARY,
         {
             **figures,
+            "limits": limits is not None,
             "thresholds": {tag.value: value for tag, value in thresholds.items()},
             "dev_f1_tuned": score_placement(dev, placed, n_resamples=0).micro.f1.value,
         },
