@@ -32,7 +32,7 @@ def tag(
     adapter: Annotated[
         Path | None,
         typer.Option(
-            help="For gpt2: folder written by `harness train gpt2`; by default the adapter that comes with the project."
+            help="For gpt2 and hand_features: what `harness train` wrote; by default the model that comes with the project."
         ),
     ] = None,
     decoding: Annotated[
@@ -71,7 +71,8 @@ def tag(
     options = {"base_model": base_model, "adapter": adapter, "decoding": decoding, "limits": limits}
     given = {name: value for name, value in options.items() if value or value is False}
     of_base = {"base_model", "limits"}
-    takes = {"gpt2": set(options), "lm_slots": of_base, "lm_features": of_base, "logistic": {"limits"}}
+    takes = {"gpt2": set(options), "lm_slots": of_base, "lm_features": of_base, "logistic": {"limits"},
+             "hand_features": {"adapter", "limits"}}  # fmt: skip
     for name in sorted(given.keys() - takes.get(tagger, set())):
         owners = ", ".join(owner for owner, known in takes.items() if name in known)
         raise HarnessError(f"--{name.replace('_', '-')} belongs to {owners}, not to {tagger!r}")
@@ -187,6 +188,41 @@ def train_gpt2(
         best = min(figures["history"], key=lambda row: row["eval_loss"])
         typer.echo(f"{relative(folder)}: best epoch {best['epoch']}, dev loss {best['eval_loss']:.3f}, "
                    f"dev F1 {figures['dev_f1_tuned']:.2f}, {figures['seconds']:.0f} s")  # fmt: skip
+
+
+@train_app.command("hand_features")
+def train_hand_features(
+    data: Annotated[Path | None, typer.Option(help="Examples as JSON Lines; the 98 embedded ones by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the model; _build/models/hand_features.json by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed for the trees.")] = 0,
+    force: Force = False,
+) -> None:
+    """Fit logistic regression and boosted trees on features written by hand, in seconds.
+
+    The output is one JSON file. All examples are used: nothing is held out, and the threshold is fixed.
+
+    Example: `harness train hand_features --data mine.jsonl --out mine.json`, then
+    `harness tag --tagger hand_features --adapter mine.json`.
+    """
+    from harness.datasets import load_examples
+    from harness.outputs import check_output
+    from harness.paths import relative
+    from harness.records import Example
+    from harness.store import read_jsonl
+    from harness.taggers.hand.tagger import DEFAULT_FILE, train
+
+    if out:
+        check_output(out, inputs=[data] if data else [], force=force)
+    else:
+        DEFAULT_FILE.parent.mkdir(parents=True, exist_ok=True)
+    examples = read_jsonl(data, Example) if data else load_examples("train")
+    model = train(examples, out or DEFAULT_FILE, seed).model
+    features = sum(len(one.features) for one in model.tags.values())
+    typer.echo(
+        f"{relative(out or DEFAULT_FILE)}: {len(model.tags)} tags, {features} features, {len(examples)} examples"
+    )
 
 
 @train_app.command("base")
