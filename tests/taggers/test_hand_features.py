@@ -135,7 +135,6 @@ def test_bad_files_and_examples_without_tags_are_one_clear_error(tmp_path):
     with pytest.raises(DataError, match="there is no model file"):
         make_tagger("hand_features", adapter=tmp_path / "none.json")
     for content in (
-        "[]",
         "{}",
         '{"schema": "harness.hand_features/9"}',
         '{"schema": "harness.hand_features/1", "tags": {"<x>": 1}}',

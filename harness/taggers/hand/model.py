@@ -118,8 +118,10 @@ class TagModel:
     def from_json(cls, kept: Mapping[str, Any]) -> TagModel:
         """Return the model that `as_json` described."""
         whole = ("roots", "feature", "left", "right")
-        trees = {name: value if name == "base" else np.array(value, dtype=np.int64 if name in whole else np.float64)
-                 for name, value in kept["trees"].items()}  # fmt: skip
+        trees: dict[str, Any] = {
+            name: value if name == "base" else np.array(value, dtype=np.int64 if name in whole else np.float64)
+            for name, value in kept["trees"].items()
+        }
         return cls(tuple(kept["features"]), np.array(kept["weights"], dtype=np.float64), kept["bias"], Trees(**trees))
 
 
