@@ -14,7 +14,7 @@ from harness.store import write_json
 
 pytest.importorskip("torch")
 from harness.tagged import TaggedText
-from harness.taggers.gpt2 import training
+from harness.taggers.gpt2 import locking, training
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.tagger import Gpt2Tagger
 
@@ -64,7 +64,7 @@ def locked_out(folder, monkeypatch, capfd, finish, **options):
 
     monkeypatch.setattr(training, "_train", fake)
     folder.mkdir(parents=True)
-    other = FileLock(folder / training._LOCK)
+    other = FileLock(folder / locking.LOCK)
     said = ""
     with other:
         second = threading.Thread(

@@ -16,7 +16,7 @@ from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD, Encoder, new_tokens
 from harness.taggers.gpt2.generation import BUDGET_EXTRA, BUDGET_FACTOR, generate
 from harness.taggers.gpt2.slot_logits import slot_scores
-from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, read_summary
+from harness.taggers.gpt2.training import ADAPTER, SHIPPED, SUMMARY, ensure_trained, read_summary
 from harness.taggers.limits import guide_limits
 from harness.taggers.lm.base_model import context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, choose, margins
@@ -26,6 +26,7 @@ DECODINGS = {
     "constrained": "token by token: a tag or the next token of the original",
     "generate": "token by token without constraint, as in the note: words can change",
 }
+DISTILLED = SHIPPED / "gpt2-distilled"  # the default tagger
 _AGAIN = "copy the whole folder again, or train a new tagger: harness train gpt2 --out DIR"
 
 
@@ -36,8 +37,9 @@ class Gpt2Tagger:
     Parameters
     ----------
     adapter : path, optional
-        Folder written by `harness train gpt2`. By default the adapter with the settings in `config`: the one that
-        comes with the project if they are the defaults, otherwise one that is trained at first use.
+        Folder written by `harness train gpt2`. By default, the distilled adapter that comes with the project, if neither settings
+        nor examples are given and slots are decoded. Otherwise the adapter with the settings in `config`: one that comes with
+        the project if they are the defaults, else one that is trained at first use.
     decoding : str
         A key of `DECODINGS`.
     batch_size : int
@@ -64,9 +66,12 @@ class Gpt2Tagger:
         if decoding not in DECODINGS:
             raise HarnessError(f"unknown decoding {decoding!r}", remedy=f"choose one of: {', '.join(DECODINGS)}")
         self.decoding, self.batch_size = decoding, batch_size
+        default = examples is None and decoding == "slots" and config in ({}, {"base_model": "embedded"})
+        if adapter is None and default and (DISTILLED / SUMMARY).is_file():
+            adapter = DISTILLED
         if adapter is None:
             examples = load_examples("train") if examples is None else examples
-            self.folder = ensure_trained(TrainingConfig(**config), examples)
+            self.folder = ensure_trained(TrainingConfig.of(**config), examples)
         else:
             self.folder = Path(adapter)
             if not (self.folder / SUMMARY).is_file():

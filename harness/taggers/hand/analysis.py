@@ -142,3 +142,13 @@ def _part_of_speech_tagger() -> tuple[Any, Any]:
         raise HarnessError("the tagger 'hand_features' needs the package 'hibari', for parts of speech",
                            remedy="install it: pip install hibari-tts") from error  # fmt: skip
     return Tokenizer(_load_json("tokenizer_exceptions.json")).split, Tagger(_load_json("tagger.json.gz"))
+
+
+@cache
+def known_words() -> dict[str, list[str]]:
+    """Return the words that the tagger of hibari-tts knows with one part of speech, by Penn Treebank tag, in lower case."""
+    found: dict[str, list[str]] = {}
+    for word, tag in sorted(_part_of_speech_tagger()[1].tagdict.items()):
+        if len(word) > 1 and word.isalpha() and word.islower() and not is_closed_class(word):
+            found.setdefault(tag, []).append(word)
+    return found
