@@ -12,6 +12,7 @@ from harness.errors import DataError, HarnessError
 from harness.records import Example
 from harness.tagged import TAGS, Tag, TaggedText
 from harness.taggers.base import register_tagger
+from harness.taggers.gpt2.arrays import ArrayGpt2
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD, Encoder, new_tokens
 from harness.taggers.gpt2.generation import BUDGET_EXTRA, BUDGET_FACTOR, generate
@@ -111,22 +112,38 @@ class Gpt2Tagger:
             model = model.merge_and_unload()
         return model, Encoder(tokenizer, TAG_QUESTIONS, self.config.prompt_format)
 
+    @cached_property
+    def _arrays(self) -> ArrayGpt2 | None:
+        """The model in NumPy, if it can score slots there; `loaded` gives the reasons for which an adapter cannot be used."""
+        config = self.config
+        if self.decoding != "slots" or config.base_model != "embedded" or config.tag_embeddings != "token_indices":
+            return None
+        try:
+            return ArrayGpt2(self.folder / ADAPTER, config.prompt_format)
+        except Exception:  # a damaged adapter: safetensors and NumPy raise many types
+            return None
+
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
         """Tag each text; a text longer than the model's context is tagged in pieces."""
-        model, encoder = self.loaded
+        if self._arrays:
+            encoder, context = self._arrays.encoder, self._arrays.context
+        else:
+            model, encoder = self.loaded
+            context = context_length(model)
         # Generated text needs room as well: in the worst case twice the words.
         copies = encoder.copies if self.decoding == "slots" else 1 + BUDGET_FACTOR
-        budget = context_length(model) - PROMPT_OVERHEAD - (0 if self.decoding == "slots" else BUDGET_EXTRA)
+        budget = context - PROMPT_OVERHEAD - (0 if self.decoding == "slots" else BUDGET_EXTRA)
         spans = [encoder.windows(text.words, budget, copies) for text in texts]
         pieces = [text.words[start:end] for text, cuts in zip(texts, spans, strict=True) for start, end in cuts]
-        placed = iter(self._place(model, encoder, pieces))
+        placed = iter(self._place(pieces))
         return [_join([next(placed) for _ in cuts]) for cuts in spans]
 
-    def _place(self, model: Any, encoder: Encoder, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
-        if self.decoding == "slots":
-            return choose(pieces, margins(slot_scores(model, encoder, pieces)), self.thresholds, self.limits)
-        constrained = self.decoding == "constrained"
-        return generate(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
+    def _place(self, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
+        if self.decoding != "slots":
+            constrained = self.decoding == "constrained"
+            return generate(*self.loaded, pieces, constrained=constrained, batch_size=self.batch_size)
+        scores = self._arrays.slot_scores(pieces) if self._arrays else slot_scores(*self.loaded, pieces)
+        return choose(pieces, margins(scores), self.thresholds, self.limits)
 
 
 def _join(parts: Sequence[TaggedText]) -> TaggedText:
