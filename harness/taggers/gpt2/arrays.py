@@ -75,6 +75,8 @@ class ArrayGpt2:
         for name, down in trained.items():
             if name.endswith(".lora_A.weight"):
                 up = trained[name.replace(".lora_A.", ".lora_B.")]
+                if len(down) != kept["r"]:
+                    raise ValueError(f"expected rank {kept['r']} by adapter_config.json, got {len(down)}")
                 module = name.removeprefix("base_model.model.transformer.").removesuffix(".lora_A.weight")
                 self._weights[f"{module}.weight"] += (kept["lora_alpha"] / kept["r"]) * (
                     up @ down
