@@ -133,10 +133,10 @@ def train_gpt2(
         ),
     ] = None,
     recombined: Annotated[
-        int | None, typer.Option(min=1, help="Number of sentences that the teacher labels; 4000 by default.")
+        int | None, typer.Option(min=1, help="Number of sentences that the teacher labels; 4500 by default.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the sentences: at most 20 by default; 4 with a teacher.")
+        int | None, typer.Option(min=1, help="Passes over the sentences: at most 20 by default; 3 with a teacher.")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak of the cosine schedule; .002 by default, .003 with a teacher.")
@@ -160,7 +160,7 @@ def train_gpt2(
         str | None,
         typer.Option(
             help="How often the prompt repeats the sentence: `twice` (default) or `once`. `ahead` (default with a teacher): twice, "
-            "and each slot is decided after the next word."
+            "and each slot is decided before its word and after it."
         ),
     ] = None,
     tag_embeddings: Annotated[

@@ -13,7 +13,7 @@ from harness.taggers.gpt2.config import DISTILLED, TrainingConfig
 from harness.taggers.gpt2.distil import certain, soft_loss, taught, teacher_of
 from harness.taggers.gpt2.encoding import Encoder
 from harness.taggers.gpt2.recombine import MOST_WORDS, recombine
-from harness.taggers.gpt2.slot_logits import slot_loss
+from harness.taggers.gpt2.slot_logits import logits_of_slots, slot_loss
 from harness.taggers.gpt2.tagger import Gpt2Tagger
 from harness.taggers.gpt2.training import read_summary, tagger_folder, train
 from harness.taggers.hand.analysis import known_words
@@ -43,12 +43,19 @@ def test_words_come_from_the_given_sentences_and_the_word_list_only():
     assert {word for word in found if not word.isdigit()} <= inside | outside and found & (outside - inside)
 
 
-def test_ahead_decides_after_the_word_and_at_the_end(base):
+def test_ahead_adds_what_is_read_before_the_word_and_after_it(base):
     encoder = Encoder(base[1].tokenizer, TAG_QUESTIONS, "ahead")
     prompt, before = encoder.prompt(("We", "pay?")), base[1].prompt(("We", "pay?"))
-    assert prompt.ids == before.ids and prompt.slots == [*before.slots[1:], len(prompt.ids) - 1]
-    assert encoder.prompt(()).slots == [len(encoder.prompt(()).ids) - 1]
-    with pytest.raises(DataError, match="no text can be generated"):
+    assert prompt.ids == before.ids and prompt.slots == [*before.slots, len(prompt.ids) - 1]
+    texts = [("We", "pay?"), (), ("So",)]
+    with torch.no_grad():
+        read = logits_of_slots(base[0], encoder, [encoder.prompt(words) for words in texts])
+        ids, positions = torch.tensor([prompt.ids]), torch.tensor([prompt.positions])
+        at = base[0](ids, position_ids=positions, attention_mask=torch.ones_like(ids)).logits[0][prompt.slots]
+    answers = [token for part in encoder.answer_ids for token in part]
+    assert read.shape == (3 + 1 + 2, 9)
+    np.testing.assert_allclose(read[:3], (at[:-1] + at[1:])[:, answers], atol=1e-3)
+    with pytest.raises(DataError, match="needs a teacher"):
         TrainingConfig(prompt_format="ahead")
 
 

@@ -101,7 +101,8 @@ class ArrayGpt2:
                 ids[k, :length], positions[k, :length] = prompts[row].ids, prompts[row].positions
             states = self._states(ids, positions)
             for k, row in enumerate(rows):
-                scores[row] = log_softmax(states[k, prompts[row].slots] @ self._answers.T, TAG_QUESTIONS)
+                logits = states[k, prompts[row].slots] @ self._answers.T
+                scores[row] = log_softmax(logits[:-1] + logits[1:] if self.encoder.ahead else logits, TAG_QUESTIONS)
         return [scores[row] for row in range(len(texts))]
 
     def _states(self, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> Array:

@@ -26,7 +26,8 @@ _CHOICES = {
 }
 # What differs by default if the model learns from a teacher.
 DISTILLED: dict[str, Any] = {
-    "epochs": 4, "learning_rate": 3e-3, "batch_size": 16, "lora_rank": 32, "objective": "read", "prompt_format": "ahead",
+    "epochs": 3, "learning_rate": 3e-3, "batch_size": 16, "lora_rank": 32, "lora_dropout": 0.0, "objective": "read",
+    "prompt_format": "ahead",
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ class TrainingConfig:
     mask_pads: bool = True
     precision: str = "float32"
     distil: str = ""
-    recombined: int = 4000
+    recombined: int = 4500
 
     @classmethod
     def of(cls, **given: Any) -> TrainingConfig:
@@ -86,8 +87,9 @@ class TrainingConfig:
                 raise DataError(
                     f"unknown {name} {getattr(self, name)!r}", remedy=f"choose one of: {', '.join(choices)}"
                 )
-        if self.objective == "both" and self.prompt_format == "ahead":
-            raise DataError("the prompt format 'ahead' decides on a tag after its word, so no text can be generated",
-                            remedy="choose the objective `read`")  # fmt: skip
+        if self.prompt_format == "ahead" and not self.distil:
+            raise DataError(
+                "the prompt format 'ahead' needs a teacher", remedy="choose `twice`, or name a teacher: --distil"
+            )
         if self.distil and self.objective != "read":
             raise DataError("a teacher answers at slots and writes no text", remedy="choose the objective `read`")

@@ -177,7 +177,7 @@ def fit_student(
 
     set_seed(config.seed)
     model, encoder = adapted(config, TAG_QUESTIONS)
-    model.train()
+    model.eval()  # no dropout: there are enough sentences, and the student has to copy its teacher exactly
     prompts = [encoder.prompt(text) for text in words]
     fitting = [k for k, prompt in enumerate(prompts) if len(prompt.ids) <= context_length(model)]
     if not fitting:

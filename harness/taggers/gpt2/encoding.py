@@ -29,8 +29,8 @@ SEPARATOR = "\n"
 PROMPT_OVERHEAD = 8  # upper bound on the tokens of a prompt that are not words: end tokens and separator
 PROMPTS = {
     "twice": "the sentence twice: the model decides in the second copy, where it knows the whole sentence",
-    "ahead": "the sentence twice, but each slot is decided one word later: the model has then also read the word after the slot, "
-    "and its punctuation, in the copy; slots only",
+    "ahead": "the sentence twice, and each slot is decided at two places, before its word and after it, where the model has read "
+    "the word's punctuation in the copy: their logits are added; only with a teacher",
     "once": "the sentence once: the model decides without knowing what follows",
 }
 
@@ -46,8 +46,8 @@ class Prompt:
     positions : list of int
         Position id of each token; the copy starts again at 1.
     slots : list of int
-        For each slot, the index of the token at which it is decided: the last one before the slot, or ahead, the last one of the
-        word after it.
+        For each slot, the index of the token at which it is decided: the last one before the slot. With the format ``ahead``
+        there is one more, the last token of the prompt, and slot `i` is decided at entries `i` and `i` + 1.
     copy : int
         Index of the first token of the copy.
     """
@@ -103,7 +103,7 @@ class Encoder(WordEncoder):
         copy = len(ids)
         ends = list(accumulate((len(word) for word in tokens), initial=copy - 1))
         ids += [*flat, self.end]
-        slots = [*ends[1:], len(ids) - 1] if self.ahead else ends
+        slots = [*ends, len(ids) - 1] if self.ahead else ends
         return Prompt(ids, [*positions, *range(1, len(flat) + 2)], slots, copy)
 
     def slot_row(self, text: SlotText) -> dict[str, Any]:

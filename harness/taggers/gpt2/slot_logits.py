@@ -69,7 +69,11 @@ def logits_of_slots(model: Any, encoder: Encoder, prompts: Sequence[Prompt]) -> 
         where[k, prompt.slots] = True
     inputs = {name: value.to(model.device) for name, value in batch.items()}
     answers = [token for ids in encoder.answer_ids for token in ids]
-    return logits_at(model, inputs, where.to(model.device))[:, answers]
+    logits = logits_at(model, inputs, where.to(model.device))[:, answers]
+    if not encoder.ahead:
+        return logits
+    texts = logits.split([len(prompt.slots) for prompt in prompts])
+    return torch.cat([text[:-1] + text[1:] for text in texts])
 
 
 def slot_scores(
@@ -104,7 +108,7 @@ def slot_scores(
             logits = logits_of_slots(model, encoder, [prompts[row] for row in rows]).float().cpu().numpy()
             first = 0
             for row in rows:
-                last = first + len(prompts[row].slots)
+                last = first + len(texts[row]) + 1
                 scores[row] = log_softmax(logits[first:last], encoder.questions)
                 first = last
     return [scores[row] for row in range(len(prompts))]
