@@ -67,7 +67,8 @@ class ArrayGpt2:
         settings = read_json(EMBEDDED / "config.json")
         self.layers, self.heads = settings["n_layer"], settings["n_head"]
         self.epsilon, self.context = settings["layer_norm_epsilon"], settings["n_positions"]
-        self.encoder = Encoder(ArrayTokenizer(new_tokens(TAG_QUESTIONS)), TAG_QUESTIONS, prompt_format)
+        tokenizer: Any = ArrayTokenizer(new_tokens(TAG_QUESTIONS))
+        self.encoder = Encoder(tokenizer, TAG_QUESTIONS, prompt_format)
         weights = load_file(EMBEDDED / "model.safetensors")
         self._weights = {name.removeprefix("transformer."): value.astype(np.float32) for name, value in weights.items()}
         trained = load_file(adapter / "adapter_model.safetensors")

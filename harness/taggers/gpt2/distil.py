@@ -110,7 +110,7 @@ def teacher_of(name: str, examples: Sequence[Example], seed: int = 0) -> SlotMod
     remedy = "choose hand_features, logistic, lm_features or lm_slots"
     if name in ("gpt2", "none", "random", "rules", "majority"):
         raise HarnessError(f"the tagger {name!r} cannot teach: it gives no probabilities to learn from", remedy=remedy)
-    model = getattr(make_tagger(name, examples=examples, seed=seed), "model", None)
+    model: Any = getattr(make_tagger(name, examples=examples, seed=seed), "model", None)
     if getattr(model, "questions", None) != TAG_QUESTIONS:
         raise HarnessError(f"the tagger {name!r} cannot teach: it has no slot model", remedy=remedy)
     return model
@@ -173,7 +173,7 @@ def fit_student(
     from tqdm import tqdm
     from transformers import set_seed
 
-    from harness.taggers.gpt2.training import adapted
+    from harness.taggers.gpt2.training import BAR_SECONDS, adapted
 
     set_seed(config.seed)
     model, encoder = adapted(config, TAG_QUESTIONS)
@@ -190,7 +190,10 @@ def fit_student(
         optimizer, lambda step: min(1.0, (step + 1) / WARMUP_STEPS) * (1 + math.cos(math.pi * step / steps)) / 2
     )
     generator = np.random.default_rng(config.seed)
-    with tqdm(total=steps, desc="training", unit="step", file=sys.stderr, mininterval=1, disable=not progress) as bar:
+    seconds = BAR_SECONDS[not sys.stderr.isatty()]
+    with tqdm(
+        total=steps, desc="training", unit="step", file=sys.stderr, mininterval=seconds, disable=not progress
+    ) as bar:
         for epoch in range(config.epochs):
             losses = []
             for rows in _batches(prompts, fitting, config.batch_size, generator):

@@ -39,7 +39,7 @@ CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
 SHIPPED = DATA / "models"  # taggers that come with the project, in folders named like those in MODELS
 STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
-_BAR_SECONDS = (0.2, 10.0)  # between two states of the progress bar: on a terminal, and in a log
+BAR_SECONDS = (0.2, 10.0)  # between two states of the progress bar: on a terminal, and in a log
 Log = Callable[[dict], None]
 
 
@@ -107,7 +107,7 @@ def train(
         raise DataError(
             f"expected examples with tags to learn from, but none of the {len(examples)} examples has a tag"
         )
-    rows, dev_rows = list(range(len(examples))), []
+    rows, dev_rows = list(range(len(examples))), list[int]()
     if not config.distil:
         rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
     training = [from_tags(examples[row].tagged) for row in rows]
@@ -244,7 +244,7 @@ def fit(
             shown = progress and state.is_world_process_zero
             if shown:
                 _announce(config, len(training) + len(dev), folder)
-            seconds = _BAR_SECONDS[not sys.stderr.isatty()]
+            seconds = BAR_SECONDS[not sys.stderr.isatty()]
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step",
                             file=sys.stderr, mininterval=seconds, disable=not shown)  # fmt: skip
 
