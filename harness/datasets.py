@@ -22,7 +22,8 @@ from harness.records import Example
 from harness.store import read_jsonl
 from harness.tagged import TaggedText
 
-Split = Literal["train", "heldout"]
+Split = Literal["train", "heldout", "development", "test"]
+Twice = Literal["heldout", "development", "test"]  # sets that were labelled in two passes
 
 
 @dataclass(frozen=True)
@@ -89,19 +90,19 @@ REMOTES: dict[str, Remote] = {
 # --- embedded examples -----------------------------------------------------------------------------------------------
 
 
-def examples_file(split: Split | Literal["heldout_second_pass"]) -> Path:
-    """Return the path of an embedded set of examples."""
-    return DATA / "examples" / f"{split}.jsonl"
+def examples_file(name: str) -> Path:
+    """Return the path of an embedded set of examples: a split, or ``SPLIT_second_pass``."""
+    return DATA / "examples" / f"{name}.jsonl"
 
 
 def load_examples(split: Split) -> list[Example]:
-    """Return the embedded examples: 98 for training, 102 held out (see ``data/README.md``)."""
+    """Return an embedded set: 98 examples for training, 102 held out, 120 for development, 120 for a last test (see ``data/README.md``)."""
     return read_jsonl(examples_file(split), Example)
 
 
-def load_second_pass() -> list[Example]:
-    """Return the held-out sentences with the labels of the second, independent annotation pass."""
-    return read_jsonl(examples_file("heldout_second_pass"), Example)
+def load_second_pass(split: Twice = "heldout") -> list[Example]:
+    """Return the sentences of a split with the labels of the second, independent annotation pass."""
+    return read_jsonl(examples_file(f"{split}_second_pass"), Example)
 
 
 def load_seed_examples() -> list[Example]:

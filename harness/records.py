@@ -112,7 +112,7 @@ class Example(SentenceRecord):
 
     schema_: Literal["harness.example/1"] = Field("harness.example/1", alias="schema")
     group: str
-    split: Literal["train", "heldout", "seed"]
+    split: Literal["train", "heldout", "development", "test", "seed"]
 
 
 class Prediction(Record):

@@ -25,6 +25,7 @@ WORD_MISFIT = 3.0  # nats per frame below the loop
 DOUBTFUL = 0.75  # share of fitting words below which the text is probably not what was said
 EXAMINED = 60.0  # seconds of a long recording
 PASSAGE = 10.0  # seconds
+FRAMES = 100  # of the acoustic model, a second
 _LOOP = "loop"
 # The loop needs no exact path: these are pocketsphinx' beams for large vocabularies, far narrower than the aligner's.
 _LOOP_BEAMS = {"beam": 1e-30, "wbeam": 1e-20, "pbeam": 1e-20}
@@ -81,9 +82,9 @@ def word_fits(samples: NDArray[np.int16], words: Sequence[Sequence[Pronunciation
 
     Returns
     -------
-    array, shape (n, 3)
+    array, shape (n, 4)
         For each word: its log likelihood ratio in nats per frame (about 0 if it fits, and negative if it does not), the lowest ratio
-        among its phones, and its number of frames.
+        among its phones, and its first frame and the frame after its last (`FRAMES` a second).
 
     Raises
     ------
@@ -108,7 +109,7 @@ def word_fits(samples: NDArray[np.int16], words: Sequence[Sequence[Pronunciation
             ends = [(phone.start, phone.start + phone.duration, phone.score * _NATS) for phone in word]
             ratios = [(score - free[end] + free[start]) / (end - start) for start, end, score in ends]
             frames = [end - start for start, end, _ in ends]
-            rows.append((np.average(ratios, weights=frames), min(ratios), sum(frames)))
+            rows.append((np.average(ratios, weights=frames), min(ratios), ends[0][0], ends[-1][1]))
     if len(rows) != len(words):
         raise AlignmentError(f"only {len(rows)} of {len(words)} words were found in the audio")
     return np.array(rows)

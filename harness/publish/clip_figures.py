@@ -9,7 +9,8 @@ import numpy as np
 from harness.audio import Audio
 from harness.prosody.align import align
 from harness.prosody.detectors import DETECTORS
-from harness.prosody.features import measure
+from harness.prosody.features import ClipFeatures, measure
+from harness.prosody.scorer import difference
 from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, folded, look, subplots
 from harness.records import Arm, Outcome, WordTime
 from harness.tagged import TaggedText
@@ -20,10 +21,10 @@ _NAME_LINE = 0.24  # of the wave's height: a line of type
 def waveform_and_f0_pair(text: TaggedText, tagged: Audio, plain: Audio) -> Figure:
     """Draw waveform, words and F0 of a plain and a tagged clip on one time scale, with a dashed line at each tag."""
     figure, axes = subplots(4, 1, height=6.6, sharex=True, height_ratios=[1, 1.3, 1, 1.3])
-    described, silences = [], {}
+    described, silences, measured = [], {}, {}
     for row, (arm, audio) in enumerate((("plain", plain), ("tagged", tagged))):
         words = align(audio, text.words)
-        features = measure(audio, words)
+        measured[arm] = features = measure(audio, words)
         wave, pitch = axes[2 * row], axes[2 * row + 1]
         times = np.arange(len(audio.samples)) / audio.sample_rate
         wave.plot(times, audio.samples, color=look(arm).colour, linewidth=0.4)
@@ -46,10 +47,27 @@ def waveform_and_f0_pair(text: TaggedText, tagged: Audio, plain: Audio) -> Figur
     told = "; ".join(
         f"{arm} {seconds:.2f} s, longest inner silence {gap:.2f} s" for arm, (seconds, gap) in silences.items()
     )
-    where = " A dashed line marks where a tag stands." if text.tags else ""
+    where = " A dashed line marks the tag." if text.tags else ""
+    changes = _changes(text, measured["tagged"], measured["plain"])
     return Figure(
-        figure, f"Waveforms, word boundaries and F0 of {'; '.join(described)}.", f"Length of each clip: {told}.{where}"
+        figure,
+        f"Waveforms, word boundaries and F0 of {'; '.join(described)}.{changes}",
+        f"Length of each clip: {told}.{changes}{where}",
     )
+
+
+def _changes(text: TaggedText, tagged: ClipFeatures, plain: ClipFeatures) -> str:
+    """Return a sentence for each tag: what its detector measures, tagged minus plain."""
+    said = ""
+    for slot, tag in dict.fromkeys(text.tags):
+        detector = DETECTORS[tag]
+        place = detector.place(text, slot)
+        if place is None:
+            continue
+        change = difference(detector.cue, text, tagged, [plain], place)
+        shown = f"{change:+.2f} {detector.unit}" if np.isfinite(change) else "not measurable"
+        said += f" {tag.bare}, {detector.what}: {shown}."
+    return said
 
 
 def tag_difference_strips(outcomes: Sequence[Outcome]) -> Figure:

@@ -20,7 +20,7 @@ EVERYDAY = frozenset(
     {"word", "tag", "arm", "head", "hit", "leak", "margin", "null", "stack", "micro and macro", "checkpoint"}
 )
 _NOT_INSIDE = (nodes.title, nodes.literal, nodes.reference, nodes.table, nodes.caption, nodes.term, nodes.raw,
-               addnodes.pending_xref, nodes.footnote, nodes.citation)  # fmt: skip
+               addnodes.pending_xref, nodes.footnote, nodes.citation, nodes.math, nodes.math_block)  # fmt: skip
 
 
 @cache

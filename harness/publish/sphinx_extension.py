@@ -1,4 +1,4 @@
-"""Sphinx extension of the book: numbers from result files, links to the hosted project, and what only a published site needs.
+"""Sphinx extension of the book: numbers from result files, formulas, links to the hosted project, and what only a published site needs.
 
 A site whose address is unknown (`hosting.site_url`) has no link previews, no sitemap and no page 404: all three name addresses.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
+from harness.publish import formulas
 from harness.publish.glossary_links import FirstUse
 from harness.publish.hosting import BINDER, BRANCH, COLAB, fix_edit_links, repository_url, site_url
 from harness.publish.numbers import load
@@ -30,6 +31,7 @@ def setup(app: Any) -> dict[str, Any]:
     if site_url():
         app.setup_extension("sphinxext.opengraph")
         app.setup_extension("notfound.extension")
+    formulas.setup(app)
     app.add_transform(FirstUse)
     app.connect("config-inited", configure, priority=400)  # before the extensions above check their settings
     app.connect("autodoc-process-docstring", keep_colon, priority=400)  # before napoleon reads it

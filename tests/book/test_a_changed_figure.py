@@ -83,7 +83,7 @@ def pages(build):
 def test_a_changed_figure_moves_prose_table_and_ledger_and_nothing_else(project):
     controls = project / "data" / "results" / "controls.json"
     content = read_json(controls)
-    assert f"{content['leak']['found']:.2f}" == "1.00", "choose another figure: this one has changed"
+    was = content["leak"]["found"]
     content["leak"] |= {"found": 0.37, "found_low": 0.31, "found_high": 0.43}
     write_json(controls, content)
     said = doit(project, "numbers", "stage")
@@ -96,7 +96,7 @@ def test_a_changed_figure_moves_prose_table_and_ledger_and_nothing_else(project)
     assert {page for page in before if before[page] != after[page]} == QUOTING
     for page in QUOTING:
         moved = [(a, b) for a, b in zip(before[page], after[page], strict=True) if a != b]
-        assert moved and all("0.37" in b and "1.00" in a for a, b in moved), (page, moved)
+        assert moved and all("0.37" in b and (f"{was:.2f}" in a or f"{was:.3f}" in a) for a, b in moved), (page, moved)
     text = {page: " ".join(after[page]) for page in QUOTING}
     assert (
         "0.370 [0.310, 0.430]" in text["notebooks/10_audio_prosody.ipynb"] and "0.37 [0.31, 0.43]" in text["index.md"]

@@ -32,7 +32,7 @@ def test_of_a_long_recording_only_some_passages_are_examined(clip, monkeypatch):
     monkeypatch.setattr(fit, "EXAMINED", 1.0)
     monkeypatch.setattr(fit, "PASSAGE", 0.5)
     monkeypatch.setattr(
-        fit, "word_fits", lambda samples, words: examined.append(words) or fit.np.zeros((len(words), 3))
+        fit, "word_fits", lambda samples, words: examined.append(words) or fit.np.zeros((len(words), 4))
     )
     words = align(clip, SAID.split())
     assert clip_fit(clip, words) == 1.0

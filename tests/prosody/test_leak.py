@@ -54,6 +54,27 @@ def test_other_words_at_a_slot_are_no_leak(said):
         assert heard.leaked == set() and heard.other <= {1}, tag
 
 
+@pytest.mark.parametrize(
+    ("text", "slot", "said"),
+    [
+        ("We guarantee that your savings will grow this year.", 1, "absolutely"),
+        ("We guarantee that your savings will grow this year.", 1, "definitely"),
+        ("The plan includes support at every hour of the day.", 2, "absolutely"),
+    ],
+)
+def test_the_rest_of_a_longer_word_is_not_hidden_in_a_pause(text, slot, said):
+    words = text.split()
+    heard = align_and_listen(say(TaggedText([*words[:slot], said, *words[slot:]])), words, [(slot, Tag.EMPH)])
+    assert heard.leaked == set() and heard.other == {slot}
+
+
+def test_a_name_is_found_between_pauses():
+    text = TaggedText.from_plain("Remember where you stood a year ago? Forty complaints a week, and now you get three.")
+    assert spoken_tags(read_aloud(text, 7, ("pause", "long")), text.words, [(7, Tag.PAUSE_LONG)]) == {
+        (7, Tag.PAUSE_LONG)
+    }
+
+
 def test_an_abbreviation_that_is_said_in_full_is_no_leak():
     clip = say("Our annual recurring revenue grew again.")
     for tag in TAGS:

@@ -29,7 +29,7 @@ def built(tmp_path_factory):
     (stage / "index.md").write_text(
         "# A & B\n\nThis is the first paragraph of the landing page, which says what the book is about.\n"
     )
-    (stage / "howto" / "rerun.md").write_text("# How\n\nShort.\n")
+    (stage / "howto" / "rerun.md").write_text("# How\n\nShort: $a_1$.\n\n$$\n\\frac{a}{b}\n$$\n")
     (stage / "references.bib").write_text("")
     cell = nbformat.v4.new_markdown_cell("# Seven")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -144,3 +144,9 @@ def test_the_landing_page_has_its_title_once(built):
     title = re.search(r"<title>(.*?)</title>", page)[1]
     assert title.startswith(SUBTITLE) and title.count("Can you hear") <= 1
     assert not re.search(r'class="title logo__title">\s*</p>', page), "the logo's link needs a name"
+
+
+def test_formulas_need_no_script(built):
+    page = built[1]["howto/rerun.html"]
+    assert re.search(r"<msub>\s*<mi>a</mi>\s*<mn>1</mn>\s*</msub>", page) and "<mfrac>" in page
+    assert not any(re.search(r"<script[^>]*mathjax", html, re.I) for html in built[1].values())

@@ -26,13 +26,14 @@ BARS: dict[Tag, tuple[float, float, float]] = {
     Tag.PITCH_RISING: (0.75, 0.03, 0.05),
     Tag.PITCH_FALLING: (0.75, 0.03, 0.05),
 }
+AT_FLOOR = "at the floor only"
 MAX_UNMEASURABLE = 0.03  # more than this, and a rate says nothing
 _FROM = {"null": "its own null", "floor": "floor (null is lower)", "too few": "floor (too few differences)",
          "not applicable": "floor (repeats itself: no null)"}  # fmt: skip
 
 
-def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFeatures) -> Html:
-    """Return the features of every word of a plain and a tagged clip."""
+def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFeatures, clip: str) -> Html:
+    """Return the features of every word of a plain and a tagged clip; `clip` says which tag the latter has."""
 
     def both(name: str, index: int, digits: int) -> str:
         values = [getattr(clip, name)[index] for clip in (plain, tagged)]
@@ -46,12 +47,12 @@ def feature_table(words: Sequence[WordTime], plain: ClipFeatures, tagged: ClipFe
                 "length (s)": " → ".join(f"{np.exp(clip.log_duration[index]):.2f}" for clip in (plain, tagged)),
                 "level (dB)": both("intensity", index, 1),
                 "F0 (st re 100 Hz)": both("f0", index, 1),
-                "movement at its end (st)": both("final_movement", index, 1),
+                "its end above the lower third of the last 1.5 s (st)": both("final_movement", index, 1),
                 "voiced": both("voiced_fraction", index, 2),
             }
             for index, word in enumerate(words)
         ],
-        "Features of each word, plain → tagged; a dash: too little voicing",
+        f"Features of each word, plain clip → {clip}; a dash: too little voicing",
     )
 
 
@@ -93,25 +94,32 @@ def null_table(null: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
 
 def control_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
     """Return the calibration table: hits, false positives, and the bars."""
+    missed = [tag for tag, row in controls.items() if shortfalls(tag, row)]
     return table(
         [
             {
                 "tag": tag,
-                "result": "; ".join(shortfalls(tag, row)) or "met",
-                "hit": shown_rate(row, "hit"),
-                "placebo": shown_rate(row, "placebo"),
-                "null": shown_rate(row, "null"),
-                "asked": asked(Tag(tag)),
-                "tags stripped": shown_rate(row, "stripped"),
-                "its placebo": shown_rate(row, "stripped_placebo"),
-                "n": row["n"],
-                "differences": row["null_n"],
+                "bars met": _met(shortfalls(tag, row)),
+                "told: hit": shown_rate(row, "hit"),
+                "told: placebo": shown_rate(row, "placebo"),
+                "plain: null": shown_rate(row, "null"),
+                "stripped: hit": shown_rate(row, "stripped"),
+                "stripped: placebo": shown_rate(row, "stripped_placebo"),
                 "unmeasurable": _share(row["unmeasurable"]),
+                "bars": asked(Tag(tag)),
+                "clips told": row["n"],
+                "differences of plain clips": row["null_n"],
             }
             for tag, row in controls.items()
         ],
-        "Controls, 95 % intervals by sentence",
+        f"{len(controls) - len(missed)} of {len(controls)} tags meet all bars; 95 % intervals by sentence",
     )  # fmt: skip
+
+
+def _met(problems: Sequence[str]) -> str:
+    if not problems:
+        return "yes"
+    return AT_FLOOR if all(problem.startswith(AT_FLOOR) for problem in problems) else "no"
 
 
 def asked(tag: Tag) -> str:
@@ -125,15 +133,47 @@ def shortfalls(tag: str, row: Mapping[str, Any]) -> list[str]:
     hit, null, placebo = BARS[Tag(tag)]
     missed = []
     if row["hit"] is None or row["hit"] < hit:
-        missed.append(f"hit below {hit:.2f}")
+        missed.append(f"hit {_share(row['hit'])}, below {hit:.2f}")
     elif row["hit_at_null"] is not None and row["hit_at_null"] < hit:
-        missed.append(f"hit below {hit:.2f} at the threshold of the null")
+        missed.append(f"{AT_FLOOR}: hit {row['hit_at_null']:.3f} at Piper's threshold, below {hit:.2f}")
     for name, limit in (("null", null), ("placebo", placebo), ("stripped_placebo", placebo)):
         if row[name] is not None and row[name] > limit:
-            missed.append(f"{name.replace('_', ' ')} above {limit:.2f}")
+            missed.append(f"{name.replace('_', ' ')} {row[name]:.3f}, above {limit:.2f}")
     if (row["unmeasurable"] or 0) > MAX_UNMEASURABLE:
-        missed.append(f"more than {MAX_UNMEASURABLE:.0%} unmeasurable")
+        missed.append(f"{row['unmeasurable']:.1%} unmeasurable, above {MAX_UNMEASURABLE:.0%}")
     return missed
+
+
+def stricter_table(controls: Mapping[str, Mapping[str, Any]]) -> Html:
+    """Return the hit rates of the same clips at the floor, at the threshold of the voice that varies most, and at 3 semitones."""
+    lost = [
+        tag for tag, row in controls.items() if row["hit_at_null"] is not None and row["hit_at_null"] < row["hit"] / 2
+    ]
+    return table(
+        [
+            {
+                "tag": tag,
+                "floor": f"{row['floor']:g} {row['unit']}",
+                "hit at the floor": shown_rate(row, "hit"),
+                "Piper's threshold": f"{row['threshold_at_null']:.2f} {row['unit']}",
+                "hit at Piper's threshold": shown_rate(row, "hit_at_null"),
+                "hit at 3 st": shown_rate(row, "hit_clear"),
+            }
+            for tag, row in controls.items()
+        ],
+        f"Stricter judges of the same clips: at Piper's threshold, {len(lost)} of {len(controls)} tags lose over half of their hits",
+    )  # fmt: skip
+
+
+def shuffled_table(controls: Mapping[str, Any]) -> Html:
+    """Return the hit rates with the clips' own labels, and with the labels of other clips."""
+    return table(
+        [
+            {"tag": tag, "own labels": f"{controls['controls'][tag]['hit']:.3f}", "labels of other clips": _share(share)}
+            for tag, share in controls["shuffled"].items()
+        ],
+        "Hit rate if every clip gets another clip's label",
+    )  # fmt: skip
 
 
 def contrast_table(positive: Mapping[str, Mapping[str, Any]], negative: Mapping[str, Mapping[str, Any]]) -> Html:
