@@ -12,6 +12,7 @@ from harness.benchmark.agreement import reader_agreement
 from harness.benchmark.decoding import compare_decodings
 from harness.benchmark.examples import cross_validate, fitted, report
 from harness.benchmark.helsinki import benchmark, make_model
+from harness.benchmark.sets import on_set, with_fewer
 from harness.datasets import (
     corpus_split,
     grouped_folds,
@@ -155,4 +156,6 @@ KINDS: dict[str, Callable[..., Figures]] = {
     "decoding": _decoding,
     "domain": _domain,
     "ablation": _ablation,
+    "set": on_set,
+    "curve": with_fewer,
 }

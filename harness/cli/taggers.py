@@ -129,11 +129,20 @@ def train_gpt2(
         str | None,
         typer.Option(
             metavar="TEACHER",
-            help="Learn the answers of this tagger on recombined sentences too: hand_features, logistic, lm_features, lm_slots.",
+            help="Learn the answers of this tagger on other sentences too: hand_features, logistic, lm_features, lm_slots.",
         ),
     ] = None,
     recombined: Annotated[
-        int | None, typer.Option(min=1, help="Number of sentences that the teacher labels; 4500 by default.")
+        int | None,
+        typer.Option(min=1, help="Number of sentences made of the examples that the teacher labels; 2500 by default."),
+    ] = None,
+    corpus_sentences: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of sentences of the Helsinki Prosody Corpus that the teacher labels; 3500 by default. With 0, the corpus "
+            "is not needed.",
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the sentences: at most 20 by default; 3 with a teacher.")
@@ -145,7 +154,7 @@ def train_gpt2(
         int | None, typer.Option(min=1, help="Training rows per step; 4 by default, 16 with a teacher.")
     ] = None,
     lora_rank: Annotated[
-        int | None, typer.Option(min=1, help="Rank of the adapter's matrices; 16 by default, 32 with a teacher.")
+        int | None, typer.Option(min=1, help="Rank of the adapter's matrices; 16 by default, 64 with a teacher.")
     ] = None,
     patience: Annotated[
         int, typer.Option(min=1, help="Epochs without a lower dev loss after which training stops.")
@@ -183,9 +192,9 @@ def train_gpt2(
     a few hundred kilobytes, `tagger.json` with configuration, thresholds and history, and logs for
     `tensorboard --logdir OUT/logs`. An interrupted training resumes with the same command.
 
-    With --distil, another tagger is fitted on the examples and labels sentences that were recombined from them, and the model
-    learns its probabilities. That takes about five minutes of one core. All examples are used: there is no dev set, a fixed number
-    of epochs and a fixed threshold. It is not resumed.
+    With --distil, another tagger is fitted on the examples. It labels sentences that were recombined from them and sentences of
+    a corpus, and the model learns its probabilities. That takes about six minutes of one core. All examples are used: there is
+    no dev set, a fixed number of epochs and a fixed threshold. It is not resumed.
 
     Example: `harness train gpt2 --epochs 20 --out my-tagger`, then `harness tag --adapter my-tagger`.
 
@@ -205,10 +214,12 @@ def train_gpt2(
             check_output(out / SUMMARY, inputs=[data] if data else [], force=force)
         elif not (out / STAMP).exists():  # without it, this is not the folder of an interrupted training
             check_output_folder(out, force=force)
-    if recombined and not distil:
-        raise HarnessError("--recombined needs a teacher", remedy="add --distil hand_features")
-    options = {"distil": distil, "recombined": recombined, "epochs": epochs, "learning_rate": learning_rate,
-               "batch_size": batch_size, "lora_rank": lora_rank, "objective": objective, "prompt_format": prompt_format}  # fmt: skip
+    for name, value in (("recombined", recombined), ("corpus-sentences", corpus_sentences)):
+        if value is not None and not distil:
+            raise HarnessError(f"--{name} needs a teacher", remedy="add --distil hand_features")
+    options = {"distil": distil, "recombined": recombined, "corpus_sentences": corpus_sentences, "epochs": epochs,
+               "learning_rate": learning_rate, "batch_size": batch_size, "lora_rank": lora_rank, "objective": objective,
+               "prompt_format": prompt_format}  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     config = TrainingConfig.of(base_model=base_model, patience=patience, seed=seed, tag_embeddings=tag_embeddings,
                                precision=precision, **given)  # fmt: skip
@@ -220,7 +231,8 @@ def train_gpt2(
         return
     figures = read_summary(folder)
     if distil:
-        typer.echo(f"{relative(folder)}: {figures['examples']['recombined']} sentences labelled by {distil}, loss "
+        labelled = figures["examples"]["recombined"] + figures["examples"]["corpus"]
+        typer.echo(f"{relative(folder)}: {labelled} sentences labelled by {distil}, loss "
                    f"{figures['history'][-1]['loss']:.3f}, {figures['seconds']:.0f} s")  # fmt: skip
     else:
         best = min(figures["history"], key=lambda row: row["eval_loss"])

@@ -85,7 +85,7 @@ def test_the_settings_of_other_taggers_and_their_folders_stay():
 
 def test_a_student_is_trained_and_tags(tmp_path):
     examples = load_examples("train")[:21]
-    config = TrainingConfig.of(distil="hand_features", recombined=40, epochs=2)
+    config = TrainingConfig.of(distil="hand_features", recombined=40, corpus_sentences=0, epochs=2)
     words, targets = taught(config, examples)
     assert len(words) == len(targets) == 40 + 4 * len(examples)
     for text, target in zip(words, targets, strict=True):
@@ -94,7 +94,10 @@ def test_a_student_is_trained_and_tags(tmp_path):
     folder = train(config, examples, tmp_path / "t", progress=False)
     summary = read_summary(folder)
     assert summary["history"][1]["loss"] < summary["history"][0]["loss"] and summary["limits"] is True
-    assert summary["examples"] == {"train": 21, "dev": 0, "recombined": 40} and summary["adapter_bytes"] < 10_000_000
+    assert (
+        summary["examples"] == {"train": 21, "dev": 0, "recombined": 40, "corpus": 0}
+        and summary["adapter_bytes"] < 10_000_000
+    )
     tagger = Gpt2Tagger(adapter=folder)
     assert tagger.config == config and tagger.tag([TaggedText.parse("We pay")])[0].words == ("We", "pay")
     with pytest.raises(DataError, match="trained without generation"):

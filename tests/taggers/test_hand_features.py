@@ -107,7 +107,7 @@ def test_it_tags_anything_and_keeps_the_limits():
     tagger = make_tagger("hand_features")
     texts = [
         TaggedText.from_plain(line)
-        for line in [*ODD, "Do you guarantee it?", "We never, never, never, never pay, never."]
+        for line in [*ODD, "Do you guarantee it?", "We pay 30 days, you pay 20 days, they pay 10 days."]
     ]
     tagged = tagger.tag(texts)
     assert [text.words for text in tagged] == [text.words for text in texts] and tagger.tag([]) == []
@@ -149,3 +149,21 @@ def test_bad_files_and_examples_without_tags_are_one_clear_error(tmp_path):
     with pytest.raises(ValueError, match="tags only"):
         HandModel(TAG_QUESTIONS[:1])
     HandModel().fit([from_tags(TaggedText(()))])
+
+
+def test_commas_of_lists_are_no_places_for_pauses():
+    for text, expected in [
+        ("We have apples, ripe pears, and plums.", {3, 5}),
+        ("Bring the lamp, a rope or two, or nothing, and call us.", {3, 7}),
+        ("We sell tea, we buy tea, and we drink it.", set()),  # clauses, not items
+        ("Take the red one, and the blue one.", set()),  # one comma
+        ("Tea, milk, sugar. And a spoon.", set()),
+    ]:
+        found = Analysis(text.split())
+        assert found.list_gaps == expected
+        assert not expected & set(candidates(found, Tag.PAUSE_SHORT))
+
+
+def test_a_number_may_have_several_words():
+    rows = analyse(["It takes three to five days at nine fifteen .".split()])[1][0]
+    assert [i for i, row in enumerate(rows) if row.get("word second number")] == [4, 8]

@@ -26,8 +26,8 @@ _CHOICES = {
 }
 # What differs by default if the model learns from a teacher.
 DISTILLED: dict[str, Any] = {
-    "epochs": 3, "learning_rate": 3e-3, "batch_size": 16, "lora_rank": 32, "lora_dropout": 0.0, "objective": "read",
-    "prompt_format": "ahead",
+    "epochs": 3, "learning_rate": 3e-3, "batch_size": 16, "lora_rank": 64, "lora_dropout": 0.0, "objective": "read",
+    "prompt_format": "ahead", "recombined": 2500, "corpus_sentences": 3500,
 }  # fmt: skip
 
 
@@ -35,8 +35,8 @@ DISTILLED: dict[str, Any] = {
 class TrainingConfig:
     """Settings of a training run.
 
-    `distil` is the name of the tagger whose answers are learned, or "" for none; `recombined` is the number of sentences that
-    it labels.
+    `distil` is the name of the tagger whose answers are learned, or "" for none. It labels `recombined` sentences that are made
+    of the examples, and `corpus_sentences` of the Helsinki Prosody Corpus.
     """
 
     base_model: str = "embedded"
@@ -55,6 +55,7 @@ class TrainingConfig:
     precision: str = "float32"
     distil: str = ""
     recombined: int = 4500
+    corpus_sentences: int = 0
 
     @classmethod
     def of(cls, **given: Any) -> TrainingConfig:
@@ -63,9 +64,8 @@ class TrainingConfig:
 
     def settings(self) -> dict[str, Any]:
         """Return the fields by name; without a teacher, those of distillation are left out, as in taggers of earlier versions."""
-        return {
-            name: value for name, value in asdict(self).items() if self.distil or name not in ("distil", "recombined")
-        }
+        of_teacher = ("distil", "recombined", "corpus_sentences")
+        return {name: value for name, value in asdict(self).items() if self.distil or name not in of_teacher}
 
     @property
     def bf16(self) -> bool:
@@ -76,6 +76,8 @@ class TrainingConfig:
         for name in ("epochs", "batch_size", "lora_rank", "patience", "recombined"):
             if getattr(self, name) < 1:
                 raise DataError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.corpus_sentences < 0:
+            raise DataError(f"corpus_sentences must be at least 0, got {self.corpus_sentences}")
         if self.dev_folds < 2:
             raise DataError(
                 f"dev_folds must be at least 2, so that some examples are left to train on, got {self.dev_folds}"

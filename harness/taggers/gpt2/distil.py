@@ -3,14 +3,15 @@
     harness train gpt2 --distil hand_features
 
 The teacher is a tagger with a slot model, fitted on the training examples. It labels recombined sentences
-(`harness.taggers.gpt2.recombine`) with probabilities instead of tags, which say more than a few labels do (Hinton et al. 2015,
-arXiv 1503.02531). The student learns from these and from the examples themselves. All examples are used: no dev set is held out,
-the number of epochs is fixed, and so is the threshold.
+(`harness.taggers.gpt2.recombine`) and sentences of the Helsinki Prosody Corpus, whose own labels are not used. Its labels are
+probabilities, which say more than tags do (Hinton et al. 2015, arXiv 1503.02531). The student learns from these and from the
+examples themselves. All examples are used: no dev set is held out, the number of epochs is fixed, and so is the threshold.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.datasets import load_helsinki
 from harness.errors import DataError, HarnessError
 from harness.paths import relative
 from harness.records import Example
@@ -29,7 +31,7 @@ from harness.tagged import TAGS
 from harness.taggers.base import make_tagger
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import Encoder, Prompt
-from harness.taggers.gpt2.recombine import recombine
+from harness.taggers.gpt2.recombine import LEAST_WORDS, recombine
 from harness.taggers.gpt2.slot_logits import logits_of_slots
 from harness.taggers.hand.tagger import THRESHOLD
 from harness.taggers.limits import Limits
@@ -40,6 +42,7 @@ GOLD_COPIES = 4  # times that each example occurs in an epoch
 WARMUP_STEPS = 20
 WEIGHT_DECAY = 0.01
 MAX_GRADIENT = 1.0  # norm
+MOST_CORPUS_WORDS = 20  # of a corpus sentence; the longest training example has 18
 _SORTED_BATCHES = 20  # texts of so many batches are sorted by length before they are divided, to reduce padding
 
 Targets = NDArray[np.float32]
@@ -73,9 +76,9 @@ def distil(
     begun = time.monotonic()
     (folder / SUMMARY).unlink(missing_ok=True)
     if progress:
-        print(f"harness: distilling {config.distil} into a GPT-2 tagger (base model {config.base_model}, {config.recombined} "
-              f"sentences, {config.epochs} epochs); this takes about five minutes of one core for the embedded base. "
-              f"The result is kept in {relative(folder)}", file=sys.stderr, flush=True)  # fmt: skip
+        print(f"harness: distilling {config.distil} into a GPT-2 tagger (base model {config.base_model}, "
+              f"{config.recombined + config.corpus_sentences} sentences, {config.epochs} epochs); this takes about six minutes of "
+              f"one core for the embedded base. The result is kept in {relative(folder)}", file=sys.stderr, flush=True)  # fmt: skip
     words, targets = taught(config, examples)
     history: list[dict] = []
 
@@ -91,7 +94,8 @@ def distil(
     write_json(folder / SUMMARY, {
         "config": config.settings(), "base_revision": base_revision(config.base_model),
         "questions": [asdict(question) for question in TAG_QUESTIONS], "history": history,
-        "examples": {"train": len(examples), "dev": 0, "recombined": len(words) - len(examples) * GOLD_COPIES},
+        "examples": {"train": len(examples), "dev": 0, "corpus": config.corpus_sentences,
+                     "recombined": len(words) - len(examples) * GOLD_COPIES - config.corpus_sentences},
         "parameters": {"trainable": trainable, "all": total},
         "adapter_bytes": (folder / ADAPTER / "adapter_model.safetensors").stat().st_size,
         "seconds": round(time.monotonic() - begun, 1), "limits": limits is not None,
@@ -117,15 +121,31 @@ def teacher_of(name: str, examples: Sequence[Example], seed: int = 0) -> SlotMod
 
 
 def taught(config: TrainingConfig, examples: Sequence[Example]) -> tuple[list[tuple[str, ...]], list[Targets]]:
-    """Return the training sentences and the probabilities of the answers at their slots: recombined ones, then the examples."""
+    """Return the training sentences and the probabilities of the answers at their slots: those without labels, then the examples.
+
+    Raises
+    ------
+    NotAvailable
+        If there are to be sentences of the corpus, and it is not on this machine.
+    """
     teacher = teacher_of(config.distil, examples, config.seed)
     gold = [from_tags(example.tagged) for example in examples]
     words = recombine([text.words for text in gold], config.recombined, config.seed)
+    if config.corpus_sentences:
+        words += corpus_sentences(config.corpus_sentences, config.seed)
     targets = [np.exp(scores) for scores in teacher.slot_scores(words)]
     for _ in range(GOLD_COPIES):
         words += [text.words for text in gold]
         targets += [certain(text) for text in gold]
     return words, targets
+
+
+def corpus_sentences(count: int, seed: int = 0) -> list[tuple[str, ...]]:
+    """Return random sentences of the dev split of the Helsinki Prosody Corpus, which are real, unlike the recombined ones."""
+    usable = {tuple(u.words) for u in load_helsinki("dev") if LEAST_WORDS <= len(u.words) <= MOST_CORPUS_WORDS}
+    if count > len(usable):
+        raise DataError(f"expected at most {len(usable)} corpus sentences, got {count}")
+    return random.Random(seed).sample(sorted(usable), count)
 
 
 def certain(text: SlotText) -> Targets:

@@ -16,6 +16,9 @@ _MARKS = {",": ",", ";": ";", ":": ";", "—": "—", "–": "—", "-": "—", 
 _SENTENCE_ENDS = (".", "?", "!")
 _DIGITS = re.compile(r"[$€£]?\d")
 _ENDINGS = ("ing", "ies", "ed", "es", "s", "'s")
+LONGEST_ITEM = 4  # words between two commas of a list
+# Parts of speech that an item of a list does not have.
+_OF_CLAUSES = ("verb", "auxiliary", "personal", "negation", "modal")
 OUTSIDE = "outside"  # class of the words before the first and after the last
 
 
@@ -49,6 +52,8 @@ class Analysis:
     types : list of str
         Type of each sentence: ``statement``, ``exclamation``, ``which`` (a question with a question word), ``whether`` (a yes/no
         question), ``check`` (a statement with a question tag: "right?").
+    list_gaps : set of int
+        Slots behind the commas of a list: at least two commas with short phrases between them, the last followed by "and" or "or".
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -65,6 +70,7 @@ class Analysis:
         self.clause = [number for number, (first, last) in enumerate(self.clauses) for _ in range(first, last + 1)]
         self.sentence = [number for number, (first, last) in enumerate(self.sentences) for _ in range(first, last + 1)]
         self.types = [self._type(*span) for span in self.sentences]
+        self.list_gaps = self._list_gaps()
 
     def __len__(self) -> int:
         return len(self.words)
@@ -98,6 +104,22 @@ class Analysis:
             return "number"
         found = next((name for name in lists.STRONG if self.bare[i] in lists.CLASSES[name]), "")
         return found or (self.part[i] if self.part[i] in ("comparative", "superlative") else "")
+
+    def _list_gaps(self) -> set[int]:
+        found: set[int] = set()
+        chain: set[int] = set()
+        for first, last in self.clauses:
+            # Is the clause an item, a phrase without a verb? The first item has the rest of its sentence before it.
+            phrase = not any(part in _OF_CLAUSES for part in self.part[first : last + 1])
+            if not (chain and phrase):
+                chain = set()
+            elif self.bare[first] in ("and", "or", "nor"):
+                found |= chain if len(chain) > 1 else set()
+                chain = set()
+            elif last - first >= LONGEST_ITEM:
+                chain = set()
+            chain = chain | {last + 1} if self.mark[last] == "," else set()
+        return found
 
     def _type(self, first: int, last: int) -> str:
         if self.mark[last] == "!":

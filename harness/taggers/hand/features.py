@@ -45,7 +45,7 @@ def candidates(text: Analysis, tag: Tag) -> list[int]:
     if tag is Tag.EMPH:
         return [i for i in range(n) if text.bare[i] not in lists.HARDLY_EMPHASISED]
     if tag is Tag.PAUSE_SHORT:
-        return list(range(1, n))
+        return [i for i in range(1, n) if i not in text.list_gaps]  # "commas in lists are not tagged"
     if tag is Tag.PAUSE_LONG:
         return [i for i in range(1, n) if text.mark[i - 1]]
     if tag in (Tag.PITCH_RISING, Tag.PITCH_FALLING):
@@ -115,7 +115,7 @@ def _word(text: Analysis, i: int, row: Row) -> None:
             row |= {
                 "word first number": i == numbers[0], "word last number": i == numbers[-1], "word only number": len(numbers) == 1,
                 "word money": text.words[i][0] in "$€£", "word digits": any(map(str.isdigit, text.bare[i])),
-                "word percent": "%" in text.words[i], "word second number": i > 0 and text.part[i - 1] == "number",
+                "word percent": "%" in text.words[i], "word second number": _follows_number(text, i),
             }  # fmt: skip
         row["word quantity without number"] = strong == "quantity" and not numbers
     else:
@@ -161,6 +161,12 @@ def _word(text: Analysis, i: int, row: Row) -> None:
     for focus in lists.FOCUSING:
         row[f"word soon after {focus}"] = focus in text.bare[max(begin, i - 3) : i]
         row[f"word right after {focus}"] = i > 0 and text.bare[i - 1] == focus
+
+
+def _follows_number(text: Analysis, i: int) -> bool:
+    """Return whether word i continues a number: "nine fifteen", "three to five"."""
+    before = i - 2 if i > 1 and text.bare[i - 1] in ("to", "and", "or") else i - 1
+    return before >= 0 and text.part[before] == "number"
 
 
 def _givenness(text: Analysis, i: int, row: Row) -> None:
