@@ -1,5 +1,7 @@
 """Distillation: recombined sentences, soft targets, and a short training."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ import torch
 
 from harness.datasets import load_examples
 from harness.errors import DataError, HarnessError
+from harness.paths import NOTEBOOKS
 from harness.tagged import TaggedText
 from harness.taggers.gpt2.config import DISTILLED, TrainingConfig
 from harness.taggers.gpt2.distil import certain, soft_loss, taught, teacher_of
@@ -102,3 +105,12 @@ def test_a_student_is_trained_and_tags(tmp_path):
     assert tagger.config == config and tagger.tag([TaggedText.parse("We pay")])[0].words == ("We", "pay")
     with pytest.raises(DataError, match="trained without generation"):
         Gpt2Tagger(adapter=folder, decoding="generate")
+
+
+def test_the_loss_that_chapter_06_shows_is_the_one_that_is_used():
+    chapter = json.loads((NOTEBOOKS / "06_training.ipynb").read_text(encoding="utf-8"))
+    [cell] = [c for c in chapter["cells"] if "def soft_cross_entropy" in "".join(c["source"])]
+    shown = {"TAG_QUESTIONS": TAG_QUESTIONS}
+    exec("".join(cell["source"]), shown)
+    logits, targets = torch.randn(4, 9), torch.rand(4, 9)
+    torch.testing.assert_close(shown["soft_cross_entropy"](logits, targets), soft_loss(logits, targets))
