@@ -1,5 +1,7 @@
 """Tables, figures and verdicts of the placement benchmark, from artificial rows."""
 
+import re
+
 import pytest
 
 from harness.benchmark.rows import ablation_name, select
@@ -121,12 +123,8 @@ def set_row(tagger, f1, examples="development"):
 
 def test_the_taggers_on_a_set_are_compared_with_rules():
     rows = [set_row("rules", 0.4), set_row("hand_features", 0.6), set_row("hand_features", 0.9, "test")]
-    html = tables.set_table(rows, "development")._repr_html_()
-    assert (
-        html.index("hand_features") < html.index("rules<")
-        and "better (+0.20 [+0.15, +0.25])" in html
-        and "0.90" not in html
-    )
+    shown = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", tables.set_table(rows, "development")._repr_html_()))
+    assert "better (+0.20 [+0.15, +0.25]) 0.60 0.70 rules 0.40" in shown and "0.90" not in shown
 
 
 def test_the_curve_of_examples_ends_with_all_of_them():
