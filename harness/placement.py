@@ -7,7 +7,7 @@ their groups), which all figures of a table share.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -210,6 +210,21 @@ def carry_over(guess: TaggedText, words: Sequence[str]) -> list[tuple[int, Tag]]
     return moved
 
 
+def accepting_both(reference: TaggedText, second: TaggedText, guess: TaggedText) -> TaggedText:
+    """Return the reference for `guess` if the tags of two annotators count as right, and only those of both are required.
+
+    It has the tags that both annotators placed, and of the others those that `guess` has too. A score against it charges the
+    guess neither for a tag that only one of them placed nor for its absence.
+
+    >>> first, second = TaggedText.parse("<emph> We <emph> pay you"), TaggedText.parse("We <emph> pay <emph> you")
+    >>> accepting_both(first, second, TaggedText.parse("We pay <emph> you")).format()
+    'We <emph> pay <emph> you'
+    """
+    placed = set(guess.tags if guess.words == reference.words else carry_over(guess, reference.words))
+    first, other = set(reference.tags), set(second.tags)
+    return TaggedText(reference.words, (first & other) | (placed & (first | other)))
+
+
 def _near_matches(wanted: Sequence[int], placed: Sequence[int]) -> int:
     """Return the size of the largest one-to-one matching of sorted slots at most `TOLERANCE` apart (greedy is optimal)."""
     matched = w = p = 0
@@ -259,7 +274,12 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def score_files(
-    gold: str | Path, predicted: str | Path, *, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+    gold: str | Path,
+    predicted: str | Path,
+    *,
+    optional: str | Path | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
 ) -> PlacementReport:
     """Score a file of predictions against a file of reference texts; see `score_placement`.
 
@@ -268,6 +288,9 @@ def score_files(
     gold, predicted : path-like
         JSON Lines with "id" and "text". The predictions may be in any order. Only lines without a partner so far are kept as
         texts, so files in the same order need the least memory.
+    optional : path-like, optional
+        A second reference for the same sentences. A tag of either reference then counts as right, and only the tags of both
+        are required (`accepting_both`).
     n_resamples, seed : int
         Number of bootstrap resamples, and their random seed. The clusters are the sentences, or the values of "group" if every
         reference line has one.
@@ -280,10 +303,16 @@ def score_files(
     places: list[int] = []
     groups: list[str] = []
     counts: list[NDArray[np.int64]] = []  # arrays, because the garbage collector does not traverse them
+    second = {record.id: record for record in iterate_unique(optional, TextRecord)} if optional else {}
     for place, reference, guess in _pairs(Path(gold), Path(predicted)):
         places.append(place)
         groups.append(reference.group or "")
-        counts.append(_count(reference.tagged, guess.tagged))
+        wanted = reference.tagged
+        if optional:
+            wanted = _either(reference, second.pop(reference.id, None), guess, Path(optional))
+        counts.append(_count(wanted, guess.tagged))
+    if optional and second:
+        raise _unequal_ids({}, second, Path(optional), "label each reference sentence once, under its id")
     order = np.argsort(places)  # resampling depends on the order, so it is that of the reference
     clusters = [groups[at] for at in order] if all(groups) else None
     return report(np.array(counts)[order], clusters, n_resamples=n_resamples, seed=seed)
@@ -306,7 +335,21 @@ def _pairs(gold: Path, predicted: Path) -> Iterator[tuple[int, TextRecord, TextR
     if not sentences:
         raise DataError("there are no sentences to score", path=gold)
     if wanted or placed:
-        parts = [f"{len(ids)} {what} ({', '.join(list(ids)[:3])}{', ...' if len(ids) > 3 else ''})"
-                 for ids, what in ((wanted, "missing"), (placed, "not in the reference")) if ids]  # fmt: skip
-        raise DataError(f"the ids differ from the reference: {'; '.join(parts)}", path=predicted,
-                        remedy="predict each reference sentence once, under its id")  # fmt: skip
+        raise _unequal_ids(wanted, placed, predicted, "predict each reference sentence once, under its id")
+
+
+def _either(reference: TextRecord, second: TextRecord | None, guess: TextRecord, path: Path) -> TaggedText:
+    """Return the reference for a prediction if `second` is a second reference, read from `path`."""
+    remedy = "label each reference sentence once, under its id"
+    if second is None:
+        raise _unequal_ids([reference.id], (), path, remedy)
+    if second.tagged.words != reference.tagged.words:
+        raise DataError(f"the words of {reference.id} are not those of the reference: {second.tagged.plain!r}", path=path,
+                        remedy="label the words of the reference, unchanged")  # fmt: skip
+    return accepting_both(reference.tagged, second.tagged, guess.tagged)
+
+
+def _unequal_ids(missing: Collection[str], unknown: Collection[str], path: Path, remedy: str) -> DataError:
+    parts = [f"{len(ids)} {what} ({', '.join(list(ids)[:3])}{', ...' if len(ids) > 3 else ''})"
+             for ids, what in ((missing, "missing"), (unknown, "not in the reference")) if ids]  # fmt: skip
+    return DataError(f"the ids differ from the reference: {'; '.join(parts)}", path=path, remedy=remedy)

@@ -165,3 +165,42 @@ def test_a_line_that_cannot_be_read_and_an_id_that_is_used_twice_are_named(tmp_p
         score_files(gold, write(tmp_path / "p.jsonl", GUESS, [0, 1, 0]))
     with pytest.raises(DataError, match=r"empty\.jsonl: there are no sentences to score"):
         score_files(write(tmp_path / "empty.jsonl", []), gold)
+
+
+# --- two references --------------------------------------------------------------------------------------------------
+
+SECOND = ["We <emph> mean it", "so it <pause_short> is", "<pitch_low> no", "oh <emph> well", "a b <emph> c"]
+
+
+def test_a_tag_of_either_reference_is_right_and_only_those_of_both_are_required(tmp_path, gold):
+    guess, second = write(tmp_path / "p.jsonl", GUESS), write(tmp_path / "second.jsonl", SECOND, [4, 0, 3, 1, 2])
+    strict, lenient = score_files(gold, guess), score_files(gold, guess, optional=second)
+    assert (strict.micro.precision, strict.micro.recall) == (pytest.approx(3 / 5), pytest.approx(3 / 5))
+    # of the five tags only the emphasis on b is neither's; of the three that both have, the one on "well" is missing
+    assert (lenient.micro.precision, lenient.micro.recall) == (pytest.approx(4 / 5), pytest.approx(4 / 5))
+    assert (strict.exact_match.value, lenient.exact_match.value) == (pytest.approx(2 / 5), pytest.approx(3 / 5))
+    assert score_files(gold, gold, optional=second).micro.f1.value == 1
+    assert score_files(gold, guess, optional=gold).as_json() == strict.as_json(), (
+        "a second reference that says the same"
+    )
+
+
+def test_either_reference_may_be_the_first(tmp_path, gold):
+    guess, second = write(tmp_path / "p.jsonl", GUESS), write(tmp_path / "second.jsonl", SECOND)
+    one, other = score_files(gold, guess, optional=second), score_files(second, guess, optional=gold)
+    assert one.as_json() == other.as_json()
+
+
+def test_tags_on_changed_words_are_carried_over_to_both_references(tmp_path):
+    files = [write(tmp_path / f"{k}.jsonl", [text]) for k, text in enumerate(
+        ["We <emph> mean it all", "oh we mean <emph> it all", "We mean <emph> it all"])]  # fmt: skip
+    assert score_files(files[0], files[1], optional=files[2]).micro.precision == 1
+
+
+def test_the_second_reference_has_the_same_sentences(tmp_path, gold):
+    guess = write(tmp_path / "p.jsonl", GUESS)
+    for texts, said in ((SECOND[:4], r"second\.jsonl: the ids differ from the reference: 1 missing \(s4\)"),
+                        ([*SECOND, "x"], r"second\.jsonl: the ids differ from the reference: 1 not in the reference \(s5\)"),
+                        (["We mean that", *SECOND[1:]], r"second\.jsonl: the words of s0 are not those of the reference")):  # fmt: skip
+        with pytest.raises(DataError, match=said):
+            score_files(gold, guess, optional=write(tmp_path / "second.jsonl", texts))

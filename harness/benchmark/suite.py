@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.benchmark import sets
 from harness.benchmark.helsinki import threads
 from harness.benchmark.units import KINDS
 from harness.datasets import sha256
@@ -62,6 +63,13 @@ def units(seeds: int, bases: Sequence[str] | None = None) -> Iterator[Unit]:
         yield Unit("helsinki", {"tagger": tagger, "base_model": small, "seed": 0})
     for tagger in ("none", "random", "majority", "rules", "logistic", "second pass"):
         yield Unit("heldout", {"tagger": tagger, "base_model": small, "seed": 0})
+    for examples in ("development", "heldout", "test"):
+        for tagger in (*sets.TAGGERS, sets.SECOND_PASS, *([sets.MORE_EXAMPLES] if examples != "development" else [])):
+            yield Unit("set", {"tagger": tagger, "examples": examples})
+    for tagger, curves in (("logistic", 5), ("hand_features", 5), ("gpt2", 1)):
+        for sentences in sets.CURVE:
+            for seed in range(curves):
+                yield Unit("curve", {"tagger": tagger, "sentences": sentences, "seed": seed})
     for data in ("embedded", "seed-examples"):
         for tagger in ("none", "random", "rules", "majority", "logistic"):
             for grouped in (True, False) if data == "seed-examples" else (True,):
@@ -208,7 +216,8 @@ def provenance(code: str) -> dict:
 
 def code_digest() -> str:
     """Return a digest of the package code and the embedded data. Rows are kept only for the same code and data."""
-    data = [*sorted((DATA / "examples").glob("*.jsonl")), DATA / "models" / "gpt2-mini" / "model.safetensors"]
+    models = (path for path in (DATA / "models").rglob("*") if path.suffix in (".safetensors", ".json"))
+    data = [*sorted((DATA / "examples").glob("*.jsonl")), *sorted(models)]
     return digest(package_digest(), *(sha256(path) for path in data))
 
 

@@ -12,6 +12,7 @@ from harness.benchmark.agreement import reader_agreement
 from harness.benchmark.decoding import compare_decodings
 from harness.benchmark.examples import cross_validate, fitted, report
 from harness.benchmark.helsinki import benchmark, make_model
+from harness.benchmark.sets import on_set, with_fewer
 from harness.datasets import (
     corpus_split,
     grouped_folds,
@@ -26,6 +27,7 @@ from harness.taggers.fitted import THRESHOLD_FOLDS, out_of_fold
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.slot_model import Gpt2SlotModel
 from harness.taggers.gpt2.training import train
+from harness.taggers.hand.model import HandModel
 from harness.taggers.lm.slot_head import SlotHeadConfig, SlotHeadModel
 from harness.taggers.logistic import LogisticModel
 from harness.taggers.majority import LookupModel
@@ -71,6 +73,7 @@ def _tag_model(tagger: str, base_model: str, seed: int) -> SlotModel:
     makers: dict[str, Callable[[], SlotModel]] = {
         "majority": lambda: LookupModel(TAG_QUESTIONS),
         "logistic": lambda: LogisticModel(TAG_QUESTIONS),
+        "hand_features": lambda: HandModel(TAG_QUESTIONS, seed),
         "lm_slots": lambda: SlotHeadModel(TAG_QUESTIONS, SlotHeadConfig(base_model=base_model, seed=seed)),
         "gpt2": lambda: Gpt2SlotModel(
             TAG_QUESTIONS, TrainingConfig(base_model=base_model, seed=seed, objective="read")
@@ -153,4 +156,6 @@ KINDS: dict[str, Callable[..., Figures]] = {
     "decoding": _decoding,
     "domain": _domain,
     "ablation": _ablation,
+    "set": on_set,
+    "curve": with_fewer,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -94,7 +94,7 @@ def suite(
     """
     from harness.benchmark.suite import RESULT, gather, load, run, units
     from harness.benchmark.units import KINDS
-    from harness.datasets import examples_file
+    from harness.datasets import Split, examples_file
     from harness.errors import HarnessError
     from harness.outputs import check_output
     from harness.paths import relative
@@ -109,7 +109,7 @@ def suite(
 
     target = out or RESULT
     update = bool(only) and target.is_file() and bool(load(target))
-    check_output(target, inputs=[examples_file(split) for split in ("train", "heldout")], force=force or update)
+    check_output(target, inputs=[examples_file(split) for split in get_args(Split)], force=force or update)
 
     def progress(name: str, done: int, total: int) -> None:
         print(f"{done + 1} of {total}: {name}", file=sys.stderr, flush=True)

@@ -19,6 +19,14 @@ app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio,
 def placement(
     gold: Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help='Reference: lines {"id", "text": "tagged text"}.')],
     predicted: Annotated[Path, typer.Argument(metavar="PRED.jsonl", help="Prediction: the same ids, in any order.")],
+    optional: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SECOND.jsonl",
+            help="A second annotator's labels of the same sentences. Also report the scores when a tag of either annotator "
+            "counts as right and only the tags of both are required.",
+        ),
+    ] = None,
     resamples: Resamples = 2000,
     seed: BootstrapSeed = 0,
     as_json: AsJson = False,
@@ -30,21 +38,30 @@ def placement(
     from harness.placement import score_files
 
     figures = score_files(gold, predicted, n_resamples=resamples, seed=seed).as_json()
+    lenient = None
+    if optional:
+        lenient = score_files(gold, predicted, optional=optional, n_resamples=resamples, seed=seed).as_json()
+        figures["optional"] = lenient
     if as_json:
         print_json(figures)
         return
+    _print_placement(f"{figures['sentences']} sentences", figures)
+    typer.echo(
+        f"exact sentences {interval(*rate_of(figures, 'exact_match'))}; text preserved {figures['text_preserved']:.2f}"
+    )
+    if lenient:
+        _print_placement("A tag of either reference counts as right; only the tags of both are required", lenient)
+        typer.echo(f"acceptable sentences {interval(*rate_of(lenient, 'exact_match'))}")
+
+
+def _print_placement(title: str, figures: dict[str, Any]) -> None:
     rows = [
         [name, f"{row['precision']:.2f}", f"{row['recall']:.2f}", f1_of(row),
          str(row["support"]), str(row["predicted"])]
         for name, row in (*figures["per_tag"].items(), ("micro", figures["micro"]), ("macro", figures["macro"]),
                           ("micro, +-1 slot", figures["tolerant"]))
     ]  # fmt: skip
-    print_table(
-        f"{figures['sentences']} sentences", ["tag", "precision", "recall", "F1", "reference", "predicted"], rows
-    )
-    typer.echo(
-        f"exact sentences {interval(*rate_of(figures, 'exact_match'))}; text preserved {figures['text_preserved']:.2f}"
-    )
+    print_table(title, ["tag", "precision", "recall", "F1", "reference", "predicted"], rows)
 
 
 @app.command("audio")

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,12 +32,20 @@ def tag(
     adapter: Annotated[
         Path | None,
         typer.Option(
-            help="For gpt2: folder written by `harness train gpt2`; by default the adapter that comes with the project."
+            help="For gpt2 and hand_features: what `harness train` wrote; by default the model that comes with the project."
         ),
     ] = None,
     decoding: Annotated[
         str | None,
         typer.Option(help="For gpt2: `slots` (default, parallel), `constrained`, or `generate` (may change words)."),
+    ] = None,
+    limits: Annotated[
+        bool | None,
+        typer.Option(
+            "--limits/--no-limits",
+            help="Whether a trained tagger keeps the limits of the annotation guide, such as four tags per sentence; "
+            "by default, if its training examples do.",
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print {"id", "text"} lines, the input of `harness score placement`.')
@@ -60,9 +68,11 @@ def tag(
     from harness.taggers.base import tag_all
     from harness.taggers.lines import read_lines
 
-    options = {"base_model": base_model, "adapter": adapter, "decoding": decoding}
-    given = {name: value for name, value in options.items() if value}
-    takes = {"gpt2": set(options), "lm_slots": {"base_model"}, "lm_features": {"base_model"}}
+    options = {"base_model": base_model, "adapter": adapter, "decoding": decoding, "limits": limits}
+    given = {name: value for name, value in options.items() if value or value is False}
+    of_base = {"base_model", "limits"}
+    takes = {"gpt2": set(options), "lm_slots": of_base, "lm_features": of_base, "logistic": {"limits"},
+             "hand_features": {"adapter", "limits"}}  # fmt: skip
     for name in sorted(given.keys() - takes.get(tagger, set())):
         owners = ", ".join(owner for owner, known in takes.items() if name in known)
         raise HarnessError(f"--{name.replace('_', '-')} belongs to {owners}, not to {tagger!r}")
@@ -115,19 +125,53 @@ def train_gpt2(
     ] = "embedded",
     data: Annotated[Path | None, typer.Option(help="Examples as JSON Lines; the 98 embedded ones by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the tagger; _build/models/gpt2-HASH by default.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples, at most.")] = 20,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the cosine schedule.")] = 2e-3,
-    batch_size: Annotated[int, typer.Option(min=1, help="Training rows per step.")] = 4,
-    lora_rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter's matrices.")] = 16,
+    distil: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEACHER",
+            help="Learn the answers of this tagger on other sentences too: hand_features, logistic, lm_features, lm_slots.",
+        ),
+    ] = None,
+    recombined: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of sentences made of the examples that the teacher labels; 2500 by default."),
+    ] = None,
+    corpus_sentences: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of sentences of the Helsinki Prosody Corpus that the teacher labels; 3500 by default. With 0, the corpus "
+            "is not needed.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the sentences: at most 20 by default; 3 with a teacher.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the cosine schedule; .002 by default, .003 with a teacher.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Training rows per step; 4 by default, 16 with a teacher.")
+    ] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(min=1, help="Rank of the adapter's matrices; 16 by default, 64 with a teacher.")
+    ] = None,
     patience: Annotated[
         int, typer.Option(min=1, help="Epochs without a lower dev loss after which training stops.")
     ] = 5,
     objective: Annotated[
-        str, typer.Option(help="`both`: score slots and generate text. `read`: slots only, in half the time.")
-    ] = "both",
+        str | None,
+        typer.Option(
+            help="`both` (default): score slots and generate text. `read`: slots only, in half the time; always with a teacher."
+        ),
+    ] = None,
     prompt_format: Annotated[
-        str, typer.Option(help="How often the prompt repeats the sentence: `twice` or `once`.")
-    ] = "twice",
+        str | None,
+        typer.Option(
+            help="How often the prompt repeats the sentence: `twice` (default) or `once`. `ahead` (default with a teacher): twice, "
+            "and each slot is decided before its word and after it."
+        ),
+    ] = None,
     tag_embeddings: Annotated[
         str,
         typer.Option(
@@ -148,11 +192,16 @@ def train_gpt2(
     a few hundred kilobytes, `tagger.json` with configuration, thresholds and history, and logs for
     `tensorboard --logdir OUT/logs`. An interrupted training resumes with the same command.
 
+    With --distil, another tagger is fitted on the examples. It labels sentences that were recombined from them and sentences of
+    a corpus, and the model learns its probabilities. That takes about six minutes of one core. All examples are used: there is
+    no dev set, a fixed number of epochs and a fixed threshold. It is not resumed.
+
     Example: `harness train gpt2 --epochs 20 --out my-tagger`, then `harness tag --adapter my-tagger`.
 
     For several GPUs: `accelerate launch -m harness train gpt2 ...`, with the same options.
     """
     from harness.datasets import load_examples
+    from harness.errors import HarnessError
     from harness.outputs import check_output, check_output_folder
     from harness.paths import relative
     from harness.records import Example
@@ -165,19 +214,65 @@ def train_gpt2(
             check_output(out / SUMMARY, inputs=[data] if data else [], force=force)
         elif not (out / STAMP).exists():  # without it, this is not the folder of an interrupted training
             check_output_folder(out, force=force)
-    config = TrainingConfig(base_model=base_model, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
-                            lora_rank=lora_rank, patience=patience, seed=seed, objective=objective,
-                            prompt_format=prompt_format, tag_embeddings=tag_embeddings, precision=precision)  # fmt: skip
+    for name, value in (("recombined", recombined), ("corpus-sentences", corpus_sentences)):
+        if value is not None and not distil:
+            raise HarnessError(f"--{name} needs a teacher", remedy="add --distil hand_features")
+    options = {"distil": distil, "recombined": recombined, "corpus_sentences": corpus_sentences, "epochs": epochs,
+               "learning_rate": learning_rate, "batch_size": batch_size, "lora_rank": lora_rank, "objective": objective,
+               "prompt_format": prompt_format}  # fmt: skip
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    config = TrainingConfig.of(base_model=base_model, patience=patience, seed=seed, tag_embeddings=tag_embeddings,
+                               precision=precision, **given)  # fmt: skip
     examples = read_jsonl(data, Example) if data else load_examples("train")
     folder = out or tagger_folder(config, examples)
     train(config, examples, folder, resume=resume)
     if as_json:
         print_json({"folder": str(folder), **read_summary(folder)})
+        return
+    figures = read_summary(folder)
+    if distil:
+        labelled = figures["examples"]["recombined"] + figures["examples"]["corpus"]
+        typer.echo(f"{relative(folder)}: {labelled} sentences labelled by {distil}, loss "
+                   f"{figures['history'][-1]['loss']:.3f}, {figures['seconds']:.0f} s")  # fmt: skip
     else:
-        figures = read_summary(folder)
         best = min(figures["history"], key=lambda row: row["eval_loss"])
         typer.echo(f"{relative(folder)}: best epoch {best['epoch']}, dev loss {best['eval_loss']:.3f}, "
                    f"dev F1 {figures['dev_f1_tuned']:.2f}, {figures['seconds']:.0f} s")  # fmt: skip
+
+
+@train_app.command("hand_features")
+def train_hand_features(
+    data: Annotated[Path | None, typer.Option(help="Examples as JSON Lines; the 98 embedded ones by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the model; _build/models/hand_features.json by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed for the trees.")] = 0,
+    force: Force = False,
+) -> None:
+    """Fit logistic regression and boosted trees on features written by hand, in seconds.
+
+    The output is one JSON file. All examples are used: nothing is held out, and the threshold is fixed.
+
+    Example: `harness train hand_features --data mine.jsonl --out mine.json`, then
+    `harness tag --tagger hand_features --adapter mine.json`.
+    """
+    from harness.datasets import load_examples
+    from harness.outputs import check_output
+    from harness.paths import relative
+    from harness.records import Example
+    from harness.store import read_jsonl
+    from harness.taggers.hand.tagger import DEFAULT_FILE, train
+
+    if out:
+        check_output(out, inputs=[data] if data else [], force=force)
+    else:
+        DEFAULT_FILE.parent.mkdir(parents=True, exist_ok=True)
+    examples = read_jsonl(data, Example) if data else load_examples("train")
+    model = train(examples, out or DEFAULT_FILE, seed).model
+    features = sum(len(one.features) for one in model.tags.values())
+    typer.echo(
+        f"{relative(out or DEFAULT_FILE)}: {len(model.tags)} tags, {features} features, {len(examples)} examples"
+    )
 
 
 @train_app.command("base")

@@ -42,8 +42,8 @@ FAMILIES: dict[str, dict[str, Look]] = {
     },
     "taggers": {
         "gold": Look(INK, "*"), "second pass": Look(PURPLE, "D"), "gpt2": Look(BLUE, "o"), "lm_slots": Look(SKY, "s"),
-        "lm_features": Look(SKY, "^", "--"), "logistic": Look(VERMILLION, "P"), "majority": Look(GREEN, "v"),
-        "rules": Look(BROWN, "s"), "random": Look(GREY, "X"), "none": Look(GREY, "<"),
+        "lm_features": Look(SKY, "^", "--"), "hand_features": Look(PURPLE, "^", "-."), "logistic": Look(VERMILLION, "P"),
+        "majority": Look(GREEN, "v"), "rules": Look(BROWN, "s"), "random": Look(GREY, "X"), "none": Look(GREY, "<"),
     },
     "arms": {
         "tagged": Look(VERMILLION, "o"), "plain": Look(BLUE, "s"), "placebo": Look(GREY, "X"),

@@ -40,6 +40,7 @@ TAGGERS: Registry[Tagger] = Registry(
         "rules": "harness.taggers.rules:RulesTagger",
         "majority": "harness.taggers.majority:MajorityTagger",
         "logistic": "harness.taggers.logistic:LogisticTagger",
+        "hand_features": "harness.taggers.hand.tagger:HandFeaturesTagger",
         "lm_features": "harness.taggers.lm.frozen:FeatureTagger",
         "lm_slots": "harness.taggers.lm.slot_head:SlotHeadTagger",
         "gpt2": "harness.taggers.gpt2.tagger:Gpt2Tagger",

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from harness.datasets import grouped_folds, load_examples
 from harness.records import Example
 from harness.tagged import Tag, TaggedText
+from harness.taggers.limits import limits_for
 from harness.taggers.slots import Scores, SlotModel, choose, from_tags, margins, tune
 
 THRESHOLD_FOLDS = 5
@@ -59,19 +60,23 @@ class SlotTagger:
         that tags is then fitted on four fifths, with the last fifth as its dev set.
     seed : int
         Random seed of the folds.
+    limits : bool, optional
+        Whether to keep the annotation guide's limits; None: if the examples keep them (`harness.taggers.limits`).
     """
 
     def __init__(
-        self, name: str, make: Callable[[], SlotModel], examples: Sequence[Example] | None = None, seed: int = 0
-    ) -> None:
+        self, name: str, make: Callable[[], SlotModel], examples: Sequence[Example] | None = None, seed: int = 0,
+        limits: bool | None = False,
+    ) -> None:  # fmt: skip
         self.name = name
         examples = load_examples("train") if examples is None else examples
         gold = [example.tagged for example in examples]
+        self.limits = limits_for(gold, limits)
         # `disable=None` shows the bar on a terminal only, and after `delay`: most models are fitted in less.
         with tqdm(total=THRESHOLD_FOLDS + 1, desc=f"harness: training the tagger {name}", unit="model", leave=False,
                   delay=2, disable=None) as bar:  # fmt: skip
             scores = out_of_fold(make, examples, seed=seed, fitted=bar.update)
-            self.thresholds: dict[Tag, float] = tune(margins(scores), gold)
+            self.thresholds: dict[Tag, float] = tune(margins(scores), gold, self.limits)
             train, dev = grouped_folds([example.group for example in examples], THRESHOLD_FOLDS, seed)[0]
             self.model = make()
             self.model.fit([from_tags(gold[row]) for row in train], [from_tags(gold[row]) for row in dev])
@@ -79,4 +84,4 @@ class SlotTagger:
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
         """Tag each text; see `harness.taggers.base.Tagger.tag`."""
         words = [text.words for text in texts]
-        return choose(words, margins(self.model.slot_scores(words)), self.thresholds)
+        return choose(words, margins(self.model.slot_scores(words)), self.thresholds, self.limits)

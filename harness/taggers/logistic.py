@@ -99,7 +99,9 @@ class LogisticTagger(SlotTagger):
     examples : sequence of Example, optional
     seed : int
         Random seed of the folds on which thresholds are tuned.
+    limits : bool, optional
+        Whether to keep the annotation guide's limits; by default, if the examples keep them.
     """
 
-    def __init__(self, examples: Sequence[Example] | None = None, seed: int = 0) -> None:
-        super().__init__("logistic", lambda: LogisticModel(TAG_QUESTIONS), examples, seed)
+    def __init__(self, examples: Sequence[Example] | None = None, seed: int = 0, limits: bool | None = None) -> None:
+        super().__init__("logistic", lambda: LogisticModel(TAG_QUESTIONS), examples, seed, limits)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.datasets import UNLABELLED, ProsodyUtterance
 from harness.tagged import PAUSES, TAGS, Tag, TaggedText
+from harness.taggers.limits import Limits
 
 NOTHING = "nothing"  # the first answer to each question
 Scores = NDArray[np.float32]
@@ -130,10 +131,14 @@ def margins(scores: Sequence[Scores]) -> list[Scores]:
 
 
 _GROUPS = [[TAGS.index(Tag(answer)) for answer in question.answers[1:]] for question in TAG_QUESTIONS]
+_TRIED = 60  # thresholds that are tried under limits, where their effect cannot be computed from ranks alone
 
 
 def choose(
-    words: Sequence[Sequence[str]], margin: Sequence[NDArray[np.floating]], thresholds: Thresholds
+    words: Sequence[Sequence[str]],
+    margin: Sequence[NDArray[np.floating]],
+    thresholds: Thresholds,
+    limits: Limits | None = None,
 ) -> list[TaggedText]:
     """Place, for each question, the tag that exceeds its threshold by the largest margin, if any does.
 
@@ -144,25 +149,40 @@ def choose(
         See `margins`.
     thresholds : mapping of Tag to float
         In nats; a tag without one has 0.
+    limits : Limits, optional
+        Limits on the tags of a text, such as `harness.taggers.limits.guide_limits`. The tags that exceed their thresholds by
+        most are placed first, and then the others as long as the limits allow.
     """
+    needed = np.array([thresholds.get(tag, 0.0) for tag in TAGS])
     chosen = []
     for text, values in zip(words, margin, strict=True):
-        tags: list[tuple[int, Tag]] = []
-        for group in _GROUPS:
-            excess = values[:, group] - np.array([thresholds.get(TAGS[k], 0.0) for k in group])
-            best = excess.argmax(axis=1)
-            tags += [(int(slot), TAGS[group[best[slot]]]) for slot in np.flatnonzero(excess.max(axis=1) > 0)]
-        chosen.append(TaggedText(tuple(text), tags))
+        excess = values - needed
+        slots, kinds = np.nonzero(excess > 0)
+        order = np.lexsort((kinds, slots, -excess[slots, kinds]))
+        budget = limits.budget(text) if limits else None
+        placed: dict[tuple[int, bool], Tag] = {}  # by slot and question: pauses come first
+        for k in order:
+            slot, tag = int(slots[k]), TAGS[kinds[k]]
+            where = (slot, tag not in PAUSES)
+            if where not in placed and (budget is None or budget.take(slot, tag)):
+                placed[where] = tag
+        chosen.append(TaggedText(tuple(text), [(where[0], placed[where]) for where in sorted(placed)]))
     return chosen
 
 
-def tune(margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText]) -> dict[Tag, float]:
+def tune(
+    margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText], limits: Limits | None = None
+) -> dict[Tag, float]:
     """Return the thresholds with the best F1 on `gold`, which must be used neither for training nor for scoring.
 
     The tags of a question share a threshold. With separate thresholds, a tag that the model cannot predict gets one so low
-    that it is placed everywhere. That maximises its own F1 and ruins the precision of the others.
+    that it is placed everywhere. That maximises its own F1 and ruins the precision of the others. Under limits, where all tags
+    compete for places, all share one threshold: in cross-validation that was as good as one for each question.
     """
     stacked = np.concatenate(list(margin))
+    if limits:
+        shared = _best_under(limits, stacked, margin, gold)
+        return dict.fromkeys(TAGS, shared)
     labels = np.concatenate([from_tags(text).labels for text in gold])
     thresholds: dict[Tag, float] = {}
     rows = np.arange(len(stacked))
@@ -171,6 +191,24 @@ def tune(margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText]) -> 
         shared = best_threshold(stacked[:, group][rows, best], labels[:, k] == best + 1, int((labels[:, k] > 0).sum()))
         thresholds |= {TAGS[column]: shared for column in group}
     return thresholds
+
+
+def _best_under(
+    limits: Limits, stacked: NDArray[np.floating], margin: Sequence[NDArray[np.floating]], gold: Sequence[TaggedText]
+) -> float:
+    """Return the threshold with the best F1 of the tags that the limits allow, trying some from strict to lax."""
+    best = np.sort(np.concatenate([stacked[:, group].max(axis=1) for group in _GROUPS]).astype(float))[::-1]
+    ranks = np.unique(np.geomspace(1, len(best) - 1, _TRIED).astype(int)) if len(best) > 1 else np.zeros(0, int)
+    wanted = [set(text.tags) for text in gold]
+    support = sum(map(len, wanted))
+
+    def f1(threshold: float) -> float:
+        placed = choose([text.words for text in gold], margin, dict.fromkeys(TAGS, threshold), limits)
+        hits = sum(len(tags & set(text.tags)) for tags, text in zip(wanted, placed, strict=True))
+        return 2 * hits / max(support + sum(len(text.tags) for text in placed), 1)
+
+    tried = [float(best[rank - 1] + best[rank]) / 2 for rank in ranks]
+    return max(tried, key=f1) if support and tried else 0.0
 
 
 def best_threshold(scores: NDArray[np.floating], right: NDArray[np.bool_], support: int) -> float:

@@ -117,6 +117,10 @@ def test_units_are_unique_and_have_valid_parameters(seeds, bases):
     for unit in chosen:
         inspect.signature(KINDS[unit.kind]).bind(resamples=100, **unit.parameters)
     assert {unit.parameters.get("base_model", "embedded") for unit in chosen} == set(bases)
+    for examples in ("development", "heldout", "test"):
+        assert {"rules", "hand_features", "gpt2 distilled", "second pass"} <= {
+            unit.parameters["tagger"] for unit in chosen if unit.parameters.get("examples") == examples
+        }
     for tagger in ("lm_slots", "gpt2"):
         tried = {unit.parameters["seed"] for unit in chosen if unit.kind == "helsinki"
                  and unit.parameters["tagger"] == tagger and "sentences" not in unit.parameters}  # fmt: skip

@@ -1,5 +1,7 @@
 """Tables, figures and verdicts of the placement benchmark, from artificial rows."""
 
+import re
+
 import pytest
 
 from harness.benchmark.rows import ablation_name, select
@@ -7,6 +9,7 @@ from harness.chapters.ch06_training.verdict import judge_standard_training
 from harness.chapters.ch07_tag_placement import tables
 from harness.chapters.ch07_tag_placement.figures import (
     ablation_dots,
+    curve_of_examples,
     decoding_speed_bars,
     learning_curves,
     tag_confusion_map,
@@ -110,6 +113,27 @@ def test_figures_describe_what_they_show():
     measured = [{"kind": "ablation", "parameters": {"settings": {"objective": "read"}},
                  "figures": {"argmax": scores(0.3)["micro"], "tuned": scores(0.4)["micro"]}}]  # fmt: skip
     assert "reads only: 0.30 [0.20, 0.40] at threshold 0" in ablation_dots(measured).alt
+
+
+def set_row(tagger, f1, examples="development"):
+    figures = scores(f1) | {"sentences": 120, "per_tag": {"<emph>": {"f1": f1}}, "optional": {"f1": f1 + 0.1},
+                            "against_rules": {"value": f1 - 0.4, "low": f1 - 0.45, "high": f1 - 0.35}}  # fmt: skip
+    return {"kind": "set", "parameters": {"tagger": tagger, "examples": examples}, "figures": figures}
+
+
+def test_the_taggers_on_a_set_are_compared_with_rules():
+    rows = [set_row("rules", 0.4), set_row("hand_features", 0.6), set_row("hand_features", 0.9, "test")]
+    shown = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", tables.set_table(rows, "development")._repr_html_()))
+    assert "better (+0.20 [+0.15, +0.25]) 0.60 0.70 rules 0.40" in shown and "0.90" not in shown
+
+
+def test_the_curve_of_examples_ends_with_all_of_them():
+    rows = [set_row("rules", 0.4), set_row("hand_features", 0.6)]
+    rows += [{"kind": "curve", "parameters": {"tagger": "hand_features", "sentences": n, "seed": seed}, "figures": scores(f1)}
+             for n, seed, f1 in ((10, 0, 0.3), (10, 1, 0.5), (50, 0, 0.5))]  # fmt: skip
+    figure = curve_of_examples(rows)
+    assert "hand_features: 0.40 at 10, 0.50 at 50, 0.60 at 98; rules: 0.40" in figure.alt
+    assert "above `rules`: 50 for `hand_features`" in figure.caption
 
 
 def test_the_confusion_counts_slots_by_question():

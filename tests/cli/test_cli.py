@@ -58,6 +58,12 @@ def test_score_placement_prints_all_fields(tmp_path):
     assert figures["micro"]["f1"] == pytest.approx(2 / 3) and figures["exact_match"] == 0.5
     assert figures["text_preserved"] == 1 and figures["sentences"] == 2 and len(figures["per_tag"]) == 7
     assert b"<emph>" in command("score", "placement", gold, predicted).stdout
+    second = tmp_path / "second.jsonl"
+    second.write_text('{"id": 1, "text": "We guarantee <emph> it"}\n{"id": 2, "text": "Is it so?"}\n')
+    done = command("score", "placement", gold, predicted, "--optional", second, "--json")
+    assert json.loads(done.stdout) == {**figures, "optional": json.loads(done.stdout)["optional"]}
+    assert json.loads(done.stdout)["optional"]["micro"]["f1"] == 1
+    assert b"either reference" in command("score", "placement", gold, predicted, "--optional", second).stdout
     predicted.write_text('{"id": 2, "text": "Is it so?"}\n')
     done = command("score", "placement", gold, predicted)
     assert done.returncode == 2 and b"1 missing (1)" in done.stderr and b"Traceback" not in done.stderr

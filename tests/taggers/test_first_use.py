@@ -14,9 +14,10 @@ from harness.store import write_json
 
 pytest.importorskip("torch")
 from harness.tagged import TaggedText
-from harness.taggers.gpt2 import training
+from harness.taggers.gpt2 import locking, training
 from harness.taggers.gpt2.config import TrainingConfig
-from harness.taggers.gpt2.tagger import Gpt2Tagger
+from harness.taggers.gpt2.tagger import DISTILLED, Gpt2Tagger
+from harness.taggers.gpt2.training import read_summary
 
 TEXT = "We guarantee 30% savings"
 
@@ -30,8 +31,13 @@ def clean(tmp_path, monkeypatch):
 
 def test_the_default_tagger_is_shipped(clean, capfd):
     name = training.tagger_folder(TrainingConfig(), load_examples("train")).name
+    writes = Gpt2Tagger(decoding="constrained")
+    assert writes.folder == training.SHIPPED / name, f"data/models must hold {name}"
     tagger = Gpt2Tagger()
-    assert tagger.folder == training.SHIPPED / name, f"data/models must hold {name}"
+    assert (
+        tagger.folder == DISTILLED
+        and read_summary(DISTILLED)["config"] == TrainingConfig.of(distil="hand_features").settings()
+    )
     assert tagger.tag([TaggedText.parse(TEXT)])[0].words == tuple(TEXT.split())
     assert not clean.exists() and capfd.readouterr().err == ""  # no bars of transformers either
 
@@ -64,7 +70,7 @@ def locked_out(folder, monkeypatch, capfd, finish, **options):
 
     monkeypatch.setattr(training, "_train", fake)
     folder.mkdir(parents=True)
-    other = FileLock(folder / training._LOCK)
+    other = FileLock(folder / locking.LOCK)
     said = ""
     with other:
         second = threading.Thread(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.benchmark.rows import ablation_name, select, system_name
-from harness.chapters.ch07_tag_placement.tables import published
+from harness.chapters.ch07_tag_placement.tables import curve_points, published
 from harness.publish.style import GREY, INK, SMALL, Figure, dot, dot_rows, look, looks, note, on, subplots
 from harness.publish.tables import NOT_RANKED, f1_of, interval, rate_of
 from harness.tagged import TAGS, TaggedText
@@ -130,6 +130,34 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
         f"seed 0); the best published system has {best['accuracy_3way']:.1f} %. Dotted: published systems."
     )
     return Figure(figure, "Line chart of 3-way accuracy by number of training sentences. " + "; ".join(said), caption)
+
+
+def curve_of_examples(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the micro-F1 on the development set by number of training examples; `rules`, which learns nothing, is a line."""
+    points = curve_points(rows)
+    figure, axis = subplots(height=3.8)
+    said = []
+    for name, drawn in looks(points).items():
+        sizes = list(points[name])
+        middle = [float(np.mean(points[name][size])) for size in sizes]
+        bounds = [[min(points[name][size]) for size in sizes], [max(points[name][size]) for size in sizes]]
+        axis.errorbar(sizes, middle, yerr=np.abs(np.array(bounds) - middle), color=drawn.colour, label=name, marker=drawn.marker,
+                      linestyle=drawn.line, markersize=6, linewidth=1.5, capsize=3)  # fmt: skip
+        said.append(f"{name}: " + ", ".join(f"{f1:.2f} at {size}" for size, f1 in zip(sizes, middle, strict=True)))
+    [rules] = select(rows, "set", examples="development", tagger="rules")
+    f1 = rules["figures"]["micro"]["f1"]
+    axis.axhline(f1, color=look("rules").colour, linestyle=":", label="rules")
+    axis.set(xlabel="training examples", ylabel="micro F1", title="Development set", ylim=(0, None), xticks=sizes)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=SMALL + 0.5)
+    above = [str(min(size for size, found in points[name].items() if min(found) > f1)) + f" for `{name}`" for name in points
+             if any(min(found) > f1 for found in points[name].values())]  # fmt: skip
+    caption = (
+        f"Mean over random choices of examples; bars from the lowest to the highest. Dotted: `rules`, {f1:.2f}. Fewest examples with "
+        f"which every choice is above `rules`: {', '.join(above) or 'none'}."
+    )
+    return Figure(
+        figure, f"Line chart of micro F1 by number of training examples. {'; '.join(said)}; rules: {f1:.2f}", caption
+    )
 
 
 def ablation_dots(rows: Sequence[Mapping[str, Any]]) -> Figure:

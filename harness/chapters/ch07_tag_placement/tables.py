@@ -8,6 +8,7 @@ from functools import cache
 from statistics import mean
 from typing import Any
 
+from harness.benchmark import sets
 from harness.benchmark.rows import select, system_name
 from harness.paths import DATA
 from harness.publish.html import Html
@@ -149,3 +150,36 @@ def domain_table(rows: Sequence[Mapping[str, Any]]) -> Html:
         for row in select(rows, "domain")
     ]
     return table(shown, "F1 out of domain; thresholds from the model's own domain")
+
+
+def set_table(rows: Sequence[Mapping[str, Any]], examples: str) -> Html:
+    """Return the scores of the project's taggers on one set of examples, with the paired difference to rules, best first."""
+    shown = []
+    for row in sorted(select(rows, "set", examples=examples), key=lambda row: -(row["figures"]["micro"]["f1"] or 0)):
+        name, figures = row["parameters"]["tagger"], row["figures"]
+        ranks = name != "rules"
+        shown.append(
+            {
+                "tagger": name,
+                "micro-F1": rate_of(figures["micro"], "f1"),
+                "minus rules": verdict_on_difference(**figures["against_rules"], better="better", worse="worse")
+                if ranks
+                else "–",
+                "emph F1": f"{figures['per_tag']['<emph>']['f1'] or 0:.2f}",
+                "either annotator": f"{figures['optional']['f1'] or 0:.2f}" if "optional" in figures else "–",
+            }
+        )
+    sentences = select(rows, "set", examples=examples)[0]["figures"]["sentences"]
+    return table(shown, f"The set {examples}, {sentences} sentences; 95 % intervals by scenario", compare=["micro-F1"])
+
+
+def curve_points(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, list[float]]]:
+    """Return, by tagger and number of training examples, the micro-F1 on the development set of each random choice of examples."""
+    points: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in select(rows, "curve"):
+        points[row["parameters"]["tagger"]][row["parameters"]["sentences"]].append(row["figures"]["micro"]["f1"] or 0.0)
+    whole = {"logistic": "logistic", "hand_features": "hand_features", "gpt2": f"{sets.GENERATED}, slots scored"}
+    for name, tagger in whole.items():
+        for row in select(rows, "set", examples="development", tagger=tagger):
+            points[name][98].append(row["figures"]["micro"]["f1"] or 0.0)
+    return {name: dict(sorted(by_size.items())) for name, by_size in points.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from harness.errors import DataError
 from harness.taggers.gpt2.encoding import PROMPTS
@@ -23,11 +24,20 @@ _CHOICES = {
     "prompt_format": PROMPTS,
     "precision": PRECISIONS,
 }
+# What differs by default if the model learns from a teacher.
+DISTILLED: dict[str, Any] = {
+    "epochs": 3, "learning_rate": 3e-3, "batch_size": 16, "lora_rank": 64, "lora_dropout": 0.0, "objective": "read",
+    "prompt_format": "ahead", "recombined": 2500, "corpus_sentences": 3500,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of a training run."""
+    """Settings of a training run.
+
+    `distil` is the name of the tagger whose answers are learned, or "" for none. It labels `recombined` sentences that are made
+    of the examples, and `corpus_sentences` of the Helsinki Prosody Corpus.
+    """
 
     base_model: str = "embedded"
     epochs: int = 20
@@ -43,6 +53,19 @@ class TrainingConfig:
     tag_embeddings: str = "token_indices"
     mask_pads: bool = True
     precision: str = "float32"
+    distil: str = ""
+    recombined: int = 4500
+    corpus_sentences: int = 0
+
+    @classmethod
+    def of(cls, **given: Any) -> TrainingConfig:
+        """Return the settings `given`; with a teacher, the others are those of `DISTILLED`."""
+        return cls(**{**(DISTILLED if given.get("distil") else {}), **given})
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields by name; without a teacher, those of distillation are left out, as in taggers of earlier versions."""
+        of_teacher = ("distil", "recombined", "corpus_sentences")
+        return {name: value for name, value in asdict(self).items() if self.distil or name not in of_teacher}
 
     @property
     def bf16(self) -> bool:
@@ -50,9 +73,11 @@ class TrainingConfig:
         return self.precision == "bfloat16"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "lora_rank", "patience"):
+        for name in ("epochs", "batch_size", "lora_rank", "patience", "recombined"):
             if getattr(self, name) < 1:
                 raise DataError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.corpus_sentences < 0:
+            raise DataError(f"corpus_sentences must be at least 0, got {self.corpus_sentences}")
         if self.dev_folds < 2:
             raise DataError(
                 f"dev_folds must be at least 2, so that some examples are left to train on, got {self.dev_folds}"
@@ -64,3 +89,9 @@ class TrainingConfig:
                 raise DataError(
                     f"unknown {name} {getattr(self, name)!r}", remedy=f"choose one of: {', '.join(choices)}"
                 )
+        if self.prompt_format == "ahead" and not self.distil:
+            raise DataError(
+                "the prompt format 'ahead' needs a teacher", remedy="choose `twice`, or name a teacher: --distil"
+            )
+        if self.distil and self.objective != "read":
+            raise DataError("a teacher answers at slots and writes no text", remedy="choose the objective `read`")

@@ -29,6 +29,8 @@ SEPARATOR = "\n"
 PROMPT_OVERHEAD = 8  # upper bound on the tokens of a prompt that are not words: end tokens and separator
 PROMPTS = {
     "twice": "the sentence twice: the model decides in the second copy, where it knows the whole sentence",
+    "ahead": "the sentence twice, and each slot is decided at two places, before its word and after it, where the model has read "
+    "the word's punctuation in the copy: their logits are added; only with a teacher",
     "once": "the sentence once: the model decides without knowing what follows",
 }
 
@@ -44,7 +46,8 @@ class Prompt:
     positions : list of int
         Position id of each token; the copy starts again at 1.
     slots : list of int
-        For each slot, the index of the token at which it is decided: the last one before the slot.
+        For each slot, the index of the token at which it is decided: the last one before the slot. With the format ``ahead``
+        there is one more, the last token of the prompt, and slot `i` is decided at entries `i` and `i` + 1.
     copy : int
         Index of the first token of the copy.
     """
@@ -81,7 +84,8 @@ class Encoder(WordEncoder):
         if prompt_format not in PROMPTS:
             raise DataError(f"{prompt_format!r} is not a prompt format", remedy=f"choose one of: {', '.join(PROMPTS)}")
         self.questions = questions
-        self.copies = 2 if prompt_format == "twice" else 1
+        self.copies = 1 if prompt_format == "once" else 2
+        self.ahead = prompt_format == "ahead"
         self.separator = tokenizer.encode(SEPARATOR, add_special_tokens=False)
         vocabulary = tokenizer.get_vocab()
         self.answers = {name: vocabulary[name] for name in new_tokens(questions)}
@@ -98,7 +102,9 @@ class Encoder(WordEncoder):
             positions += [*range(1, len(flat) + 1), *([0] * len(self.separator))]
         copy = len(ids)
         ends = list(accumulate((len(word) for word in tokens), initial=copy - 1))
-        return Prompt([*ids, *flat, self.end], [*positions, *range(1, len(flat) + 2)], ends, copy)
+        ids += [*flat, self.end]
+        slots = [*ends, len(ids) - 1] if self.ahead else ends
+        return Prompt(ids, [*positions, *range(1, len(flat) + 2)], slots, copy)
 
     def slot_row(self, text: SlotText) -> dict[str, Any]:
         """Return a training row with a plain copy, labelled with the answers to all questions at each slot."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate
+from harness.taggers.gpt2.encoding import IGNORED, Encoder, Prompt, collate
 from harness.taggers.lm.words import by_length
 from harness.taggers.slots import Scores, log_softmax
 
@@ -59,6 +59,23 @@ def slot_loss(logits: Any, answers: Any, answer_ids: Sequence[Sequence[int]]) ->
     return total
 
 
+def logits_of_slots(model: Any, encoder: Encoder, prompts: Sequence[Prompt]) -> Any:
+    """Return the logits of the answers at all slots of a batch of prompts, shape (slots, answers), text after text."""
+    import torch
+
+    batch = collate([{"input_ids": prompt.ids, "position_ids": prompt.positions} for prompt in prompts], encoder.end)
+    where = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+    for k, prompt in enumerate(prompts):
+        where[k, prompt.slots] = True
+    inputs = {name: value.to(model.device) for name, value in batch.items()}
+    answers = [token for ids in encoder.answer_ids for token in ids]
+    logits = logits_at(model, inputs, where.to(model.device))[:, answers]
+    if not encoder.ahead:
+        return logits
+    texts = logits.split([len(prompt.slots) for prompt in prompts])
+    return torch.cat([text[:-1] + text[1:] for text in texts])
+
+
 def slot_scores(
     model: Any, encoder: Encoder, texts: Sequence[Sequence[str]], *, bf16: bool = False, tokens: int = TOKENS_A_PASS
 ) -> list[Scores]:
@@ -84,22 +101,14 @@ def slot_scores(
     import torch
 
     prompts = [encoder.prompt(words) for words in texts]
-    flat = [token for ids in encoder.answer_ids for token in ids]
     scores: dict[int, Scores] = {}
     model.eval()
     with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         for rows in by_length([len(prompt.ids) for prompt in prompts], tokens):
-            batch = collate(
-                [{"input_ids": prompts[r].ids, "position_ids": prompts[r].positions} for r in rows], encoder.end
-            )
-            where = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
-            for k, row in enumerate(rows):
-                where[k, prompts[row].slots] = True
-            inputs = {name: value.to(model.device) for name, value in batch.items()}
-            logits = logits_at(model, inputs, where.to(model.device))[:, flat].float().cpu().numpy()
+            logits = logits_of_slots(model, encoder, [prompts[row] for row in rows]).float().cpu().numpy()
             first = 0
             for row in rows:
-                last = first + len(prompts[row].slots)
+                last = first + len(texts[row]) + 1
                 scores[row] = log_softmax(logits[first:last], encoder.questions)
                 first = last
     return [scores[row] for row in range(len(prompts))]

@@ -12,11 +12,13 @@ from harness.errors import DataError, HarnessError
 from harness.records import Example
 from harness.tagged import TAGS, Tag, TaggedText
 from harness.taggers.base import register_tagger
+from harness.taggers.gpt2.arrays import ArrayGpt2
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import PROMPT_OVERHEAD, Encoder, new_tokens
 from harness.taggers.gpt2.generation import BUDGET_EXTRA, BUDGET_FACTOR, generate
 from harness.taggers.gpt2.slot_logits import slot_scores
-from harness.taggers.gpt2.training import ADAPTER, SUMMARY, ensure_trained, read_summary
+from harness.taggers.gpt2.training import ADAPTER, SHIPPED, SUMMARY, ensure_trained, read_summary
+from harness.taggers.limits import guide_limits
 from harness.taggers.lm.base_model import context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, choose, margins
 
@@ -25,6 +27,7 @@ DECODINGS = {
     "constrained": "token by token: a tag or the next token of the original",
     "generate": "token by token without constraint, as in the note: words can change",
 }
+DISTILLED = SHIPPED / "gpt2-distilled"  # the default tagger
 _AGAIN = "copy the whole folder again, or train a new tagger: harness train gpt2 --out DIR"
 
 
@@ -35,14 +38,17 @@ class Gpt2Tagger:
     Parameters
     ----------
     adapter : path, optional
-        Folder written by `harness train gpt2`. By default the adapter with the settings in `config`: the one that
-        comes with the project if they are the defaults, otherwise one that is trained at first use.
+        Folder written by `harness train gpt2`. By default, the distilled adapter that comes with the project, if neither settings
+        nor examples are given and slots are decoded. Otherwise the adapter with the settings in `config`: one that comes with
+        the project if they are the defaults, else one that is trained at first use.
     decoding : str
         A key of `DECODINGS`.
     batch_size : int
         Number of texts generated at the same time.
     examples : sequence of Example, optional
         Training examples; the embedded ones by default.
+    limits : bool, optional
+        Whether to keep the annotation guide's limits when slots are decoded; by default, if the training examples kept them.
     **config
         Fields of `TrainingConfig`, such as ``base_model="gpt2"`` or ``seed=1``.
     """
@@ -55,14 +61,18 @@ class Gpt2Tagger:
         decoding: str = "slots",
         batch_size: int = 32,
         examples: Sequence[Example] | None = None,
+        limits: bool | None = None,
         **config: Any,
     ) -> None:
         if decoding not in DECODINGS:
             raise HarnessError(f"unknown decoding {decoding!r}", remedy=f"choose one of: {', '.join(DECODINGS)}")
         self.decoding, self.batch_size = decoding, batch_size
+        default = examples is None and decoding == "slots" and config in ({}, {"base_model": "embedded"})
+        if adapter is None and default and (DISTILLED / SUMMARY).is_file():
+            adapter = DISTILLED
         if adapter is None:
             examples = load_examples("train") if examples is None else examples
-            self.folder = ensure_trained(TrainingConfig(**config), examples)
+            self.folder = ensure_trained(TrainingConfig.of(**config), examples)
         else:
             self.folder = Path(adapter)
             if not (self.folder / SUMMARY).is_file():
@@ -76,6 +86,8 @@ class Gpt2Tagger:
         except (HarnessError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"not the summary of a trained tagger ({type(error).__name__}: {error})",
                             path=self.folder / SUMMARY, remedy=_AGAIN) from error  # fmt: skip
+        keep = self.summary.get("limits", False) if limits is None else limits
+        self.limits = guide_limits() if keep else None
         if decoding != "slots" and self.config.objective != "both":
             raise DataError(f"this tagger was trained without generation, so decoding {decoding!r} is not available", path=self.folder,
                             remedy="train it with --objective both")  # fmt: skip
@@ -100,22 +112,38 @@ class Gpt2Tagger:
             model = model.merge_and_unload()
         return model, Encoder(tokenizer, TAG_QUESTIONS, self.config.prompt_format)
 
+    @cached_property
+    def _arrays(self) -> ArrayGpt2 | None:
+        """The model in NumPy, if it can score slots there; `loaded` gives the reasons for which an adapter cannot be used."""
+        config = self.config
+        if self.decoding != "slots" or config.base_model != "embedded" or config.tag_embeddings != "token_indices":
+            return None
+        try:
+            return ArrayGpt2(self.folder / ADAPTER, config.prompt_format)
+        except Exception:  # a damaged adapter: safetensors and NumPy raise many types
+            return None
+
     def tag(self, texts: Sequence[TaggedText]) -> list[TaggedText]:
         """Tag each text; a text longer than the model's context is tagged in pieces."""
-        model, encoder = self.loaded
+        if self._arrays:
+            encoder, context = self._arrays.encoder, self._arrays.context
+        else:
+            model, encoder = self.loaded
+            context = context_length(model)
         # Generated text needs room as well: in the worst case twice the words.
         copies = encoder.copies if self.decoding == "slots" else 1 + BUDGET_FACTOR
-        budget = context_length(model) - PROMPT_OVERHEAD - (0 if self.decoding == "slots" else BUDGET_EXTRA)
+        budget = context - PROMPT_OVERHEAD - (0 if self.decoding == "slots" else BUDGET_EXTRA)
         spans = [encoder.windows(text.words, budget, copies) for text in texts]
         pieces = [text.words[start:end] for text, cuts in zip(texts, spans, strict=True) for start, end in cuts]
-        placed = iter(self._place(model, encoder, pieces))
+        placed = iter(self._place(pieces))
         return [_join([next(placed) for _ in cuts]) for cuts in spans]
 
-    def _place(self, model: Any, encoder: Encoder, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
-        if self.decoding == "slots":
-            return choose(pieces, margins(slot_scores(model, encoder, pieces)), self.thresholds)
-        constrained = self.decoding == "constrained"
-        return generate(model, encoder, pieces, constrained=constrained, batch_size=self.batch_size)
+    def _place(self, pieces: Sequence[Sequence[str]]) -> list[TaggedText]:
+        if self.decoding != "slots":
+            constrained = self.decoding == "constrained"
+            return generate(*self.loaded, pieces, constrained=constrained, batch_size=self.batch_size)
+        scores = self._arrays.slot_scores(pieces) if self._arrays else slot_scores(*self.loaded, pieces)
+        return choose(pieces, margins(scores), self.thresholds, self.limits)
 
 
 def _join(parts: Sequence[TaggedText]) -> TaggedText:

@@ -8,17 +8,14 @@ nor predict them. ``trainable_token_indices`` trains exactly those rows.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from harness.datasets import grouped_folds
 from harness.errors import DataError, HarnessError
@@ -29,7 +26,9 @@ from harness.store import read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers.gpt2.config import TrainingConfig
 from harness.taggers.gpt2.encoding import IGNORED, Encoder, collate, new_tokens
+from harness.taggers.gpt2.locking import alone
 from harness.taggers.gpt2.slot_logits import logits_at, slot_loss, slot_scores
+from harness.taggers.limits import Limits, limits_for
 from harness.taggers.lm.base_model import base_revision, context_length, load_base
 from harness.taggers.slots import TAG_QUESTIONS, Questions, SlotText, choose, from_tags, margins, tune
 
@@ -40,15 +39,14 @@ CHECKPOINTS = "checkpoints"
 LOGS = "logs"  # for tensorboard --logdir
 SHIPPED = DATA / "models"  # taggers that come with the project, in folders named like those in MODELS
 STAMP = "training.json"  # settings and data that the checkpoints in this folder belong to
-_LOCK = ".training.lock"
-_BAR_SECONDS = (0.2, 10.0)  # between two states of the progress bar: on a terminal, and in a log
+BAR_SECONDS = (0.2, 10.0)  # between two states of the progress bar: on a terminal, and in a log
 Log = Callable[[dict], None]
 
 
 def tagger_folder(config: TrainingConfig, examples: Sequence[Example]) -> Path:
     """Return the folder for a tagger trained with these settings, base and examples; its name is their digest."""
     data = digest(*(example.line() for example in examples))
-    key = digest(asdict(config), base_revision(config.base_model), data, length=10)
+    key = digest(config.settings(), base_revision(config.base_model), data, length=10)
     return MODELS / f"gpt2-{key}"
 
 
@@ -82,7 +80,8 @@ def train(
     ----------
     config : TrainingConfig
     examples : sequence of Example
-        One grouped fold is held out as dev set: it chooses the epoch (lowest dev loss) and the thresholds.
+        One grouped fold is held out as dev set: it chooses the epoch (lowest dev loss) and the thresholds. With a teacher, all
+        are used for training, and nothing is chosen (`harness.taggers.gpt2.distil`).
     folder : Path
         Created if missing; an existing tagger in it is replaced.
     log : callable, optional
@@ -108,20 +107,28 @@ def train(
         raise DataError(
             f"expected examples with tags to learn from, but none of the {len(examples)} examples has a tag"
         )
-    rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
+    rows, dev_rows = list(range(len(examples))), list[int]()
+    if not config.distil:
+        rows, dev_rows = grouped_folds([e.group for e in examples], config.dev_folds, config.seed)[0]
     training = [from_tags(examples[row].tagged) for row in rows]
     dev = [examples[row].tagged for row in dev_rows]
-    with _alone(folder) as waited:
+    limits = limits_for(example.tagged for example in examples)
+    with alone(folder) as waited:
         finished = (folder / SUMMARY).is_file()
         same = _is_stamped(folder, _stamp(config, TAG_QUESTIONS, training))
         if not (finished and (if_missing or (waited and same))):
-            _train(config, training, dev, folder, log=log, progress=progress, resume=resume)
+            if config.distil:
+                from harness.taggers.gpt2.distil import distil
+
+                distil(config, examples, folder, limits=limits, log=log, progress=progress)
+            else:
+                _train(config, training, dev, folder, limits=limits, log=log, progress=progress, resume=resume)
     return folder
 
 
 def _train(
     config: TrainingConfig, training: Sequence[SlotText], dev: Sequence[TaggedText], folder: Path, *,
-    log: Log | None, progress: bool, resume: bool,
+    limits: Limits | None, log: Log | None, progress: bool, resume: bool,
 ) -> None:  # fmt: skip
     """Fit the model, tune the thresholds, and write the summary."""
 
@@ -134,12 +141,13 @@ def _train(
         score=dev_f1, log=log, progress=progress, resume=resume,
     )  # fmt: skip
     margin = margins(slot_scores(model, encoder, [text.words for text in dev]))
-    thresholds = tune(margin, dev)
-    placed = choose([text.words for text in dev], margin, thresholds)
+    thresholds = tune(margin, dev, limits)
+    placed = choose([text.words for text in dev], margin, thresholds, limits)
     write_json(
         folder / SUMMARY,
         {
             **figures,
+            "limits": limits is not None,
             "thresholds": {tag.value: value for tag, value in thresholds.items()},
             "dev_f1_tuned": score_placement(dev, placed, n_resamples=0).micro.f1.value,
         },
@@ -151,31 +159,6 @@ def _announce(config: TrainingConfig, examples: int, folder: Path) -> None:
     print(f"harness: training a GPT-2 tagger on {examples} examples (base model {config.base_model}, at most "
           f"{config.epochs} epochs); this takes {long}, once: the result is kept in {relative(folder)}",
           file=sys.stderr, flush=True)  # fmt: skip
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the lock of a tagger's folder; yields whether this process had to wait for another one."""
-    if int(os.environ.get("RANK") or 0) > 0:  # one of several processes of a launcher; the first holds the lock for all
-        yield False
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK)
-        waited = False
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"harness: another process is training the tagger in {relative(folder)}; waiting for its result",
-                  file=sys.stderr, flush=True)  # fmt: skip
-            lock.acquire()
-            waited = int(os.environ.get("WORLD_SIZE") or 1) == 1  # the other processes of a launcher did not wait
-    except OSError as error:
-        raise DataError(f"the tagger's folder cannot be created: {error.strerror}", path=folder) from error
-    try:
-        yield waited
-    finally:
-        lock.release()
 
 
 def fit(
@@ -261,7 +244,7 @@ def fit(
             shown = progress and state.is_world_process_zero
             if shown:
                 _announce(config, len(training) + len(dev), folder)
-            seconds = _BAR_SECONDS[not sys.stderr.isatty()]
+            seconds = BAR_SECONDS[not sys.stderr.isatty()]
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step",
                             file=sys.stderr, mininterval=seconds, disable=not shown)  # fmt: skip
 
@@ -309,7 +292,7 @@ def fit(
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     trainable, total = model.get_nb_trainable_parameters()
     figures = {
-        "config": asdict(config),
+        "config": config.settings(),
         "base_revision": base_revision(config.base_model),
         "questions": [asdict(question) for question in questions],
         "history": history,
@@ -384,7 +367,7 @@ def _prepare(
 
 
 def _stamp(config: TrainingConfig, questions: Questions, training: Sequence[SlotText]) -> str:
-    return digest(asdict(config), base_revision(config.base_model), repr(questions),
+    return digest(config.settings(), base_revision(config.base_model), repr(questions),
                   *(f"{text.words}{text.labels.tolist()}" for text in training))  # fmt: skip
 
 

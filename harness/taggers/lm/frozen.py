@@ -86,7 +86,12 @@ class FeatureTagger(SlotTagger):
     examples : sequence of Example, optional
     seed : int
         Random seed of the folds on which thresholds are tuned.
+    limits : bool, optional
+        Whether to keep the annotation guide's limits; by default, if the examples keep them.
     """
 
-    def __init__(self, base_model: str = "embedded", examples: Sequence[Example] | None = None, seed: int = 0) -> None:
-        super().__init__("lm_features", lambda: FeatureModel(TAG_QUESTIONS, base_model), examples, seed)
+    def __init__(
+        self, base_model: str = "embedded", examples: Sequence[Example] | None = None, seed: int = 0,
+        limits: bool | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__("lm_features", lambda: FeatureModel(TAG_QUESTIONS, base_model), examples, seed, limits)

@@ -231,10 +231,12 @@ class SlotHeadTagger(SlotTagger):
     Parameters
     ----------
     examples : sequence of Example, optional
+    limits : bool, optional
+        Whether to keep the annotation guide's limits; by default, if the examples keep them.
     **config
         Fields of `SlotHeadConfig`, such as ``base_model="smollm2"`` or ``seed=1``.
     """
 
-    def __init__(self, examples: Sequence[Example] | None = None, **config: Any) -> None:
+    def __init__(self, examples: Sequence[Example] | None = None, limits: bool | None = None, **config: Any) -> None:
         settings = SlotHeadConfig(**config)
-        super().__init__("lm_slots", lambda: SlotHeadModel(TAG_QUESTIONS, settings), examples, settings.seed)
+        super().__init__("lm_slots", lambda: SlotHeadModel(TAG_QUESTIONS, settings), examples, settings.seed, limits)
