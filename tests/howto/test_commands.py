@@ -73,7 +73,7 @@ def lines_of(text):
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     yield from re.findall(r"(?<!`)``?((?:harness|make|echo|\.venv/bin/harness) [^`\n]+)``?", text)
     yield from re.findall(r"^(?: {4}|@?\$\(BIN\)/|\t@\$\(BIN\)/)((?:harness|make) .+)$", text, re.MULTILINE)
-    yield from re.findall(r": (harness [a-z]+(?: [a-z0-9-]+)*(?: --[a-z-]+)*)", text)
+    yield from re.findall(r": (harness [a-z]+(?: [a-z0-9_-]+)*(?: --[a-z-]+)*)", text)
     yield from re.findall(r"(?:^|run: |remedy: )(make [a-z0-9-]+)$", text, re.MULTILINE)
 
 
