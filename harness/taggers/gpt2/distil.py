@@ -1,4 +1,4 @@
-"""Distillation: the GPT-2 tagger learns the answers of a teacher on sentences that nobody labelled.
+"""Distillation: the GPT-2 tagger learns the answers of a teacher on unlabelled sentences.
 
     harness train gpt2 --distil hand_features
 
