@@ -51,7 +51,7 @@ def audio_rows(per_tag: Mapping[str, Mapping[str, Any]], *, full: bool = False) 
             "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
             "placebo rate": _out_of(row["placebo_n"], row["false_positive"], row["fp_low"], row["fp_high"]),
             **(
-                {"hit minus placebo": interval(*(row.get(f"above_{end}") for end in ("placebo", "low", "high")))}
+                {"hit minus placebo": interval(row.get("above_placebo"), row.get("above_low"), row.get("above_high"))}
                 if full
                 else {}
             ),
@@ -62,9 +62,9 @@ def audio_rows(per_tag: Mapping[str, Mapping[str, Any]], *, full: bool = False) 
     ]
 
 
-def _out_of(n: int, *rate: float | None) -> str:
+def _out_of(n: int, rate: float | None, low: float | None, high: float | None) -> str:
     """Format a rate with the number of cases that it is a share of: 0.02 of 96 [0.00, 0.07]."""
-    value, *ends = interval(*rate).split(" [")
+    value, *ends = interval(rate, low, high).split(" [")
     return " [".join([f"{value} of {n}" if n else value, *ends])
 
 
