@@ -135,11 +135,13 @@ def _print_rows(title: str, rows: list[dict[str, str]]) -> None:
     """Print rows with intervals and units on a second line, so that the table fits a narrow terminal."""
     if rows:
         short = {"unmeasurable": "un-\nmeas.", "not expressible": "not\nexpr."}
+        empty = {name for name in short if all(row.get(name) == "0" for row in rows)}  # for room
+        rows = [{name: cell for name, cell in row.items() if name not in empty} for row in rows]
         columns = [short.get(column, column.replace(" ", "\n", 1)) for column in rows[0]]
         print_table(title, columns, [[_folded(cell) for cell in row.values()] for row in rows])
 
 
 def _folded(cell: str) -> str:
     if "[" in cell:
-        return cell.replace(" [", "\n[")
+        return cell.replace(" [", "\n[").replace(", ", ",")
     return cell.replace(" ", "\n", 1) if cell[:1].isdigit() or cell[:1] == "-" else cell
