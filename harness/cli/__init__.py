@@ -24,6 +24,7 @@ from harness.cli import (
     higgs,
     higgs_training,
     listening,
+    reporting,
     runs,
     scoring,
     serving,
@@ -54,6 +55,7 @@ app.command("align")(speech.align)
 app.add_typer(benchmark.app, name="benchmark")
 app.command("run")(runs.run)
 app.command("compare")(comparing.compare)
+app.command("report")(reporting.report)
 app.command("listen")(listening.listen)
 app.command("validate")(validating.validate)
 app.command("serve")(serving.serve)

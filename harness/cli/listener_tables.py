@@ -9,7 +9,6 @@ import typer
 
 from harness.cli.output import print_table
 from harness.errors import DataError
-from harness.publish.tables import interval, rate_of
 
 NONE = "none"  # instead of names
 Listeners = Annotated[
@@ -43,37 +42,26 @@ def listener_names(given: str | None) -> list[str] | None:
 
 def print_listeners(title: str, listeners: Mapping[str, Mapping[str, Any]]) -> None:
     """Print what each listener judged, as `harness.prosody.listeners.rates` returns it."""
+    if not listeners:
+        return
+    from harness.publish.run_tables import LISTENED, listener_rows
+
     for name, found in listeners.items():
-        if found["unit"] == "clip":
-            rows = [
-                [tag, str(row["n"]), *(_shown(row, arm) for arm in ("tagged", "plain", "change"))]
-                for tag, row in (*found["per_tag"].items(), ("all", found["all"]))
-            ]
-            print_table(f"{title}: {name}, quality of the clips", ["tag", "n", "tagged", "plain", "change"], rows)
-            continue
-        rows = [
-            [tag, str(row["n"]), interval(*rate_of(row, "rose_most")), interval(row["chance"], None, None),
-             interval(*rate_of(row, "placebo_rose_most")), _shown(row, "rise"), str(row["unmeasurable"])]
-            for tag, row in found["per_tag"].items()
-        ]  # fmt: skip
-        columns = ["tag", "n", "rose most", "chance", "placebo", "rise", "unmeas."]
-        print_table(f"{title}: {name}, prominence of the tagged word", columns, rows)
-
-
-def _shown(row: Mapping[str, Any], name: str) -> str:
-    """Format a mean with its interval, without a negative zero."""
-    value, low, high = (figure if figure is None else round(figure, 2) + 0.0 for figure in rate_of(row, name))
-    return interval(value, low, high)
+        rows = listener_rows(found)
+        columns = list(rows[0]) if rows else ["tag"]
+        print_table(f"{title}: {name}, {LISTENED[found['unit']]}", columns, [list(row.values()) for row in rows])
 
 
 def print_compared(title: str, found: Mapping[str, Any]) -> None:
     """Print the comparison of two sides by one listener, as `harness.experiment.compare_listeners` returns it."""
+    from harness.publish.run_tables import mean_of
+
     names = ("rose_most", "rise") if found["unit"] == "word" else ("score", "change")
     rows = [
         [tag, str(row["n"]), *(
             cell for name in names
-            for cell in ("\n".join(_shown(row, f"{side}_{name}").split(" ")[0] for side in ("baseline", "other")),
-                         _shown(row, f"difference_{name}").replace(" ", "\n", 1))
+            for cell in ("\n".join(mean_of(row, f"{side}_{name}").split(" ")[0] for side in ("baseline", "other")),
+                         mean_of(row, f"difference_{name}").replace(" ", "\n", 1))
         )]
         for tag, row in (*found["per_tag"].items(), ("all", found["all"]))
     ]  # fmt: skip

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harness.cli.listener_tables import Listeners, listener_names, print_listeners
 from harness.cli.output import Jobs, print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
-from harness.publish.tables import f1_of, interval
+from harness.publish.tables import f1_of
 
 
 def run(
@@ -99,19 +100,12 @@ def run(
     if as_json:
         print_json(summary)
     else:
-        for name, found in summary["engines"].items():
-            rows = [
-                [tag, str(row["n"]), str(row["hit"]), interval(row["hit_rate"], row["low"], row["high"]),
-                 interval(row["false_positive"], row["fp_low"], row["fp_high"]), str(row["unmeasurable"]), str(row["not_expressible"])]
-                for tag, row in found["per_tag"].items()
-            ]  # fmt: skip
-            columns = ["tag", "n", "hit", "hit rate", "placebo rate", "unmeas.", "not expr."]
-            print_table(f"{name}: tags in the audio", columns, rows)
-            print_listeners(name, found["listeners"])
+        _print_engines(summary)
         if summary["taggers"]:
             rows = [[name, f1_of(row["micro"])] for name, row in summary["taggers"].items()]
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)
         typer.echo(f"results: {relative(folder)}")
+        typer.echo(f"a page with figures and clips: harness report {shlex.quote(relative(folder))}")
     if summary["failed_units"]:
         for reason, count in summary["failures"].items():
             typer.echo(f"failed: {count} x {reason}", err=True)
@@ -120,3 +114,34 @@ def run(
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _print_engines(summary: dict[str, Any]) -> None:
+    """Print what was heard of each engine, why tags failed, its thresholds, and end to end if the run has taggers."""
+    from harness.publish.run_tables import JOINT_NOTE, audio_rows, covers, hints, joint_rows, threshold_rows
+
+    for name, found in summary["engines"].items():
+        _print_rows(f"{name}: tags in the audio, in {covers(found)}", audio_rows(found["per_tag"]))
+        for hint in hints(found["per_tag"]):
+            typer.echo(hint)
+        _print_rows(f"{name}: thresholds, and the engine's own spread", threshold_rows(found))
+        print_listeners(name, found["listeners"])
+        if summary["taggers"]:
+            _print_rows(f"{name}: end to end", joint_rows(found))
+            typer.echo(JOINT_NOTE)
+
+
+def _print_rows(title: str, rows: list[dict[str, str]]) -> None:
+    """Print rows with intervals and units on a second line, so that the table fits a narrow terminal."""
+    if rows:
+        short = {"unmeasurable": "un-\nmeas.", "not expressible": "not\nexpr."}
+        empty = {name for name in short if all(row.get(name) == "0" for row in rows)}  # for room
+        rows = [{name: cell for name, cell in row.items() if name not in empty} for row in rows]
+        columns = [short.get(column, column.replace(" ", "\n", 1)) for column in rows[0]]
+        print_table(title, columns, [[_folded(cell) for cell in row.values()] for row in rows])
+
+
+def _folded(cell: str) -> str:
+    if "[" in cell:
+        return cell.replace(" [", "\n[").replace(", ", ",")
+    return cell.replace(" ", "\n", 1) if cell[:1].isdigit() or cell[:1] == "-" else cell

@@ -157,14 +157,14 @@ def _sides(runs: Sequence[FinishedRun]) -> list[Side]:
     several = len({tagger for run in runs for tagger in run.taggers}) > 1
     engines = [engine for run in runs for engine in run.engines]
     sides = []
-    for run, name in zip(runs, _names(runs), strict=True):
+    for run, name in zip(runs, run_names(runs), strict=True):
         for engine in run.engines:
             title = engine if engines.count(engine) == 1 else f"{name}: {engine}"
             sides += [Side(run, engine, tagger, f"{title} x {tagger}" if several else title) for tagger in run.taggers]
     return sides
 
 
-def _names(runs: Sequence[FinishedRun]) -> list[str]:
+def run_names(runs: Sequence[FinishedRun]) -> list[str]:
     """Return the names of the runs, or of their folders, or the paths: the first of these that are all different."""
     for names in ([r.name for r in runs], [r.folder.resolve().name for r in runs], [str(r.folder) for r in runs]):
         if len(set(names)) == len(runs):

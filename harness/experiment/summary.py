@@ -27,7 +27,8 @@ def summarise(results: RunData) -> dict[str, Any]:
     -------
     dict
         For each engine, ``per_tag`` holds rates on the reference tags if the run has them, or else on the tags of its first
-        tagger; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and its own spread,
+        tagger, whose name is ``tagger``; ``by_tagger`` has the same table for each tagger, ``null`` the engine's thresholds and
+        its own spread,
         ``listeners`` what each listener judged (see `harness.prosody.listeners.rates`), ``compliance`` how often the difference
         is the one that the markup promises (no tags if it promises none). A run
         whose engines have roles also has ``controls``, ``leak``, ``dose`` and ``confusion``.
@@ -42,6 +43,7 @@ def summarise(results: RunData) -> dict[str, Any]:
         outcomes = results.of("outcomes", title)
         by_tagger = {tagger: per_tag(o for o in outcomes if o.tagger == tagger) for tagger in taggers}
         engines[title] = {
+            "tagger": main,
             "per_tag": by_tagger[main],
             "null": null_rows(results.of("nulls", title), results.thresholds[title]),
             "listeners": _heard([o for o in outcomes if o.tagger == main], results, title),

@@ -110,7 +110,7 @@ def write_kit(
         chosen = choose(found, trials, seed)
     except DataError as error:
         raise error.at(run) from error
-    encoded = {clip.id: _encoded(_inside(run, clip.audio)) for one in chosen for clip in one.clips}
+    encoded = {clip.id: _encoded(clip_file(run, clip.audio)) for one in chosen for clip in one.clips}
     asked = [_question(one, encoded) for one in chosen]
     kit = Kit(kit=digest(name, seed, json.dumps(asked), *(one.trial.model_dump_json() for one in chosen)),
               run=name, seed=seed, trials=tuple(one.trial for one in chosen))  # fmt: skip
@@ -177,7 +177,14 @@ def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
     return {**shown, "kind": "pair", "question": question, "mark": [first, last]}
 
 
-def _inside(run: Path, audio: str) -> Path:
+def clip_file(run: Path, audio: str) -> Path:
+    """Return the path of a clip of a run.
+
+    Raises
+    ------
+    DataError
+        If it is outside the run folder.
+    """
     path = run / audio
     if not path.resolve().is_relative_to(run.resolve()):
         raise DataError(f"a clip is outside the run folder: {audio}", path=run / CLIPS,

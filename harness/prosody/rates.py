@@ -31,7 +31,8 @@ def per_tag(outcomes: Iterable[Outcome]) -> dict[str, dict]:
         95 % interval ``low`` and ``high`` (cluster bootstrap over sentences), and ``false_positive`` with ``fp_low``
         and ``fp_high``: the same rate at placebo slots, out of ``placebo_n``. ``at_floor`` is the rate of differences from the plain
         clips that reach the detector's floor, whatever the voice's own spread, and ``at_3st`` (pitch only) that of 3 semitones; both
-        with an interval.
+        with an interval. ``median`` (in ``unit``), ``values`` and ``threshold`` are from `values_of`; ``reasons`` counts why tags were
+        unmeasurable.
     """
     outcomes = list(outcomes)
     return {tag.value: row for tag in TAGS if (row := _row([o for o in outcomes if o.tag is tag]))["asked"]}
@@ -55,6 +56,25 @@ def _row(outcomes: list[Outcome]) -> dict:
         "above_placebo": number(above.value), "above_low": number(above.low), "above_high": number(above.high),
         "unpaired": sum(not o.paired for o in tagged),
         **_at_others(tagged),
+        **values_of(tagged),
+        "reasons": reasons(tagged),
+    }  # fmt: skip
+
+
+def values_of(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """Return what was measured for one tag: the ``median`` of ``values`` values in ``unit``, and the typical ``threshold``.
+
+    Placebos and tags without a value do not count. The threshold is the median too, because each half of the sentences has
+    its own. Without values, both are None.
+    """
+    known = [o for o in outcomes if o.arm is Arm.TAGGED and o.value is not None and o.threshold is not None]
+    middle = {
+        "median": [o.value for o in known if o.value is not None],
+        "threshold": [o.threshold for o in known if o.threshold is not None],
+    }
+    return {
+        **{name: float(np.median(values)) if values else None for name, values in middle.items()},
+        "values": len(known), "unit": known[0].unit if known else "",
     }  # fmt: skip
 
 

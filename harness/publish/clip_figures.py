@@ -8,12 +8,12 @@ import numpy as np
 
 from harness.audio import Audio
 from harness.prosody.align import align
-from harness.prosody.detectors import DETECTORS
+from harness.prosody.detectors import DETECTORS, PAUSE_LONG_SECONDS
 from harness.prosody.features import ClipFeatures, measure
 from harness.prosody.scorer import difference
 from harness.publish.style import GREY, INK, SMALL, WIDTH, Figure, folded, look, subplots
 from harness.records import Arm, Outcome, WordTime
-from harness.tagged import TaggedText
+from harness.tagged import PAUSES, Tag, TaggedText
 
 _NAME_LINE = 0.24  # of the wave's height: a line of type
 
@@ -56,6 +56,22 @@ def waveform_and_f0_pair(text: TaggedText, tagged: Audio, plain: Audio) -> Figur
     )
 
 
+def clip_f0(words: Sequence[WordTime], features: ClipFeatures, seconds: float, slot: int, tag: Tag) -> Figure:
+    """Draw the words and the F0 of a clip, small, with a dashed line at the slot of one tag."""
+    figure, axis = subplots(height=2.1, width=5.5)
+    axis.plot(features.track_times, features.track_hz, ".", color=look("tagged").colour, markersize=3)
+    _word_bands(axis, words)
+    _word_names(axis, words)
+    at = words[slot].start if slot < len(words) else words[-1].end
+    axis.axvline(at, color=INK, linestyle="--", linewidth=1.2)
+    axis.set(xlabel="time (s)", ylabel="F0 (Hz)", xlim=(0, seconds))
+    return Figure(
+        figure,
+        f"F0 and words of a clip of {seconds:.1f} s; {tag.bare} is at {at:.2f} s.",
+        f"F0 and word times; dashed: {tag.bare}, at {at:.2f} s.",
+    )
+
+
 def _changes(text: TaggedText, tagged: ClipFeatures, plain: ClipFeatures) -> str:
     """Return a sentence for each tag: what its detector measures, tagged minus plain."""
     said = ""
@@ -95,15 +111,18 @@ def tag_difference_strips(outcomes: Sequence[Outcome]) -> Figure:
         told = [o for o in here if o.arm is Arm.TAGGED]
         beyond, drawn = beyond + sum(sign * (o.value or 0.0) >= floor for o in told), drawn + len(told)
         axis.axhline(sign * floor, color=GREY, linestyle="--", linewidth=1)
+        if tag in PAUSES:
+            axis.axhline(PAUSE_LONG_SECONDS, color=GREY, linestyle=":", linewidth=1)
         axis.set_xticks([0, 1], ["tagged", "placebo"], fontsize=SMALL)
         axis.set(xlim=(-0.6, 1.6))
         axis.set_title(f"{tag.bare}\n({here[0].unit})", fontsize=11)
     for axis in axes[:, 0]:
         axis.set_ylabel("difference to plain")
+    pauses = f" Dotted: {PAUSE_LONG_SECONDS} s, where a long pause begins." if PAUSES & set(tags) else ""
     return Figure(
         figure,
         "Differences to the plain clip by tag. " + "; ".join(parts),
-        f"A mark is one tag or one placebo; dashed: the threshold. {beyond} of {drawn} tags reach it.",
+        f"A mark is one tag or one placebo; dashed: the threshold. {beyond} of {drawn} tags reach it.{pauses}",
     )
 
 
