@@ -53,6 +53,8 @@ def test_both_run_in_an_experiment_and_become_a_result(tmp_path):
     }  # fmt: skip
     summary = run(validate(fields), tmp_path / "run", jobs=1)
     assert summary["failed_units"] == 0 and "numbers" in summary["engines"][ENGINE]["end_to_end"]
+    heard = summary["engines"][ENGINE]["per_tag"]  # by an engine in a process of its own
+    assert heard["<pause_short>"]["n"] > 0 == heard["<pause_short>"]["not_expressible"] and heard["<emph>"]["n"] == 0
     assert summary["engines"]["espeak"]["listeners"][LISTENER]["per_tag"]["<emph>"]["n"] > 0
     (tmp_path / "results").mkdir()
     publish(tmp_path / "run", tmp_path / "results" / "own.json")
