@@ -12,10 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri  # the normal distribution and its quantiles; scipy.stats is slow to import
+from scipy.special import (
+    ndtr,
+    ndtri,
+    stdtrit,
+)  # normal distribution, quantiles of it and of t; scipy.stats is slow to import
 
 DEFAULT_RESAMPLES = 2000
 CONFIDENCE = 0.95
+FEW = 5  # rows off 0 or 1; with fewer the bootstrap covers too little (the usual rule of five expected counts)
 _BLOCK_CELLS = 4_000_000  # cells of the weight matrix in memory at the same time: 32 MB
 _MANY = 20_000  # from this many clusters on, they are drawn one by one: the same distribution in a fifth of the time
 
@@ -24,13 +29,15 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its interval; `low` and `high` are NaN where there is nothing to estimate."""
+    """An estimate and its interval; `low` and `high` are NaN where there is nothing to estimate, or only one cluster."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
+        if np.isfinite(self.value) and np.isnan(self.low):
+            return f"{self.value:.2f} (1 group)"
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
@@ -59,7 +66,7 @@ class ClusterBootstrap:
     def __init__(
         self, clusters: Sequence, counts: ArrayLike, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
     ) -> None:
-        counts = np.asarray(counts, dtype=float)
+        self.rows = counts = np.asarray(counts, dtype=float)
         names, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
         self.sums = np.zeros((len(names), counts.shape[1]))
         np.add.at(self.sums, index, counts)
@@ -74,21 +81,50 @@ class ClusterBootstrap:
         statistic : callable
             Maps totals of shape (..., columns) to values of shape (...). NaN means "not defined here".
         rate : bool
-            Whether the statistic is a rate in [0, 1]. At exactly 0 or 1 all resamples agree, and the bootstrap would
-            claim certainty. In that case the Wilson interval is returned, with the number of clusters on which the
-            statistic is defined as the sample size.
+            Whether the statistic is a rate in [0, 1]. If fewer than `FEW` rows differ from 0 (or from 1), the resamples agree too
+            often, and the bootstrap would claim too much. In that case the Wilson interval is returned, with the effective number
+            of rows as the sample size (`effective_size`).
+
+        Returns
+        -------
+        Interval
+            Without ends if all rows on which the statistic is defined are of one cluster: one group says nothing about others.
         """
         value = float(statistic(self.total))
         if not np.isfinite(value):
             return Interval(float("nan"), float("nan"), float("nan"))
-        if rate and value in (0.0, 1.0):
-            n = int(np.isfinite(statistic(self.sums)).sum())
-            return Interval(value, *wilson(value * n, n))
+        if len(self.sums) == 1 or (rate and np.isfinite(statistic(self.sums)).sum() == 1):
+            return Interval(value, float("nan"), float("nan"))
+        if rate and self._is_extreme(value, statistic):
+            return self._wilson(value, statistic)
         replicates = statistic(self._replicates)
         replicates = replicates[np.isfinite(replicates)]
         if len(replicates) < 2 or np.ptp(replicates) == 0:
-            return Interval(value, value, value)
+            return self._wilson(value, statistic) if rate else Interval(value, value, value)
         return Interval(value, *_bca(value, replicates, statistic(self.total - self.sums)))
+
+    def _is_extreme(self, value: float, statistic: Statistic) -> bool:
+        """Return whether nearly all rows are at the same end, 0 or 1, as the rate itself nearly is."""
+        rows = statistic(self.rows)
+        rows = rows[np.isfinite(rows)]
+        off = int(np.sum(rows != (value > 0.5)))  # rows that are not at the nearer end
+        return value in (0.0, 1.0) or (off < FEW and 2 * off < len(rows))
+
+    def _wilson(self, value: float, statistic: Statistic) -> Interval:
+        n = effective_size(*(int(np.isfinite(statistic(part)).sum()) for part in (self.rows, self.sums)))
+        return Interval(value, *wilson(value * n, n))
+
+
+def effective_size(rows: int, clusters: int) -> float:
+    """Return the sample size that replaces `rows` where they come from a few clusters.
+
+    It is ``rows * (t(rows - 1) / t(clusters - 1)) ** 2`` with 97.5 % quantiles of Student's t (Korn and Graubard 1998, Survey Methodology
+    24:193), and at least the number of clusters. Their design effect is left out, because a few hits say nothing about it.
+    """
+    if clusters < 2 or rows == clusters:
+        return rows
+    wide, usual = (stdtrit(n - 1, (1 + CONFIDENCE) / 2) for n in (clusters, rows))
+    return max(float(clusters), rows * float(usual / wide) ** 2)
 
 
 def _resample(sums: NDArray[np.float64], n_resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:

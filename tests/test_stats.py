@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 from sklearn.metrics import roc_auc_score
 
-from harness.stats import ClusterBootstrap, auc, ratio, wilson
+from harness.stats import ClusterBootstrap, auc, effective_size, ratio, wilson
 
 
 def rate(total):
@@ -52,6 +52,29 @@ def test_certainty_is_not_claimed_at_the_ends(value):
     assert interval.value == value
     assert (interval.low, interval.high) == pytest.approx(wilson(200 * value, 200))
     assert 0 < interval.high - interval.low < 0.03
+
+
+def test_one_cluster_gives_no_interval():
+    six = [[hit, 1] for hit in (1, 0, 1, 0, 0, 1)]
+    for rows, clusters in ((six, "aaaaaa"), ([*six, [0, 0]], "aaaaaab")):  # b has no trial
+        found = ClusterBootstrap(list(clusters), rows).interval(rate)
+        assert str(found) == "0.50 (1 group)" and np.isnan(found.high)
+    assert np.isnan(ClusterBootstrap(list("aa"), [[0, 1]] * 2).interval(rate).high)
+    assert np.isnan(ClusterBootstrap(list("aa"), [[1, 1], [0, 1]]).interval(rate, rate=False).low)
+    same = ClusterBootstrap(list("aabb"), [[1, 1], [0, 1]] * 2).interval(rate)
+    assert (same.low, same.high) == pytest.approx(wilson(1, 2)), "equal clusters are no certainty"
+
+
+def test_none_and_a_few_of_many_have_intervals_of_one_kind():
+    groups = np.arange(57) % 4
+    found = [ClusterBootstrap(groups, [[row < hits, 1] for row in range(57)]).interval(rate) for hits in range(6)]
+    n = effective_size(57, 4)
+    assert n == pytest.approx(57 * (2.0032 / 3.1824) ** 2, rel=1e-3) and effective_size(57, 57) == 57
+    for hits in range(5):
+        assert (found[hits].low, found[hits].high) == pytest.approx(wilson(hits / 57 * n, n))
+    assert 0.1 < found[0].high < found[1].high < found[2].high < 0.25
+    most = ClusterBootstrap(groups, [[row >= 2, 1] for row in range(57)]).interval(rate)
+    assert (most.low, most.high) == pytest.approx((1 - found[2].high, 1 - found[2].low))
 
 
 def test_wilson_against_a_published_value():

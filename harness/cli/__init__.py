@@ -18,6 +18,7 @@ from harness import __version__
 from harness.cli import (
     benchmark,
     chapters,
+    checking,
     comparing,
     data,
     doctor,
@@ -53,6 +54,8 @@ app.add_typer(taggers.train_app, name="train")
 app.command("say", cls=TextCommand)(speech.say)
 app.command("align")(speech.align)
 app.add_typer(benchmark.app, name="benchmark")
+app.command("new")(checking.new)
+app.command("check")(checking.check)
 app.command("run")(runs.run)
 app.command("compare")(comparing.compare)
 app.command("report")(reporting.report)

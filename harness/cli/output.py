@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Number of worker proces
 Resamples = Annotated[int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file; an input is never overwritten.")]
 BootstrapSeed = Annotated[int, typer.Option(min=0, help="Random seed for the bootstrap.")]
-
+LINE_SECONDS = 30
 
 # What begins with a dash and is no option: a number, or something with a space before any "=".
 _DASHED_TEXT = re.compile(r"-+[\d.]|-[^=]*\s", re.ASCII)
@@ -73,9 +74,35 @@ def _is_figure(cell: str) -> bool:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Any]:
-    """Show a bar on standard error while something long runs; yields ``update(done, total)``."""
+    """Show a bar on standard error while something long runs; yields ``update(done, total)``.
+
+    If standard error is no terminal, it gets a line every `LINE_SECONDS` instead, with an estimate of the remaining time.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    if not console.is_terminal:
+        yield _progress_lines(what)
+        return
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total=None: bar.update(task, completed=done, total=total)
+
+
+def _progress_lines(what: str) -> Callable[..., None]:
+    """Return an ``update`` that writes a line from time to time."""
+    begun = last = time.monotonic()
+    first: int | None = None  # what an interrupted run had already done
+
+    def update(done: int, total: int | None = None) -> None:
+        nonlocal first, last
+        now = time.monotonic()
+        first = done if first is None else first
+        if now - last < LINE_SECONDS or done == first:
+            return
+        last = now
+        left = (
+            f" of {total}, about {(total - done) * (now - begun) / (done - first) / 60:.0f} min left" if total else ""
+        )
+        print(f"{what}: {done}{left}", file=sys.stderr, flush=True)
+
+    return update

@@ -59,8 +59,9 @@ def run(
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
-    from harness.experiment.folder import FILES
+    from harness.experiment.folder import FILES, MANIFEST, is_complete
     from harness.experiment.result_files import publish, published
+    from harness.experiment.runner import ask_servers
     from harness.experiment.sentences import sentences_file
     from harness.outputs import check_output, files_among
     from harness.paths import RESULTS, relative
@@ -85,7 +86,10 @@ def run(
         read = [experiment, sentences_file(spec.sentences), *files_among(given)]
         inputs = [*read, *(folder / name for name in FILES)]
         check_output(result, inputs=inputs, force=force or published(folder, result))
+    finished = is_complete(folder) and (folder / MANIFEST).stat().st_mtime_ns
     try:
+        if not finished:
+            ask_servers(spec)
         with progress_bar("Sentences") as update:
             summary = run_experiment(
                 spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=update, replace=replace
@@ -104,7 +108,8 @@ def run(
         if summary["taggers"]:
             rows = [[name, f1_of(row["micro"])] for name, row in summary["taggers"].items()]
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)
-        typer.echo(f"results: {relative(folder)}")
+        unchanged = finished == (folder / MANIFEST).stat().st_mtime_ns
+        typer.echo(f"results: {relative(folder)}" + (" (complete, read from disk)" if unchanged else ""))
         typer.echo(f"a page with figures and clips: harness report {shlex.quote(relative(folder))}")
     if summary["failed_units"]:
         for reason, count in summary["failures"].items():

@@ -27,17 +27,26 @@ def placement(
             "counts as right and only the tags of both are required.",
         ),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Also score the taggers rules, majority and random on the same sentences."),
+    ] = False,
     resamples: Resamples = 2000,
     seed: BootstrapSeed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Report precision, recall and F1 of predicted tags, per tag and overall, with 95 % intervals.
 
-    The bootstrap resamples sentences, or groups of sentences if every line of GOLD has the field `group`.
+    The bootstrap resamples sentences, or groups of sentences if every line of GOLD has the field `group`. If all are of one group,
+    there are no intervals.
     """
     from harness.placement import score_files
+    from harness.taggers.baselines import score_baselines
 
     figures = score_files(gold, predicted, n_resamples=resamples, seed=seed).as_json()
+    if baselines:
+        found = score_baselines(gold, n_resamples=resamples, seed=seed)
+        figures["baselines"] = {name: report.as_json() for name, report in found.items()}
     lenient = None
     if optional:
         lenient = score_files(gold, predicted, optional=optional, n_resamples=resamples, seed=seed).as_json()
@@ -49,6 +58,16 @@ def placement(
     typer.echo(
         f"exact sentences {interval(*rate_of(figures, 'exact_match'))}; text preserved {figures['text_preserved']:.2f}"
     )
+    if baselines:
+        rows = [
+            [name, *(f1_of(one[kind]) for kind in ("micro", "macro", "tolerant"))]
+            for name, one in {"yours": figures, **figures["baselines"]}.items()
+        ]
+        print_table(
+            "Compared with taggers that need no training of yours",
+            ["tagger", "micro F1", "macro F1", "micro, +-1 slot"],
+            rows,
+        )
     if lenient:
         _print_placement("A tag of either reference counts as right; only the tags of both are required", lenient)
         typer.echo(f"acceptable sentences {interval(*rate_of(lenient, 'exact_match'))}")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.audio import Audio
-from harness.engines.base import Speech, SpeechRequest, make_engine
+from harness.engines.base import Speech, SpeechRequest, make_engine, own_tags
 from harness.engines.secrets import without_secrets
 from harness.errors import HarnessError
 from harness.processes.remote import ChildTimeout, RemoteObject, Reply
@@ -18,7 +18,7 @@ from harness.records import WordTime
 from harness.registry import Requirements
 from harness.tagged import Tag, TaggedText
 
-_DESCRIBED = ("name", "dialect", "deterministic", "revision", "default_voice")
+_DESCRIBED = ("name", "dialect", "deterministic", "revision", "default_voice", "expressible")
 
 
 class EngineTimeout(HarnessError):
@@ -48,6 +48,7 @@ class EngineApart:
     deterministic: bool
     revision: str
     default_voice: str
+    expressible: list[str]
 
     def __init__(
         self,
@@ -140,6 +141,7 @@ class ServedEngine:
             "deterministic": bool(self._engine.deterministic),
             "revision": str(self._engine.revision),
             "default_voice": str(self._engine.default_voice),
+            "expressible": sorted(tag.value for tag in own_tags(self._engine)),
             "voices": [str(voice) for voice in self._engine.voices()],
         }
 

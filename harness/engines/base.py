@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -13,7 +14,7 @@ from harness.engines.dialects import DIALECTS
 from harness.errors import HarnessError
 from harness.records import WordTime
 from harness.registry import Registry, Requirements, explained
-from harness.tagged import Tag, TaggedText
+from harness.tagged import WORD_TAGS, Tag, TaggedText
 
 
 @dataclass(frozen=True)
@@ -93,19 +94,39 @@ def check_request(request: SpeechRequest, engine: SpeechEngine) -> None:
                            remedy=f"make another engine: options {{voice: {request.voice}}}")  # fmt: skip
 
 
+def own_tags(engine: object) -> frozenset[Tag]:
+    """Return the tags that an engine realises whatever its dialect says: its attribute ``expressible``, empty by default."""
+    return frozenset(Tag(tag) for tag in getattr(engine, "expressible", ()))
+
+
 def lost_tags(engine: SpeechEngine, text: TaggedText) -> dict[tuple[int, Tag], str]:
     """Return the tags of a text that an engine cannot express, and why.
 
-    An engine that knows more than its dialect does, such as which words its voice says, has a method ``lost`` from text to these.
+    An engine that realises tags itself, such as pauses that it cuts into the sound, names them in its attribute ``expressible``.
+    One that knows more than its dialect does, such as which words its voice says, has a method ``lost`` from text to these.
     """
-    dialect = DIALECTS[engine.dialect]
-    lost = {
-        (slot, tag): "no word follows the tag" if tag in dialect.expressible and dialect.by_word and slot == len(text.words)
-        else "the dialect has no such tag"
-        for slot, tag in dialect.lost(text)
-    }  # fmt: skip
+    lost = lost_in(engine.dialect, own_tags(engine), text)
     own = getattr(engine, "lost", None)
     return lost | {place: why for place, why in own(text).items() if place not in lost} if own else lost
+
+
+def lost_in(dialect: str, own: Collection[Tag], text: TaggedText) -> dict[tuple[int, Tag], str]:
+    """Return the tags of a text that a dialect cannot express, and why; without those that the engine realises itself."""
+    written, last = DIALECTS[dialect], len(text.words)
+    return {
+        (slot, tag): "no word follows the tag"
+        if slot == last and written.by_word and tag in {*own, *written.expressible}
+        else "the dialect has no such tag"
+        for slot, tag in written.lost(text)
+        if tag not in own or (slot == last and tag in WORD_TAGS)
+    }
+
+
+def in_full(engine: SpeechEngine, text: TaggedText) -> str:
+    """Return all that a clip depends on: the string that the engine reads, and the tags if it realises any itself."""
+    rendered = DIALECTS[engine.dialect].render(text)
+    own = own_tags(engine) - DIALECTS[engine.dialect].expressible
+    return f"{rendered}\n{text.format()}" if own and text.tags else rendered
 
 
 TAKE_TARGETS = frozenset({"controls", "edit"})  # dialects
@@ -135,7 +156,7 @@ def check_engine(engine: object, name: str) -> None:
     Raises
     ------
     HarnessError
-        If not; it names what is missing, or the known dialects.
+        If not; it names what is missing, or the known dialects and tags.
     """
     if missing := [attribute for attribute in ENGINE_HAS if not hasattr(engine, attribute)]:
         raise HarnessError(f"the engine {name!r} lacks {', '.join(missing)}",
@@ -144,6 +165,11 @@ def check_engine(engine: object, name: str) -> None:
     if dialect not in DIALECTS:
         raise HarnessError(f"the engine {name!r} has the dialect {dialect!r}",
                            remedy=f"choose one of: {', '.join(DIALECTS)}")  # fmt: skip
+    try:
+        own_tags(engine)
+    except (TypeError, ValueError) as error:
+        raise HarnessError(f"the engine {name!r} has a wrong `expressible`: {error}",
+                           remedy="name its tags: expressible = {Tag.PAUSE_SHORT, Tag.PAUSE_LONG}") from None  # fmt: skip
 
 
 def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:

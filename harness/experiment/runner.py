@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.engines import make_engine
-from harness.engines.base import check_engine
+from harness.engines.base import ENGINES, check_engine
 from harness.errors import DataError
 from harness.experiment.folder import (
     AUDIO,
@@ -219,6 +219,19 @@ def _check_parts(experiment: Experiment) -> None:
             raise DataError(
                 f"the engine {spec.name!r} has no voice {spec.voice!r}", remedy=f"for instance: {', '.join(near)}"
             )
+
+
+def ask_servers(experiment: Experiment) -> None:
+    """Send one request to each server, because a wrong address would cost every sentence its retries.
+
+    Raises
+    ------
+    HarnessError
+        If an engine has a method ``probe``, and it raises.
+    """
+    for spec in experiment.engines:
+        if hasattr(ENGINES.find(spec.name), "probe"):
+            make_engine(spec.name, **spec.options).probe()  # type: ignore[attr-defined]
 
 
 def _predict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.datasets import sha256
 from harness.engines.base import ENGINES
 from harness.errors import DataError
-from harness.experiment.sentences import SETS, Item, load_items, sentences_file
-from harness.paths import relative
+from harness.experiment.sentences import EXAMPLES, SETS, Item, load_items, sentences_file
+from harness.paths import is_file, relative
 from harness.reading import Location, first_problem, key_value, line_of, read_yaml
 from harness.tagged import TAGS, Tag
 
@@ -71,7 +72,8 @@ class Experiment(BaseModel):
     Parameters
     ----------
     sentences : str
-        ``quick`` or ``standard`` (each sentence with each of `tags`), ``train``, ``heldout``, or a JSON Lines file.
+        ``quick`` or ``standard`` (each sentence with each of `tags`), ``train``, ``heldout``, or a JSON Lines file: relative to the
+        experiment file, or else to the project.
     limit : int
         Number of sentences (or lines) to use; all by default.
     plain_repeats : int
@@ -135,6 +137,9 @@ def load_experiment(path: str | Path) -> Experiment:
     if not isinstance(fields, dict):
         raise DataError("not an experiment: the file has no fields", path=path,
                         remedy="see data/experiments/quickstart.yaml")  # fmt: skip
+    name = fields.get("sentences")
+    if isinstance(name, str) and name not in {*SETS, *EXAMPLES} and is_file(beside := Path(path).parent / name):
+        fields["sentences"] = relative(beside)  # the file beside the experiment comes before that of the project
     return validate(fields, path, lines)
 
 
@@ -154,10 +159,17 @@ def validate(
             experiment.model_fields_set.discard("timeout")  # not given by the user, so `changed` may choose again
     except ValidationError as error:
         message, location, _ = first_problem(error, "experiment")
+        unknown = [one["loc"] for one in error.errors(include_url=False) if one["type"] == "extra_forbidden"]
+        location = unknown[0] if unknown else location  # a misspelled field is also missing under its right name
         part = _PARTS.get(str(location[0])) if len(location) > 2 else None
-        known = ", ".join(part.model_fields if part else Experiment.model_fields).replace("schema_", "schema")
+        known = [name.removesuffix("_") for name in (part.model_fields if part else Experiment.model_fields)]
+        if unknown:
+            near = get_close_matches(str(location[-1]), known, n=1)
+            message = f"unknown field {'.'.join(map(str, location))!r}" + (
+                f"; did you mean {near[0]!r}?" if near else ""
+            )
         raise DataError(message, path=path, line=line_of(location, lines or {}),
-                        remedy=f"fields of {location[0] if part else 'an experiment'} are: {known}") from error  # fmt: skip
+                        remedy=f"fields of {location[0] if part else 'an experiment'} are: {', '.join(known)}") from error  # fmt: skip
     if experiment.sentences in SETS and [spec.name for spec in experiment.taggers] != [GOLD]:
         raise DataError(f"the set {experiment.sentences!r} has its own tags, one per clip, to test engines; it cannot be used with taggers",
                         path=path, remedy="leave `taggers` out, or use the sentences heldout")  # fmt: skip

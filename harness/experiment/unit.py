@@ -13,8 +13,7 @@ import numpy as np
 from harness.audio import Audio, read_audio, write_wav
 from harness.engines import SpeechEngine, SpeechRequest, make_engine
 from harness.engines.apart import EngineApart
-from harness.engines.base import lost_tags
-from harness.engines.dialects import DIALECTS
+from harness.engines.base import in_full, lost_tags
 from harness.errors import DataError, HarnessError, reason_of
 from harness.experiment.doses import measure_doses
 from harness.experiment.sentences import Item
@@ -179,7 +178,7 @@ class _Work:
 
     def analyse(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> ClipFeatures | str:
         """Return the features of a clip; a clip that serves in several arms is measured once."""
-        key = DIALECTS[self.engine.dialect].render(text), seed
+        key = in_full(self.engine, text), seed
         audio = self.speak(tagger, sentence, text, arm, seed)
         if key not in self.measured:
             self.measured[key] = analyse(
@@ -192,7 +191,7 @@ class _Work:
         unit, engine = self.unit, self.engine
         seed += self.experiment.seed
         voice = unit.engine.voice or engine.default_voice
-        rendered = DIALECTS[engine.dialect].render(text)
+        rendered = in_full(engine, text)
         clip_id = digest(
             engine.name, engine.revision, sorted(unit.engine.options.items()), voice, engine.dialect, seed, rendered
         )

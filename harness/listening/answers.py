@@ -180,8 +180,6 @@ def _rate(answers: list[Heard], yes: list[bool], n_resamples: int, seed: int) ->
     clusters = [one.listener if by_listener else one.trial.sentence for one in answers]
     bootstrap = ClusterBootstrap(clusters, [[one, 1] for one in yes], n_resamples=n_resamples, seed=seed)
     rate = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]))
-    if rate.low == rate.high:  # one cluster, or identical clusters: the bootstrap would claim certainty
-        rate = Interval(rate.value, float("nan"), float("nan"))
     return rate, "listener" if by_listener else "sentence"
 
 

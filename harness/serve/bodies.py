@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
+from harness.engines.base import lost_in
 from harness.engines.dialects import DIALECTS, ends_sentence, part
 from harness.errors import HarnessError
 from harness.serve.encoding import FORMATS, rate_of
@@ -91,8 +92,10 @@ class _Body(BaseModel):
         except HarnessError as error:
             raise ApiError(400, str(error), param="sample_rate", code="unsupported_value") from None
         tagged = _parse(text, param)
-        dialect = DIALECTS.get(pool.dialect)
-        lost = [f"{tag} on slot {slot} cannot be expressed" for slot, tag in (dialect.lost(tagged) if dialect else ())]
+        lost = [
+            f"{tag} on slot {slot} cannot be expressed"
+            for slot, tag in (lost_in(pool.dialect, pool.expressible, tagged) if pool.dialect in DIALECTS else ())
+        ]
         unknown = [
             name for name in self.model_extra or () if name.isascii() and name.isidentifier() and len(name) <= 40
         ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.audio import Audio
 from harness.engines.apart import EngineApart, EngineTimeout
-from harness.engines.base import Speech, SpeechRequest
+from harness.engines.base import Speech, SpeechRequest, own_tags
 from harness.serve.errors import ApiError
 from harness.tagged import TaggedText
 
@@ -66,7 +66,7 @@ class Pool:
             engine.voices()
         first = self.engines[0]
         self.name, self.revision, self.dialect = first.name, first.revision, first.dialect
-        self.default_voice, self.voices = first.default_voice, first.voices()
+        self.default_voice, self.voices, self.expressible = first.default_voice, first.voices(), own_tags(first)
 
     async def speak(
         self, texts: Sequence[TaggedText], voice: str | None, seed: int, deliver: Callable[[Audio], None]

@@ -95,3 +95,11 @@ def test_a_base_in_the_format_of_the_hub_s_gpt2_trains(tmp_path):
     assert sum(f.stat().st_size for f in (out / "adapter").iterdir()) < 2_000_000, "the adapter must be small"
     done = command("tag", "--adapter", out, stdin=b"We guarantee 30% savings\n")
     assert done.returncode == 0 and len(done.stdout.decode().splitlines()) == 1
+
+
+def test_a_score_beside_rules_majority_and_random():
+    gold = examples_file("heldout")
+    done = command("score", "placement", gold, gold, "--baselines", "--resamples", 20, "--json")
+    found = {name: one["micro"]["f1"] for name, one in json.loads(done.stdout)["baselines"].items()}
+    assert list(found) == ["rules", "majority", "random"] and 1 > found["rules"] > found["random"]
+    assert b"majority" in command("score", "placement", gold, gold, "--baselines", "--resamples", 20).stdout

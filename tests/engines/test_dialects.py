@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engines.dialects import DIALECTS, DOSES
-from harness.tagged import CONTOURS, TAGS, WORD_TAGS, TaggedText, printable
+from harness.tagged import CONTOURS, TAGS, WORD_TAGS, Tag, TaggedText, printable
 
 ssml, ignore = DIALECTS["ssml"], DIALECTS["ignore"]
 STRONG = '<emphasis level="strong">'
@@ -120,3 +120,22 @@ def test_a_full_stop_is_kept_from_the_markup_after_it():
     assert body("Yes. <emph> He did.") == f"Yes.\n{STRONG}He</emphasis> did."
     assert body("e.g. <emph> he did.") == f"e.g. {STRONG}he</emphasis> did."
     assert body("Yes. He did.") == "Yes. He did."
+
+
+def test_tags_that_an_engine_realises_itself_are_not_lost():
+    from types import SimpleNamespace
+
+    from harness.engines.base import in_full, lost_tags
+
+    text = TaggedText.parse("We <emph> guarantee <pause_long> savings <pitch_high>")
+    plain = SimpleNamespace(dialect="ignore")
+    own = SimpleNamespace(dialect="ignore", expressible={Tag.PAUSE_LONG, Tag.PITCH_HIGH})
+    assert lost_tags(plain, text).keys() == {*text.tags}
+    assert lost_tags(own, text) == {
+        (1, Tag.EMPH): "the dialect has no such tag", (3, Tag.PITCH_HIGH): "no word follows the tag",
+    }  # fmt: skip
+    assert in_full(plain, text) == text.plain == in_full(own, text.stripped())
+    assert text.format() in in_full(own, text)
+    ssml = SimpleNamespace(dialect="ssml", expressible={Tag.PAUSE_LONG})
+    assert in_full(ssml, text).startswith("<speak>") and in_full(ssml, text).endswith("</speak>")
+    assert lost_tags(ssml, text) == {(3, Tag.PITCH_HIGH): "no word follows the tag"}

@@ -186,6 +186,27 @@ class SpeechClient:
             self.spent.characters += characters
         return answer
 
+    def probe(self, api: str, seconds: float) -> None:
+        """Send one empty request, without retries; see `OpenAISpeechEngine.probe`."""
+        import httpx2
+
+        if self.limits.max_requests == 0:
+            return
+        path = "audio/speech" if api == "speech" else "chat/completions"
+        try:
+            with httpx2.Client(trust_env=not self.loopback, timeout=seconds) as http:
+                status = http.post(
+                    f"{self.base_url}/{path}", json={}, headers={"Authorization": f"Bearer {self._key()}"}
+                ).status_code
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise HarnessError(f"nothing answers at {self.host} ({type(error).__name__})",
+                               remedy="start the server, or check the option base_url") from None  # fmt: skip
+        except httpx2.HTTPError:  # it is there, but slow to refuse
+            return
+        if status in (404, 405):
+            raise HarnessError(f"{self.host} does not know {self.base_url}/{path}: it answered {status}",
+                               remedy="check the option base_url, which usually ends in /v1")  # fmt: skip
+
     def totals(self) -> Spent:
         """Return what was spent so far, in a copy that does not change."""
         with _lock:

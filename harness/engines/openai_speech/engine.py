@@ -38,6 +38,7 @@ CHAT_STOP = ("<|eot_id|>", "<|end_of_text|>", "<|audio_eos|>")
 CHAT_TOP_K = 50
 CHAT_SYSTEM = "Read the user's text aloud, word for word."
 PROMPTED_SYSTEM = f"{CHAT_SYSTEM} {EXPLANATION}"
+PROBE_SECONDS = 5.0
 
 
 @register_engine("openai_speech")
@@ -156,6 +157,19 @@ class OpenAISpeechEngine:
     def voices(self) -> list[str]:
         """Return the voice that this engine was made with."""
         return [self.default_voice]
+
+    def probe(self) -> None:
+        """Check within `PROBE_SECONDS` that there is a server, and that it knows the address; a full cache needs none.
+
+        The request is empty, so that nothing is spoken or charged: a server that knows the address refuses it.
+
+        Raises
+        ------
+        HarnessError
+            If nothing answers at the port, or the answer is 404 or 405.
+        """
+        if self._cache is None or not self._cache.holds_something():
+            self._client.probe(self.api, PROBE_SECONDS)
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Render one request, or take its audio from the cache.
