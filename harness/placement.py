@@ -133,7 +133,7 @@ def report(
     macro = Score(
         _mean([score.precision for score in scored]),
         _mean([score.recall for score in scored]),
-        bootstrap.interval(lambda counts: _macro_f1(counts, in_gold)),
+        bootstrap.interval(lambda counts: _macro_f1(counts, in_gold), of_rows=False),
         sum(score.support for score in scored),
         sum(score.predicted for score in scored),
     )
@@ -243,7 +243,7 @@ def _score(bootstrap: ClusterBootstrap, tags: slice, hits: slice) -> Score:
     hit = total[hits][tags].sum()
     support = total[_HIT][tags].sum() + total[_MISSED][tags].sum()
     predicted = total[_HIT][tags].sum() + total[_EXTRA][tags].sum()
-    f1 = bootstrap.interval(lambda counts: _f1(counts, tags, hits))
+    f1 = bootstrap.interval(lambda counts: _f1(counts, tags, hits), of_rows=False)
     return Score(_ratio(hit, predicted), _ratio(hit, support), f1, int(support), int(predicted))
 
 

@@ -73,7 +73,7 @@ class ClusterBootstrap:
         self.total = self.sums.sum(axis=0)
         self._replicates = _resample(self.sums, n_resamples, np.random.default_rng(seed))
 
-    def interval(self, statistic: Statistic, *, rate: bool = True) -> Interval:
+    def interval(self, statistic: Statistic, *, rate: bool = True, of_rows: bool = True) -> Interval:
         """Return the 95 % BCa interval of a statistic of column totals (Efron 1987, JASA 82:171).
 
         Parameters
@@ -84,6 +84,9 @@ class ClusterBootstrap:
             Whether the statistic is a rate in [0, 1]. If fewer than `FEW` rows differ from 0 (or from 1), the resamples agree too
             often, and the bootstrap would claim too much. In that case the Wilson interval is returned, with the effective number
             of rows as the sample size (`effective_size`).
+        of_rows : bool
+            Whether the rate is a share of the rows. F1 is not: its Wilson interval is for exactly 0 and 1 only, and its sample size is
+            the number of clusters.
 
         Returns
         -------
@@ -95,23 +98,24 @@ class ClusterBootstrap:
             return Interval(float("nan"), float("nan"), float("nan"))
         if len(self.sums) == 1 or (rate and np.isfinite(statistic(self.sums)).sum() == 1):
             return Interval(value, float("nan"), float("nan"))
-        if rate and self._is_extreme(value, statistic):
-            return self._wilson(value, statistic)
+        if rate and (value in (0.0, 1.0) or (of_rows and self._nearly_all_agree(value, statistic))):
+            return self._wilson(value, statistic, of_rows=of_rows)
         replicates = statistic(self._replicates)
         replicates = replicates[np.isfinite(replicates)]
         if len(replicates) < 2 or np.ptp(replicates) == 0:
-            return self._wilson(value, statistic) if rate else Interval(value, value, value)
+            return self._wilson(value, statistic, of_rows=of_rows) if rate else Interval(value, value, value)
         return Interval(value, *_bca(value, replicates, statistic(self.total - self.sums)))
 
-    def _is_extreme(self, value: float, statistic: Statistic) -> bool:
-        """Return whether nearly all rows are at the same end, 0 or 1, as the rate itself nearly is."""
+    def _nearly_all_agree(self, value: float, statistic: Statistic) -> bool:
+        """Return whether fewer than `FEW` rows are not at the end, 0 or 1, that the rate is near."""
         rows = statistic(self.rows)
         rows = rows[np.isfinite(rows)]
-        off = int(np.sum(rows != (value > 0.5)))  # rows that are not at the nearer end
-        return value in (0.0, 1.0) or (off < FEW and 2 * off < len(rows))
+        off = int(np.sum(rows != (value > 0.5)))
+        return off < FEW and 2 * off < len(rows)
 
-    def _wilson(self, value: float, statistic: Statistic) -> Interval:
-        n = effective_size(*(int(np.isfinite(statistic(part)).sum()) for part in (self.rows, self.sums)))
+    def _wilson(self, value: float, statistic: Statistic, *, of_rows: bool) -> Interval:
+        rows, clusters = (int(np.isfinite(statistic(part)).sum()) for part in (self.rows, self.sums))
+        n = effective_size(rows, clusters) if of_rows else clusters
         return Interval(value, *wilson(value * n, n))
 
 

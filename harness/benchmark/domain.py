@@ -72,7 +72,9 @@ def f1(
 ) -> Interval:
     """Return F1 with a 95 % interval over clusters."""
     counts = np.array([_counts(e, w, threshold) for e, w in zip(evidence, wanted, strict=True)])
-    return ClusterBootstrap(clusters, counts, n_resamples, 0).interval(lambda c: ratio(2 * c[..., 0], c[..., 1]))
+    return ClusterBootstrap(clusters, counts, n_resamples, 0).interval(
+        lambda c: ratio(2 * c[..., 0], c[..., 1]), of_rows=False
+    )
 
 
 def _counts(evidence: NDArray, wanted: NDArray, threshold: float) -> tuple[int, int]:

@@ -25,7 +25,17 @@ def test_a_run_writes_a_complete_folder(finished):
     clips = read_jsonl(folder / "clips.jsonl", Clip)
     assert all((folder / clip.audio).is_file() for clip in clips)
     assert [clip.key for clip in clips] == sorted(clip.key for clip in clips)
-    parts = {"per_tag", "null", "listeners", "contrastive", "end_to_end", "differences", "by_tagger", "compliance"}
+    parts = {
+        "tagger",
+        "per_tag",
+        "null",
+        "listeners",
+        "contrastive",
+        "end_to_end",
+        "differences",
+        "by_tagger",
+        "compliance",
+    }
     assert set(summary["engines"]["espeak"]) == parts
     assert summary["taggers"]["rules"]["sentences"] == 4
     both = summary["engines"]["espeak"]["end_to_end"]

@@ -1,6 +1,5 @@
 """Placement and realisation together, on cases that can be counted by hand."""
 
-import numpy as np
 import pytest
 
 from harness.chapters.ch07_tag_placement.interpretations import placement_readings
@@ -113,7 +112,7 @@ def test_per_tag_rows_cover_only_tags_of_the_reference():
     assert rows.keys() == {"<emph>", "<pause_long>"}
     assert rows["<emph>"]["n"] == 2 and rows["<emph>"]["both"][0] == 0.5
     assert rows["<pause_long>"]["realisation"] == [None, None, None]
-    assert np.isfinite(rows["<pause_long>"]["both"][2])
+    assert rows["<pause_long>"]["both"] == [0.0, None, None]  # in one scenario only
 
 
 def test_a_sum_of_rates_has_an_interval_even_if_all_sentences_agree():
