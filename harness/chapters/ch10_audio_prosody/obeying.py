@@ -12,7 +12,7 @@ from harness.engines.control.curves import Span, Track, draw
 from harness.engines.control.plan import Phone, Plan, make_plan
 from harness.experiment.result_files import FOLDER, validate_result
 from harness.phonemes import phonemes
-from harness.publish.html import Html, bare_player
+from harness.publish.html import Html, bare_player, player
 from harness.publish.style import GREY, INK, SMALL, VERMILLION, Figure, dot_rows, looks, subplots
 from harness.publish.tables import Rate, interval, rate_of, table
 from harness.store import read_json
@@ -118,6 +118,19 @@ def voices_table(texts: Mapping[Tag, TaggedText], voices: Mapping[str, tuple[str
         ],
         f"“{plain.plain}” by {len(engines)} voices, with one tag at a time",
     )  # fmt: skip
+
+
+def landing_players() -> str:
+    """Return three players for the landing page, on one line: a sentence without a tag, and with one by two voices."""
+    text = TaggedText.parse("We <emph> guarantee 30% savings.")
+    clips = {
+        f"espeak, no tag: {text.plain}": ("espeak", text.stripped()),
+        f"espeak, a synthesiser with rules: {text}": ("espeak", text),
+        f"hibari, a neural voice that is made to obey: {text}": ("hibari", text),
+    }
+    return "".join(
+        player(make_engine(name).speak(SpeechRequest(said)).audio, label).html for label, (name, said) in clips.items()
+    )
 
 
 # --- how often it is heard
