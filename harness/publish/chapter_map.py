@@ -68,6 +68,9 @@ def _arrow(path: str) -> str:
 
 def _chapter(x: float, y: float, number: str, label: str, *, lit: bool) -> str:
     page = next(NOTEBOOKS.glob(f"{number}_*.ipynb")).stem
-    box = f'<rect x="{x}" y="{y}" width="{_BOX}" height="26" rx="4"/><text x="{x + _BOX / 2}" y="{y + 17.5}">{number} {escape(label)}</text>'
+    box = (
+        f'<rect x="{x}" y="{y}" width="{_BOX}" height="26" rx="4"/>'
+        f'<text x="{x + _BOX / 2}" y="{y + 17.5}">{number} {escape(label)}</text>'
+    )
     here = ' class="map-lit" aria-current="page"' if lit else ""
     return f'<a href="{page}.html"{here}>{box}</a>'
