@@ -6,8 +6,11 @@ Nothing is played: samples and word events arrive through a callback. `harness.p
 from __future__ import annotations
 
 import ctypes
+import signal
+import threading
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import ClassVar
 
@@ -136,11 +139,25 @@ def _word_times(words: Sequence[str], starts: dict[int, float], heard: NDArray[n
     return tuple(WordTime(word=word, start=s, end=e) for word, s, e in zip(words, times, ends, strict=True))
 
 
+@contextmanager
+def _interrupts_into(raised: list[BaseException]) -> Iterator[None]:
+    """Collect Ctrl-C instead of raising it: inside a callback from C, Python prints a traceback and goes on."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield  # nothing would be raised here
+        return
+    signal.signal(signal.SIGINT, lambda *_: raised.append(KeyboardInterrupt()))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def _synthesise(text: str, voice: str, wpm: int, *, ssml: bool) -> tuple[NDArray, int, list[tuple[int, int]]]:
     """Return the samples, their rate in Hz, and (offset in `text`, sample) of each word event."""
     chunks = [np.zeros(0, np.int16)]
     events: list[tuple[int, int]] = []
-    raised: list[BaseException] = []  # ctypes only prints what a callback raises, often a KeyboardInterrupt
+    raised: list[BaseException] = []  # ctypes only prints what a callback raises
 
     @_CALLBACK
     def collect(samples, count, event):
@@ -152,12 +169,12 @@ def _synthesise(text: str, voice: str, wpm: int, *, ssml: bool) -> tuple[NDArray
                 if event[index].type == _WORD_EVENT:
                     events.append((event[index].text_position - 1, event[index].sample))
                 index += 1
-        except BaseException as error:
+        except Exception as error:
             raised.append(error)
         return int(bool(raised))  # 1 ends the synthesis
 
     data, flags = text.encode(), CHARS_UTF8 | (_SSML if ssml else 0)
-    with espeak_library(voice) as (library, rate):
+    with espeak_library(voice) as (library, rate), _interrupts_into(raised):
         library.espeak_SetSynthCallback(collect)
         library.espeak_SetParameter(_RATE, wpm, 0)
         status = library.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, _BY_CHARACTER, 0, flags, None, None)

@@ -6,7 +6,6 @@ In the dialect "controls" they obey tags: `harness.engines.control` says how. Ot
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import ClassVar
@@ -81,7 +80,7 @@ class NeuralVoice(ABC):
     def _read(self, text: str, seed: int) -> Audio:
         """Read a text aloud; equal seeds give equal samples."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def _controls(self) -> ObeyingVoice:
-        """Return the voice that obeys tags."""
-        raise NotImplementedError
+        """The voice that obeys tags."""

@@ -31,8 +31,13 @@ def as_code(text: str) -> str:
 
 def player(audio: Audio, label: str) -> Html:
     """Return a labelled audio player that contains the clip, compressed; it can be used from the keyboard."""
+    bar = bare_player(audio, label, compression=None).html
+    return Html(f'<figure class="clip"><figcaption>{escape(label)} ({audio.seconds:.1f} s)</figcaption>{bar}</figure>')
+
+
+def bare_player(audio: Audio, label: str, compression: float | None = 0.7) -> Html:
+    """Return an audio player, for a cell of a table; only screen readers get the label. `compression` is that of `data_uri`."""
     return Html(
-        f'<figure class="clip"><figcaption>{escape(label)} ({audio.seconds:.1f} s)</figcaption>'
         f'<audio controls preload="none" aria-label="{escape(label, quote=True)}" '
-        f'src="{data_uri(audio.samples, audio.sample_rate)}"></audio></figure>'
+        f'src="{data_uri(audio.samples, audio.sample_rate, compression)}"></audio>'
     )

@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
 from harness.publish import bench_page, imports_picture
+from harness.publish.chapter_map import with_map
 from harness.publish.hosting import repository_url, run_elsewhere
 from harness.publish.markup import literal
 from harness.publish.parameters import Parameter, declared
@@ -78,7 +79,7 @@ def _sync(wanted: dict[Path, bytes]) -> list[Path]:
 
 
 def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter: str) -> dict[str, Any]:
-    """Return a copy of an executed notebook as a page: with a parameter box after the title, without parameter cells."""
+    """Return a copy of an executed notebook as a page: with the map, and a parameter box after the title, without parameter cells."""
     page = copy.deepcopy(notebook)
     values = notebook["metadata"].get("papermill", {}).get("parameters", {})
     cells = page["cells"]
@@ -97,6 +98,7 @@ def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter
             parameters, values, chapter, notebook["metadata"].get("kernelspec", {}).get("name", "python3")
         ),
     }
+    cells[0]["source"] = with_map("".join(cells[0]["source"]), chapter)
     cells.insert(1, box)
     return page
 

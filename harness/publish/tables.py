@@ -116,7 +116,7 @@ def table(
     Parameters
     ----------
     rows : sequence of mapping
-        Column -> content of the cell: a `Rate`, or text.
+        Column -> content of the cell: a `Rate`, `Html`, or text.
     caption : str
         Title of the table.
     compare : collection of str
@@ -135,8 +135,10 @@ def table(
     best = {column: ahead(found) for column, found in rates.items()}
     body = []
     for row in rows:
-        (_, name), *rest = ((column, _text(cell, (digits or {}).get(column, 2))) for column, cell in row.items())
-        cells = "".join(_cell(text, best.get(column) == name) for column, text in rest)
+        name, *_ = (_text(cell) for cell in row.values())
+        cells = "".join(
+            _cell(cell, best.get(column) == name, (digits or {}).get(column, 2)) for column, cell in [*row.items()][1:]
+        )
         body.append(f'<tr><th scope="row"{_LONG if len(name) > _LINE else ""}>{escape(name)}</th>{cells}</tr>')
     head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in rows[0])
     caption = "; ".join(filter(None, (caption, said(best) if best else "")))
@@ -147,11 +149,14 @@ def table(
     )
 
 
-def _text(cell: Any, digits: int) -> str:
+def _text(cell: Any, digits: int = 2) -> str:
     return interval(*cell, digits) if isinstance(cell, Rate) else str(cell)
 
 
-def _cell(text: str, best: bool) -> str:
+def _cell(cell: Any, best: bool, digits: int) -> str:
+    if isinstance(cell, Html):
+        return f"<td>{cell.html}</td>"
+    text = _text(cell, digits)
     kinds = " ".join(filter(None, ("long" if len(text) > _LINE else "", "best" if best else "")))
     opening = f'<td class="{kinds}">' if kinds else "<td>"
     mark = f' <span class="best-mark">{MARK}</span>' if best else ""

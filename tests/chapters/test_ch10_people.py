@@ -18,6 +18,11 @@ BAND = {
     "n": 4,
 }
 PAUSE = BAND | {"promised": [0.25, 0.55], "unit": "s", "in_band": 0.95, "median": 0.41}
+OBEY = {
+    "engines": {
+        "hibari": {"per_tag": {"<emph>": {"at_floor": 0.97, "false_positive": 0.01, "fp_low": 0.0, "fp_high": 0.02}}}
+    }
+}
 QUALITY = {"paired": 9, "tagged": 2.4, "plain": 2.5, "change": -0.1}
 
 
@@ -75,13 +80,13 @@ def test_a_promise_is_a_band_and_a_share(controls):
 
 
 def test_the_findings_say_what_the_files_hold(controls, published):
-    found = findings.findings(controls, published, [])
+    found = findings.findings(controls, published, OBEY, [])
     assert found["unmeasured"] == "none" and "`<pitch_high>` 0.25 to 0.25" in found["promises"]
     assert "hibari 0.10" in found["listener"] and "length of the word alone 0.83" in found["labels"]
     lowest = min(controls["controls"], key=lambda tag: controls["controls"][tag]["hit"])
     assert f"least often for `{lowest}`" in found["rates"]
     per_tag = controls["engines"]["piper"]["per_tag"]
-    quoted = findings.numbers(controls, {"engines": {"x": {"per_tag": per_tag}}, "sentences": 3}, "x")
+    quoted = findings.numbers(controls, OBEY, {"engines": {"x": {"per_tag": per_tag}}, "sentences": 3}, "x")
     assert {"emph_at_null", "pause_short_null", "leak_found", "control_clips"} <= quoted.keys()
 
 

@@ -1,3 +1,4 @@
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -257,20 +258,25 @@ def test_text_without_sound_is_an_error_with_a_remedy(engine, text):
     assert error.value.remedy
 
 
-def test_what_ends_the_callback_ends_the_speaking(engine, monkeypatch):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_ends_the_callback_ends_the_speaking(engine, monkeypatch, capfd, error):
     """Ctrl-C falls mostly into espeak's callback, where ctypes prints an error and goes on."""
     heard = []
 
-    def interrupted(*_):
+    def as_array(*_):
         heard.append(1)
-        raise KeyboardInterrupt
+        if error is not KeyboardInterrupt:
+            raise error
+        signal.raise_signal(signal.SIGINT)
+        return np.zeros(1, np.int16)
 
     text = " ".join(["a sentence that goes on"] * 50)
     with monkeypatch.context() as patch:
-        patch.setattr(np.ctypeslib, "as_array", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(np.ctypeslib, "as_array", as_array)
+        with pytest.raises(error):
             say(engine, text)
-    assert len(heard) == 1
+    assert len(heard) == 1 and not capfd.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert say(engine, text).audio.seconds > 10
 
 

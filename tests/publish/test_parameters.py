@@ -154,6 +154,7 @@ def test_the_box_shows_every_parameter_and_a_line_to_paste(parameters):
         ],
     }
     page = with_box(notebook, parameters, "07_tag_placement")
+    assert page["cells"][0]["source"].startswith("# T\n\n<nav class=")
     assert page["cells"][1]["source"] == box
     assert page["cells"][2]["metadata"]["tags"] == ["parameters", "remove-cell"]
     assert "papermill" not in json.dumps(page["metadata"]) + json.dumps(page["cells"][2]["metadata"])

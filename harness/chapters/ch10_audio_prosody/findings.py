@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from harness.chapters.ch10_audio_prosody.obeying import heard_range, obeyed
 from harness.chapters.ch10_audio_prosody.people import WORDS, areas, judged, shown_area
 from harness.chapters.ch10_audio_prosody.tables import dose_falls, shortfalls, shown_rate
 from harness.experiment.spec import POSITIVE
@@ -18,7 +20,10 @@ _WORST = 3  # confusions that are named
 
 
 def findings(
-    controls: Mapping[str, Any], published: Mapping[str, ValidationResult], outcomes: Iterable[Outcome]
+    controls: Mapping[str, Any],
+    published: Mapping[str, ValidationResult],
+    obey: Mapping[str, Any],
+    outcomes: Iterable[Outcome],
 ) -> dict[str, str]:
     """Return the sentences of "What we found" by name.
 
@@ -28,6 +33,8 @@ def findings(
         Fields of the control run's result file.
     published : mapping
         Results of the validation by set.
+    obey : mapping
+        Fields of the result file of the voices that were made to obey.
     outcomes : iterable of Outcome
         Outcomes of the page's own run, whose unmeasurable tags are counted.
     """
@@ -43,12 +50,15 @@ def findings(
         "promises": _promises(controls),
         "labels": _labels(published),
         "listener": _listener(controls),
+        "obeyed": obeyed(obey),
         "unmeasured": "; ".join(f"{count} x {why}" for why, count in reasons(outcomes).items()) or "none",
     }
 
 
-def numbers(controls: Mapping[str, Any], summary: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the figures that other pages quote: of the control run, and of the page's own run with engine `name`."""
+def numbers(
+    controls: Mapping[str, Any], obey: Mapping[str, Any], summary: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    """Return the figures that other pages quote: of both long runs, and of the page's own run with engine `name`."""
     made, leak = controls["provenance"]["counts"], controls["leak"]
     per_tag = summary["engines"][name]["per_tag"]
     worst = max(per_tag.values(), key=lambda row: row["false_positive"] or 0)
@@ -63,6 +73,7 @@ def numbers(controls: Mapping[str, Any], summary: Mapping[str, Any], name: str) 
         "control_clips": made["clips"], "control_minutes": round(made["seconds"] / 60),
         "leak_found": interval(*rate_of(leak, "found")),
         "bars_missed": sum(bool(shortfalls(tag, row)) for tag, row in controls["controls"].items()),
+        **{f"obey_{re.sub(r'[^a-z]+', '_', title)}": heard_range(obey, title) for title in obey["engines"]},
     } | {
         f"{Tag(tag).bare}_{short}": shown_rate(row, field)
         for tag, row in controls["controls"].items() for short, field in (("at_null", "hit_at_null"), ("null", "null"))
