@@ -48,16 +48,14 @@ class Remote:
 _HELSINKI = "https://raw.githubusercontent.com/Helsinki-NLP/prosody/master/data"
 _TODI = "https://raw.githubusercontent.com/tsg-humlab/autinto/d4f827aaf3a69e6fa83fff2f98aaf297ae4a19cf"
 _EMPHASSESS = "https://raw.githubusercontent.com/facebookresearch/emphassess/29ba1fa9b1bca35c9f47338cbb18b82d48ee576b"
-_SEED = (
-    "https://raw.githubusercontent.com/Lemirq/janus-ai/55bafe2cb4982c09a21cc9ca6d78b0337cd1712a"
-    "/ai_core/fine_tuning/training_data/prosody_dataset.json"
-)
+_SEED = "https://raw.githubusercontent.com/Lemirq/janus-ai/55bafe2cb4982c09a21cc9ca6d78b0337cd1712a"
+_SEED_DATA = f"{_SEED}/ai_core/fine_tuning/training_data"
 
 
-def _listed(name: str, address: str) -> tuple[RemoteFile, ...]:
+def _listed(name: str, address: str, folder: str) -> tuple[RemoteFile, ...]:
     """Return the files of ``data/recordings/NAME.sha256``, which lists paths in a repository; here they are in one folder."""
     rows = [line.split("  ", 1) for line in (DATA / "recordings" / f"{name}.sha256").read_text("utf-8").splitlines()]
-    return tuple(RemoteFile(f"listeners/{name}/{Path(path).name}", f"{address}/{path}", sha) for sha, path in rows)
+    return tuple(RemoteFile(f"{folder}/{Path(path).name}", f"{address}/{path}", sha) for sha, path in rows)
 
 
 REMOTES: dict[str, Remote] = {
@@ -65,8 +63,15 @@ REMOTES: dict[str, Remote] = {
     for remote in (
         Remote(
             "seed-examples", "the hackathon's 98 tagged transcript windows", "none stated: measured here, never redistributed",
-            (RemoteFile("seed/prosody_dataset.json", _SEED,
+            (RemoteFile("seed/prosody_dataset.json", f"{_SEED_DATA}/prosody_dataset.json",
                         "91f6f08ac8560a54cf3e683ed56bf35ecaa98e52dc731c1b4fd2e0da38892743"),),
+        ),
+        Remote(
+            "seed-recordings", "fifteen of the 98 clips that the hackathon cut from a podcast, with manifest and transcript",
+            "none stated: measured here, never redistributed",
+            (*_listed("seed-recordings", _SEED, "seed/segments"),
+             RemoteFile("seed/segments/transcript.txt", f"{_SEED_DATA}/jre_training_transcript.txt",
+                        "b7183932acb972ded130d464bf0bd8de5e923797dffa7be6b4e348da8dd77bd2")),
         ),
         Remote(
             "helsinki-prosody", "prominence and boundary labels for LibriTTS, dev and test (Talman et al. 2019)", "CC BY 4.0",
@@ -77,11 +82,11 @@ REMOTES: dict[str, Remote] = {
         ),
         Remote(
             "todi", "60 Dutch recordings with word times and experts' intonation labels (a course in ToDI, Gussenhoven 2005)",
-            "none stated: measured here, never redistributed", _listed("todi", _TODI),
+            "none stated: measured here, never redistributed", _listed("todi", _TODI, "listeners/todi"),
         ),
         Remote(
             "emphassess", "ten acted English sentences with the emphasised word (test clips of EmphAssess, 2024)",
-            "CC BY-NC 4.0: measured here, never redistributed", _listed("emphassess", _EMPHASSESS),
+            "CC BY-NC 4.0: measured here, never redistributed", _listed("emphassess", _EMPHASSESS, "listeners/emphassess"),
         ),
     )
 }  # fmt: skip
