@@ -25,12 +25,24 @@ from harness.processes import killed_with_parent
 from harness.publish.bench_page import HERE, PUBLISHED
 from harness.publish.hosting import repository_url, site_url
 from harness.publish.sources import code_dependencies, module_dependencies
-from harness.publish.stage import BENCH_TABLES, CONTRIBUTING, EXECUTED, FAULTS, FLOOR_PICTURE, SECURITY, STAGE
+from harness.publish.stage import (
+    BENCH_TABLES,
+    CONTRIBUTING,
+    EXECUTED,
+    FAULTS,
+    FLOOR_PICTURE,
+    REPORT,
+    REPORT_PAGE,
+    SECURITY,
+    STAGE,
+)
 
 PROFILE = os.environ.get("PROFILE", "ci")
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
-STAGED = [STAGE / "index.md", STAGE / FLOOR_PICTURE, STAGE / BENCH_TABLES]  # one is copied, two are generated
+TEMPLATE = ROOT / "harness" / "publish" / "report.html"
+COPIED, GENERATED = ("index.md", REPORT_PAGE), (FLOOR_PICTURE, BENCH_TABLES)
+STAGED = [STAGE / name for name in (*COPIED, *GENERATED)]
 EXTENSION = [ROOT / "harness" / "publish" / f"{name}.py" for name in ("sphinx_extension", "hosting", "glossary_links")]
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
@@ -158,13 +170,16 @@ def task_notebook():
 
 
 def task_quickstart():
-    """Run the quickstart experiment, whose figures the how-to quotes."""
-    code = module_dependencies("harness.experiment")
+    """Run the quickstart experiment, whose figures the how-to quotes, and make its report, which the landing page links to."""
+    code = module_dependencies("harness.experiment", "harness.publish.report")
     return {
-        "actions": [(run, [HARNESS, "run", EXPERIMENT, "--out", QUICKSTART, "--replace"])],
+        "actions": [
+            (run, [HARNESS, "run", EXPERIMENT, "--out", QUICKSTART, "--replace"]),
+            (run, [HARNESS, "report", QUICKSTART, "--force"]),
+        ],
         "io": DIRECT,
-        "file_dep": [EXPERIMENT, *code, *files(DATA / "examples"), *LOCKS],
-        "targets": [QUICKSTART / "manifest.json"],
+        "file_dep": [EXPERIMENT, *code, TEMPLATE, *files(DATA / "examples"), *LOCKS],
+        "targets": [QUICKSTART / "manifest.json", REPORT],
     }
 
 
@@ -199,6 +214,7 @@ def task_stage():
             *files(BOOK),
             *executed(),
             FAULTS,
+            REPORT,
             *(path for path in (HERE, PUBLISHED) if path.is_file()),
             *files(ROOT / "harness", pattern="*.py"),  # the page of the architecture draws their imports
             ROOT / "pyproject.toml",

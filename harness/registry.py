@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import os
@@ -208,6 +209,52 @@ def own_source(name: str) -> Path | None:
     except Exception:  # looking for a module runs its packages; `Registry.make` reports their errors
         return None
     return Path(found.origin) if found and found.origin and Path(found.origin).is_file() else None
+
+
+def own_sources(name: str) -> list[Path]:
+    """Return the file of ``package.module:Class`` and those of the user's modules that it imports, directly or not; sorted.
+
+    The user's modules are those in the folder of the class's module, or of its outermost package. In ``site-packages``, only that
+    package counts. The files are read, not run.
+    """
+    source = own_source(name)
+    if source is None:
+        return []
+    module = name.partition(":")[0]
+    depth = module.count(".") + (source.name == "__init__.py")
+    folder, own = source.parents[depth], module.partition(".")[0]
+    installed = folder.name in ("site-packages", "dist-packages")
+    found: set[Path] = set()
+    pending = [module]
+    while pending:
+        parts = pending.pop().split(".")
+        if parts[0] != own and (installed or parts[0] == "harness"):
+            continue
+        for end in range(1, len(parts) + 1):  # importing a module runs the packages around it
+            stem = folder.joinpath(*parts[:end])
+            for path, package in ((stem / "__init__.py", parts[:end]), (stem.with_suffix(".py"), parts[: end - 1])):
+                if path.is_file() and path not in found:
+                    found.add(path)
+                    pending += _imported(path, package)
+    return sorted(found)
+
+
+def _imported(path: Path, package: list[str]) -> Iterator[str]:
+    """Yield the absolute names that a file may import; "a.b" in `from a import b` may also be a function of a."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # the import will report it
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = (
+                [*package[: len(package) + 1 - node.level], *filter(None, [node.module])]
+                if node.level
+                else [node.module or ""]
+            )
+            yield from (".".join([*base, alias.name]) for alias in node.names)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import pytest
 
 from harness.engines.base import ENGINES, make_engine
 from harness.errors import HarnessError, NotAvailable
-from harness.registry import Registry, own_source
+from harness.registry import Registry, own_source, own_sources
 
 
 @pytest.fixture
@@ -72,3 +72,29 @@ def test_the_file_of_a_class(own):
     assert own_source("own_package.parrot:Parrot").name == "parrot.py"
     assert own_source("own_package.broken.tagger:Tagger") is None  # its package fails when it is looked for
     assert own_source("rules") is own_source("nowhere.at_all:Tagger") is None
+
+
+def test_the_modules_that_a_class_imports_are_its_sources_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    files = {
+        "voice_of_mine.py": "import numpy, harness.stats\nfrom helpers_of_mine import clip\n",
+        "helpers_of_mine.py": "def clip():\n    import deep_of_mine\n",
+        "deep_of_mine.py": "import voice_of_mine\n",
+        "unused_of_mine.py": "",
+        "pack_of_mine/__init__.py": "",
+        "pack_of_mine/sub/voice.py": "from ..shared import gain\nfrom . import rates\n",
+        "pack_of_mine/sub/rates.py": "this is not Python",
+        "pack_of_mine/shared.py": "gain = 1",
+        "harness/stats.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def found(name):
+        return {str(path.relative_to(tmp_path)) for path in own_sources(name)}
+
+    assert found("voice_of_mine:Voice") == {"voice_of_mine.py", "helpers_of_mine.py", "deep_of_mine.py"}
+    package = {"pack_of_mine/__init__.py", "pack_of_mine/shared.py", "pack_of_mine/sub/rates.py"}
+    assert found("pack_of_mine.sub.voice:Voice") == package | {"pack_of_mine/sub/voice.py"}
+    assert own_sources("rules") == []

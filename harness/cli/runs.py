@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,12 +16,21 @@ from harness.cli.output import Jobs, print_json, print_table, progress_bar
 from harness.errors import HarnessError, Interrupted
 from harness.publish.tables import f1_of
 
+_LONG, _PACE = 20, 5  # sentences: from which number a run is long, and how many tell how long it takes
+
 
 def run(
     experiment: Annotated[
         Path, typer.Argument(metavar="EXPERIMENT.yaml", help="See data/experiments/quickstart.yaml.")
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder; _build/results/NAME by default.")] = None,
+    sentences: Annotated[
+        str | None,
+        typer.Option(
+            help="Sentences to use instead of the file's: quick, standard, train, heldout, or a JSON Lines file.",
+            metavar="FILE|SET",
+        ),
+    ] = None,
     jobs: Jobs = -1,
     backend: Annotated[str, typer.Option(help="loky: processes on this machine; dask: a cluster.")] = "loky",
     scheduler: Annotated[
@@ -32,6 +44,13 @@ def run(
         ),
     ] = None,
     voice: Annotated[str | None, typer.Option(help="Voice of that engine.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="NAME", help="Name of that engine in tables and files.")] = None,
+    role: Annotated[
+        Literal["positive", "negative", "leak"] | None,
+        typer.Option(
+            help="What that engine does with tags, for tables of controls: obey them, not get them, or read them aloud."
+        ),
+    ] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of that engine, KEY=VALUE; may be repeated.")] = None,
     base_url: Annotated[
         str | None,
@@ -42,7 +61,9 @@ def run(
     max_requests: Annotated[
         int | None, typer.Option(min=0, help="Maximum number of requests that each worker process sends to the server.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Number of sentences to use.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Number of sentences to use; a run can be continued with a greater one.")
+    ] = None,
     listeners: Listeners = None,
     result: Annotated[
         Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
@@ -59,9 +80,9 @@ def run(
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
+    from harness.experiment.before import ask_servers
     from harness.experiment.folder import FILES, MANIFEST, is_complete
     from harness.experiment.result_files import publish, published
-    from harness.experiment.runner import ask_servers
     from harness.experiment.sentences import sentences_file
     from harness.outputs import check_output, files_among
     from harness.paths import RESULTS, relative
@@ -73,8 +94,11 @@ def run(
         options.append(f"max_requests={max_requests}")
     spec = changed(
         load_experiment(experiment),
+        sentences=sentences,
         engine=engine,
         voice=voice,
+        label=label,
+        role=role,
         options=options,
         limit=limit,
         listeners=listener_names(listeners),
@@ -92,8 +116,9 @@ def run(
             ask_servers(spec)
         with progress_bar("Sentences") as update:
             summary = run_experiment(
-                spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=update, replace=replace
-            )
+                spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=_with_first_clip(folder, update),
+                replace=replace, warn=_tell,
+            )  # fmt: skip
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; finished work is kept in {relative(folder)}",
                           remedy="the same command resumes the run") from None  # fmt: skip
@@ -121,6 +146,38 @@ def run(
         raise typer.Exit(1)
 
 
+def _tell(line: str) -> None:
+    print(f"harness: {line}", file=sys.stderr, flush=True)
+
+
+def _with_first_clip(folder: Path, update: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Return an ``update`` that also says, in a long run, where the first clip is, and then once how long the rest takes."""
+    from harness.experiment.folder import AUDIO
+    from harness.paths import relative
+    from harness.records import Arm, Clip
+    from harness.store import iterate_jsonl
+
+    start: int | None = None  # what an interrupted run had already done
+    first_at = 0.0
+
+    def told(done: int, total: int) -> None:
+        nonlocal start, first_at
+        update(done, total)
+        start = done if start is None else start
+        if total - start < _LONG or done - start not in (1, _PACE + 1):
+            return
+        if done - start == 1:
+            first_at = time.monotonic()
+            clips = [clip for _, clip in iterate_jsonl(folder / f"{AUDIO}.jsonl", Clip) if clip.arm is Arm.TAGGED]
+            if clips:
+                _tell(f"a first clip to listen to: {relative(folder / clips[-1].audio)} ({clips[-1].text})")
+        else:  # not from the start: the first clips wait for the engine
+            minutes = (time.monotonic() - first_at) / _PACE * (total - done) / 60
+            _tell(f"about {minutes:.0f} min for {total - done} more sentences")
+
+    return told
+
+
 def _print_engines(summary: dict[str, Any]) -> None:
     """Print what was heard of each engine, why tags failed, its thresholds, and end to end if the run has taggers."""
     from harness.publish.run_tables import JOINT_NOTE, audio_rows, covers, hints, joint_rows, threshold_rows
@@ -139,7 +196,7 @@ def _print_engines(summary: dict[str, Any]) -> None:
 def _print_rows(title: str, rows: list[dict[str, str]]) -> None:
     """Print rows with intervals and units on a second line, so that the table fits a narrow terminal."""
     if rows:
-        short = {"unmeasurable": "un-\nmeas.", "not expressible": "not\nexpr."}
+        short = {"unmeasurable": "un-\nmeas.", "not expressible": "not\nexpr.", "sentences": "sen-\ntences"}
         empty = {name for name in short if all(row.get(name) == "0" for row in rows)}  # for room
         rows = [{name: cell for name, cell in row.items() if name not in empty} for row in rows]
         columns = [short.get(column, column.replace(" ", "\n", 1)) for column in rows[0]]

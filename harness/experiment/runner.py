@@ -11,16 +11,15 @@ sentences.
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from harness.engines import make_engine
-from harness.engines.base import ENGINES, check_engine
+from harness.engines import SpeechEngine, make_engine
 from harness.errors import DataError
+from harness.experiment.before import check_parts
 from harness.experiment.folder import (
     AUDIO,
     MANIFEST,
@@ -33,12 +32,13 @@ from harness.experiment.folder import (
     UNIT_RECORDS,
     UNITS,
     RunData,
+    UnitDone,
     claim,
     identify,
     prepare,
     sweep,
 )
-from harness.experiment.sentences import Item
+from harness.experiment.sentences import Item, grouped
 from harness.experiment.spec import GOLD, Experiment
 from harness.experiment.summary import summarise
 from harness.experiment.unit import Unit, UnitResult, lost_unit, run_unit
@@ -47,26 +47,13 @@ from harness.prosody.listeners import load_listener
 from harness.prosody.null import fit
 from harness.prosody.scorer import judge
 from harness.provenance import git_state, machine, package_versions
-from harness.records import Outcome, Prediction, Record, RunManifest
+from harness.records import Outcome, Prediction, RunManifest
 from harness.store import Store, locked, read_json, write_json
 from harness.tagged import TaggedText
 from harness.taggers import make_tagger
-from harness.taggers.base import TAGGERS, tag_all
+from harness.taggers.base import tag_all
 
 NO_ROOM = "the audio file cannot be written"  # the message of `harness.audio.write_wav`
-
-
-class UnitDone(Record):
-    """Marks a sentence that an engine has finished without failure."""
-
-    SCHEMA: ClassVar[str] = "harness.unit/1"
-
-    engine: str
-    sentence: str
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.engine, self.sentence)
 
 
 def run(
@@ -78,6 +65,7 @@ def run(
     scheduler: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     replace: bool = False,
+    warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
     """Run an experiment, or the rest of an unfinished one, and return its summary.
 
@@ -86,13 +74,16 @@ def run(
     experiment : Experiment
         Experiment to run.
     folder : path-like
-        Run folder. If it holds a complete run of the same experiment, nothing is done.
+        Run folder. If it holds a complete run of the same experiment, nothing is done. If that run has fewer sentences, because
+        `limit` was smaller, the others are added.
     jobs, backend, scheduler
         See `harness.processes.parallel.in_parallel`.
     progress : callable, optional
         Called with the numbers of units done and units in total. A unit is one sentence spoken by one engine.
     replace : bool
         Whether to empty and use a folder that holds something else, instead of refusing it.
+    warn : callable, optional
+        See `harness.experiment.before.check_parts`.
 
     Raises
     ------
@@ -106,12 +97,12 @@ def run(
     prepare(folder)
     parallel = {"jobs": jobs, "backend": backend, "scheduler": scheduler}
     with locked(folder, "run"):
-        return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace)
+        return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace, warn)
 
 
-def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool) -> dict[str, Any]:
+def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool, warn) -> dict[str, Any]:
     identity = identify(experiment)
-    if claim(identity, folder, replace, check=lambda: _check_parts(experiment)):
+    if claim(identity, folder, replace, check=lambda: check_parts(experiment, warn)):
         (folder / SCORES).unlink(missing_ok=True)  # left over if the run was killed at the very end
         return read_json(folder / SUMMARY)
     for name in (MANIFEST, OUTCOMES):
@@ -155,9 +146,7 @@ def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replac
 
 def _units(experiment: Experiment, items: Sequence[Item], predictions: Mapping, clips: Path):
     """Yield a unit for every sentence and engine."""
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        groups[item.group].append(item)
+    groups = grouped(items)
     for engine in experiment.engines:
         for number, (group, members) in enumerate(list(groups.items())[: engine.limit]):
             texts = tuple(
@@ -204,36 +193,6 @@ def _work(
     return failed
 
 
-def _check_parts(experiment: Experiment) -> None:
-    """Raise at the start, not once per sentence, if a tagger, listener or engine cannot be created or has no such voice."""
-    for tagger in experiment.taggers:
-        if tagger.name != GOLD:
-            TAGGERS.check(tagger.name, tagger.options)
-    for name in experiment.listening:
-        load_listener(name)
-    for spec in experiment.engines:
-        engine = make_engine(spec.name, **spec.options)
-        check_engine(engine, spec.name)
-        if spec.voice is not None and spec.voice not in (voices := engine.voices()):
-            near = get_close_matches(spec.voice, voices, n=3) or voices[:3]
-            raise DataError(
-                f"the engine {spec.name!r} has no voice {spec.voice!r}", remedy=f"for instance: {', '.join(near)}"
-            )
-
-
-def ask_servers(experiment: Experiment) -> None:
-    """Send one request to each server, because a wrong address would cost every sentence its retries.
-
-    Raises
-    ------
-    HarnessError
-        If an engine has a method ``probe``, and it raises.
-    """
-    for spec in experiment.engines:
-        if hasattr(ENGINES.find(spec.name), "probe"):
-            make_engine(spec.name, **spec.options).probe()  # type: ignore[attr-defined]
-
-
 def _predict(
     experiment: Experiment, items: Sequence[Item], store: Store[Prediction]
 ) -> dict[tuple[str, str], TaggedText]:
@@ -255,7 +214,7 @@ def _predict(
 
 def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], counts: dict[str, int]) -> None:
     revision, dirty = git_state()
-    revisions = {spec.title: make_engine(spec.name, **spec.options).revision for spec in experiment.engines}
+    revisions = {spec.title: _revision(make_engine(spec.name, **spec.options)) for spec in experiment.engines}
     revisions |= {name: load_listener(name).revision for name in experiment.listening}
     manifest = RunManifest(
         run=experiment.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -264,3 +223,9 @@ def _write_manifest(experiment: Experiment, folder: Path, data: dict[str, str], 
         counts=counts,
     )  # fmt: skip
     write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))
+
+
+def _revision(engine: SpeechEngine) -> str:
+    """Return the revision of an engine, with that of the engine behind a server."""
+    served = getattr(engine, "served_revision", None)
+    return f"{engine.revision}, engine: {served()}" if served else engine.revision

@@ -66,6 +66,14 @@ class Item:
         return self.slots.index(self.text.tags[0][0]) if self.slots else 0
 
 
+def grouped(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Return the items of each sentence, in order."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    return groups
+
+
 def sentences_file(name: str) -> Path:
     """Return the JSON Lines file of a sentence set, of embedded examples, or at a path relative to the project's root."""
     if name in SETS:

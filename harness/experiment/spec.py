@@ -186,22 +186,27 @@ def validate(
 def changed(
     experiment: Experiment,
     *,
+    sentences: str | None = None,
     engine: str | None = None,
     voice: str | None = None,
+    label: str | None = None,
+    role: str | None = None,
     options: Sequence[str] = (),
     limit: int | None = None,
     listeners: Sequence[str] | None = None,
 ) -> Experiment:
-    """Return the experiment with the engine, voice, options or number of sentences from the command line.
+    """Return the experiment with the sentences, engine, voice, options or number of sentences from the command line.
 
     Parameters
     ----------
     experiment : Experiment
         Experiment from the file.
+    sentences : str, optional
+        Name of a set, or a file: relative to the current folder, or else to the project.
     engine : str, optional
         Engine that replaces all engines of the file.
-    voice : str, optional
-        Voice of that engine, or of the only engine in the file.
+    voice, label, role : str, optional
+        Voice, name in the results, and role of that engine, or of the only engine in the file.
     options : sequence of str
         Options of that engine as ``key=value``; see `key_value`.
     limit : int, optional
@@ -212,21 +217,27 @@ def changed(
     Raises
     ------
     DataError
-        If an option does not have that form, or if a voice or option is given and the file has several engines.
+        If an option does not have that form, or if a voice, label, role or option is given and the file has several engines.
     """
     fields = experiment.model_dump(mode="json", by_alias=True)
+    if sentences is not None:
+        named = sentences in {*SETS, *EXAMPLES} or not is_file(Path(sentences))
+        fields["sentences"] = sentences if named else relative(sentences)
+        fields["name"] += "-" + _for_a_name(Path(sentences).stem)
     if engine is not None:
         fields["engines"] = [{"name": engine}]
         if "timeout" not in experiment.model_fields_set:
             del fields["timeout"]  # the default for another engine
-        fields["name"] += "-" + re.sub(r"[^\w.]+", "-", engine)  # separate run folder
-    if voice is not None or options:
+    if engine is not None or label is not None:
+        fields["name"] += "-" + _for_a_name(label or engine or "")  # separate run folder
+    given = {name: value for name, value in (("voice", voice), ("label", label), ("role", role)) if value is not None}
+    if given or options:
         if len(fields["engines"]) != 1:
-            raise DataError(f"--voice and --option need one engine, but the experiment has {len(fields['engines'])} engines",
+            names = " and ".join([*(f"--{name}" for name in given), *(["--option"] if options else [])])
+            raise DataError(f"{names}: this needs one engine, but the experiment has {len(fields['engines'])} engines",
                             remedy="choose one with --engine")  # fmt: skip
         [only] = fields["engines"]
-        if voice is not None:
-            only["voice"] = voice
+        only |= given
         types = ENGINES.option_types(only["name"])
         only["options"] = {**only.get("options", {}), **dict(key_value(option, types) for option in options)}
     if limit is not None:
@@ -234,6 +245,10 @@ def changed(
     if listeners is not None:
         fields["listeners"] = list(listeners)
     return validate(fields)
+
+
+def _for_a_name(text: str) -> str:
+    return re.sub(r"[^\w.]+", "-", text)
 
 
 def data_checksums(experiment: Experiment) -> dict[str, str]:

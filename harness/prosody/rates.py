@@ -27,7 +27,8 @@ def per_tag(outcomes: Iterable[Outcome]) -> dict[str, dict]:
     Returns
     -------
     dict
-        For each tag: ``n`` and its five parts, ``not_expressible``, ``hit_rate`` = hit / (n - unmeasurable) with its
+        For each tag: ``n`` and its five parts, ``not_expressible``, the number of ``sentences`` with a measured tag,
+        ``hit_rate`` = hit / (n - unmeasurable) with its
         95 % interval ``low`` and ``high`` (cluster bootstrap over sentences), and ``false_positive`` with ``fp_low``
         and ``fp_high``: the same rate at placebo slots, out of ``placebo_n``. ``at_floor`` is the rate of differences from the plain
         clips that reach the detector's floor, whatever the voice's own spread, and ``at_3st`` (pitch only) that of 3 semitones; both
@@ -50,6 +51,7 @@ def _row(outcomes: list[Outcome]) -> dict:
         "asked": len(tagged),
         "n": sum(counts[verdict.value] for verdict in COUNTED),
         **counts,
+        "sentences": len({o.sentence for o in tagged if o.verdict in MEASURED}),
         "hit_rate": number(hits.value), "low": number(hits.low), "high": number(hits.high),
         "placebo_n": sum(o.verdict in MEASURED for o in placebo),
         "false_positive": number(false.value), "fp_low": number(false.low), "fp_high": number(false.high),

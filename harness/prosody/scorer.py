@@ -107,6 +107,13 @@ def judge(score: TagScore, thresholds: Thresholds = FLOORS, sentence: str = "") 
     )  # fmt: skip
 
 
+def unjudged(outcome: Outcome) -> TagScore:
+    """Return the score behind a verdict: the inverse of `judge`, so that other thresholds can be applied."""
+    needs_threshold = outcome.verdict in (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION)
+    fields = outcome.model_dump(include=TagScore.model_fields.keys() - {"schema_"})
+    return TagScore.model_validate({**fields, "failure": None if needs_threshold else outcome.verdict})
+
+
 def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
     """Return the scores of a clip that cannot be used: each tag is unmeasurable for the same reason."""
     return [

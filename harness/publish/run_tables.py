@@ -31,6 +31,8 @@ def wrong_way(tag: str) -> str:
 def audio_rows(per_tag: Mapping[str, Mapping[str, Any]], *, full: bool = False) -> Rows:
     """Return a row for each tag with counts, the measured median, hit rate and placebo rate.
 
+    Intervals are by sentence, so if some have the same tag more than once, a column gives the number of sentences measured.
+
     Parameters
     ----------
     per_tag : mapping
@@ -38,10 +40,12 @@ def audio_rows(per_tag: Mapping[str, Mapping[str, Any]], *, full: bool = False) 
     full : bool
         Whether to add all verdicts, the threshold, and the hit rate minus the placebo rate.
     """
+    several = any(row.get("sentences", row["n"]) < row["n"] - row["unmeasurable"] for row in per_tag.values())
     return [
         {
             "tag": tag,
             "n": str(row["n"]),
+            **({"sentences": str(row.get("sentences", "–"))} if several else {}),
             "hit": str(row["hit"]),
             **({"miss": str(row["miss"])} if full else {}),
             WRONG: f"{row['wrong_direction']} {_WRONG_PAUSE.get(Tag(tag), '') if row['wrong_direction'] else ''}".strip(),

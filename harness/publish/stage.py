@@ -26,6 +26,9 @@ FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("referenc
 CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
 SECURITY, SECURITY_PAGE = ROOT / "SECURITY.md", Path("reference", "security.md")
 FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
+# A whole page that Sphinx only copies (`html_extra_path` of _config.yml); the landing page links to it.
+REPORT, REPORT_PAGE = RESULTS / "quickstart" / "report.html", Path("_extra", "quickstart-report.html")
+LANDING_PAGE = Path("index.md")
 BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference", "benchmarks_tables.md")
 
 
@@ -40,7 +43,7 @@ def stage() -> list[Path]:
     Raises
     ------
     DataError
-        If the page of faults or of benchmarks has no results to show.
+        If the page of faults or of benchmarks has no results to show, or the quickstart has no report.
     """
     wanted: dict[Path, bytes] = {
         path.relative_to(BOOK): path.read_bytes()
@@ -56,11 +59,23 @@ def stage() -> list[Path]:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
     if BENCH_PAGE in wanted:
         wanted[BENCH_TABLES] = bench_page.tables().encode()
+    if REPORT_PAGE.name.encode() in wanted.get(LANDING_PAGE, b""):
+        wanted[REPORT_PAGE] = _report()
     if FLOOR_PAGE in wanted:
         wanted[FLOOR_PICTURE] = imports_picture.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
         wanted[SECURITY_PAGE] = SECURITY.read_bytes()
     return _sync(wanted)
+
+
+def _report() -> bytes:
+    if not REPORT.is_file():
+        raise DataError(
+            "the quickstart has no report",
+            path=REPORT,
+            remedy="run `harness run data/experiments/quickstart.yaml` and `harness report _build/results/quickstart`",
+        )
+    return REPORT.read_bytes()
 
 
 def _sync(wanted: dict[Path, bytes]) -> list[Path]:

@@ -9,9 +9,12 @@ import pytest
 from helpers import command
 
 from harness.cli import output
+from harness.cli.runs import _LONG, _PACE, _with_first_clip
 from harness.errors import DataError
-from harness.experiment import load_experiment
+from harness.experiment import load_experiment, validate
+from harness.experiment.before import check_parts
 from harness.paths import ROOT
+from harness.records import Arm, Clip
 
 LINE = '{"id": "a", "text": "We <emph> ask for two fair prices."}\n'
 FILE = "schema: harness.experiment/1\nname: own\nsentences: mine.jsonl\nengines: [{name: espeak, voice: en-us}]\n"
@@ -89,3 +92,51 @@ def test_progress_lines_where_there_is_no_terminal(monkeypatch, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == ["Sentences: 5 of 10", "Sentences: 6 of 10"]
     assert lines[0].endswith("min left")
+
+
+@pytest.mark.parametrize(
+    ("engine", "warning"),
+    [
+        ({"name": "espeak"}, None),
+        ({"name": "espeak", "role": "negative", "options": {"dialect": "ignore"}}, None),
+        (
+            {"name": "openai_speech", "label": "mine", "options": {"base_url": "http://127.0.0.1:9/v1"}},
+            "mine: the dialect 'ignore' drops all tags, so they count as not expressible "
+            "(--option dialect=prompted sends them as they are written)",
+        ),
+        (
+            {"name": "pausing_engine:PausingEngine"},
+            "pausing_engine:PausingEngine: the dialect 'ignore' drops <emph>, so they count as not expressible",
+        ),
+    ],
+)
+def test_tags_that_an_engine_would_not_get_are_named(engine, warning, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "howto" / "examples")
+    warnings = []
+    spec = {"name": "x", "sentences": "quick", "limit": 1, "tags": ["<emph>", "<pause_long>"], "engines": [engine]}
+    check_parts(validate(spec), warnings.append)
+    assert warnings == ([warning] if warning else [])
+
+
+def test_a_long_run_names_a_first_clip_and_its_length(tmp_path, capsys, monkeypatch):
+    clips = [
+        Clip(id=name * 8, engine="e", tagger="", sentence="s", arm=arm, text="<emph> Hi", dialect="ssml", voice="v", seed=0,
+             audio=f"clips/{name}.wav", sample_rate=8000, seconds=1)
+        for name, arm in (("a", Arm.TAGGED), ("b", Arm.PLAIN))
+    ]  # fmt: skip
+    (tmp_path / "clips.jsonl").write_text("".join(clip.line() + "\n" for clip in clips))
+    now = iter([100.0, 100.0 + 12 * _PACE])
+    monkeypatch.setattr("harness.cli.runs.time.monotonic", lambda: next(now))
+    seen = []
+    update = _with_first_clip(tmp_path, lambda done, total: seen.append(done))
+    for done in range(10, 20):  # ten were done before
+        update(done, 10 + _LONG)
+    assert seen == [*range(10, 20)]
+    assert capsys.readouterr().err.splitlines() == [
+        f"harness: a first clip to listen to: {tmp_path}/clips/a.wav (<emph> Hi)",
+        f"harness: about 3 min for {_LONG - _PACE - 1} more sentences",
+    ]
+    update = _with_first_clip(tmp_path, lambda done, total: None)
+    for done in range(_LONG - 1):
+        update(done, _LONG - 1)
+    assert not capsys.readouterr().err, "a short run needs no such lines"

@@ -89,8 +89,9 @@ def test_a_misspelled_option_costs_no_results(finished, tmp_path, change, messag
 
 
 def test_a_changed_tagger_of_the_user_is_noticed(tmp_path, monkeypatch):
-    source = tmp_path / "mine_here.py"
+    source = tmp_path / "helper_here.py"
     monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine_here.py").write_text("from helper_here import Mine\n")
     source.write_text("from harness.taggers.rules import RulesTagger as Mine\n")
     spec, folder = small(taggers=["mine_here:Mine"], limit=1), tmp_path / "run"
     run(spec, folder, jobs=1)
@@ -212,6 +213,9 @@ def test_an_experiment_changed_from_the_command_line():
     assert [spec.name for spec in other.engines] == ["piper"] and other.engines[0].options == {"dialect": "prompted"}
     assert other.limit == 2 and other.name == "small-piper", "a separate run folder"
     assert changed(base, voice="en-gb").engines[0].voice == "en-gb"
+    named = changed(base, engine="piper", label="slow Piper", role="negative", sentences="train")
+    assert [(spec.title, spec.role) for spec in named.engines] == [("slow Piper", "negative")]
+    assert named.sentences == "train" and named.name == "small-train-slow-Piper"
     assert changed(base, engine="my.voice:Engine", options=["speed=1.5"]).engines[0].options == {"speed": 1.5}
     assert changed(base) == base
 
@@ -220,6 +224,8 @@ def test_a_meaningless_change_is_refused():
     two = small(engines=["espeak", {"name": "espeak", "label": "b"}])
     with pytest.raises(DataError, match="2 engines"):
         changed(two, voice="en-gb")
+    with pytest.raises(DataError, match="--label and --option: this needs one engine"):
+        changed(two, label="x", options=["dialect=ssml"])
     for option in ("speed", "=1", "a b=1"):
         with pytest.raises(DataError, match="not an option"):
             changed(small(), options=[option])

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.paths import ROOT
 from harness.processes.stacks import BOSON, NATIVE, PYTHON_VARIABLES, python_of
+from harness.publish.stage import REPORT_PAGE
 from tests.faults.processes import Command
 
 # Short chapters that show no times, so that their pages must be identical; and the ledger, which reads the results of all.
@@ -62,7 +63,10 @@ class Checkout:
     def made(self) -> dict[str, str]:
         """Return the pages, the numbers, and the names of executed notebooks (whose content has the times of cells)."""
         build = self.folder / "_build"
-        texts = [build / "numbers.json", *sorted((build / "html").rglob("*.html"))]
+        pages = [
+            path for path in (build / "html").rglob("*.html") if path.name != REPORT_PAGE.name
+        ]  # it has the time of its run
+        texts = [build / "numbers.json", *sorted(pages)]
         found = {path.relative_to(build).as_posix(): path.read_text() for path in texts}
         return found | {path.name: "" for path in (build / "executed").iterdir()}
 

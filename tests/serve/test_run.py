@@ -31,6 +31,10 @@ def test_a_run_on_a_server_hears_what_the_engine_behind_it_does(espeak, tmp_path
     counts = ("n", "hit", "miss", "wrong_direction", "leaked", "unmeasurable", "not_expressible")
     for tag in ("<pause_long>", "<pitch_high>"):
         assert [theirs["per_tag"][tag][name] for name in counts] == [own["per_tag"][tag][name] for name in counts]
+    revisions = [
+        json.loads((tmp_path / name / "manifest.json").read_text())["revisions"] for name in ("served", "direct")
+    ]
+    assert revisions[0]["openai_speech"].endswith(f", engine: {revisions[1]['espeak:en-us']}")
     clips = read_jsonl(tmp_path / "served" / "clips.jsonl", Clip)
     assert clips and all(clip.engine == "openai_speech" for clip in clips)
 

@@ -39,6 +39,7 @@ CHAT_TOP_K = 50
 CHAT_SYSTEM = "Read the user's text aloud, word for word."
 PROMPTED_SYSTEM = f"{CHAT_SYSTEM} {EXPLANATION}"
 PROBE_SECONDS = 5.0
+LONGEST_REVISION = 200  # characters, for the manifest
 
 
 @register_engine("openai_speech")
@@ -170,6 +171,17 @@ class OpenAISpeechEngine:
         """
         if self._cache is None or not self._cache.holds_something():
             self._client.probe(self.api, PROBE_SECONDS)
+
+    def served_revision(self) -> str:
+        """Return the revision of the engine behind the server; "unknown" if it does not tell, as only `harness serve` does."""
+        import httpx2
+
+        address = self._client.base_url.removesuffix("/v1") + "/health"
+        try:
+            with httpx2.Client(trust_env=not self._client.loopback, timeout=PROBE_SECONDS) as http:
+                return str(http.get(address).json()["revision"])[:LONGEST_REVISION]
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+            return "unknown"
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Render one request, or take its audio from the cache.
