@@ -24,7 +24,7 @@ from harness.tagged import Tag
 FOLDER = DATA / "results"
 SCHEMA = "harness.result/1"
 CONTROLS = "controls"  # name of the run for chapter 10, which has its own tables
-RESULT = FOLDER / f"{CONTROLS}.json"
+RESULT, OBEY = FOLDER / f"{CONTROLS}.json", FOLDER / "obey.json"
 OTHERS = (
     "harness.placement_benchmark/1",
     "harness.bench/2",
@@ -217,6 +217,19 @@ def load_controls(path: Path = RESULT) -> dict[str, Any]:
     """
     fields: dict[str, Any] = read_json(path)
     validate_result(fields, path, ControlFile)
+    return fields
+
+
+def load_obey(path: Path = OBEY) -> dict[str, Any]:
+    """Return the fields of the result file of ``data/experiments/obey.yaml`` after checking its schema.
+
+    Raises
+    ------
+    DataError
+        See `load_results`.
+    """
+    fields: dict[str, Any] = read_json(path)
+    validate_result(fields, path)
     return fields
 
 

@@ -10,15 +10,12 @@ import numpy as np
 from harness.engines import SpeechRequest, make_engine
 from harness.engines.control.curves import Span, Track, draw
 from harness.engines.control.plan import Phone, Plan, make_plan
-from harness.experiment.result_files import FOLDER, validate_result
 from harness.phonemes import phonemes
 from harness.publish.html import Html, bare_player, player
 from harness.publish.style import GREY, INK, SMALL, VERMILLION, Figure, dot_rows, looks, subplots
 from harness.publish.tables import Rate, interval, rate_of, table
-from harness.store import read_json
 from harness.tagged import TAGS, Tag, TaggedText
 
-OBEY = FOLDER / "obey.json"
 VOICES: dict[str, tuple[str, dict[str, Any]]] = {
     "espeak": ("espeak", {}), "hibari": ("hibari", {}),
     "piper": ("piper", {"dialect": "controls"}), "obey:piper": ("obey:piper", {}),
@@ -26,19 +23,6 @@ VOICES: dict[str, tuple[str, dict[str, Any]]] = {
 # An imagined voice: seconds of a phone, F0 in Hz, seconds between two frames.
 _PHONE, _VOICE_HZ, _FRAME = 0.08, 200.0, 0.005
 _QUALITY, _WORDS, _PROMINENCE = "distillmos", "heard_words", "emphases"
-
-
-def load_obey() -> dict[str, Any]:
-    """Return the fields of the result file of ``data/experiments/obey.yaml`` after checking its schema.
-
-    Raises
-    ------
-    DataError
-        If the file does not match the schema.
-    """
-    fields: dict[str, Any] = read_json(OBEY)
-    validate_result(fields, OBEY)
-    return fields
 
 
 # --- what a tag asks for
