@@ -135,6 +135,8 @@ class JointFigures(BaseModel):
                 continue
             if not -1 <= value <= 1:
                 raise ValueError(f"{name} must be a share between -1 and 1, got {value}")
+            if low is None and high is None:  # all of one scenario
+                continue
             if low is None or high is None or not low - _ROUNDING <= value <= high + _ROUNDING:
                 raise ValueError(f"{name} is outside its interval")
         return readings
