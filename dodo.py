@@ -25,12 +25,22 @@ from harness.processes import killed_with_parent
 from harness.publish.bench_page import HERE, PUBLISHED
 from harness.publish.hosting import repository_url, site_url
 from harness.publish.sources import code_dependencies, module_dependencies
-from harness.publish.stage import BENCH_TABLES, CONTRIBUTING, EXECUTED, FAULTS, FLOOR_PICTURE, SECURITY, STAGE
+from harness.publish.stage import (
+    BENCH_TABLES,
+    CONTRIBUTING,
+    EXECUTED,
+    FAULTS,
+    FLOOR_PICTURE,
+    LEADER_TABLES,
+    SECURITY,
+    STAGE,
+)
 
 PROFILE = os.environ.get("PROFILE", "ci")
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
-STAGED = [STAGE / "index.md", STAGE / FLOOR_PICTURE, STAGE / BENCH_TABLES]  # one is copied, two are generated
+# One is copied, the others are generated.
+STAGED = [STAGE / "index.md", *(STAGE / name for name in (FLOOR_PICTURE, BENCH_TABLES, LEADER_TABLES))]
 EXTENSION = [ROOT / "harness" / "publish" / f"{name}.py" for name in ("sphinx_extension", "hosting", "glossary_links")]
 HARNESS = ROOT / ".venv" / "bin" / "harness"
 PYTEST = ROOT / ".venv" / "bin" / "pytest"
@@ -200,6 +210,7 @@ def task_stage():
             *executed(),
             FAULTS,
             *(path for path in (HERE, PUBLISHED) if path.is_file()),
+            *files(DATA / "results", pattern="*.json"),  # the leaderboard
             *files(ROOT / "harness", pattern="*.py"),  # the page of the architecture draws their imports
             ROOT / "pyproject.toml",
             CONTRIBUTING,

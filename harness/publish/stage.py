@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
-from harness.publish import bench_page, imports_picture
+from harness.publish import bench_page, imports_picture, leaderboard
 from harness.publish.hosting import repository_url, run_elsewhere
 from harness.publish.markup import literal
 from harness.publish.parameters import Parameter, declared
@@ -25,6 +25,7 @@ FLOOR_PAGE, FLOOR_PICTURE = Path("reference", "architecture.md"), Path("referenc
 CONTRIBUTING, CONTRIBUTING_PAGE = ROOT / "CONTRIBUTING.md", Path("reference", "contributing.md")
 SECURITY, SECURITY_PAGE = ROOT / "SECURITY.md", Path("reference", "security.md")
 FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
+LEADER_PAGE, LEADER_TABLES = Path("reference", "leaderboard.md"), Path("reference", "leaderboard_tables.md")
 BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference", "benchmarks_tables.md")
 
 
@@ -39,7 +40,7 @@ def stage() -> list[Path]:
     Raises
     ------
     DataError
-        If the page of faults or of benchmarks has no results to show.
+        If the page of faults or of benchmarks has no results to show, or a file in ``data/results/`` is not a valid result.
     """
     wanted: dict[Path, bytes] = {
         path.relative_to(BOOK): path.read_bytes()
@@ -55,6 +56,8 @@ def stage() -> list[Path]:
         wanted[FAULT_TABLE] = fault_table(_faults(FAULTS)).encode()
     if BENCH_PAGE in wanted:
         wanted[BENCH_TABLES] = bench_page.tables().encode()
+    if LEADER_PAGE in wanted:
+        wanted[LEADER_TABLES] = leaderboard.page().encode()
     if FLOOR_PAGE in wanted:
         wanted[FLOOR_PICTURE] = imports_picture.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()
