@@ -31,6 +31,7 @@ from harness.publish.stage import (
     EXECUTED,
     FAULTS,
     FLOOR_PICTURE,
+    LEADER_TABLES,
     REPORT,
     REPORT_PAGE,
     SECURITY,
@@ -41,7 +42,7 @@ PROFILE = os.environ.get("PROFILE", "ci")
 EXPERIMENT = DATA / "experiments" / "quickstart.yaml"
 QUICKSTART = BUILD / "results" / "quickstart"
 TEMPLATE = ROOT / "harness" / "publish" / "report.html"
-COPIED, GENERATED = ("index.md", REPORT_PAGE), (FLOOR_PICTURE, BENCH_TABLES)
+COPIED, GENERATED = ("index.md", REPORT_PAGE), (FLOOR_PICTURE, BENCH_TABLES, LEADER_TABLES)
 STAGED = [STAGE / name for name in (*COPIED, *GENERATED)]
 EXTENSION = [ROOT / "harness" / "publish" / f"{name}.py" for name in ("sphinx_extension", "hosting", "glossary_links")]
 HARNESS = ROOT / ".venv" / "bin" / "harness"
@@ -216,6 +217,7 @@ def task_stage():
             FAULTS,
             REPORT,
             *(path for path in (HERE, PUBLISHED) if path.is_file()),
+            *files(DATA / "results", pattern="*.json"),  # the leaderboard
             *files(ROOT / "harness", pattern="*.py"),  # the page of the architecture draws their imports
             ROOT / "pyproject.toml",
             CONTRIBUTING,

@@ -17,6 +17,7 @@ import typer
 from harness import __version__
 from harness.cli import (
     benchmark,
+    boards,
     chapters,
     checking,
     comparing,
@@ -59,6 +60,7 @@ app.command("check")(checking.check)
 app.command("run")(runs.run)
 app.command("compare")(comparing.compare)
 app.command("report")(reporting.report)
+app.command("leaderboard")(boards.leaderboard)
 app.command("listen")(listening.listen)
 app.command("validate")(validating.validate)
 app.command("serve")(serving.serve)

@@ -10,7 +10,10 @@ import typer
 from harness.cli.output import AsJson, BootstrapSeed, Resamples, print_json, print_table
 from harness.publish.tables import interval
 
-QUESTIONS = {"word": "which word", "gap": "which gap", "pair": "tagged or plain"}
+QUESTIONS = {
+    "word": "which word", "gap": "which gap", "pair": "tagged or plain", "contour": "which ends higher", "pause": "how long a pause",
+}  # fmt: skip
+ATTENTIVE = 0.5  # share of trials with equal clips in which a listener must hear no difference, or is named
 FEW_LISTENERS = 8  # resampling fewer clusters than about this gives intervals that are too narrow
 
 
@@ -35,8 +38,10 @@ def listen(
 ) -> None:
     """Create a listening test from a run: one page that works offline, and its key.
 
-    Give listeners only `index.html`. It asks which word or gap stands out, and which of two clips has the tag. It sends
-    nothing, and the listener saves the answers as a file. Keep `key.json`: it contains the right answers, and
+    Give listeners only `index.html`. It asks which word stands out, and about a tagged and a plain clip of one sentence:
+    in which the word stands out, in which the voice ends higher, or whether a short or a long pause was added. In some
+    trials the two clips are equal, which shows who listens. The page sends nothing, and the listener saves the answers as
+    a file. Keep `key.json`: it contains the right answers, and
     `harness score listening` needs it.
 
     With `--disagree emphases`, an hour of listening settles most. The test then has words tagged `<emph>` or
@@ -79,7 +84,8 @@ def score_listening(
 
     The intervals resample listeners if there are at least two, otherwise sentences. `kappa` is Cohen's kappa between
     "the listener was right" and "the detector reported a hit"; a dash means that it is undefined. `detect.` is the share of
-    hits among those clips that the detectors could measure.
+    hits among those clips that the detectors could measure. `wrong` and `det. wrong` are the shares for the wrong direction,
+    such as a pause that is too long. Listeners who often hear a difference between two equal clips are named.
     """
     from harness.listening import read_key, read_results, score
     from harness.listening.kit import KEY
@@ -91,19 +97,28 @@ def score_listening(
         return
     total = report["listeners"] * len(kit.trials)
     typer.echo(f"listeners: {report['listeners']}, answers: {report['answers']} of {total}\n")
-    columns = ["tag", "right", "rate", "chance", "detect.", "agree", "kappa"]
+    columns = ["tag", "right", "rate", "chance", "wrong", "detect.", "det. wrong", "agree", "kappa"]
     for engine, kind in dict.fromkeys((row["engine"], row["kind"]) for row in report["rows"]):
         rows = [
             [row["tag"], f"{row['right']}/{row['n']}", interval(row["rate"], row["low"], row["high"]),
-             *(interval(row[name], None, None) for name in ("chance", "detector_hit", "agreement", "kappa"))]
+             *(interval(value, None, None) for value in (
+                 row["chance"], None if row["opposite"] is None else row["opposite"] / row["n"], row["detector_hit"],
+                 row["detector_opposite"], row["agreement"], row["kappa"]))]
             for row in report["rows"] if (row["engine"], row["kind"]) == (engine, kind)
         ]  # fmt: skip
         print_table(f"{engine}: {QUESTIONS[kind]}?", columns, rows)
     if 2 <= report["listeners"] < FEW_LISTENERS:
         typer.echo("with so few listeners the intervals are too narrow")
     catch = report["catch"]
-    if catch["n"]:
+    if catch["n"] and catch["same"] is None:
         shown = interval(catch["share_a"], catch["low"], catch["high"])
         typer.echo(
             f'two equal clips: "A" {catch["a"]} of {catch["n"]}, {shown}; 0.50 expected of a listener without bias'
         )
+    elif catch["n"]:
+        shown = interval(catch["share_same"], catch["same_low"], catch["same_high"])
+        typer.echo(f'two equal clips: "No difference" {catch["same"]} of {catch["n"]}, {shown}')
+        for listener, counts in catch["attention"].items():
+            if counts["same"] < ATTENTIVE * counts["n"]:
+                typer.echo(f"listener {listener} heard no difference in only {counts['same']} of {counts['n']} pairs of "
+                           "equal clips; consider leaving this file out")  # fmt: skip

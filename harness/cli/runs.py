@@ -13,7 +13,7 @@ import typer
 
 from harness.cli.listener_tables import Listeners, listener_names, print_listeners
 from harness.cli.output import Jobs, print_json, print_table, progress_bar
-from harness.errors import HarnessError, Interrupted
+from harness.errors import DataError, HarnessError, Interrupted
 from harness.publish.tables import f1_of
 
 _LONG, _PACE = 20, 5  # sentences: from which number a run is long, and how many tell how long it takes
@@ -68,6 +68,12 @@ def run(
     result: Annotated[
         Path | None, typer.Option(help="Also write the summary, with machine and versions, to this file.")
     ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of tagged clips of each engine to store with --result, so that others can score them."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing --result of another run.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Empty the folder if it holds something else.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -84,9 +90,15 @@ def run(
     from harness.experiment.folder import FILES, MANIFEST, is_complete
     from harness.experiment.result_files import publish, published
     from harness.experiment.sentences import sentences_file
+    from harness.experiment.stored_clips import MOST, store_clips
     from harness.outputs import check_output, files_among
     from harness.paths import RESULTS, relative
 
+    if clips and (not result or clips > MOST):
+        raise DataError(
+            f"--clips needs --result and is at most {MOST}, got {clips}",
+            remedy="for instance --result mine.json --clips 8",
+        )
     options = list(option or [])
     if base_url is not None:
         engine, options = engine or "openai_speech", [*options, f"base_url={base_url}"]
@@ -125,7 +137,7 @@ def run(
     except HarnessError as error:
         raise error if error.path else error.at(experiment) from error
     if result and not summary["failed_units"]:
-        publish(folder, result)
+        publish(folder, result, store_clips(folder, result, clips) if clips else ())
     if as_json:
         print_json(summary)
     else:

@@ -6,20 +6,23 @@ file in ``data/results/`` only if it matches the schema.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from harness.errors import DataError
+from harness.errors import DataError, HarnessError
 from harness.experiment.folder import MANIFEST, SUMMARY, is_complete
 from harness.experiment.joint import READINGS
+from harness.experiment.spec import GOLD
 from harness.paths import DATA
+from harness.prosody.detectors import DETECTORS
 from harness.provenance import code_digest
 from harness.reading import first_problem
-from harness.records import RunManifest
+from harness.records import Outcome, RunManifest
 from harness.store import read_json, write_json
-from harness.tagged import Tag
+from harness.tagged import Tag, TaggedText
 
 FOLDER = DATA / "results"
 SCHEMA = "harness.result/1"
@@ -31,32 +34,46 @@ OTHERS = (
     "harness.validation_result/1",
 )  # schemas that `harness run` does not write
 
+ClipId = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 Share = float | None
 Readings = dict[str, tuple[Share, Share, Share]]
 _ROUNDING = 1e-9  # interval ends are sums, and may miss 0 and 1 by the last bit
 
 
-def publish(folder: Path, target: Path = RESULT) -> Path:
+def publish(folder: Path, target: Path = RESULT, stored: Sequence[StoredClip] = ()) -> Path:
     """Write the summary of a finished run, with its provenance, as a result file.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder.
+    target : Path
+        File to write.
+    stored : sequence of StoredClip
+        Result of `harness.experiment.stored_clips.store_clips`.
 
     Raises
     ------
     DataError
         If the run is not complete, or had failures.
     """
-    write_json(target, _result(folder))
+    clips = {"stored": [one.model_dump(mode="json", by_alias=True) for one in stored]} if stored else {}
+    write_json(target, result_of(folder) | clips)
     return target
 
 
 def published(folder: Path, target: Path) -> bool:
     """Return whether a file is the result file of this finished run, so that writing it again loses nothing."""
     try:
-        return read_json(target) == _result(folder)
+        found = read_json(target)
+        found.pop("stored", None)
+        return found == result_of(folder)
     except (DataError, ValidationError, KeyError):
         return False
 
 
-def _result(folder: Path) -> dict[str, Any]:
+def result_of(folder: Path) -> dict[str, Any]:
+    """Return the content of the result file of a finished run; see `publish` for the errors."""
     if not is_complete(folder):
         raise DataError("this run is not complete", path=folder, remedy="finish it with `harness run`")
     summary = read_json(folder / SUMMARY)
@@ -80,6 +97,7 @@ class Provenance(BaseModel):
     parameters: dict[str, Any]
     counts: dict[str, int]
     git_revision: str = ""
+    data: dict[str, str] = Field(default_factory=dict)
 
     @property
     def date(self) -> str:
@@ -93,7 +111,7 @@ class Provenance(BaseModel):
 
 
 class TagRate(BaseModel):
-    """Realisation of one tag; other figures are ignored."""
+    """Realisation of one tag; other figures are ignored. Very old files may lack the fields that have a default."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -103,6 +121,24 @@ class TagRate(BaseModel):
     hit_rate: Share = Field(ge=0, le=1)
     low: Share = Field(ge=0, le=1)
     high: Share = Field(ge=0, le=1)
+    miss: int | None = Field(None, ge=0)
+    wrong_direction: int | None = Field(None, ge=0)
+    leaked: int | None = Field(None, ge=0)
+    unmeasurable: int | None = Field(None, ge=0)
+    placebo_n: int = Field(0, ge=0)
+    false_positive: Share = Field(None, ge=0, le=1)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the verdicts are all there and add up to `n`, and the hit rate follows from them."""
+        others = (self.miss, self.wrong_direction, self.leaked, self.unmeasurable)
+        counts = [count for count in others if count is not None]
+        if len(counts) < len(others) or self.hit + sum(counts) != self.n:
+            return False
+        measured = self.n - counts[-1]
+        if self.hit_rate is None or not measured:
+            return self.hit_rate is None and not measured
+        return abs(self.hit / measured - self.hit_rate) < _ROUNDING
 
     @model_validator(mode="after")
     def _ordered(self) -> TagRate:
@@ -135,7 +171,7 @@ class JointFigures(BaseModel):
                 continue
             if not -1 <= value <= 1:
                 raise ValueError(f"{name} must be a share between -1 and 1, got {value}")
-            if low is None and high is None:  # all of one scenario
+            if low is None and high is None:  # one group of sentences has no interval
                 continue
             if low is None or high is None or not low - _ROUNDING <= value <= high + _ROUNDING:
                 raise ValueError(f"{name} is outside its interval")
@@ -149,10 +185,65 @@ class EngineFigures(BaseModel):
 
     per_tag: dict[Tag, TagRate]
     end_to_end: dict[str, JointFigures]
+    tagger: str = GOLD
+
+
+class MicroScore(BaseModel):
+    """Micro-averaged placement score."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    f1: Share = Field(ge=0, le=1)
+    f1_low: Share = Field(None, ge=0, le=1)
+    f1_high: Share = Field(None, ge=0, le=1)
+
+
+class TaggerFigures(BaseModel):
+    """Placement scores of one tagger."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    micro: MicroScore
+
+
+class StoredClip(BaseModel):
+    """A tagged clip that is stored with a result, to be scored again; see `harness.experiment.stored_clips`.
+
+    `audio` and `plain` are the ids of clips: the names of their files. `outcomes` are those of all tags of `text`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engine: str
+    text: str = Field(max_length=5000)
+    audio: ClipId
+    plain: list[ClipId] = Field(min_length=1)
+    outcomes: list[Outcome] = Field(min_length=1)
+
+    @property
+    def tagged(self) -> TaggedText:
+        """The text, parsed."""
+        return TaggedText.parse(self.text)
+
+    @model_validator(mode="after")
+    def _whole(self) -> StoredClip:
+        try:
+            places = set(self.tagged.tags)
+        except HarnessError as error:
+            raise ValueError(error.message) from error
+        if {(o.slot, o.tag) for o in self.outcomes} != places:
+            raise ValueError(f"the outcomes of clip {self.audio} are not those of the tags in its text")
+        for outcome in self.outcomes:
+            floor = DETECTORS[outcome.tag].floor
+            if outcome.threshold is not None and outcome.threshold < floor:
+                raise ValueError(
+                    f"the threshold of {outcome.tag.value} must be at least {floor}, got {outcome.threshold}"
+                )
+        return self
 
 
 class ResultFile(BaseModel):
-    """A summary with its provenance."""
+    """A summary with its provenance, and the clips that are stored with it."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
@@ -162,6 +253,9 @@ class ResultFile(BaseModel):
     run: str
     sentences: int = Field(ge=1)
     engines: dict[str, EngineFigures] = Field(min_length=1)
+    texts: int | None = Field(None, ge=1)
+    taggers: dict[str, TaggerFigures] = Field(default_factory=dict)
+    stored: list[StoredClip] = Field(default_factory=list)
 
     @property
     def spoken(self) -> str:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import DataError
 from harness.listening.kit import Kit
-from harness.listening.trials import Kind, Trial
+from harness.listening.trials import SAME, Kind, Trial
+from harness.prosody.rates import UNKNOWN
 from harness.reading import first_problem, read_json
 from harness.records import Verdict
 from harness.stats import DEFAULT_RESAMPLES, ClusterBootstrap, Interval, number, ratio
@@ -122,8 +123,13 @@ def score(heard: Sequence[Heard], *, n_resamples: int = DEFAULT_RESAMPLES, seed:
         and ``right`` answers, ``rate`` with its 95 % interval ``low`` and ``high`` (``clusters`` says what was
         resampled: listeners if at least two answered, otherwise sentences), and ``chance``; ``detector_n`` clips that the
         detectors could measure, and ``detector_hit``, the share of hits among them; over the answers to those clips,
-        ``agreement`` (share where listener and detector agree) and Cohen's ``kappa``. ``catch`` holds the share of "A" where
-        both clips were the same. Undefined values are None.
+        ``agreement`` (share where listener and detector agree) and Cohen's ``kappa``. ``opposite`` counts answers for the
+        wrong direction, such as a pause of the wrong length, and ``detector_opposite`` is the share of that verdict among
+        the clips; both are None where the question has no such answer.
+        ``catch`` is about trials with equal clips: the number of answers ``n``, the counts of "A" (``a``) and of "no difference"
+        (``same``), the shares ``share_a`` and ``share_same`` with intervals, the share of "A" that is ``expected`` of an
+        attentive listener, and ``attention``: for each listener ``n`` and ``same``. Keys from before have no answer "no
+        difference"; ``same`` and ``attention`` are then None. Undefined values are None.
     """
     asked = [one for one in heard if one.trial.kind is not Kind.CATCH]
     groups: dict[tuple[str, str, str], list[Heard]] = {}
@@ -160,17 +166,36 @@ def _row(engine: str, kind: str, tag: str, answers: list[Heard], n_resamples: in
         "detector_n": len(clips), "detector_hit": float(np.mean(list(clips.values()))) if clips else None,
         "agreement": float(np.mean([a == b for a, b in compared])) if compared else None,
         "kappa": kappa(compared),
+        **_opposite(answers),
     }  # fmt: skip
 
 
-def _catch(answers: list[Heard], n_resamples: int, seed: int) -> dict[str, Any]:
-    if not answers:
-        return {"n": 0, "a": 0, "share_a": None, "low": None, "high": None, "clusters": None, "expected": 0.5}
-    first = [one.answer == 0 for one in answers]
-    rate, clusters = _rate(answers, first, n_resamples, seed)
+def _opposite(answers: list[Heard]) -> dict[str, Any]:
+    """Return how often listeners, and the detectors, found the wrong direction."""
+    asked = [one for one in answers if one.trial.opposite is not None]
+    clips = {one.trial.trial: one.trial.verdict is Verdict.WRONG_DIRECTION for one in asked if one.measured}
     return {
-        "n": len(answers), "a": sum(first), "share_a": number(rate.value), "low": number(rate.low),
-        "high": number(rate.high), "clusters": clusters, "expected": 0.5,
+        "opposite": sum(one.answer == one.trial.opposite for one in asked) if asked else None,
+        "detector_opposite": float(np.mean(list(clips.values()))) if clips else None,
+    }
+
+
+def _catch(answers: list[Heard], n_resamples: int, seed: int) -> dict[str, Any]:
+    first = [one.answer == 0 for one in answers]
+    offered = [one for one in answers if one.trial.right == SAME]  # not in old keys
+    same = [one.right for one in offered]
+    attention: dict[str, dict[str, int]] = {}
+    for one in offered:
+        counts = attention.setdefault(one.listener, {"n": 0, "same": 0})
+        counts["n"] += 1
+        counts["same"] += one.right
+    a_rate, clusters = _rate(answers, first, n_resamples, seed) if answers else (UNKNOWN, None)
+    same_rate = _rate(offered, same, n_resamples, seed)[0] if offered else UNKNOWN
+    return {
+        "n": len(answers), "a": sum(first), "share_a": number(a_rate.value), "low": number(a_rate.low),
+        "high": number(a_rate.high), "clusters": clusters, "expected": 0.0 if offered else 0.5,
+        "same": sum(same) if offered else None, "share_same": number(same_rate.value),
+        "same_low": number(same_rate.low), "same_high": number(same_rate.high), "attention": attention or None,
     }  # fmt: skip
 
 

@@ -16,7 +16,17 @@ from harness.audio import data_uri, read_audio
 from harness.errors import DataError
 from harness.experiment.folder import IDENTITY, is_complete
 from harness.listening.disagreement import disagreements, place_of
-from harness.listening.trials import DEFAULT_TRIALS, Candidate, Chosen, Kind, Trial, ask_pair, candidates, choose
+from harness.listening.trials import (
+    DEFAULT_TRIALS,
+    Candidate,
+    Chosen,
+    Kind,
+    Trial,
+    answers_of,
+    ask_pair,
+    candidates,
+    choose,
+)
 from harness.outputs import check_output
 from harness.reading import first_problem
 from harness.records import Arm, Clip, Outcome, digest
@@ -162,7 +172,7 @@ def _encoded(file: Path) -> str:
 
 
 def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
-    """Return what the page knows about a trial; a catch trial looks like a pair."""
+    """Return what the page knows about a trial; a catch trial looks like the others."""
     kind, words = one.trial.kind, one.text.words
     shown: dict[str, Any] = {
         "trial": one.trial.trial,
@@ -171,10 +181,9 @@ def _question(one: Chosen, encoded: dict[str, str]) -> dict[str, Any]:
     }
     if kind is Kind.WORD:
         return {**shown, "kind": "word", "question": "Which word stands out most?"}
-    if kind is Kind.GAP:
-        return {**shown, "kind": "gap", "question": "Where is the longest pause that you did not expect?"}
     question, first, last = ask_pair(one.text, one.trial.slot, one.trial.tag)
-    return {**shown, "kind": "pair", "question": question, "mark": [first, last]}
+    answers = answers_of(one.trial.tag)
+    return {**shown, "kind": "pair", "question": question, "mark": [first, last], "answers": answers}
 
 
 def clip_file(run: Path, audio: str) -> Path:

@@ -1,9 +1,13 @@
 """The trials of a listening test: their questions, clips and right answers.
 
-Three kinds of trial. *word*: the listener hears a clip with one tag on one word and picks the word that stands out.
-*gap*: the same for a clip with one pause tag. *pair*: the tagged and the plain clip of one sentence in random order
-(two-interval forced choice). *catch* trials look like pairs, but both clips are the same plain one: they show whether
-the listener prefers one side.
+*word*: the listener hears a clip with one tag on one word and picks the word that stands out. All other kinds compare the
+tagged with the plain clip of one sentence, as the detectors do, and have the third answer "no difference". *pair*: in which
+clip does the word stand out? *contour*: in which clip does the voice end higher? *pause*: is the pause that was added to the
+second clip short or long? So a short pause that became too long is wrong for the listener and for the detector. *catch*
+trials look like these, but both clips are the same plain one: an attentive listener hears no difference.
+
+Keys from before had pairs without a third answer, for all tags, and *gap* trials that asked for the longest pause. They are
+still scored.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from harness.tagged import CONTOURS, PAUSES, WORD_TAGS, Tag, TaggedText
 
 DEFAULT_TRIALS = 40
 CATCH_SHARE = 0.1
+SAME = 2  # the answer "no difference"
 QUOTED_WORDS = 3  # words at the end of a phrase that its question quotes
 _PUNCTUATION = ".,;:!?…—–-()[]\"'“”‘’"
 
@@ -32,14 +37,17 @@ class Kind(str, Enum):
     WORD = "word"
     GAP = "gap"
     PAIR = "pair"
+    CONTOUR = "contour"
+    PAUSE = "pause"
     CATCH = "catch"
 
 
 class Trial(BaseModel):
     """One trial in the key.
 
-    `right` is the right answer: a word's index, a gap's index (gap 0 follows word 0), or 0 for clip A and 1 for
-    clip B. A catch trial has none.
+    `right` is the right answer. Of a *word* trial, it is the word's index, and of a *gap* trial the gap's (gap 0 follows
+    word 0). The others have the answers 0 for clip A and 1 for clip B, or of a *pause* trial 0 for short and 1 for long, and
+    then `SAME`, which is right in a catch trial. In old keys they have two `choices`, and catch trials have no right answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +63,12 @@ class Trial(BaseModel):
     right: int | None = Field(ge=0)
     verdict: Verdict | None = None
     clips: tuple[str, ...]
+
+    @property
+    def opposite(self) -> int | None:
+        """The answer for the wrong direction: the other clip, or the other length of a pause; None if there is none."""
+        has_one = self.kind not in (Kind.WORD, Kind.GAP, Kind.CATCH) and self.choices > SAME
+        return 1 - self.right if has_one and self.right in (0, 1) else None
 
 
 @dataclass(frozen=True)
@@ -119,11 +133,9 @@ def candidates(
             if verdict is Verdict.NOT_EXPRESSIBLE or not _audible_place(text, slot, tag):
                 continue
             if twin is not None:
-                found.append(Candidate(Kind.PAIR, clip, twin, text, slot, tag, verdict))
+                found.append(Candidate(_compared(tag), clip, twin, text, slot, tag, verdict))
             if len(text.tags) == 1 and tag in WORD_TAGS and len(text.words) >= 2:
                 found.append(Candidate(Kind.WORD, clip, None, text, slot, tag, verdict))
-            if len(text.tags) == 1 and tag in PAUSES and len(text.words) >= 3:
-                found.append(Candidate(Kind.GAP, clip, None, text, slot, tag, verdict))
     return found
 
 
@@ -142,7 +154,7 @@ def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int =
         raise DataError("the run has no clip that a listener could be asked about",
                         remedy="its clips need tags that the engine can express")  # fmt: skip
     generator = random.Random(seed)
-    pairs = [one for one in found if one.kind is Kind.PAIR]
+    pairs = [one for one in found if one.plain is not None]
     catch = round(trials * CATCH_SHARE) if pairs else 0
     chosen = _balanced(found, trials - catch, generator)
     sides = _balanced_sides(chosen, generator)
@@ -151,9 +163,14 @@ def choose(found: Sequence[Candidate], trials: int = DEFAULT_TRIALS, seed: int =
     catch = min(catch, max(1, round(len(made) * CATCH_SHARE)))
     for number, one in enumerate(_balanced(pairs, catch, generator)):
         assert one.plain is not None
-        made.append(_chosen(one, Kind.CATCH, (one.plain, one.plain), 2, None, None, seed, number))
+        made.append(_chosen(one, Kind.CATCH, (one.plain, one.plain), SAME + 1, SAME, None, seed, number))
     generator.shuffle(made)
     return made
+
+
+def _compared(tag: Tag) -> Kind:
+    """Return the kind of the trial that compares a tagged with a plain clip."""
+    return Kind.PAUSE if tag in PAUSES else Kind.CONTOUR if tag in CONTOURS else Kind.PAIR
 
 
 def _audible_place(text: TaggedText, slot: int, tag: Tag) -> bool:
@@ -206,16 +223,15 @@ def _balanced_sides(chosen: Sequence[Candidate], generator: random.Random) -> li
 
 
 def _trial(one: Candidate, side: int, seed: int) -> Chosen:
-    clips: tuple[Clip, ...] = (one.tagged,)
-    if one.kind is Kind.PAIR:
-        assert one.plain is not None
-        clips = (one.tagged, one.plain) if side == 0 else (one.plain, one.tagged)
-        choices, right = 2, side
-    elif one.kind is Kind.WORD:
-        choices, right = len(one.text.words), one.slot
+    if one.kind is Kind.WORD:
+        return _chosen(one, one.kind, (one.tagged,), len(one.text.words), one.slot, one.verdict, seed)
+    assert one.plain is not None
+    if one.kind is Kind.PAUSE:  # clip A is what a pause is added to
+        clips, right = (one.plain, one.tagged), int(one.tag is Tag.PAUSE_LONG)
     else:
-        choices, right = len(one.text.words) - 1, one.slot - 1
-    return _chosen(one, one.kind, clips, choices, right, one.verdict, seed)
+        clips = (one.tagged, one.plain) if side == 0 else (one.plain, one.tagged)
+        right = 1 - side if one.tag is Tag.PITCH_FALLING else side  # a falling voice ends lower than in the plain clip
+    return _chosen(one, one.kind, clips, SAME + 1, right, one.verdict, seed)
 
 
 def _chosen(
@@ -231,25 +247,31 @@ def _chosen(
 
 
 def ask_pair(text: TaggedText, slot: int, tag: Tag) -> tuple[str, int, int]:
-    """Return the question about a pair of clips, and the first and last word to mark in the sentence."""
+    """Return the question about a pair of clips, and the first and last word to mark in the sentence.
+
+    It does not say what is right: it is the same for both contours, and for both pauses.
+    """
     if tag in CONTOURS:
         last = text.phrase_end(slot)
         first = max(min(slot, last), last - QUOTED_WORDS + 1)
-        verb = "rise" if tag is Tag.PITCH_RISING else "fall"
-        return (
-            f"In which clip does the voice {verb} more at the end of {_quote(text.words[first : last + 1])}?",
-            first,
-            last,
-        )
+        words = _quote(text.words[first : last + 1])
+        return f"In which clip does the voice go up more, or down less, at the end of {words}?", first, last
     word = _quote(text.words[slot : slot + 1])
+    if tag in PAUSES:
+        return f"Compared with clip A, what was added before {word} in clip B?", slot, slot
     questions = {
         Tag.EMPH: f"In which clip is the word {word} more emphasised?",
         Tag.PITCH_HIGH: f"In which clip is the word {word} spoken at a higher pitch?",
         Tag.PITCH_LOW: f"In which clip is the word {word} spoken at a lower pitch?",
-        Tag.PAUSE_SHORT: f"In which clip is there an added short pause before {word}?",
-        Tag.PAUSE_LONG: f"In which clip is there an added long pause before {word}?",
     }
     return questions[tag], slot, slot
+
+
+def answers_of(tag: Tag) -> tuple[str, str, str]:
+    """Return the answers to the question about a pair of clips; the last one is `SAME`."""
+    if tag in PAUSES:
+        return "A short pause, as at a comma", "A long pause, as between sentences", "No difference"
+    return "Clip A", "Clip B", "No difference"
 
 
 def _quote(words: Sequence[str]) -> str:

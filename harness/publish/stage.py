@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import DataError
 from harness.paths import BOOK, BUILD, NOTEBOOKS, RESULTS, ROOT
-from harness.publish import bench_page, imports_picture
+from harness.publish import bench_page, imports_picture, leaderboard
 from harness.publish.chapter_map import with_map
 from harness.publish.hosting import repository_url, run_elsewhere
 from harness.publish.markup import literal
@@ -29,6 +29,7 @@ FAULT_TABLE = Path("reference", "faults_table.md")  # which that page includes
 # A whole page that Sphinx only copies (`html_extra_path` of _config.yml); the landing page links to it.
 REPORT, REPORT_PAGE = RESULTS / "quickstart" / "report.html", Path("_extra", "quickstart-report.html")
 LANDING_PAGE = Path("index.md")
+LEADER_PAGE, LEADER_TABLES = Path("reference", "leaderboard.md"), Path("reference", "leaderboard_tables.md")
 BENCH_PAGE, BENCH_TABLES = Path("reference", "benchmarks.md"), Path("reference", "benchmarks_tables.md")
 
 
@@ -43,7 +44,8 @@ def stage() -> list[Path]:
     Raises
     ------
     DataError
-        If the page of faults or of benchmarks has no results to show, or the quickstart has no report.
+        If the page of faults or of benchmarks has no results to show, the quickstart has no report, or a file in ``data/results/``
+        is not a valid result.
     """
     wanted: dict[Path, bytes] = {
         path.relative_to(BOOK): path.read_bytes()
@@ -61,6 +63,8 @@ def stage() -> list[Path]:
         wanted[BENCH_TABLES] = bench_page.tables().encode()
     if REPORT_PAGE.name.encode() in wanted.get(LANDING_PAGE, b""):
         wanted[REPORT_PAGE] = _report()
+    if LEADER_PAGE in wanted:
+        wanted[LEADER_TABLES] = leaderboard.page().encode()
     if FLOOR_PAGE in wanted:
         wanted[FLOOR_PICTURE] = imports_picture.page().encode()
         wanted[CONTRIBUTING_PAGE] = CONTRIBUTING.read_bytes()

@@ -10,7 +10,7 @@ from test_kit import make_run
 from harness.errors import DataError
 from harness.listening.answers import kappa, read_results, score
 from harness.listening.kit import KEY, Kit, read_key, write_kit
-from harness.listening.trials import Kind, Trial
+from harness.listening.trials import SAME, Kind, Trial
 from harness.records import Verdict, digest
 from harness.stats import wilson
 from harness.tagged import Tag
@@ -56,6 +56,36 @@ def test_rates_chance_and_detectors(tmp_path):
     assert word["low"] is None  # one cluster
     assert (word["detector_hit"], word["agreement"], word["kappa"]) == (0.0, 0.0, 0.0)
     assert (report["catch"]["n"], report["catch"]["share_a"], report["catch"]["expected"]) == (1, 1.0, 0.5)
+    assert report["catch"]["same"] is report["catch"]["attention"] is pair["opposite"] is None, "a key from before"
+
+
+def test_a_pause_that_is_too_long_is_wrong_for_listeners_and_detectors(tmp_path):
+    long, short, none = 1, 0, SAME
+    pauses = [
+        trial(n, Kind.PAUSE, right=short, choices=3, verdict=verdict, tag=Tag.PAUSE_SHORT)
+        for n, verdict in enumerate([Verdict.WRONG_DIRECTION, Verdict.HIT, Verdict.MISS])
+    ]
+    gap = trial(3, Kind.GAP, right=2, choices=4, verdict=Verdict.WRONG_DIRECTION, tag=Tag.PAUSE_SHORT)
+    answers = dict(zip(map(digest, range(4)), (long, short, none, 2), strict=True))
+    kit = kit_with(*pauses, gap)
+    before, row = score(read_results([write_answers(tmp_path, kit, "L1", answers)], kit))["rows"]
+    assert (row["right"], row["opposite"], row["detector_opposite"]) == (1, 1, pytest.approx(1 / 3))
+    assert (row["agreement"], row["chance"]) == (1.0, pytest.approx(1 / 3))
+    assert (before["kind"], before["right"], before["agreement"], before["opposite"]) == ("gap", 1, 0.0, None)
+
+
+def test_equal_clips_show_who_listens(tmp_path):
+    kit = kit_with(*(trial(n, Kind.CATCH, right=SAME, choices=3, verdict=None) for n in range(4)))
+    paths = [
+        write_answers(tmp_path, kit, name, dict(zip(map(digest, range(4)), answers, strict=True)))
+        for name, answers in (("awake", [2, 2, 2, 0]), ("asleep", [0, 1, 0, 2]))
+    ]
+    catch = score(read_results(paths, kit))["catch"]
+    assert (catch["n"], catch["same"], catch["share_same"], catch["a"], catch["expected"]) == (8, 4, 0.5, 3, 0.0)
+    assert catch["attention"] == {"awake": {"n": 4, "same": 3}, "asleep": {"n": 4, "same": 1}}
+    (tmp_path / KEY).write_text(kit.model_dump_json(by_alias=True))
+    said = command("score", "listening", *paths).stdout.decode()
+    assert '"No difference" 4 of 8' in said and "listener asleep" in said and "listener awake" not in said
 
 
 def test_two_listeners_are_the_clusters(tmp_path):
@@ -156,7 +186,7 @@ def test_from_run_to_rates(tmp_path):
     path = write_answers(tmp_path, kit, "L1", {one.trial: one.right or 0 for one in kit.trials})
     report = json.loads(command("score", "listening", path, "--run", run, "--json").stdout)
     assert report["run"] == "small" and {row["rate"] for row in report["rows"]} == {1.0}
-    assert report["catch"]["share_a"] == 1.0
+    assert report["catch"]["share_same"] == 1.0
     shown = command("score", "listening", path, "--key", run / "listening" / KEY)
     assert shown.returncode == 0 and b"<emph>" in shown.stdout and b"tagged or plain" in shown.stdout
     assert max(map(len, shown.stdout.decode().splitlines())) <= 90

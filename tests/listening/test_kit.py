@@ -13,10 +13,11 @@ from helpers import command
 from harness.audio import Audio, data_uri, write_wav
 from harness.errors import DataError
 from harness.listening.kit import KEY, PAGE, page, read_key, read_run, write_kit
-from harness.listening.trials import Kind, ask_pair, candidates, choose
+from harness.listening.trials import SAME, Kind, ask_pair, candidates, choose
 from harness.records import Arm, Clip, Judgement, Outcome, Verdict, digest
 from harness.tagged import Tag, TaggedText
 
+HIGHER = "In which clip does the voice go up more, or down less, at the end of"
 TEXTS = [
     "We <emph> guarantee thirty percent savings.",
     "Please listen to <pause_short> the second part.",
@@ -66,14 +67,14 @@ def kit_of(page_path):
 
 def test_which_trials_the_clips_allow(run):
     found = {(c.kind, c.tag, c.slot) for c in read_run(run)[1] if c.tagged.engine == "one"}
-    assert {name for name in found if name[0] is not Kind.PAIR} == {
+    assert {name for name in found if name[0] is Kind.WORD} == {
         (Kind.WORD, Tag.EMPH, 1),
         (Kind.WORD, Tag.PITCH_HIGH, 1),
-        (Kind.GAP, Tag.PAUSE_SHORT, 3),
     }, "a clip with two tags is no clip for 'which word'"
-    assert {(tag, slot) for kind, tag, slot in found if kind is Kind.PAIR} == {
-        (Tag.EMPH, 1), (Tag.PAUSE_SHORT, 3), (Tag.PITCH_HIGH, 1), (Tag.PITCH_LOW, 3), (Tag.PAUSE_LONG, 5),
-        (Tag.PITCH_RISING, 2), (Tag.EMPH, 4), (Tag.EMPH, 6),
+    assert {name for name in found if name[0] is not Kind.WORD} == {
+        (Kind.PAIR, Tag.EMPH, 1), (Kind.PAUSE, Tag.PAUSE_SHORT, 3), (Kind.PAIR, Tag.PITCH_HIGH, 1),
+        (Kind.PAIR, Tag.PITCH_LOW, 3), (Kind.PAUSE, Tag.PAUSE_LONG, 5), (Kind.CONTOUR, Tag.PITCH_RISING, 2),
+        (Kind.PAIR, Tag.EMPH, 4), (Kind.PAIR, Tag.EMPH, 6),
     }  # fmt: skip
 
 
@@ -112,13 +113,12 @@ def test_trials_are_balanced_over_tags_engines_and_sides(tmp_path):
     kinds = Counter(one.kind for one in trials)
     assert len(trials) == 40 and kinds[Kind.CATCH] == 4
     cells = Counter((one.engine, one.tag, one.kind) for one in trials if one.kind is not Kind.CATCH)
-    assert all(
-        cells[engine, tag, Kind.PAIR] == 1 for engine in ("one", "two") for tag in (Tag.PITCH_HIGH, Tag.PAUSE_SHORT)
-    )
+    others = ((Tag.PITCH_HIGH, Kind.PAIR), (Tag.PAUSE_SHORT, Kind.PAUSE))
+    assert all(cells[engine, tag, kind] == 1 for engine in ("one", "two") for tag, kind in others)
     assert abs(cells["one", Tag.EMPH, Kind.PAIR] - cells["two", Tag.EMPH, Kind.PAIR]) <= 1
     for engine in ("one", "two"):
         sides = Counter(t.right for t in trials if (t.engine, t.tag, t.kind) == (engine, Tag.EMPH, Kind.PAIR))
-        assert abs(sides[0] - sides[1]) <= 1
+        assert abs(sides[0] - sides[1]) <= 1 and set(sides) == {0, 1}
     assert all(count == 1 for count in Counter((one.clips, one.kind) for one in trials).values())
 
 
@@ -129,19 +129,25 @@ def test_the_seed_decides(run, tmp_path):
     assert write_kit(run, tmp_path / "c", trials=8, seed=6).kit != first.kit
 
 
-def test_the_key_says_which_clip_is_tagged_and_the_page_does_not(run, tmp_path):
-    kit = write_kit(run, tmp_path, trials=30)
+def test_the_key_says_which_clip_is_tagged_and_the_page_does_not(tmp_path):
+    run = make_run(tmp_path / "run", [*TEXTS, "You may go <pitch_falling> now, or later."])
+    kit = write_kit(run, tmp_path, trials=40)
     assert read_key(tmp_path / KEY) == kit
     clips = {c["id"]: c for c in map(json.loads, (run / "clips.jsonl").read_text().splitlines())}
     for one in kit.trials:
         arms = [clips[name]["arm"] for name in one.clips]
-        if one.kind is Kind.PAIR:
-            assert arms[one.right] == "tagged" and arms[1 - one.right] == "plain"
+        if one.kind in (Kind.PAIR, Kind.CONTOUR):
+            higher = ["plain", "tagged"][one.tag is not Tag.PITCH_FALLING]
+            assert arms[one.right] == higher and arms[1 - one.right] != higher
+        elif one.kind is Kind.PAUSE:
+            assert arms == ["plain", "tagged"] and one.right == [Tag.PAUSE_SHORT, Tag.PAUSE_LONG].index(one.tag)
         elif one.kind is Kind.CATCH:
-            assert arms == ["plain", "plain"] and one.right is None and one.clips[0] == one.clips[1]
+            assert arms == ["plain", "plain"] and one.right == SAME and one.clips[0] == one.clips[1]
         else:
-            text, gap = TaggedText.parse(clips[one.clips[0]]["text"]), one.kind is Kind.GAP
-            assert (one.right, one.choices) == (text.tags[0][0] - gap, len(text.words) - gap)
+            text = TaggedText.parse(clips[one.clips[0]]["text"])
+            assert (one.right, one.choices) == (text.tags[0][0], len(text.words))
+        assert one.kind is Kind.WORD or one.choices == 3
+    assert {one.tag for one in kit.trials if one.kind is Kind.CONTOUR} == {Tag.PITCH_RISING, Tag.PITCH_FALLING}
     told = json.dumps([{**one, "clips": []} for one in kit_of(tmp_path / PAGE)["trials"]])
     names = ("right", "catch", "verdict", "hit", "plain", "tagged", "gold", "slot")
     for hidden in (*clips, *names, *(tag.bare for tag in Tag)):
@@ -150,9 +156,9 @@ def test_the_key_says_which_clip_is_tagged_and_the_page_does_not(run, tmp_path):
     for asked in kit_of(tmp_path / PAGE)["trials"]:
         assert set(asked) in (
             {"trial", "words", "clips", "kind", "question"},
-            {"trial", "words", "clips", "kind", "question", "mark"},
+            {"trial", "words", "clips", "kind", "question", "mark", "answers"},
         )
-        assert asked["kind"] in ("word", "gap", "pair") and ("mark" in asked) == (asked["kind"] == "pair")
+        assert asked["kind"] in ("word", "pair") and ("mark" in asked) == (asked["kind"] == "pair")
         assert not any(word in json.dumps(asked["question"]) for word in ("tagged", "plain"))
 
 
@@ -186,10 +192,10 @@ def test_text_cannot_end_the_script_block():
     ("text", "slot", "tag", "question", "mark"),
     [
         ("Oh, really? Yes.", 1, Tag.EMPH, "In which clip is the word “really” more emphasised?", (1, 1)),
-        ("a b c", 1, Tag.PAUSE_LONG, "In which clip is there an added long pause before “b”?", (1, 1)),
-        ("a b c d e, f", 0, Tag.PITCH_RISING, "In which clip does the voice rise more at the end of “c d e”?", (2, 4)),
-        ("a b, c d", 3, Tag.PITCH_FALLING, "In which clip does the voice fall more at the end of “d”?", (3, 3)),
-        ("a b", 2, Tag.PITCH_RISING, "In which clip does the voice rise more at the end of “b”?", (1, 1)),
+        ("a b c", 1, Tag.PAUSE_LONG, "Compared with clip A, what was added before “b” in clip B?", (1, 1)),
+        ("a b c d e, f", 0, Tag.PITCH_RISING, f"{HIGHER} “c d e”?", (2, 4)),
+        ("a b, c d", 3, Tag.PITCH_FALLING, f"{HIGHER} “d”?", (3, 3)),
+        ("a b", 2, Tag.PITCH_RISING, f"{HIGHER} “b”?", (1, 1)),
         ("a -- b", 1, Tag.PITCH_HIGH, "In which clip is the word “--” spoken at a higher pitch?", (1, 1)),
     ],
 )
