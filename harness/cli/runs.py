@@ -86,7 +86,6 @@ def run(
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
-    from harness.experiment.before import ask_servers
     from harness.experiment.folder import FILES, MANIFEST, is_complete
     from harness.experiment.result_files import publish, published
     from harness.experiment.sentences import sentences_file
@@ -124,12 +123,10 @@ def run(
         check_output(result, inputs=inputs, force=force or published(folder, result))
     finished = is_complete(folder) and (folder / MANIFEST).stat().st_mtime_ns
     try:
-        if not finished:
-            ask_servers(spec)
         with progress_bar("Sentences") as update:
             summary = run_experiment(
                 spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=_with_first_clip(folder, update),
-                replace=replace, warn=_tell,
+                replace=replace, check=_check,
             )  # fmt: skip
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; finished work is kept in {relative(folder)}",
@@ -156,6 +153,13 @@ def run(
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _check(experiment: Any) -> None:
+    from harness.experiment.before import ask_servers, check_parts
+
+    ask_servers(experiment)
+    check_parts(experiment, _tell)
 
 
 def _tell(line: str) -> None:

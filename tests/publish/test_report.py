@@ -34,6 +34,17 @@ def test_a_table_says_what_was_measured_and_why_tags_failed():
     ]
 
 
+def test_a_table_gives_the_number_of_sentences_where_tags_share_one():
+    shared = [outcome(1, Verdict.HIT, 0.4), outcome(1, Verdict.MISS, 0.0), outcome(2, Verdict.HIT, 0.4)]
+    (row,) = audio_rows(per_tag(shared))
+    assert (row["n"], row["sentences"]) == ("3", "2")
+    old = {
+        tag: {name: cell for name, cell in found.items() if name != "sentences"}
+        for tag, found in per_tag(shared).items()
+    }
+    assert "sentences" not in audio_rows(per_tag(LONG))[0] and "sentences" not in audio_rows(old)[0]
+
+
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
