@@ -1,8 +1,8 @@
 """From clips to scores, and from scores to verdicts: is each tag in the audio?
 
-The order is fixed. A tag that was read aloud has leaked, and is not measured. Otherwise, if the words can be found, a detector compares
-the tagged clip with plain clips of the same sentence. `judge` turns the difference into a verdict once the thresholds of the engine
-are known.
+The order is fixed. A clip that does not say the words of its text is not measured at all. A tag that was read aloud has leaked, and
+is not measured. Otherwise a detector compares the tagged clip with plain clips of the same sentence. `judge` turns the difference into a
+verdict once the thresholds of the engine are known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from harness.audio import Audio
 from harness.errors import reason_of
-from harness.prosody.align import align
+from harness.prosody.align import MisfitError, align
 from harness.prosody.detectors import (
     DETECTORS,
     PAUSE_SHORT_SECONDS,
@@ -27,11 +27,13 @@ from harness.prosody.detectors import (
     by_cue,
 )
 from harness.prosody.features import ClipFeatures, measure
+from harness.prosody.fit import UNFIT, clip_fit, is_said
 from harness.prosody.leak import align_and_listen
 from harness.prosody.listeners.base import Listener
 from harness.prosody.listeners.scores import hear, judgements
 from harness.prosody.null import FLOORS, Thresholds
 from harness.prosody.placebo import placebo_slot
+from harness.prosody.stretches import LONG
 from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime
 from harness.tagged import Tag, TaggedText
 
@@ -118,7 +120,10 @@ def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
 def analyse(audio: Audio, text: TaggedText, listeners: Sequence[tuple[str, Listener]] = ()) -> ClipFeatures | str:
     """Align and measure a clip, and let listeners judge it; return its features, or the reason why it cannot be measured."""
     try:
-        return _measured(audio, align(audio, text.words), listeners)
+        words = align(audio, text.words)
+        return _measured(audio, words, clip_fit(audio, words), listeners)
+    except MisfitError as error:
+        return _unfit(audio, error)
     except Exception as error:  # an error of a library costs this clip, not the run
         return reason_of(error)
 
@@ -134,14 +139,28 @@ def analyse_tagged(
     try:
         heard = align_and_listen(audio, text.words, asked)
         intruded = {place: Verdict.UNMEASURABLE for place in asked if place[0] in heard.other}
-        return _measured(audio, heard.words, listeners), intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
+        features = _measured(audio, heard.words, heard.fit, listeners)
+        return features, intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
+    except MisfitError as error:
+        return _unfit(audio, error), {}
     except Exception as error:
         return reason_of(error), {}
 
 
-def _measured(audio: Audio, words: Sequence[WordTime], listeners: Sequence[tuple[str, Listener]]) -> ClipFeatures:
+def _measured(
+    audio: Audio, words: Sequence[WordTime], fit: float, listeners: Sequence[tuple[str, Listener]]
+) -> ClipFeatures:
+    """Measure a clip, unless it says other words: then every tag would be a miss, or leaked, by chance."""
+    spoken = sum(word.end > word.start for word in words)
+    if not is_said(fit, spoken):
+        raise MisfitError(f"only {fit:.0%} of the words fit the sound")
     features = measure(audio, words)
     return replace(features, heard=hear(audio, words, listeners)) if listeners else features
+
+
+def _unfit(audio: Audio, error: MisfitError) -> str:
+    """Return the reason for a clip that says other words; of a long recording, also where the text was lost."""
+    return f"{UNFIT}: {error.message}" if audio.seconds > LONG else UNFIT
 
 
 def score_clip(
