@@ -34,8 +34,8 @@ from harness.prosody.listeners.scores import hear, judgements
 from harness.prosody.null import FLOORS, Thresholds
 from harness.prosody.placebo import placebo_slot
 from harness.prosody.stretches import LONG
-from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime
-from harness.tagged import Tag, TaggedText
+from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime, is_none
+from harness.tagged import PAUSES, Tag, TaggedText
 
 # Without a plain clip, a word is compared with its own sentence. It must exceed the 95th percentile of the same value over all words
 # of 180 plain calibration clips by espeak and Piper, or the paired floor if that is higher; for contours, over the 431 ends of phrases
@@ -72,6 +72,8 @@ class TagScore(Record):
     failure: Literal[Verdict.LEAKED, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE] | None = None
     reason: str = ""
     paired: bool = True
+    length: float | None = Field(None, exclude_if=is_none)
+    at_punctuation: bool | None = Field(None, exclude_if=is_none)
     listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property
@@ -105,7 +107,7 @@ def judge(score: TagScore, thresholds: Thresholds = FLOORS, sentence: str = "") 
     return Outcome(
         engine=score.engine, tagger=score.tagger, sentence=score.sentence, arm=score.arm, slot=score.slot, tag=score.tag,
         verdict=verdict, value=score.value, unit=unit, threshold=threshold, reason=score.reason, paired=score.paired,
-        listeners=score.listeners,
+        length=score.length, at_punctuation=score.at_punctuation, listeners=score.listeners,
     )  # fmt: skip
 
 
@@ -248,12 +250,22 @@ class _ClipScorer:
         value = difference(detector.cue, self.text, self.features, usable, place)
         if not np.isfinite(value):
             return self.failed(slot, tag, NOT_MEASURED[detector.cue], arm=arm)
-        return TagScore(slot=slot, tag=tag, arm=arm, value=round(value, 4), paired=bool(self.plain))
+        length = round(float(self.features.pause[place]), 4) if tag in PAUSES else None
+        return TagScore(
+            slot=slot, tag=tag, arm=arm, value=round(value, 4), length=length,
+            paired=bool(self.plain), at_punctuation=self._at_punctuation(slot, tag),
+        )  # fmt: skip
+
+    def _at_punctuation(self, slot: int, tag: Tag) -> bool | None:
+        return self.text.at_punctuation(slot) if tag in PAUSES else None
 
     def failed(
         self, slot: int, tag: Tag, reason: str, verdict: Verdict = Verdict.UNMEASURABLE, arm: Arm = Arm.TAGGED
     ) -> TagScore:
-        return TagScore(slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason, paired=bool(self.plain))
+        return TagScore(
+            slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason,
+            paired=bool(self.plain), at_punctuation=self._at_punctuation(slot, tag),
+        )  # fmt: skip
 
 
 INTRUDED: dict[Verdict | None, str] = {

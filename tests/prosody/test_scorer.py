@@ -40,6 +40,15 @@ def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(tag):
         assert scores[Arm.PLACEBO, tag].verdict is Verdict.MISS
 
 
+@pytest.mark.parametrize(("before", "at"), [("delivery", False), ("delivery,", True)])
+def test_a_pause_counts_what_it_adds_and_keeps_its_whole_length(before, at):
+    text = TaggedText.parse(f"We asked every customer about the {before} <pause_long> and they were happy with it")
+    plain = analyse(say(text.stripped()), text).pause[7]
+    found = verdicts(text, text)[Arm.TAGGED, Tag.PAUSE_LONG]
+    assert found.at_punctuation is at and (plain > 0.15) is at
+    assert found.length == pytest.approx(found.value + plain, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("spoken", "asked"),
     [("<pause_long>", Tag.PAUSE_SHORT), ("<pause_short>", Tag.PAUSE_LONG), ("<pitch_low>", Tag.PITCH_HIGH)],
