@@ -196,12 +196,24 @@ def _with_first_clip(folder: Path, update: Callable[[int, int], None]) -> Callab
 
 def _print_engines(summary: dict[str, Any]) -> None:
     """Print what was heard of each engine, why tags failed, its thresholds, and end to end if the run has taggers."""
-    from harness.publish.run_tables import JOINT_NOTE, audio_rows, covers, hints, joint_rows, threshold_rows
+    from harness.publish.run_tables import (
+        JOINT_NOTE,
+        PAUSE_NOTE,
+        audio_rows,
+        covers,
+        hints,
+        joint_rows,
+        pause_rows,
+        threshold_rows,
+    )
 
     for name, found in summary["engines"].items():
         _print_rows(f"{name}: tags in the audio, in {covers(found)}", audio_rows(found["per_tag"]))
         for hint in hints(found["per_tag"]):
             typer.echo(hint)
+        if pauses := pause_rows(found["per_tag"]):
+            _print_rows(f"{name}: pauses at punctuation and elsewhere", pauses)
+            typer.echo(PAUSE_NOTE)
         _print_rows(f"{name}: thresholds, and the engine's own spread", threshold_rows(found))
         print_listeners(name, found["listeners"])
         if summary["taggers"]:

@@ -11,7 +11,16 @@ from harness.chapters.ch11_end_to_end.tables import (
     joint_table,
     readings_table,
 )
-from harness.chapters.ch11_end_to_end.verdict import arithmetic, claimed, judge_overall, judge_realised, sayable, within
+from harness.chapters.ch11_end_to_end.verdict import (
+    arithmetic,
+    claimed,
+    judge_overall,
+    judge_realised,
+    sayable,
+    told_by,
+    where_lost,
+    within,
+)
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import ResultFile
 from harness.tagged import TaggedText
@@ -96,6 +105,24 @@ def test_the_notes_own_figures_give_sixty_percent_as_a_mean_only():
     ways = arithmetic()
     assert ways["product"] == pytest.approx((0.255, 0.425)) and ways["mean"] == pytest.approx((0.575, 0.675))
     assert [way for way, (a, b) in ways.items() if a <= high and b >= low] == ["mean"]
+
+
+def test_the_stage_that_loses_tags_and_the_pauses_come_from_the_figures():
+    pauses = {"<pause_long>": {"n": 5, "not_expressible": 0, "places": {
+        "at punctuation": {"hit": 0, "n": 3}, "elsewhere": {"hit": 2, "n": 2}}}}  # fmt: skip
+    said = where_lost(readings(recall=0.9, **{"joint recall, strict": 0.2}), pauses)
+    assert "10% were not placed, and 70% were placed but not heard" in said and "mostly in realisation" in said
+    assert said.endswith("The detector found 0 of 3 at punctuation and 2 of 2 elsewhere.")
+    said = where_lost(readings(recall=0.4, **{"joint recall, strict": 0.3}), {"<emph>": {"n": 1, "not_expressible": 0}})
+    assert said.endswith("So tags are lost mostly in placement.")
+
+
+def test_an_engine_is_described_by_the_tags_that_it_was_told():
+    every, none = {"n": 2, "not_expressible": 0}, {"n": 0, "not_expressible": 2}
+    assert told_by({"<emph>": every}) == "an engine that is told every tag"
+    told = told_by({"<emph>": every, "<pitch_high>": none})
+    verdict = judge_overall({"gpt2, mine": readings(mean=0.65), "random, mine": readings()}, "gpt2", {}, told)
+    assert "Here, with an engine that can be told 1 of 2 kinds of tag, gpt2 reaches" in verdict.reading
 
 
 def test_a_dialect_bounds_what_can_be_heard():
