@@ -72,7 +72,7 @@ def store_clips(run: Path, result: Path, clips: int) -> list[StoredClip]:
             )
     stored = []
     for engine, figures in summary["engines"].items():
-        plain = defaultdict(list)
+        plain: dict[str, list[Clip]] = defaultdict(list)
         for clip in sorted((c for c in found if c.engine == engine and c.arm is Arm.PLAIN), key=lambda c: c.seed):
             plain[clip.sentence].append(clip)
         tagged = [
@@ -150,7 +150,7 @@ def check_clips(result: ResultFile, path: Path) -> int:
         for outcome in one.outcomes:
             score, detector = again[outcome.slot, outcome.tag], DETECTORS[outcome.tag]
             threshold = detector.floor if outcome.threshold is None else outcome.threshold
-            verdict = score.failure
+            verdict: Verdict | None = score.failure
             if score.value is not None and verdict is None:
                 verdict = detector.judge(score.value, threshold)
             if verdict is not outcome.verdict:
