@@ -89,12 +89,12 @@ READINGS: dict[str, Reading] = {
     "over tags": Reading(REALISATION, "hit rate, mean over the kinds of tag", _mean_over_tags),
     "some heard": Reading(REALISATION, "sentences in which at least one tag is heard", _of("some_heard", "speaking")),
     "all heard": Reading(REALISATION, "sentences in which all tags are heard", _of("all_heard", "speaking")),
-    "joint recall": Reading(OVERALL, "reference tags placed and heard (recall of both)", _of("heard", "wanted")),
+    "joint recall": Reading(OVERALL, "reference tags placed and heard (joint recall)", _of("heard", "wanted")),
     "joint recall, strict": Reading(
-        OVERALL, "reference tags placed and heard, those it cannot be told as failures", _of("heard", "gold")
+        OVERALL, "joint recall, with the tags that the engine cannot be told as failures", _of("heard", "gold")
     ),
-    "joint precision": Reading(OVERALL, "spoken tags right and heard (precision of both)", _of("heard", "spoken")),
-    "joint f1": Reading(OVERALL, "F1 of tags right and heard", _f1("heard", "wanted", "spoken")),
+    "joint precision": Reading(OVERALL, "spoken tags right and heard (joint precision)", _of("heard", "spoken")),
+    "joint f1": Reading(OVERALL, "F1 of the two (joint F1)", _f1("heard", "wanted", "spoken")),
     "product": Reading(OVERALL, "recall times hit rate", lambda t: _recall(t) * _hit_rate(t)),
     "mean": _sum(OVERALL, "mean of recall and hit rate", (0.5, _recall), (0.5, _hit_rate)),
     "mean of f1": _sum(OVERALL, "mean of micro F1 and hit rate", (0.5, _placed_f1), (0.5, _hit_rate)),

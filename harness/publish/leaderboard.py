@@ -64,7 +64,7 @@ def end_to_end_rows(group: Mapping[str, Any]) -> Rows:
         {"engine": _name(row), "tagger": tagger}
         | {
             title: interval(*found[name])
-            for title, name in (("found and heard", "recall"), ("right and heard", "precision"), ("F1 of both", "f1"))
+            for title, name in (("joint recall", "recall"), ("joint precision", "precision"), ("joint F1", "f1"))
         }
         for row in group["rows"]
         for tagger, found in row["end_to_end"].items()

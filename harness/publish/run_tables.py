@@ -163,23 +163,23 @@ def threshold_rows(engine: Mapping[str, Any]) -> Rows:
 
 
 def joint_rows(engine: Mapping[str, Any]) -> Rows:
-    """Return for each tagger how many reference tags were found, how many of its tags were heard, and both."""
+    """Return for each tagger how many reference tags were found, how many of its tags were heard, and the joint rates."""
     return [
         {
             "tagger": name,
             "found": interval(*found["readings"]["recall"]),
             "heard": interval(*found["readings"]["hit rate"]),
-            "found and heard": interval(*rate_of(found, "recall")),
-            "right and heard": interval(*rate_of(found, "precision")),
-            "F1 of both": interval(*rate_of(found, "f1")),
+            "joint recall": interval(*rate_of(found, "recall")),
+            "joint precision": interval(*rate_of(found, "precision")),
+            "joint F1": interval(*rate_of(found, "f1")),
         }
         for name, found in engine["end_to_end"].items()
     ]
 
 
 JOINT_NOTE = (
-    "found: reference tags that the tagger placed; heard: hits among its measurable tags; found and heard, right and heard: "
-    "recall and precision of both together"
+    "found: reference tags that the tagger placed; heard: hits among its measurable tags; joint recall: reference tags that were "
+    "found and heard; joint precision: spoken tags that were right and heard"
 )
 
 

@@ -173,6 +173,22 @@ def set_table(rows: Sequence[Mapping[str, Any]], examples: str) -> Html:
     return table(shown, f"The set {examples}, {sentences} sentences; 95 % intervals by scenario", compare=["micro-F1"])
 
 
+def best_by_size_table(rows: Sequence[Mapping[str, Any]]) -> Html:
+    """Return the most accurate system of the corpus at each number of training sentences, from the first seed."""
+    best: dict[int, tuple[float, str]] = {}
+    for row in select(rows, "helsinki", seed=0):
+        if "sentences" in row["parameters"]:
+            size, found = row["figures"]["sentences"], (row["figures"]["accuracy_3way"], system_name(row["parameters"]))
+            best[size] = max(best.get(size, found), found)
+    return table(
+        [
+            {"training sentences": f"{size:,}", "most accurate": name, "3-way accuracy": f"{share:.1%}"}
+            for size, (share, name) in sorted(best.items())
+        ],
+        "Best system by number of sentences, one seed each: differences of a point mean little",
+    )
+
+
 def curve_points(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, list[float]]]:
     """Return, by tagger and number of training examples, the micro-F1 on the development set of each random choice of examples."""
     points: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.chapters.ch11_end_to_end.tables import shown
+from harness.chapters.ch11_end_to_end.tables import rate, shown
 from harness.chapters.ch11_end_to_end.verdict import within
 from harness.experiment.joint import READINGS
 from harness.publish.style import (
@@ -39,9 +39,10 @@ def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> F
         for (fate, shade), share in zip(_FATES, (heard, placed - heard, 1 - placed), strict=True):
             axis.barh(place, share, left=left, color=shade, height=0.62, label=fate if place == 0 else None)
             left += share
-        axis.plot([low, high], [place, place], color=INK, linewidth=1.5)
-        axis.plot([heard], [place], "|", color=INK, markersize=10)
-        words.append(f"{name} {shown((heard, low, high))}, placed {placed:.2f}")
+        if row["spoken"]:  # else 0 by definition, without an interval
+            axis.plot([low, high], [place, place], color=INK, linewidth=1.5)
+            axis.plot([heard], [place], "|", color=INK, markersize=10)
+        words.append(f"{name} {rate(row, 'joint recall, strict')}, placed {placed:.2f}")
     axis.set_yticks(range(len(ranked)), [name for name, _ in ranked])
     axis.set(xlim=(0, 1), xlabel="share of the reference's tags; line: 95 % interval of the green part")
     axis.grid(visible=False, axis="y")
@@ -49,11 +50,11 @@ def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> F
     best = max((r["readings"]["joint recall, strict"][0] or 0, n) for n, r in end_to_end.items() if n != "gold")
     return Figure(
         figure,
-        f"Stacked bars: the fate of the reference's tags by source of tags, spoken by {engine}. Placed and heard: "
+        f"Stacked bars: the fate of the reference's tags by source of tags, spoken by {engine}. Joint recall: "
         f"{'; '.join(reversed(words))}.",
-        f"What becomes of the reference's tags, spoken by {engine}. Of all sources but the reference itself `{best[1]}` comes furthest, "
-        f"with {best[0]:.0%} in the sound, and with {end_to_end[best[1]]['spoken']} tags: who places more hits more. Whether it is ahead "
-        "is for the paired differences to say.",
+        f"What becomes of the reference's tags, spoken by {engine}. Apart from the reference itself, `{best[1]}` has the highest joint "
+        f"recall, {best[0]:.0%}, with {end_to_end[best[1]]['spoken']} tags. A source that places more tags hits more of them. The paired "
+        "differences below settle which source is ahead.",
     )
 
 
@@ -93,15 +94,16 @@ def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[fl
         figure,
         f"{title}. Dots with intervals, one row a reading. {listed}.",
         f"{title}: {len(rows)} readings of the same output. "
-        f"Of {len(rows) * len(columns)} figures {len(lie)} {'lies' if len(lie) == 1 else 'lie'} in the claimed {span}"
-        f"{': ' + '; '.join(lie) if 0 < len(lie) <= _LISTED else ''}; the intervals of {len(touch)} more touch it.",
+        f"Values inside the claimed {span}: {len(lie) or 'none'} of {len(rows) * len(columns)}"
+        f"{' (' + '; '.join(lie) + ')' if 0 < len(lie) <= _LISTED else ''}. "
+        f"Values outside whose interval overlaps it: {len(touch) or 'none'}.",
     )
 
 
 def rate_per_tag_dots(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Draw placement, realisation and both for each tag, with intervals."""
-    series = {"placement": ("placed", Look(BLUE, "o")), "realisation": ("heard, of those spoken", Look(VERMILLION, "s")),
-              "both": ("placed and heard", Look(GREEN, "D"))}  # fmt: skip
+    """Draw recall, hit rate and joint recall of each tag, with intervals."""
+    series = {"placement": ("recall", Look(BLUE, "o")), "realisation": ("hit rate", Look(VERMILLION, "s")),
+              "both": ("joint recall", Look(GREEN, "D"))}  # fmt: skip
     figure, axis = subplots(height=0.75 * len(per_tag) + 1.5)
     rows = {f"{tag.strip('<>')}\n(n = {row['n']})": row for tag, row in per_tag.items()}
     dot_rows(axis, rows, series, spread=0.66, legend=True)
@@ -110,12 +112,12 @@ def rate_per_tag_dots(per_tag: Mapping[str, Mapping[str, Any]], title: str) -> F
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=SMALL + 0.5)
     words = "; ".join(
-        f"{tag} placed {shown(row['placement'])}, heard {shown(row['realisation'])}, both {shown(row['both'])}"
+        f"{tag} recall {shown(row['placement'])}, hit rate {shown(row['realisation'])}, joint recall {shown(row['both'])}"
         for tag, row in per_tag.items()
     )
     rare = min(per_tag.items(), key=lambda item: item[1]["n"])
     return Figure(
         figure,
         f"{title}, tag by tag: {words}.",
-        f"{title}. Where a tag is rare the interval is wide: `{rare[0]}` stands {rare[1]['n']} times in the reference.",
+        f"{title}. Rare tags have wide intervals: `{rare[0]}` occurs {rare[1]['n']} times in the reference.",
     )

@@ -39,21 +39,29 @@ def shown(triple: Sequence[float | None]) -> str:
     return interval(value, low, high)
 
 
+def rate(row: Mapping[str, Any], key: str) -> str:
+    """Format a reading of one source of tags; a source that places no tags has a rate of 0 without an interval."""
+    return _rate(row["readings"], key)
+
+
+def _rate(readings: Mapping[str, Sequence[float | None]], key: str) -> str:
+    nothing = readings["some tag"][0] == 0 and readings[key][0] == 0
+    return "0 (no tags)" if nothing else shown(readings[key])
+
+
 def joint_table(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Html:
-    """Return placement, realisation and both for each tagger with one engine, best F1 of both first."""
+    """Return recall, hit rate and the joint rates of each source of tags with one engine, best joint F1 first."""
     ranked = sorted(end_to_end.items(), key=lambda item: -(item[1]["f1"] or 0))
     return table(
         [
             {
                 "tags from": name,
                 "tags scored": row["spoken"],
-                "placed: recall": {"gold": "1, by definition", "none": "0, by definition"}.get(
-                    name, shown(row["readings"]["recall"])
-                ),
-                "heard: hit rate": shown(row["readings"]["hit rate"]),
-                "both: recall": shown(row["readings"]["joint recall"]),
-                "both: precision": shown(row["readings"]["joint precision"]),
-                "both: F1": shown(row["readings"]["joint f1"]),
+                "recall": "1, by definition" if name == "gold" else rate(row, "recall"),
+                "hit rate": rate(row, "hit rate"),
+                "joint recall": rate(row, "joint recall"),
+                "joint precision": rate(row, "joint precision"),
+                "joint F1": rate(row, "joint f1"),
             }
             for name, row in ranked
         ],
@@ -62,18 +70,18 @@ def joint_table(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> Htm
 
 
 def difference_table(differences: Mapping[str, Mapping[str, Sequence[float]]], tagger: str) -> Html:
-    """Return how many more of the reference's tags are heard with `tagger` than with each other source."""
+    """Return the paired differences in joint recall between `tagger` and each other source."""
     return table(
         [
             {
                 "against": other,
-                "reference tags placed and heard": verdict_on_difference(
+                "joint recall": verdict_on_difference(
                     value, low, high, better=f"{tagger} more", worse=f"{tagger} fewer"
                 ),
             }
             for other, (value, low, high) in differences[tagger].items()
         ],
-        f"With {tagger}, minus with each other source; paired 95 % intervals",
+        f"Joint recall with {tagger} minus that with each other source; paired 95 % intervals",
     )
 
 
@@ -90,7 +98,7 @@ def readings_table(columns: Mapping[str, Mapping[str, Sequence[float | None]]], 
         Title of the table.
     """
     rows = [
-        {"reading": reading.words, **{name: shown(values[key]) for name, values in columns.items()}}
+        {"reading": reading.words, **{name: _rate(values, key) for name, values in columns.items()}}
         for key, reading in READINGS.items()
         if reading.family == family
     ]
@@ -98,15 +106,15 @@ def readings_table(columns: Mapping[str, Mapping[str, Sequence[float | None]]], 
 
 
 def per_tag_table(per_tag: Mapping[str, Mapping[str, Any]], caption: str) -> Html:
-    """Return placement, realisation and both for each tag."""
+    """Return recall, hit rate and joint recall of each tag."""
     return table(
         [
             {
                 "tag": tag,
                 "in the reference": row["n"],
-                "placed": shown(row["placement"]),
-                "heard, of those spoken": shown(row["realisation"]),
-                "placed and heard": shown(row["both"]),
+                "recall": shown(row["placement"]),
+                "hit rate": shown(row["realisation"]),
+                "joint recall": shown(row["both"]),
             }
             for tag, row in per_tag.items()
         ],
@@ -130,7 +138,7 @@ def of_higgs(result: ResultFile) -> dict[str, str]:
 
 
 def grid_table(here: Mapping[str, Any], elsewhere: Mapping[str, ResultFile], taggers: Sequence[str]) -> Html:
-    """Return the F1 of tags both right and heard by tagger and engine, from this run and result files, and what has not run.
+    """Return the joint F1 by tagger and engine, from this run and result files, and what has not run.
 
     Parameters
     ----------
@@ -154,13 +162,13 @@ def grid_table(here: Mapping[str, Any], elsewhere: Mapping[str, ResultFile], tag
         if engine not in seen:
             row = {"engine": engine, **dict.fromkeys(taggers, "–"), "measured": f"not run here: {reason}; {command}"}
             rows.append(row)
-    return table(rows, "F1 of tags both right and heard: tags from (columns), spoken by (rows); 95 % intervals")
+    return table(rows, "Joint F1: tags from (columns), spoken by (rows); 95 % intervals")
 
 
 def _grid_row(
     engine: str, joint: Mapping[str, Mapping[str, Any]], taggers: Sequence[str], where: str
 ) -> dict[str, str]:
-    cells = {tagger: shown(joint[tagger]["readings"]["joint f1"]) if tagger in joint else "–" for tagger in taggers}
+    cells = {tagger: rate(joint[tagger], "joint f1") if tagger in joint else "–" for tagger in taggers}
     return {"engine": engine, **cells, "measured": where}
 
 
@@ -168,8 +176,8 @@ def elsewhere_table(results: Mapping[str, ResultFile]) -> Html:
     """Return the result files from elsewhere, each with its provenance."""
     if not results:
         return Html(
-            "<p>No result file from elsewhere lies in <code>data/results/</code>. One that is put there appears here, "
-            "with machine, revision and date, at the next build.</p>"
+            "<p>There is no result file from elsewhere in <code>data/results/</code>. A file that you put there appears here "
+            "after the next build, with its machine, revision and date.</p>"
         )
     return table(
         [

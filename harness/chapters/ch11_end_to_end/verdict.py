@@ -190,7 +190,7 @@ def judge_overall(
     evidence: dict[str, Any] = {
         f"the note's own figures, {way}": f"{a:.1%} to {b:.1%}" for way, (a, b) in arithmetic().items()
     }
-    evidence[f"{first}: tags placed and heard"] = shown(columns[first]["joint recall"])
+    evidence[f"{first}: joint recall"] = shown(columns[first]["joint recall"])
     for name in columns:
         evidence[f"{name}: mean of recall and hit rate"] = shown(columns[name]["mean"])
     if touching:

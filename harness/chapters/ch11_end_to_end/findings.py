@@ -1,0 +1,88 @@
+"""What chapter 11 found, in sentences and figures that the page's own run decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.chapters.ch11_end_to_end.tables import rate, shown
+from harness.errors import HarnessError
+from harness.publish.tables import verdict_on_difference
+
+NOT_HERE = "not run here"
+_OWN = (
+    "recall",
+    "hit rate",
+    "joint recall",
+    "joint precision",
+    "joint f1",
+    "mean",
+)  # readings of the tagger of the page
+
+
+def complete(summary: Mapping[str, Any]) -> None:
+    """Check that a run has no failures.
+
+    Raises
+    ------
+    HarnessError
+        If a clip or a text failed; names each reason and how often it occurred.
+    """
+    if summary["failures"]:
+        reasons = "; ".join(f"{n} x {why}" for why, n in summary["failures"].items())
+        raise HarnessError(reasons, remedy="remove the cause, and run the page again")
+
+
+def findings(
+    joint: Mapping[str, Any], differences: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str
+) -> dict[str, str]:
+    """Return the figures and sentences of "What we found" by name; see `numbers` for the parameters."""
+    mine = joint[tagger]["readings"]
+    best = max((name for name in joint if name != "gold"), key=lambda name: joint[name]["f1"] or 0)
+    against = differences[tagger].get("rules")
+    return {
+        "lost": (
+            f"`{tagger}` spoke {joint[tagger]['spoken']} tags where the reference has {joint['gold']['reference']}. Its joint "
+            f"precision is {shown(mine['joint precision'])}; that of perfect tags is {rate(joint['gold'], 'joint precision')}."
+        ),
+        "against_rules": verdict_on_difference(*against, better=f"more with {tagger}", worse=f"fewer with {tagger}")
+        if against
+        else "the tagger of this page is the rules",
+        "best": f"`{best}` has the best joint F1 of all taggers, {rate(joint[best], 'joint f1')}.",
+        **{name.replace(" ", "_"): shown(mine[name]) for name in _OWN},
+        "gold_recall": rate(joint["gold"], "joint recall"),
+        "rules_precision": rate(joint["rules"], "joint precision"),
+        "random_mean": rate(joint["random"], "mean"),
+        "deaf_recall": rate(deaf["gold"], "joint recall") if deaf else NOT_HERE,
+        "deaf_mean": rate(deaf["gold"], "mean") if deaf else NOT_HERE,
+    }  # fmt: skip
+
+
+def numbers(
+    joint: Mapping[str, Any], differences: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str
+) -> dict[str, Any]:
+    """Return the figures that other pages quote.
+
+    Parameters
+    ----------
+    joint : mapping
+        Source of tags -> result of `harness.experiment.joint.end_to_end` with the engine that is told the tags.
+    differences : mapping
+        Result of `harness.experiment.joint.differences` for the same engine.
+    deaf : mapping, optional
+        The same as `joint` for a voice that is not told them.
+    tagger : str
+        Tagger of the page.
+    """
+    found = findings(joint, differences, deaf, tagger)
+    kept = ("recall", "hit_rate", "joint_recall", "joint_precision", "joint_f1", "mean", "gold_recall", "random_mean",
+            "deaf_mean", "against_rules")  # fmt: skip
+    return {name: found[name] for name in kept} | {
+        "tagger": tagger,
+        "sources": len(joint),
+        "reference": joint["gold"]["reference"],
+        "spoken": joint[tagger]["spoken"],
+        "rules_recall": rate(joint["rules"], "joint recall"),
+        "rules_f1": rate(joint["rules"], "joint f1"),
+        "random_recall": rate(joint["random"], "joint recall"),
+    }
