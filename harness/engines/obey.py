@@ -29,10 +29,9 @@ from harness.engines.control.targets import add_targets
 from harness.engines.control.voice import add_pauses, word_times
 from harness.errors import HarnessError
 from harness.phonemes import phonemes
-from harness.prosody.align import AlignmentError, align_phones
-from harness.prosody.fit import clip_fit, is_said
+from harness.prosody.align import AlignmentError, alignment
 from harness.prosody.pronounce import from_ipa, pronounce_all
-from harness.records import WordTime, digest
+from harness.records import digest
 from harness.registry import Requirements
 from harness.tagged import Tag, TaggedText
 
@@ -121,19 +120,17 @@ class ObeyEngine:
                 f"{what} returned silence, so there is nothing to edit", remedy="listen to it without obey"
             )
         try:
-            found = align_phones(audio, words)
+            found = alignment(audio, words, check=True)
         except AlignmentError as error:
             raise HarnessError(f"the words of the text were not found in what {what} said: {error.message}",
                                remedy="listen to it without obey") from error  # fmt: skip
-        ends = [WordTime(word=word, start=own[0].start, end=own[-1].end)
-                for word, own in zip(words, found, strict=True) if own]  # fmt: skip
-        fit = clip_fit(audio, ends)
-        if not is_said(fit, len(ends)):
-            raise HarnessError(f"{what} seems to have said something else: only {fit:.0%} of the words of the text fit its sound",
-                               remedy="listen to it without obey")  # fmt: skip
+        if not found.said:
+            raise HarnessError(
+                f"{what} seems to have said something else than the text", remedy="listen to it without obey"
+            )
         phones: list[Phone] = []
         spans: list[Span] = []
-        for index, own in enumerate(found):
+        for index, own in enumerate(found.phones):
             sounds = [Phone(index, _IPA.get(name, name.lower())) for name, _, _ in own]
             marks = iter(_marks(words[index], sum(sound.vowel for sound in sounds)))
             for sound, (_, start, end) in zip(sounds, own, strict=True):

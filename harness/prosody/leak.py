@@ -7,7 +7,6 @@ do; otherwise it was something else ("we honestly guarantee").
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,11 +22,12 @@ from harness.prosody.align import (
     check_length,
     decode,
     explained,
+    is_said,
     new_decoder,
     prepare,
     second_pass,
 )
-from harness.prosody.fit import EXAMINED, FRAMES, fitting_words, word_fits
+from harness.prosody.fit import FRAMES, word_fits
 from harness.prosody.pronounce import Pronunciation, pronounce, pronounce_all
 from harness.prosody.stretches import LONG, stretches
 from harness.records import WordTime
@@ -61,14 +61,14 @@ class Heard(NamedTuple):
         Tags that were read aloud.
     other : set of int
         Slots at which something was said that is neither in the sentence nor the name of a tag.
-    fit : float
-        Share of the words that fit the sound, as `harness.prosody.fit.clip_fit` returns it; what was said besides does not count.
+    said : bool
+        Whether the clip says the words at all; see `harness.prosody.align.is_said`.
     """
 
     words: list[WordTime]
     leaked: set[tuple[int, Tag]]
     other: set[int]
-    fit: float = 1.0
+    said: bool = True
 
 
 def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tuple[int, Tag]]) -> Heard:
@@ -101,34 +101,30 @@ def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tu
             raise DataError(f"{tag} on slot {slot}, but {len(words)} words have slots 0 to {len(words)}")
     if audio.seconds <= LONG:
         return _listen(audio, words, asked)
-    heard, fits = Heard([], set(), set()), list[tuple[float, int]]()
-    parts = stretches(audio, words)
-    step = math.ceil(audio.seconds / EXAMINED)  # the fit of some parts is enough
-    for number, part in enumerate(parts):
+    heard, said = Heard([], set(), set()), 0
+    for part in stretches(audio, words):
         inside = [(slot - part.first, tag) for slot, tag in asked if 0 <= slot - part.first <= len(part.words)]
         with part.located():
-            found = _listen(part.sound, part.words, inside, with_fit=number % step == 0)
-        if number % step == 0:
-            fits.append((found.fit, len(part.words)))
+            found = _listen(part.sound, part.words, inside)
         heard.words.extend(part.in_recording(found.words))
         heard.leaked.update((slot + part.first, tag) for slot, tag in found.leaked)
         heard.other.update(slot + part.first for slot in found.other)
-    shares, lengths = zip(*fits, strict=True)
-    return heard._replace(fit=float(np.average(shares, weights=lengths)))
+        said += found.said * len(part.words)
+    return heard._replace(said=2 * said > len(words))
 
 
-def _listen(audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]], *, with_fit: bool = True) -> Heard:
+def _listen(audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]]) -> Heard:
     """Align and listen in one piece, with memory that grows with the square of the length."""
     grammar = _Grammar(words)
     owner = {name: item for item in asked for name in grammar.offer(item[0], spoken_forms(item[1]))}
     samples, offset = prepare(audio)
-    times, path = grammar.decode(samples, offset, audio.seconds)
+    times, path, said = grammar.decode(samples, offset, audio.seconds)
     accepted = grammar.accepted(samples, path, owner)
     return Heard(
         times,
         leaked={owner[name] for name, fits in accepted.items() if fits},
         other={owner[name][0] for name, fits in accepted.items() if not fits},
-        fit=grammar.fit(samples, path) if with_fit else 1.0,
+        said=said,
     )
 
 
@@ -184,8 +180,10 @@ class _Grammar:
             names.append(name)
         return names
 
-    def decode(self, samples: NDArray[np.int16], offset: float, seconds: float) -> tuple[list[WordTime], list[str]]:
-        """Return the times of the words, and the names of all words on the best path, in order."""
+    def decode(
+        self, samples: NDArray[np.int16], offset: float, seconds: float
+    ) -> tuple[list[WordTime], list[str], bool]:
+        """Return the times of the words, the names of all words on the best path, in order, and whether these were said."""
         check_length(samples, self.pronunciations)
         decoder = new_decoder()
         for name, ways in self.ways.items():
@@ -200,12 +198,8 @@ class _Grammar:
                 raise MisfitError(f"the {len(self.spoken)} words were not found in {seconds:.2f} s of audio",
                                   remedy="check that text and clip belong together")  # fmt: skip
             places = {name: int(name[1:]) for name in self.spoken}
-            return second_pass(decoder, samples, offset, seconds, self.words, places), path
-
-    def fit(self, samples: NDArray[np.int16], path: Sequence[str]) -> float:
-        """Return the share of the words of the sentence that fit the sound at their places on a path."""
-        said = np.array([name.startswith("w") for name in path])
-        return float(fitting_words(samples, [self.ways[name] for name in path])[said].mean())
+            times = second_pass(decoder, samples, offset, seconds, self.words, places)
+            return times, path, is_said(decoder, samples, [self.ways[name] for name in path])
 
     def accepted(self, samples: NDArray[np.int16], path: Sequence[str], offered: Collection[str]) -> dict[str, bool]:
         """Return for each of the `offered` phrases on a path whether it was said: whether it fits about as well as the sentence does."""

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from harness.audio import Audio
 from harness.errors import reason_of
-from harness.prosody.align import MisfitError, align
+from harness.prosody.align import UNFIT, MisfitError, alignment
 from harness.prosody.detectors import (
     DETECTORS,
     PAUSE_SHORT_SECONDS,
@@ -27,7 +27,6 @@ from harness.prosody.detectors import (
     by_cue,
 )
 from harness.prosody.features import ClipFeatures, measure
-from harness.prosody.fit import UNFIT, clip_fit, is_said
 from harness.prosody.leak import align_and_listen
 from harness.prosody.listeners.base import Listener
 from harness.prosody.listeners.scores import hear, judgements
@@ -129,8 +128,8 @@ def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
 def analyse(audio: Audio, text: TaggedText, listeners: Sequence[tuple[str, Listener]] = ()) -> ClipFeatures | str:
     """Align and measure a clip, and let listeners judge it; return its features, or the reason why it cannot be measured."""
     try:
-        words = align(audio, text.words)
-        return _measured(audio, words, clip_fit(audio, words), listeners)
+        found = alignment(audio, text.words, check=True)
+        return _measured(audio, found.words, listeners) if found.said else UNFIT
     except MisfitError as error:
         return _unfit(audio, error)
     except Exception as error:  # an error of a library costs this clip, not the run
@@ -147,8 +146,10 @@ def analyse_tagged(
     """
     try:
         heard = align_and_listen(audio, text.words, asked)
+        if not heard.said:
+            return UNFIT, {}
         intruded = {place: Verdict.UNMEASURABLE for place in asked if place[0] in heard.other}
-        features = _measured(audio, heard.words, heard.fit, listeners)
+        features = _measured(audio, heard.words, listeners)
         return features, intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
     except MisfitError as error:
         return _unfit(audio, error), {}
@@ -156,13 +157,7 @@ def analyse_tagged(
         return reason_of(error), {}
 
 
-def _measured(
-    audio: Audio, words: Sequence[WordTime], fit: float, listeners: Sequence[tuple[str, Listener]]
-) -> ClipFeatures:
-    """Measure a clip, unless it says other words: then every tag would be a miss, or leaked, by chance."""
-    spoken = sum(word.end > word.start for word in words)
-    if not is_said(fit, spoken):
-        raise MisfitError(f"only {fit:.0%} of the words fit the sound")
+def _measured(audio: Audio, words: Sequence[WordTime], listeners: Sequence[tuple[str, Listener]]) -> ClipFeatures:
     features = measure(audio, words)
     return replace(features, heard=hear(audio, words, listeners)) if listeners else features
 
