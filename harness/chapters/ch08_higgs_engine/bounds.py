@@ -66,3 +66,36 @@ def this_machine(megabytes: int = 512, repeats: int = 5) -> Device:
         numbers.max()
         taken.append(time.perf_counter() - begun)
     return Device("this processor, one thread", 0, numbers.nbytes / min(taken) / 1e9)
+
+
+def bound_rows(processor: Device, passed: int, measured: float | None, card: str) -> list[dict[str, str]]:
+    """Return rows for a table: the bound of each device, and what was measured and reported for it.
+
+    Parameters
+    ----------
+    processor : Device
+        This machine's processor, from `this_machine`; its bound is for float32, that of the GPUs for 16 bits a weight.
+    passed : int
+        Number of parameters that an audio token passes.
+    measured : float, optional
+        Measured speed of the real weights in seconds of audio per second; None if they did not run here.
+    card : str
+        Name of the GPU that was measured; empty for the processor.
+    """
+
+    def row(device: Device, memory: str, bandwidth: str, bound: str, here: bool) -> dict[str, str]:
+        return {
+            "device": device.name,
+            "memory": memory,
+            "bandwidth": bandwidth,
+            "at most, times real time": bound,
+            "measured here": "not run here" if measured is None or not here else f"{measured:.2f}",
+            "reported by a user": f"{REPORTED[device.name]:.1f}" if device.name in REPORTED else "–",
+        }
+
+    return [
+        row(processor, "–", f"{processor.bandwidth:.0f} GB/s, measured",
+            f"{times_real_time(processor, passed, 4):.2f} (float32)", not card),
+        *(row(gpu, f"{gpu.memory:g} GB", f"{gpu.bandwidth:,} GB/s", f"{times_real_time(gpu, passed, 2):.1f}", gpu.name in card)
+          for gpu in GPUS),
+    ]  # fmt: skip

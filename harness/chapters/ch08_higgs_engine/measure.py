@@ -147,6 +147,21 @@ def agreement(boson: Mapping[str, Any], native: Mapping[str, Any]) -> dict[str, 
     return {"frames": [a.shape[1], b.shape[1]], "stopped": stopped, "compared": compared, "equal": equal}
 
 
+def agreement_rows(texts: Sequence[str], agreed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows for a table of the results of `agreement`."""
+    return [
+        {
+            "text": text,
+            "frames, boson": one["frames"][0],
+            "frames, native": one["frames"][1],
+            "ends by itself": "yes" if one["stopped"] else "no",
+            "compared": one["compared"],
+            "equal": f"{one['equal']:.1%}",
+        }
+        for text, one in zip(texts, agreed, strict=True)
+    ]
+
+
 def record(text: str, engine: str, path: str) -> None:
     """Let an engine speak a text into a WAV file, for a process whose environment lacks the engine."""
     write_wav(Path(path), make_engine(engine).speak(SpeechRequest(TaggedText.parse(text))).audio)
