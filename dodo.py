@@ -22,7 +22,7 @@ from doit.tools import config_changed
 
 from harness.paths import BOOK, BUILD, DATA, NOTEBOOKS, ROOT
 from harness.processes import killed_with_parent
-from harness.publish.bench_page import HERE, PUBLISHED
+from harness.publish.bench_page import HERE
 from harness.publish.hosting import repository_url, site_url
 from harness.publish.sources import code_dependencies, module_dependencies
 from harness.publish.stage import (
@@ -216,8 +216,8 @@ def task_stage():
             *executed(),
             FAULTS,
             REPORT,
-            *(path for path in (HERE, PUBLISHED) if path.is_file()),
-            *files(DATA / "results", pattern="*.json"),  # the leaderboard
+            *([HERE] if HERE.is_file() else []),
+            *files(DATA / "results", pattern="*.json"),  # of benchmarks, and of the leaderboard
             *files(ROOT / "harness", pattern="*.py"),  # the page of the architecture draws their imports
             ROOT / "pyproject.toml",
             CONTRIBUTING,

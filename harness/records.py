@@ -23,6 +23,11 @@ def digest(*parts: object, length: int = 16) -> str:
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:length]
 
 
+def is_none(value: object) -> bool:
+    """Return whether a field is left out of a line, because it does not apply."""
+    return value is None
+
+
 def _id(value: Any) -> str | int:
     """Return an id if it is text or a whole number: others, such as 0.0 and "0.0", would become the same text."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
@@ -219,7 +224,11 @@ class Judgement(BaseModel):
 
 
 class Outcome(Record):
-    """The verdict on one tag (or placebo) of one clip, with the measurement behind it."""
+    """The verdict on one tag (or placebo) of one clip, with the measurement behind it.
+
+    For a pause, `length` is the whole silence in the gap of the clip in seconds, of which `value` is the part that the plain clips do not
+    have, and `at_punctuation` tells whether the gap follows clause punctuation.
+    """
 
     SCHEMA: ClassVar[str] = "harness.outcome/1"
 
@@ -236,6 +245,8 @@ class Outcome(Record):
     threshold: float | None = None
     reason: str = ""
     paired: bool = True
+    length: float | None = Field(None, exclude_if=is_none)
+    at_punctuation: bool | None = Field(None, exclude_if=is_none)
     listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property

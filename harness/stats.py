@@ -181,7 +181,9 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
     p = hits / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    return float(max(min(centre - half, p), 0.0)), float(
+        min(max(centre + half, p), 1.0)
+    )  # p itself, in spite of rounding
 
 
 def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:

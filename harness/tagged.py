@@ -175,6 +175,14 @@ class TaggedText:
         """
         return self._phrase_ends[slot] if slot < len(self.words) else len(self.words) - 1
 
+    def at_punctuation(self, slot: int) -> bool:
+        """Return whether the word before `slot` ends with clause punctuation, where voices often pause without a tag.
+
+        >>> TaggedText.from_plain("Well, we go.").at_punctuation(1)
+        True
+        """
+        return slot > 0 and bool(_CLAUSE_END.search(self.words[slot - 1]))
+
     @cached_property
     def _phrase_ends(self) -> list[int]:
         """The index of the last word of each word's phrase."""

@@ -86,7 +86,6 @@ def run(
     """
     from harness.experiment import changed, load_experiment
     from harness.experiment import run as run_experiment
-    from harness.experiment.before import ask_servers
     from harness.experiment.folder import FILES, MANIFEST, is_complete
     from harness.experiment.result_files import publish, published
     from harness.experiment.sentences import sentences_file
@@ -124,12 +123,10 @@ def run(
         check_output(result, inputs=inputs, force=force or published(folder, result))
     finished = is_complete(folder) and (folder / MANIFEST).stat().st_mtime_ns
     try:
-        if not finished:
-            ask_servers(spec)
         with progress_bar("Sentences") as update:
             summary = run_experiment(
                 spec, folder, jobs=jobs, backend=backend, scheduler=scheduler, progress=_with_first_clip(folder, update),
-                replace=replace, warn=_tell,
+                replace=replace, check=_check,
             )  # fmt: skip
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; finished work is kept in {relative(folder)}",
@@ -156,6 +153,13 @@ def run(
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _check(experiment: Any) -> None:
+    from harness.experiment.before import ask_servers, check_parts
+
+    ask_servers(experiment)
+    check_parts(experiment, _tell)
 
 
 def _tell(line: str) -> None:
@@ -192,12 +196,24 @@ def _with_first_clip(folder: Path, update: Callable[[int, int], None]) -> Callab
 
 def _print_engines(summary: dict[str, Any]) -> None:
     """Print what was heard of each engine, why tags failed, its thresholds, and end to end if the run has taggers."""
-    from harness.publish.run_tables import JOINT_NOTE, audio_rows, covers, hints, joint_rows, threshold_rows
+    from harness.publish.run_tables import (
+        JOINT_NOTE,
+        PAUSE_NOTE,
+        audio_rows,
+        covers,
+        hints,
+        joint_rows,
+        pause_rows,
+        threshold_rows,
+    )
 
     for name, found in summary["engines"].items():
         _print_rows(f"{name}: tags in the audio, in {covers(found)}", audio_rows(found["per_tag"]))
         for hint in hints(found["per_tag"]):
             typer.echo(hint)
+        if pauses := pause_rows(found["per_tag"]):
+            _print_rows(f"{name}: pauses at punctuation and elsewhere", pauses)
+            typer.echo(PAUSE_NOTE)
         _print_rows(f"{name}: thresholds, and the engine's own spread", threshold_rows(found))
         print_listeners(name, found["listeners"])
         if summary["taggers"]:

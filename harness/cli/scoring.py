@@ -105,7 +105,7 @@ def audio(
 ) -> None:
     """Measure how many tags can be heard in your own clips, per tag, with 95 % intervals.
 
-    A CSV manifest separates plain clips by semicolons, and may leave out the column id:
+    A CSV manifest separates plain clips by semicolons, and may leave out the columns plain_audio and id:
 
     \b
     ```text
@@ -131,7 +131,8 @@ def audio(
     clips are those in the manifest, or with --calibrate those in DIR/manifest.csv (columns audio and text, at least three
     clips of each text). Otherwise the shipped floors are used. The output says which.
 
-    A clip whose audio cannot be used counts as `unmeasurable`. The other clips are still scored, and the exit code is 2.
+    A clip whose audio cannot be used, or that does not say the words of its text, counts as `unmeasurable`, and its line is
+    named. The other clips are still scored, and the exit code is 2.
     """
     from harness.outputs import check_output
     from harness.prosody.clip_scores import inputs_of, score_manifest
@@ -159,15 +160,17 @@ def audio(
 
 
 def _print_audio(figures: dict[str, Any]) -> None:
-    columns = ["tag", "n", "hit", "miss", "wrong", "leaked", "unmeas.", "hit rate"]
+    columns = ["tag", "n", "hit", "miss", "wrong", "leaked", "unmeas.", "hit rate", "placebo"]
     for name, title in (("paired", "against plain clips"), ("unpaired", "without plain clips")):
         if figures[name]:
+            clips = figures[f"{name}_clips"]
             rows = [
                 [tag, str(row["n"]), str(row["hit"]), str(row["miss"]), str(row["wrong_direction"]), str(row["leaked"]),
-                 str(row["unmeasurable"]), interval(row["hit_rate"], row["low"], row["high"])]
+                 str(row["unmeasurable"]), *(interval(*figures).replace(" [", "\n[") for figures in
+                   ((row["hit_rate"], row["low"], row["high"]), (row["false_positive"], row["fp_low"], row["fp_high"])))]
                 for tag, row in figures[name].items()
             ]  # fmt: skip
-            print_table(f"{figures['clips']} clips; tags in clips {title}", columns, rows)
+            print_table(f"{clips} {'clip' if clips == 1 else 'clips'} {title}", columns, rows)
     if not figures["paired"] and not figures["unpaired"]:
         typer.echo(f"{figures['clips']} clips, but no tags in their texts")
     print_listeners(f"{figures['clips']} clips", figures["listeners"])

@@ -30,7 +30,7 @@ from harness.engines.control.voice import add_pauses, word_times
 from harness.errors import HarnessError
 from harness.phonemes import phonemes
 from harness.prosody.align import AlignmentError, align_phones
-from harness.prosody.fit import clip_fit
+from harness.prosody.fit import clip_fit, is_said
 from harness.prosody.pronounce import from_ipa, pronounce_all
 from harness.records import WordTime, digest
 from harness.registry import Requirements
@@ -39,8 +39,6 @@ from harness.tagged import Tag, TaggedText
 # The doses of a signal are larger than those inside a model, because the aligner's boundaries are 10 to 30 ms off. Chosen on training
 # sentences, spoken by Piper.
 EDIT_DOSES = replace(DOSES, accent_level=5.0, stressed=1.6, unstressed=1.2, high=4.5, low=-4.5)
-# Of another sentence at most 42 % of the words fit, of the right one at least 83 % (`harness.prosody.fit`): the middle.
-LEAST_FIT = 0.6
 # ARPAbet as characters of the International Phonetic Alphabet.
 _IPA = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "EH": "ɛ", "ER": "ɚ", "EY": "eɪ", "IH": "ɪ", "IY": "i",
@@ -130,7 +128,7 @@ class ObeyEngine:
         ends = [WordTime(word=word, start=own[0].start, end=own[-1].end)
                 for word, own in zip(words, found, strict=True) if own]  # fmt: skip
         fit = clip_fit(audio, ends)
-        if (1 - fit) * len(ends) > max(1.5, (1 - LEAST_FIT) * len(ends)):  # one word may misfit: "hmm" has many sounds
+        if not is_said(fit, len(ends)):
             raise HarnessError(f"{what} seems to have said something else: only {fit:.0%} of the words of the text fit its sound",
                                remedy="listen to it without obey")  # fmt: skip
         phones: list[Phone] = []

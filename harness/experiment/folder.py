@@ -126,8 +126,9 @@ def claim(identity: Mapping[str, Any], folder: Path, replace: bool, check: Calla
         problem = _damage(folder)
     before = {} if problem else _texts(_identity(folder).get("experiment"))
     now = _texts(identity["experiment"])
-    if fewer := before.keys() - now.keys():
-        problem = f"a run of more sentences: {len(fewer)} of its texts are beyond this limit"
+    if before.keys() - now.keys():
+        texts = [len({name for _, name in one}) for one in (before, now)]
+        problem = f"a run of more sentences than this limit allows: {texts[0]} texts, not {texts[1]}"
     if finished and not problem and before == now:
         return True
     if problem and not replace:

@@ -50,15 +50,19 @@ def publish(folder: Path, target: Path = RESULT, stored: Sequence[StoredClip] = 
     target : Path
         File to write.
     stored : sequence of StoredClip
-        Result of `harness.experiment.stored_clips.store_clips`.
+        Result of `harness.experiment.stored_clips.store_clips`. If there are none, those of an existing file of the same run stay.
 
     Raises
     ------
     DataError
         If the run is not complete, or had failures.
     """
-    clips = {"stored": [one.model_dump(mode="json", by_alias=True) for one in stored]} if stored else {}
-    write_json(target, result_of(folder) | clips)
+    fields = result_of(folder)
+    if stored:
+        fields["stored"] = [one.model_dump(mode="json", by_alias=True) for one in stored]
+    elif published(folder, target) and (kept := read_json(target).get("stored")):
+        fields["stored"] = kept
+    write_json(target, fields)
     return target
 
 
@@ -217,8 +221,8 @@ class StoredClip(BaseModel):
     engine: str
     text: str = Field(max_length=5000)
     audio: ClipId
-    plain: list[ClipId] = Field(min_length=1)
-    outcomes: list[Outcome] = Field(min_length=1)
+    plain: list[ClipId] = Field(min_length=1, max_length=20)
+    outcomes: list[Outcome] = Field(min_length=1, max_length=100)
 
     @property
     def tagged(self) -> TaggedText:
@@ -255,7 +259,7 @@ class ResultFile(BaseModel):
     engines: dict[str, EngineFigures] = Field(min_length=1)
     texts: int | None = Field(None, ge=1)
     taggers: dict[str, TaggerFigures] = Field(default_factory=dict)
-    stored: list[StoredClip] = Field(default_factory=list)
+    stored: list[StoredClip] = Field(default_factory=list, max_length=200)
 
     @property
     def spoken(self) -> str:

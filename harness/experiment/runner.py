@@ -65,7 +65,7 @@ def run(
     scheduler: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     replace: bool = False,
-    warn: Callable[[str], None] = lambda warning: None,
+    check: Callable[[Experiment], None] = check_parts,
 ) -> dict[str, Any]:
     """Run an experiment, or the rest of an unfinished one, and return its summary.
 
@@ -82,8 +82,8 @@ def run(
         Called with the numbers of units done and units in total. A unit is one sentence spoken by one engine.
     replace : bool
         Whether to empty and use a folder that holds something else, instead of refusing it.
-    warn : callable, optional
-        See `harness.experiment.before.check_parts`.
+    check : callable, optional
+        Called before anything is written, unless nothing is left to do; raises if the experiment cannot run.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def run(
     prepare(folder)
     parallel = {"jobs": jobs, "backend": backend, "scheduler": scheduler}
     with locked(folder, "run"):
-        return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace, warn)
+        return _run_locked(experiment, folder, parallel, progress or (lambda done, total: None), replace, check)
 
 
-def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool, warn) -> dict[str, Any]:
+def _run_locked(experiment: Experiment, folder: Path, parallel, progress, replace: bool, check) -> dict[str, Any]:
     identity = identify(experiment)
-    if claim(identity, folder, replace, check=lambda: check_parts(experiment, warn)):
+    if claim(identity, folder, replace, check=lambda: check(experiment)):
         (folder / SCORES).unlink(missing_ok=True)  # left over if the run was killed at the very end
         return read_json(folder / SUMMARY)
     for name in (MANIFEST, OUTCOMES):

@@ -150,7 +150,7 @@ def check_clips(result: ResultFile, path: Path) -> int:
         for outcome in one.outcomes:
             score, detector = again[outcome.slot, outcome.tag], DETECTORS[outcome.tag]
             threshold = detector.floor if outcome.threshold is None else outcome.threshold
-            verdict = score.failure
+            verdict: Verdict | None = score.failure
             if score.value is not None and verdict is None:
                 verdict = detector.judge(score.value, threshold)
             if verdict is not outcome.verdict:

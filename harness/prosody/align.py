@@ -45,6 +45,10 @@ class AlignmentError(HarnessError):
     """The words could not be aligned to the audio; the message says why."""
 
 
+class MisfitError(AlignmentError):
+    """The clip can be read, but its sound is not that of the words."""
+
+
 class PhoneTime(NamedTuple):
     """A phone (ARPAbet without stress), and its start and end in seconds."""
 
@@ -146,7 +150,7 @@ def check_length(samples: NDArray[np.int16], pronunciations: Sequence[Sequence[P
         raise AlignmentError("none of the words is speakable", remedy="give a text with at least one word")
     phones = sum(min(map(len, ways)) for ways in pronunciations if ways)
     if len(samples) / RATE * FRAME_RATE < phones * MIN_FRAMES_PER_PHONE:
-        raise AlignmentError(
+        raise MisfitError(
             f"{len(samples) / RATE:.2f} s of sound is too short for {len(pronunciations)} words ({phones} phones)",
             remedy="check that text and clip belong together",
         )
@@ -182,7 +186,7 @@ def second_pass(
         if (name := entry.name.partition("(")[0]) in names
     }
     if len(found) != len(names):
-        raise AlignmentError(f"only {len(found)} of {len(names)} words were found in the audio")
+        raise MisfitError(f"only {len(found)} of {len(names)} words were found in the audio")
     spans = {index: tuple(_seconds(frame, offset, seconds) for frame in span) for index, span in found.items()}
     return list(_with_unspoken(words, spans))
 
@@ -262,12 +266,12 @@ def decode(decoder: Any, samples: NDArray[np.int16]) -> None:
 
 @contextmanager
 def explained(n_words: int, seconds: float) -> Iterator[None]:
-    """Turn the errors that pocketsphinx raises into an `AlignmentError`."""
+    """Turn the errors that pocketsphinx raises into a `MisfitError`."""
     try:
         yield
     except (RuntimeError, ValueError, TypeError) as error:  # TypeError: get_alignment() returned None
-        raise AlignmentError(f"no path through {seconds:.2f} s of audio fits the {n_words} words ({error})",
-                             remedy="check that text and clip belong together") from error  # fmt: skip
+        raise MisfitError(f"no path through {seconds:.2f} s of audio fits the {n_words} words ({error})",
+                          remedy="check that text and clip belong together") from error  # fmt: skip
 
 
 def _seconds(frame: int, offset: float, end: float) -> float:

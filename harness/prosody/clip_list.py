@@ -44,7 +44,7 @@ def read_manifest(path: str | Path, model: type[Item]) -> list[tuple[int, Item]]
     ----------
     path : path-like
     model : type of ClipItem
-        Class of the rows. In CSV, the columns are `audio` and `text` (and `plain_audio`, if the model has it), and optionally `id`.
+        Class of the rows. In CSV, the columns are `audio` and `text`, and optionally `id` (and `plain_audio`, if the model has it).
 
     Returns
     -------
@@ -87,11 +87,14 @@ def _header(model: type[ClipItem]) -> str:
 
 
 def _iterate_csv(path: Path, model: type[Item]) -> Iterator[tuple[int, Item]]:
-    for line, fields in iterate_table(path, _columns(model), optional="id"):
+    optional = ("plain_audio", "id") if "plain_audio" in model.model_fields else ("id",)
+    for line, fields in iterate_table(path, ("audio", "text"), optional):
         yield line, _item(fields, model, path, line)
 
 
-def iterate_table(path: Path, needed: Sequence[str], optional: str = "") -> Iterator[tuple[int, dict[str, str]]]:
+def iterate_table(
+    path: Path, needed: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a CSV file, each with the line on which it begins.
 
     Parameters
@@ -99,8 +102,8 @@ def iterate_table(path: Path, needed: Sequence[str], optional: str = "") -> Iter
     path : Path
     needed : sequence of str
         Columns that the header must name, in any order.
-    optional : str
-        A column that it may name.
+    optional : sequence of str
+        Columns that it may name.
 
     Raises
     ------
@@ -158,12 +161,12 @@ def _quoting(error: csv.Error, path: Path, line: int) -> DataError:
     return DataError(message, path=path, line=line, remedy='inside a quoted field, write "" for a quote')
 
 
-def _checked_header(row: list[str], needed: Sequence[str], optional: str, path: Path, line: int) -> list[str]:
+def _checked_header(row: list[str], needed: Sequence[str], optional: Sequence[str], path: Path, line: int) -> list[str]:
     names = [name.strip() for name in row]
-    also = f"; {optional} is optional" if optional else ""
+    also = f"; {' and '.join(optional)} {'are' if len(optional) > 1 else 'is'} optional" if optional else ""
     remedy = f"expected: the header {','.join(needed)} (in any order, separated by commas{also})"
     for at, name in enumerate(names):
-        if not name or name not in (*needed, optional):
+        if not name or name not in (*needed, *optional):
             what = f"unknown column {name!r}" if name else f"column {at + 1} of the header has no name"
             raise DataError(what, path=path, line=line, remedy=remedy)
         if name in names[:at]:

@@ -47,8 +47,9 @@ class ManifestScores:
     outcomes : list of Outcome
         `sentence` is the clip's id; without plain clips, `paired` is false.
     problems : list of HarnessError
-        Audio files that could not be used, with the manifest's file and line.
-    clips : int
+        Audio files that could not be used or do not say the words of their text, with the manifest's file and line.
+    clips, paired_clips : int
+        Number of clips, and of those that have plain clips.
     few_plain : int
         Number of paired clips with fewer than `MIN_CLIPS` plain clips.
     sentences : dict
@@ -66,6 +67,7 @@ class ManifestScores:
     outcomes: list[Outcome]
     problems: list[HarnessError]
     clips: int
+    paired_clips: int
     few_plain: int
     sentences: Mapping[str, str]
     samples: list[NullSample]
@@ -87,6 +89,8 @@ class ManifestScores:
         fitted = any(self.thresholds.reason(tag) == NULL for tag in TAGS)
         return {
             "clips": self.clips,
+            "paired_clips": self.paired_clips,
+            "unpaired_clips": self.clips - self.paired_clips,
             "paired": paired,
             "unpaired": unpaired,
             "exploratory": [tag for tag in unpaired if Tag(tag) not in PAUSES],
@@ -119,8 +123,8 @@ def score_manifest(
 ) -> ManifestScores:
     """Score every clip of a manifest.
 
-    A clip whose audio cannot be used does not stop the others: its tags are `unmeasurable` with the reason, and the
-    problem is reported with the manifest's file and line.
+    A clip whose audio cannot be used, or does not say the words of its text, does not stop the others: its tags are `unmeasurable` with the
+    reason, and the problem is reported with the manifest's file and line.
 
     Parameters
     ----------
@@ -193,6 +197,7 @@ def score_manifest(
         outcomes=[judge(score, thresholds, sentences[score.sentence]) for score in scores],
         problems=[problem for part in parts for problem in part.problems],
         clips=len(items),
+        paired_clips=sum(bool(item.plain_audio) for _, item in items),
         few_plain=sum(0 < len(set(item.plain_audio)) < MIN_CLIPS for _, item in items),
         sentences=sentences,
         samples=samples,
@@ -269,6 +274,13 @@ def _placed(error: Exception, names: Iterable[str], manifest: Path, line: int) -
     )
 
 
+def _left_out(clips: Iterable[tuple[str, ClipFeatures | str]], manifest: Path, line: int) -> Iterator[DataError]:
+    """Yield an error for each clip of a line that could not be measured."""
+    for name, found in clips:
+        if isinstance(found, str):
+            yield DataError(f"{name}: {found}", path=manifest, line=line, remedy="check that it says this text")
+
+
 # --- the clips to score ----------------------------------------------------------------------------------------------
 
 
@@ -299,7 +311,8 @@ def _score_run(
     for line, item, gives_null in rows:
         text = item.tagged
         try:
-            plain = [measured(str(folder / name), text.stripped(), asked) for name in dict.fromkeys(item.plain_audio)]
+            names = dict.fromkeys(item.plain_audio)
+            plain = [measured(str(folder / name), text.stripped(), asked) for name in names]
             if gives_null:
                 part.samples.extend(_null(text, plain))
             audio = read_audio(folder / item.audio)
@@ -307,6 +320,7 @@ def _score_run(
                 analyse_tagged(audio, text, text.tags, asked) if check_leaks else (analyse(audio, text, asked), {})
             )
             scores = score_clip(text, features, plain, intruded=intruded)
+            part.problems.extend(_left_out(zip((item.audio, *names), (features, *plain), strict=True), manifest, line))
         except Exception as error:
             problem = _placed(error, (item.audio, *item.plain_audio), manifest, line)
             part.problems.append(problem)
@@ -373,6 +387,7 @@ def _compare_plain_clips(group: Sequence[ClipRow], *, manifest: Path, listeners:
     for line, item in group if len(group) >= MIN_CLIPS else ():
         try:
             plain.append(_measured(str(manifest.parent / item.audio), text, asked))
+            part.problems.extend(_left_out([(item.audio, plain[-1])], manifest, line))
         except Exception as error:
             part.problems.append(_placed(error, [item.audio], manifest, line))
     part.samples.extend(_null(text, plain))

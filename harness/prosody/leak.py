@@ -7,6 +7,7 @@ do; otherwise it was something else ("we honestly guarantee").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from harness.audio import Audio
 from harness.errors import DataError
 from harness.prosody.align import (
     RATE,
-    AlignmentError,
+    MisfitError,
     add_pronunciations,
     check_length,
     decode,
@@ -26,7 +27,7 @@ from harness.prosody.align import (
     prepare,
     second_pass,
 )
-from harness.prosody.fit import FRAMES, word_fits
+from harness.prosody.fit import EXAMINED, FRAMES, fitting_words, word_fits
 from harness.prosody.pronounce import Pronunciation, pronounce, pronounce_all
 from harness.prosody.stretches import LONG, stretches
 from harness.records import WordTime
@@ -60,11 +61,14 @@ class Heard(NamedTuple):
         Tags that were read aloud.
     other : set of int
         Slots at which something was said that is neither in the sentence nor the name of a tag.
+    fit : float
+        Share of the words that fit the sound, as `harness.prosody.fit.clip_fit` returns it; what was said besides does not count.
     """
 
     words: list[WordTime]
     leaked: set[tuple[int, Tag]]
     other: set[int]
+    fit: float = 1.0
 
 
 def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tuple[int, Tag]]) -> Heard:
@@ -97,18 +101,23 @@ def align_and_listen(audio: Audio, words: Sequence[str], candidates: Iterable[tu
             raise DataError(f"{tag} on slot {slot}, but {len(words)} words have slots 0 to {len(words)}")
     if audio.seconds <= LONG:
         return _listen(audio, words, asked)
-    heard = Heard([], set(), set())
-    for part in stretches(audio, words):
+    heard, fits = Heard([], set(), set()), list[tuple[float, int]]()
+    parts = stretches(audio, words)
+    step = math.ceil(audio.seconds / EXAMINED)  # the fit of some parts is enough
+    for number, part in enumerate(parts):
         inside = [(slot - part.first, tag) for slot, tag in asked if 0 <= slot - part.first <= len(part.words)]
         with part.located():
-            found = _listen(part.sound, part.words, inside)
+            found = _listen(part.sound, part.words, inside, with_fit=number % step == 0)
+        if number % step == 0:
+            fits.append((found.fit, len(part.words)))
         heard.words.extend(part.in_recording(found.words))
         heard.leaked.update((slot + part.first, tag) for slot, tag in found.leaked)
         heard.other.update(slot + part.first for slot in found.other)
-    return heard
+    shares, lengths = zip(*fits, strict=True)
+    return heard._replace(fit=float(np.average(shares, weights=lengths)))
 
 
-def _listen(audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]]) -> Heard:
+def _listen(audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]], *, with_fit: bool = True) -> Heard:
     """Align and listen in one piece, with memory that grows with the square of the length."""
     grammar = _Grammar(words)
     owner = {name: item for item in asked for name in grammar.offer(item[0], spoken_forms(item[1]))}
@@ -119,6 +128,7 @@ def _listen(audio: Audio, words: Sequence[str], asked: Sequence[tuple[int, Tag]]
         times,
         leaked={owner[name] for name, fits in accepted.items() if fits},
         other={owner[name][0] for name, fits in accepted.items() if not fits},
+        fit=grammar.fit(samples, path) if with_fit else 1.0,
     )
 
 
@@ -187,10 +197,15 @@ class _Grammar:
             names = [entry.word.partition("(")[0] for entry in decoder.seg() or ()]
             path = [name for name in names if name in self.ways]
             if [name for name in path if name.startswith("w")] != self.spoken:
-                raise AlignmentError(f"the {len(self.spoken)} words were not found in {seconds:.2f} s of audio",
-                                     remedy="check that text and clip belong together")  # fmt: skip
+                raise MisfitError(f"the {len(self.spoken)} words were not found in {seconds:.2f} s of audio",
+                                  remedy="check that text and clip belong together")  # fmt: skip
             places = {name: int(name[1:]) for name in self.spoken}
             return second_pass(decoder, samples, offset, seconds, self.words, places), path
+
+    def fit(self, samples: NDArray[np.int16], path: Sequence[str]) -> float:
+        """Return the share of the words of the sentence that fit the sound at their places on a path."""
+        said = np.array([name.startswith("w") for name in path])
+        return float(fitting_words(samples, [self.ways[name] for name in path])[said].mean())
 
     def accepted(self, samples: NDArray[np.int16], path: Sequence[str], offered: Collection[str]) -> dict[str, bool]:
         """Return for each of the `offered` phrases on a path whether it was said: whether it fits about as well as the sentence does."""

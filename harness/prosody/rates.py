@@ -16,6 +16,7 @@ from harness.tagged import TAGS
 
 MEASURED = (Verdict.HIT, Verdict.MISS, Verdict.WRONG_DIRECTION, Verdict.LEAKED)
 COUNTED = (*MEASURED, Verdict.UNMEASURABLE)
+AT_PUNCTUATION, AWAY = "at punctuation", "elsewhere"
 LEVEL = 0.05  # family-wise error rate
 AUDIBLE_ST = 3.0  # semitones: only larger changes play a part in communication ('t Hart 1981, JASA 69:811)
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
@@ -33,7 +34,7 @@ def per_tag(outcomes: Iterable[Outcome]) -> dict[str, dict]:
         and ``fp_high``: the same rate at placebo slots, out of ``placebo_n``. ``at_floor`` is the rate of differences from the plain
         clips that reach the detector's floor, whatever the voice's own spread, and ``at_3st`` (pitch only) that of 3 semitones; both
         with an interval. ``median`` (in ``unit``), ``values`` and ``threshold`` are from `values_of`; ``reasons`` counts why tags were
-        unmeasurable.
+        unmeasurable. For pauses, ``places`` has the table of `by_place`.
     """
     outcomes = list(outcomes)
     return {tag.value: row for tag in TAGS if (row := _row([o for o in outcomes if o.tag is tag]))["asked"]}
@@ -60,7 +61,38 @@ def _row(outcomes: list[Outcome]) -> dict:
         **_at_others(tagged),
         **values_of(tagged),
         "reasons": reasons(tagged),
+        **({"places": places} if (places := by_place(tagged)) else {}),
     }  # fmt: skip
+
+
+def by_place(outcomes: Iterable[Outcome]) -> dict[str, dict[str, Any]]:
+    """Return the rates of one kind of pause at punctuation and away from it, where voices rarely pause unasked.
+
+    Returns
+    -------
+    dict
+        For `AT_PUNCTUATION` and `AWAY`, if they occur: ``n``, ``hit``, and ``hit_rate`` with ``low`` and ``high``, as `per_tag` does;
+        ``median``, the silence added to the plain clips, and ``median_length``, the whole silence, in seconds; and ``told``, the number
+        of clips whose whole silence, not the added one, is as long as the tag asks. Outcomes of other tags do not count, nor those
+        of runs before these were recorded.
+    """
+    known = [o for o in outcomes if o.arm is Arm.TAGGED and o.at_punctuation is not None and o.verdict in COUNTED]
+    table = {}
+    for name, at in ((AT_PUNCTUATION, True), (AWAY, False)):
+        mine = [o for o in known if o.at_punctuation is at]
+        if not mine:
+            continue
+        rate = hit_rate(mine)
+        detector = DETECTORS[mine[0].tag]
+        lengths = [o.length for o in mine if o.length is not None]
+        table[name] = {
+            "n": len(mine), "hit": sum(o.verdict is Verdict.HIT for o in mine),
+            "hit_rate": number(rate.value), "low": number(rate.low), "high": number(rate.high),
+            "median": values_of(mine)["median"],
+            "median_length": float(np.median(lengths)) if lengths else None,
+            "told": sum(detector.judge(length, detector.floor) is Verdict.HIT for length in lengths),
+        }  # fmt: skip
+    return table
 
 
 def values_of(outcomes: Iterable[Outcome]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """From clips to scores, and from scores to verdicts: is each tag in the audio?
 
-The order is fixed. A tag that was read aloud has leaked, and is not measured. Otherwise, if the words can be found, a detector compares
-the tagged clip with plain clips of the same sentence. `judge` turns the difference into a verdict once the thresholds of the engine
-are known.
+The order is fixed. A clip that does not say the words of its text is not measured at all. A tag that was read aloud has leaked, and
+is not measured. Otherwise a detector compares the tagged clip with plain clips of the same sentence. `judge` turns the difference into a
+verdict once the thresholds of the engine are known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from harness.audio import Audio
 from harness.errors import reason_of
-from harness.prosody.align import align
+from harness.prosody.align import MisfitError, align
 from harness.prosody.detectors import (
     DETECTORS,
     PAUSE_SHORT_SECONDS,
@@ -27,13 +27,15 @@ from harness.prosody.detectors import (
     by_cue,
 )
 from harness.prosody.features import ClipFeatures, measure
+from harness.prosody.fit import UNFIT, clip_fit, is_said
 from harness.prosody.leak import align_and_listen
 from harness.prosody.listeners.base import Listener
 from harness.prosody.listeners.scores import hear, judgements
 from harness.prosody.null import FLOORS, Thresholds
 from harness.prosody.placebo import placebo_slot
-from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime
-from harness.tagged import Tag, TaggedText
+from harness.prosody.stretches import LONG
+from harness.records import Arm, Judgement, Outcome, Record, Verdict, WordTime, is_none
+from harness.tagged import PAUSES, Tag, TaggedText
 
 # Without a plain clip, a word is compared with its own sentence. It must exceed the 95th percentile of the same value over all words
 # of 180 plain calibration clips by espeak and Piper, or the paired floor if that is higher; for contours, over the 431 ends of phrases
@@ -70,6 +72,8 @@ class TagScore(Record):
     failure: Literal[Verdict.LEAKED, Verdict.UNMEASURABLE, Verdict.NOT_EXPRESSIBLE] | None = None
     reason: str = ""
     paired: bool = True
+    length: float | None = Field(None, exclude_if=is_none)
+    at_punctuation: bool | None = Field(None, exclude_if=is_none)
     listeners: dict[str, Judgement] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @property
@@ -103,7 +107,7 @@ def judge(score: TagScore, thresholds: Thresholds = FLOORS, sentence: str = "") 
     return Outcome(
         engine=score.engine, tagger=score.tagger, sentence=score.sentence, arm=score.arm, slot=score.slot, tag=score.tag,
         verdict=verdict, value=score.value, unit=unit, threshold=threshold, reason=score.reason, paired=score.paired,
-        listeners=score.listeners,
+        length=score.length, at_punctuation=score.at_punctuation, listeners=score.listeners,
     )  # fmt: skip
 
 
@@ -125,7 +129,10 @@ def unmeasurable(text: TaggedText, reason: str) -> list[TagScore]:
 def analyse(audio: Audio, text: TaggedText, listeners: Sequence[tuple[str, Listener]] = ()) -> ClipFeatures | str:
     """Align and measure a clip, and let listeners judge it; return its features, or the reason why it cannot be measured."""
     try:
-        return _measured(audio, align(audio, text.words), listeners)
+        words = align(audio, text.words)
+        return _measured(audio, words, clip_fit(audio, words), listeners)
+    except MisfitError as error:
+        return _unfit(audio, error)
     except Exception as error:  # an error of a library costs this clip, not the run
         return reason_of(error)
 
@@ -141,14 +148,28 @@ def analyse_tagged(
     try:
         heard = align_and_listen(audio, text.words, asked)
         intruded = {place: Verdict.UNMEASURABLE for place in asked if place[0] in heard.other}
-        return _measured(audio, heard.words, listeners), intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
+        features = _measured(audio, heard.words, heard.fit, listeners)
+        return features, intruded | dict.fromkeys(heard.leaked, Verdict.LEAKED)
+    except MisfitError as error:
+        return _unfit(audio, error), {}
     except Exception as error:
         return reason_of(error), {}
 
 
-def _measured(audio: Audio, words: Sequence[WordTime], listeners: Sequence[tuple[str, Listener]]) -> ClipFeatures:
+def _measured(
+    audio: Audio, words: Sequence[WordTime], fit: float, listeners: Sequence[tuple[str, Listener]]
+) -> ClipFeatures:
+    """Measure a clip, unless it says other words: then every tag would be a miss, or leaked, by chance."""
+    spoken = sum(word.end > word.start for word in words)
+    if not is_said(fit, spoken):
+        raise MisfitError(f"only {fit:.0%} of the words fit the sound")
     features = measure(audio, words)
     return replace(features, heard=hear(audio, words, listeners)) if listeners else features
+
+
+def _unfit(audio: Audio, error: MisfitError) -> str:
+    """Return the reason for a clip that says other words; of a long recording, also where the text was lost."""
+    return f"{UNFIT}: {error.message}" if audio.seconds > LONG else UNFIT
 
 
 def score_clip(
@@ -236,12 +257,22 @@ class _ClipScorer:
         value = difference(detector.cue, self.text, self.features, usable, place)
         if not np.isfinite(value):
             return self.failed(slot, tag, NOT_MEASURED[detector.cue], arm=arm)
-        return TagScore(slot=slot, tag=tag, arm=arm, value=round(value, 4), paired=bool(self.plain))
+        length = round(float(self.features.pause[place]), 4) if tag in PAUSES else None
+        return TagScore(
+            slot=slot, tag=tag, arm=arm, value=round(value, 4), length=length,
+            paired=bool(self.plain), at_punctuation=self._at_punctuation(slot, tag),
+        )  # fmt: skip
+
+    def _at_punctuation(self, slot: int, tag: Tag) -> bool | None:
+        return self.text.at_punctuation(slot) if tag in PAUSES else None
 
     def failed(
         self, slot: int, tag: Tag, reason: str, verdict: Verdict = Verdict.UNMEASURABLE, arm: Arm = Arm.TAGGED
     ) -> TagScore:
-        return TagScore(slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason, paired=bool(self.plain))
+        return TagScore(
+            slot=slot, tag=tag, arm=arm, failure=verdict, reason=reason,
+            paired=bool(self.plain), at_punctuation=self._at_punctuation(slot, tag),
+        )  # fmt: skip
 
 
 INTRUDED: dict[Verdict | None, str] = {

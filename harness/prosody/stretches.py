@@ -27,6 +27,7 @@ from harness.prosody.align import (
     RATE,
     SPEECH_DROP_DB,
     AlignmentError,
+    MisfitError,
     add_pronunciations,
     check_rate,
     decode,
@@ -92,7 +93,7 @@ class Stretch:
             yield
         except AlignmentError as error:
             end = self.start + self.sound.seconds
-            raise AlignmentError(
+            raise type(error)(
                 f"from {self.start:.1f} to {end:.1f} s: {error.message}", remedy=error.remedy or _REMEDY
             ) from error
 
@@ -132,7 +133,7 @@ def stretches(audio: Audio, words: Sequence[str]) -> list[Stretch]:
     loud = _loud(audio)
     phones = sum(_fewest(one) for one in ways.values())
     if loud.sum() < phones * MIN_FRAMES_PER_PHONE / 2:  # half, because not every frame of a phone is loud
-        raise AlignmentError(
+        raise MisfitError(
             f"{loud.sum() / FRAME_RATE:.2f} s of sound is too short for {len(words)} words ({phones} phones)",
             remedy=_REMEDY,
         )
@@ -192,8 +193,8 @@ def _read(
         position, left = after, left[kept:]
 
 
-def _lost(audio: Audio, words: Sequence[str], left: Sequence[int], position: float) -> AlignmentError:
-    return AlignmentError(
+def _lost(audio: Audio, words: Sequence[str], left: Sequence[int], position: float) -> MisfitError:
+    return MisfitError(
         f"the text does not fit the audio from {position:.1f} of {audio.seconds:.1f} s on, where word {left[0] + 1} "
         f"({words[left[0]]!r}) of {len(words)} was expected",
         remedy=f"{_REMEDY}, and that nothing is left out",

@@ -17,12 +17,14 @@ from harness.publish.blocks import Block, as_html, as_markdown, bullets, grid, h
 from harness.publish.run_tables import (
     JOINT_NOTE,
     LISTENED,
+    PAUSE_NOTE,
     audio_rows,
     covers,
     difference_rows,
     hints,
     joint_rows,
     listener_rows,
+    pause_rows,
     reading_rows,
     threshold_rows,
 )
@@ -130,6 +132,12 @@ def _engine(run: ReportedRun, name: str, budget: int) -> list[Block]:
     ]
     if why := list(hints(figures["per_tag"])):
         blocks += [heading(4, "Why tags failed"), bullets(why)]
+    if pauses := pause_rows(figures["per_tag"]):
+        blocks += [
+            heading(4, "Pauses at punctuation"),
+            paragraph(f"{PAUSE_NOTE[0].upper()}{PAUSE_NOTE[1:]}."),
+            rows_table(pauses, f"{where}: pauses at punctuation and elsewhere"),
+        ]
     if budget:
         blocks += _measured(outcomes)
     if rows := threshold_rows(figures):

@@ -113,6 +113,30 @@ def _why(tag: Tag, failure: str, row: Mapping[str, Any]) -> str:
     return f"changed by {floor} or more in the wrong direction; the tag asks for a {asked}{median}"
 
 
+def pause_rows(per_tag: Mapping[str, Mapping[str, Any]]) -> Rows:
+    """Return for each kind of pause a row at punctuation and one elsewhere; none for a run before these were recorded."""
+    return [
+        {
+            "tag": tag,
+            "where": where,
+            "n": str(row["n"]),
+            "hit": str(row["hit"]),
+            "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
+            "added": _with_unit({**row, "unit": "s"}, "median"),
+            "whole": _with_unit({**row, "unit": "s"}, "median_length"),
+            "as asked": str(row["told"]),
+        }
+        for tag, found in per_tag.items()
+        for where, row in found.get("places", {}).items()
+    ]
+
+
+PAUSE_NOTE = (
+    "a pause is a hit if it adds the silence to the engine's own plain reading, which may already pause at punctuation; added and "
+    "whole: medians of the added and of the whole silence; as asked: clips whose whole silence is as long as the tag asks"
+)
+
+
 def threshold_rows(engine: Mapping[str, Any]) -> Rows:
     """Return thresholds, how often the engine's own plain clips exceed them, and the contrastive score, for each tag spoken.
 

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.chapters.ch11_end_to_end.figures import rate_per_tag_dots, reading_dots, tag_fate_bars
+from harness.chapters.ch11_end_to_end.findings import complete, findings, numbers
 from harness.chapters.ch11_end_to_end.tables import (
     NOT_RUN,
     difference_table,
@@ -11,7 +12,17 @@ from harness.chapters.ch11_end_to_end.tables import (
     joint_table,
     readings_table,
 )
-from harness.chapters.ch11_end_to_end.verdict import arithmetic, claimed, judge_overall, judge_realised, sayable, within
+from harness.chapters.ch11_end_to_end.verdict import (
+    arithmetic,
+    claimed,
+    judge_overall,
+    judge_realised,
+    sayable,
+    told_by,
+    where_lost,
+    within,
+)
+from harness.errors import HarnessError
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import ResultFile
 from harness.tagged import TaggedText
@@ -49,10 +60,28 @@ def result(name="openai_speech", spoken="heldout", options=None, **values):
     })  # fmt: skip
 
 
-def test_the_joint_table_is_sorted_by_the_f1_of_both():
+def test_the_joint_table_is_sorted_by_joint_f1():
     html = joint_table(JOINT, "espeak").html
     assert html.index(">gold<") < html.index(">rules<") < html.index(">gpt2<")
     assert "0.30 [0.25, 0.35]" in html
+
+
+def test_a_source_without_tags_has_no_interval_of_its_own():
+    nothing = row(some_tag=0.0, joint_recall=0.0, joint_f1=0.0) | {"spoken": 0}
+    html = joint_table(JOINT | {"none": nothing}, "espeak").html
+    assert html.count("0 (no tags)") == 2 and "0.00 [" not in html
+
+
+def test_the_findings_name_the_best_tagger_and_the_stage_that_loses_tags():
+    told = {"end_to_end": JOINT | {"random": row()}, "per_tag": {"<emph>": {"n": 4, "not_expressible": 0}},
+            "differences": {"gpt2": {"rules": [-0.2, -0.3, -0.1]}, "rules": {}}}  # fmt: skip
+    found = findings(told, None, "gpt2")
+    assert found["best"] == "`rules` has the best joint F1 of all taggers, 0.50 [0.45, 0.55]."
+    assert "90% were not placed" in found["lost"] and "fewer with gpt2" in found["against_rules"]
+    assert found["deaf_mean"] == "not run here"
+    assert "the tagger of this page is the rules" in numbers(told, None, "rules")["against_rules"]
+    with pytest.raises(HarnessError, match="2 x too quiet"):
+        complete({"failures": {"too quiet": 2}})
 
 
 def test_differences_claim_no_more_than_their_interval():
@@ -88,7 +117,7 @@ def test_figures_describe_what_they_show():
     figure = tag_fate_bars(JOINT, "espeak")
     assert "gold 0.10 [0.05, 0.15]" in figure.alt and "%" in figure.caption
     figure = rate_per_tag_dots(JOINT["gpt2"]["per_tag"], "T")
-    assert "<emph> placed 0.50 [0.40, 0.60], heard –" in figure.alt and "4 times" in figure.caption
+    assert "<emph> recall 0.50 [0.40, 0.60], hit rate –" in figure.alt and "4 times" in figure.caption
 
 
 def test_the_notes_own_figures_give_sixty_percent_as_a_mean_only():
@@ -96,6 +125,24 @@ def test_the_notes_own_figures_give_sixty_percent_as_a_mean_only():
     ways = arithmetic()
     assert ways["product"] == pytest.approx((0.255, 0.425)) and ways["mean"] == pytest.approx((0.575, 0.675))
     assert [way for way, (a, b) in ways.items() if a <= high and b >= low] == ["mean"]
+
+
+def test_the_stage_that_loses_tags_and_the_pauses_come_from_the_figures():
+    pauses = {"<pause_long>": {"n": 5, "not_expressible": 0, "places": {
+        "at punctuation": {"hit": 0, "n": 3}, "elsewhere": {"hit": 2, "n": 2}}}}  # fmt: skip
+    said = where_lost(readings(recall=0.9, **{"joint recall, strict": 0.2}), pauses)
+    assert "10% were not placed, and 70% were placed but not heard" in said and "mostly in realisation" in said
+    assert said.endswith("The detector found 0 of 3 at punctuation and 2 of 2 elsewhere.")
+    said = where_lost(readings(recall=0.4, **{"joint recall, strict": 0.3}), {"<emph>": {"n": 1, "not_expressible": 0}})
+    assert said.endswith("So tags are lost mostly in placement.")
+
+
+def test_an_engine_is_described_by_the_tags_that_it_was_told():
+    every, none = {"n": 2, "not_expressible": 0}, {"n": 0, "not_expressible": 2}
+    assert told_by({"<emph>": every}) == "an engine that is told every tag"
+    told = told_by({"<emph>": every, "<pitch_high>": none})
+    verdict = judge_overall({"gpt2, mine": readings(mean=0.65), "random, mine": readings()}, "gpt2", {}, told)
+    assert "Here, with an engine that can be told 1 of 2 kinds of tag, gpt2 reaches" in verdict.reading
 
 
 def test_a_dialect_bounds_what_can_be_heard():

@@ -28,7 +28,7 @@ def test_more_sentences_are_added_and_fewer_are_refused(finished, tmp_path):
     assert calls == [(2, 4), (3, 4), (4, 4)]
     assert same(folder, whole) and not {"units.jsonl", "scores.jsonl"} & {path.name for path in folder.iterdir()}
     assert clips.items() <= {path.name: path.stat().st_mtime_ns for path in (folder / "clips").iterdir()}.items()
-    with pytest.raises(DataError, match=r"a run of more sentences: 1 of its texts.*--replace"):
+    with pytest.raises(DataError, match=r"a run of more sentences than this limit allows: 4 texts, not 3.*--replace"):
         run(small(limit=3), folder, jobs=1)
     assert (folder / "manifest.json").is_file()
 

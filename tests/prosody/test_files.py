@@ -18,6 +18,7 @@ from harness.prosody import clip_scores as files
 from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.clip_scores import CALIBRATION, MANIFEST, score_manifest
 from harness.prosody.detectors import DETECTORS, by_cue
+from harness.prosody.fit import UNFIT
 from harness.prosody.null import MIN_DIFFERENCES, NOT_APPLICABLE, NULL, TOO_FEW, half
 from harness.records import Verdict, digest
 from harness.tagged import PAUSES, TAGS, Tag, TaggedText
@@ -87,7 +88,7 @@ HEADER = "audio,text,plain_audio\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("audio,text\na.wav,x\n", r"m\.csv:1: the column 'plain_audio' is missing \(expected: the header audio,text"),
+        ("audio,plain_audio\na.wav,x\n", r"m\.csv:1: the column 'text' is missing \(expected: the header audio,text"),
         ("audio,text,plain_audio,mood\n", r"m\.csv:1: unknown column 'mood' \("),
         ("audio;text;plain_audio\n", r"m\.csv:1: unknown column 'audio;text;plain_audio' .*by commas"),
         ("audio,text,plain_audio,\n", r"m\.csv:1: column 4 of the header has no name"),
@@ -128,6 +129,11 @@ def test_a_missing_manifest_and_plain_columns(tmp_path):
         read_csv(tmp_path, HEADER + "a.wav,x,\n", ClipItem)
 
 
+def test_a_table_may_have_no_plain_clips_at_all(tmp_path):
+    [(_, item)] = read_csv(tmp_path, "audio,text\na.wav,We go\n")
+    assert (item.audio, item.text, item.plain_audio) == ("a.wav", "We go", [])
+
+
 # --- paired and unpaired ---------------------------------------------------------------------------------------------
 
 
@@ -146,6 +152,36 @@ def test_paired_and_unpaired_clips_stay_apart(clips):
     assert figures["unpaired_thresholds"]["<pitch_high>"] != figures["thresholds"]["<pitch_high>"]["threshold"]
     assert {row["threshold_from"] for row in figures["thresholds"].values()} == {NOT_APPLICABLE}
     assert [str(problem).split(": ")[-2] for problem in scores.problems] == ["nowhere.wav"]
+
+
+def test_lines_whose_text_was_shifted_are_named_and_never_judged(clips):
+    """Every clip has the text of the next line; the third clip is right, but its plain clip says something else."""
+    other = TaggedText.parse("Our new <pitch_high> factory in the north will open <pause_long> before the end of June")
+    for name, text in (("other", other), ("other_plain", other.stripped())):
+        write_wav(clips / f"{name}.wav", say(text))
+    (clips / "shifted.csv").write_text(
+        "audio,text,plain_audio\n"
+        f"tagged.wav,{other.format()},plain.wav\n"
+        f"other.wav,{TAGGED},other_plain.wav\n"
+        f"tagged.wav,{TAGGED},other_plain.wav\n"
+        f"other.wav,{other.format()},other_plain.wav\n"
+    )
+    scores = score_manifest(clips / "shifted.csv")
+    assert [(problem.line, problem.message) for problem in scores.problems] == [
+        (2, f"tagged.wav: {UNFIT}"), (2, f"plain.wav: {UNFIT}"), (3, f"other.wav: {UNFIT}"), (3, f"other_plain.wav: {UNFIT}"),
+        (4, f"other_plain.wav: {UNFIT}"),
+    ]  # fmt: skip
+    found = [
+        (o.sentence, o.verdict.value, o.reason)
+        for o in scores.outcomes
+        if o.tag is Tag.PAUSE_LONG and o.arm.value == "tagged"
+    ]
+    assert found == [
+        ("000002", "unmeasurable", UNFIT), ("000003", "unmeasurable", UNFIT),
+        ("000004", "unmeasurable", f"no plain clip could be measured: {UNFIT}"), ("000005", "hit", ""),
+    ]  # fmt: skip
+    figures = scores.as_json()
+    assert (figures["paired_clips"], figures["unpaired_clips"]) == (4, 0)
 
 
 def test_lines_of_one_text_are_one_cluster(clips):

@@ -9,6 +9,7 @@ import pytest
 from harness.audio import Audio
 from harness.prosody.align import AlignmentError
 from harness.prosody.detectors import Cue
+from harness.prosody.fit import UNFIT
 from harness.prosody.null import FLOORS, Thresholds, half
 from harness.prosody.placebo import placebo_slot
 from harness.prosody.rates import hit_rate, per_tag
@@ -37,6 +38,15 @@ def test_a_tag_that_the_engine_obeys_is_a_hit_and_its_placebo_is_not(tag):
     assert scores[Arm.TAGGED, tag].verdict is Verdict.HIT
     if tag not in CONTOURS:  # the sentence has one phrase only
         assert scores[Arm.PLACEBO, tag].verdict is Verdict.MISS
+
+
+@pytest.mark.parametrize(("before", "at"), [("delivery", False), ("delivery,", True)])
+def test_a_pause_counts_what_it_adds_and_keeps_its_whole_length(before, at):
+    text = TaggedText.parse(f"We asked every customer about the {before} <pause_long> and they were happy with it")
+    plain = analyse(say(text.stripped()), text).pause[7]
+    found = verdicts(text, text)[Arm.TAGGED, Tag.PAUSE_LONG]
+    assert found.at_punctuation is at and (plain > 0.15) is at
+    assert found.length == pytest.approx(found.value + plain, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +79,18 @@ def test_a_tag_that_is_read_aloud_is_a_leak():
     scores = verdicts(aloud, scored)
     assert scores[Arm.TAGGED, Tag.PAUSE_SHORT].verdict is Verdict.LEAKED
     assert (Arm.PLACEBO, Tag.PAUSE_SHORT) not in scores
+
+
+WRONG = "The weather on the <pause_short> other side of the <emph> island was cold"
+
+
+@pytest.mark.parametrize("text", [WRONG, SENTENCE.replace("<TAG>", "<emph>")])
+def test_another_text_is_neither_missed_nor_leaked(text):
+    """Neither of a clip of other words, nor if a few words of a clip happen to be those of the text."""
+    said = TaggedText.parse("Our customers in Chicago save a lot of money every year, on the delivery and the weather")
+    asked = TaggedText.parse(text)
+    features, intruded = analyse_tagged(say(said), asked, asked.tags)
+    assert (features, intruded) == (UNFIT, {}) and analyse(say(said), asked) == UNFIT
 
 
 def test_what_cannot_be_measured_says_why():

@@ -9,7 +9,7 @@ from helpers import command
 from harness.prosody.rates import per_tag
 from harness.publish.report import report
 from harness.publish.report_clips import choose
-from harness.publish.run_tables import audio_rows, hints
+from harness.publish.run_tables import audio_rows, hints, pause_rows
 from harness.records import Arm, Outcome, Verdict
 from harness.tagged import Tag
 
@@ -32,6 +32,30 @@ def test_a_table_says_what_was_measured_and_why_tags_failed():
     assert list(hints(rows)) == [
         "<pause_short>: 3 of 4 added 0.7 s or more, which is a long pause (median of all: 0.85 s)"
     ]
+
+
+def test_a_table_gives_the_number_of_sentences_where_tags_share_one():
+    shared = [outcome(1, Verdict.HIT, 0.4), outcome(1, Verdict.MISS, 0.0), outcome(2, Verdict.HIT, 0.4)]
+    (row,) = audio_rows(per_tag(shared))
+    assert (row["n"], row["sentences"]) == ("3", "2")
+    old = {
+        tag: {name: cell for name, cell in found.items() if name != "sentences"}
+        for tag, found in per_tag(shared).items()
+    }
+    assert "sentences" not in audio_rows(per_tag(LONG))[0] and "sentences" not in audio_rows(old)[0]
+
+
+def test_pauses_at_punctuation_are_shown_apart_with_the_whole_silence():
+    at = [
+        outcome(n, Verdict.MISS, added, Tag.PAUSE_LONG).model_copy(update={"length": whole, "at_punctuation": True})
+        for n, (added, whole) in enumerate([(0.1, 0.8), (0.2, 0.9), (0.0, 0.5)])
+    ]
+    away = outcome(5, Verdict.HIT, 0.75, Tag.PAUSE_LONG).model_copy(update={"length": 0.8, "at_punctuation": False})
+    first, second = pause_rows(per_tag([*at, away]))
+    assert (first["where"], first["n"], first["hit"]) == ("at punctuation", "3", "0")
+    assert (first["added"], first["whole"], first["as asked"]) == ("0.10 s", "0.80 s", "2")
+    assert (second["where"], second["hit"], second["as asked"]) == ("elsewhere", "1", "1")
+    assert pause_rows(per_tag(LONG)) == [], "a run before these were recorded"
 
 
 @pytest.mark.parametrize(

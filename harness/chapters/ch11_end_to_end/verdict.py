@@ -9,6 +9,7 @@ from harness.chapters.ch11_end_to_end.tables import NOT_RUN, of_higgs, shown
 from harness.engines.dialects import DIALECTS
 from harness.experiment.joint import OVERALL, READINGS, REALISATION
 from harness.experiment.result_files import ResultFile
+from harness.prosody.rates import AT_PUNCTUATION, AWAY
 from harness.publish.tables import interval, rate_of
 from harness.publish.verdicts import Found, claims, predicate
 from harness.tagged import TaggedText
@@ -72,6 +73,51 @@ def spoken_by_higgs(results: Mapping[str, ResultFile]) -> dict[str, Readings]:
     }
 
 
+def told_by(per_tag: Mapping[str, Mapping[str, Any]]) -> str:
+    """Describe an engine by the kinds of tag that it was told, from ``per_tag`` of its summary.
+
+    >>> told_by({"<emph>": {"n": 3, "not_expressible": 0}, "<pause_long>": {"n": 0, "not_expressible": 2}})
+    'an engine that can be told 1 of 2 kinds of tag'
+    """
+    told = sum(row["n"] > 0 for row in per_tag.values())
+    if told == len(per_tag) and not any(row["not_expressible"] for row in per_tag.values()):
+        return "an engine that is told every tag"
+    return f"an engine that can be told {told} of {len(per_tag)} kinds of tag"
+
+
+def where_lost(readings: Readings, per_tag: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return sentences about the stage that loses the reference's tags, and about pauses at punctuation.
+
+    Parameters
+    ----------
+    readings : readings
+        Of the tagger's tags with the engine of the page.
+    per_tag : mapping
+        Realisation of the reference's tags by the engine, from `harness.prosody.rates.per_tag`.
+    """
+    recall, heard = readings["recall"][0] or 0.0, readings["joint recall, strict"][0] or 0.0
+    placement, realisation = 1 - recall, recall - heard
+    where = "equally often in both stages"
+    if placement != realisation:
+        where = "mostly in placement" if placement > realisation else "mostly in realisation"
+    lost = (
+        f"Of the reference's tags, {placement:.0%} were not placed, and {realisation:.0%} were placed but not heard: they were not "
+        f"detected, or the engine cannot be told such a tag." + (f" So tags are lost {where}." if heard < 1 else "")
+    )
+    counts = {
+        place: [sum(row["places"][place][name] for row in per_tag.values() if place in row.get("places", {}))
+                for name in ("hit", "n")]
+        for place in (AT_PUNCTUATION, AWAY)
+    }  # fmt: skip
+    shares = [f"{hit} of {n} {place}" for place, (hit, n) in counts.items() if n]
+    if not shares:
+        return lost
+    return (
+        f"{lost} A pause counts as heard only if it adds silence to the engine's plain reading, which may already pause at punctuation. "
+        f"The detector found {' and '.join(shares)}."
+    )
+
+
 @predicate("H3")
 def judge_realised(
     obeys: Readings,
@@ -85,7 +131,7 @@ def judge_realised(
     Parameters
     ----------
     obeys : readings
-        Readings of the reference's tags from the engine of the page, which is told the tags.
+        Readings of the reference's tags from the engine of the page.
     ignores : readings, optional
         The same from a voice that is not told them.
     gold : sequence of TaggedText
@@ -96,7 +142,7 @@ def judge_realised(
         ``leak`` of the control run: how many tags that were read aloud the score finds.
     """
     span = low, high = claimed("H3")
-    evidence: dict[str, Any] = {"hit rate of the engine of this page, which is told the tags": shown(obeys["hit rate"])}
+    evidence: dict[str, Any] = {"hit rate of the engine of this page": shown(obeys["hit rate"])}
     if ignores is not None:
         evidence["hit rate of a voice that is not told"] = shown(ignores["hit rate"])
     evidence["reference tags that today's documented control tags can say (no bound for 2025)"] = f"{sayable(gold):.0%}"
@@ -118,17 +164,24 @@ def judge_realised(
 
 
 @predicate("E1")
-def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping[str, ResultFile]) -> Found:
+def judge_overall(
+    columns: Mapping[str, Readings],
+    tagger: str,
+    results: Mapping[str, ResultFile],
+    told: str = "an engine that is told every tag",
+) -> Found:
     """Judge E1: whether tagger and API together reach the claimed overall quality.
 
     Parameters
     ----------
     columns : mapping
-        System -> readings. The first is `tagger` with an engine that is told every tag.
+        System -> readings. The first is `tagger` with the engine of the page.
     tagger : str
         Name of the tagger.
     results : mapping
         Results from elsewhere, from `harness.experiment.result_files.load_results`.
+    told : str
+        What the engine of the page is told, from `told_by`.
     """
     span = low, high = claimed("E1")
     found = {name: within(readings, OVERALL, span) for name, readings in columns.items()}
@@ -149,6 +202,7 @@ def judge_overall(columns: Mapping[str, Readings], tagger: str, results: Mapping
         "low": low,
         "high": high,
         "tagger": tagger,
+        "told": told,
         "total": sum(reading.family == OVERALL for reading in READINGS.values()),
         "inside": "; ".join(inside),
         "near": " or ".join(way for way, (a, b) in arithmetic().items() if a <= high and b >= low) or "none of these",
