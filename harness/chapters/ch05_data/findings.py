@@ -25,12 +25,16 @@ def leak_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Html:
                 "windows": row["examples"],
                 "random folds": interval(*row["random"]),
                 "grouped folds": interval(*row["grouped"]),
-                "the leak": verdict_on_difference(*row["difference"], better="higher", worse="lower"),
+                "the leak": _leak(*row["difference"]),
             }
             for row in rows
         ],
         caption,
     )
+
+
+def _leak(value: float, low: float, high: float) -> str:
+    return verdict_on_difference(value, low, high, better="higher", worse="lower")
 
 
 def leak_found(rows: Sequence[Mapping[str, Any]]) -> str:

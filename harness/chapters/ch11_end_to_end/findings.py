@@ -39,16 +39,19 @@ def findings(told: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: st
     joint = told["end_to_end"]
     mine = joint[tagger]["readings"]
     best = max((name for name in joint if name != "gold"), key=lambda name: joint[name]["f1"] or 0)
-    against = told["differences"][tagger].get("rules")
+    against_rules = "the tagger of this page is the rules"
+    if "rules" in told["differences"][tagger]:
+        value, low, high = told["differences"][tagger]["rules"]
+        against_rules = verdict_on_difference(
+            value, low, high, better=f"more with {tagger}", worse=f"fewer with {tagger}"
+        )
     return {
         "lost": (
             f"`{tagger}` spoke {joint[tagger]['spoken']} tags where the reference has {joint['gold']['reference']}. Its joint precision is "
             f"{shown(mine['joint precision'])}; that of perfect tags is {rate(joint['gold'], 'joint precision')}. "
             f"{where_lost(mine, told['per_tag'])}"
         ),
-        "against_rules": verdict_on_difference(*against, better=f"more with {tagger}", worse=f"fewer with {tagger}")
-        if against
-        else "the tagger of this page is the rules",
+        "against_rules": against_rules,
         "best": f"`{best}` has the best joint F1 of all taggers, {rate(joint[best], 'joint f1')}.",
         **{name.replace(" ", "_"): shown(mine[name]) for name in _OWN},
         "gold_recall": rate(joint["gold"], "joint recall"),
