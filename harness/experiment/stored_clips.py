@@ -72,7 +72,7 @@ def store_clips(run: Path, result: Path, clips: int) -> list[StoredClip]:
             )
     stored = []
     for engine, figures in summary["engines"].items():
-        plain = defaultdict(list)
+        plain: dict[str, list[Clip]] = defaultdict(list)
         for clip in sorted((c for c in found if c.engine == engine and c.arm is Arm.PLAIN), key=lambda c: c.seed):
             plain[clip.sentence].append(clip)
         tagged = [

@@ -10,6 +10,7 @@ from helpers import command
 
 from harness.cli import output
 from harness.cli.runs import _LONG, _PACE, _with_first_clip
+from harness.engines import make_engine
 from harness.errors import DataError
 from harness.experiment import load_experiment, validate
 from harness.experiment.before import check_parts
@@ -58,8 +59,22 @@ class Elsewhere(http.server.BaseHTTPRequestHandler):
         self.send_response(400 if self.path == "/v1/audio/speech" else 404)
         self.end_headers()
 
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"revision": "mine 7"}' if self.path == "/health" else b"{}")
+
     def log_message(self, *_):
         pass
+
+
+def test_a_server_may_tell_the_revision_of_its_engine():
+    server = http.server.HTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    engines = [make_engine("openai_speech", base_url=address + path) for path in ("/v1", "/other/v1")]
+    assert [engine.served_revision() for engine in engines] == ["mine 7", "unknown"]
+    server.shutdown()
 
 
 def test_a_wrong_address_is_found_at_once(file, tmp_path):

@@ -22,7 +22,7 @@ REFUSE_STORAGE = (
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kit")
-    run = make_run(folder / "run", [*TEXTS[:3], TEXTS[4]], ["one"])
+    run = make_run(folder / "run", [*TEXTS[:3], TEXTS[4]], ["one"], seconds=1.0)  # long enough to be seen playing
     made = write_kit(run, folder / "out", trials=7)
     assert {one.kind for one in made.trials} == set(Kind) - {Kind.GAP}
     return made, folder / "out"
