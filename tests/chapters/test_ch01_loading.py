@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.chapters.ch01_loading.figures import cell_lines, loader_outcome_matrix
+from harness.chapters.ch01_loading.findings import crossed_found, described, findings, outcomes_as_json, shortcuts_found
 from harness.chapters.ch01_loading.verdict import SAID, judge_message, judge_model_type, judge_package
 from harness.higgs.probe import LOADERS, SETTINGS, LoadOutcome, StackReport
 from harness.higgs.tiny import NATIVE_TYPE, ORIGINAL_TYPE
@@ -123,3 +124,21 @@ def test_the_table_gives_messages_and_notes_and_escapes_them(as_today):
         ">1 weight not in the checkpoint<",
     ):
         assert said in html
+
+
+def test_the_findings_follow_from_the_outcomes(as_today):
+    found = findings(as_today)
+    assert found["auto_model_with_boson"] == "HiggsAudioModel" and found["causal_lm_with_boson"] == "ValueError"
+    assert found["newer"] == "fails too" and "advises an upgrade" in found["upgrade"] and found["whole"] == 4
+    change(as_today, "transformers 5", ORIGINAL_TYPE, "AutoConfig", loaded="C")
+    assert findings(as_today)["upgrade"].startswith("A newer transformers loads the original format")
+    assert outcomes_as_json(as_today)["transformers 5"][NATIVE_TYPE][0]["loaded"] == "HiggsAudioV2Config"
+    assert "fails, ValueError" in crossed_found(as_today)
+    assert described("tiny", "").startswith("tiny: ") and described("me/model", "abc") == "me/model abc"
+
+
+def test_the_shortcuts_are_described_by_their_outcomes():
+    failed = [LoadOutcome("AutoConfig", **UNKNOWN), LoadOutcome("native", **OTHER)]
+    moved = [LoadOutcome("AutoConfig", loaded="C"), LoadOutcome("native", loaded="M", missing=3, unexpected=2)]
+    said = shortcuts_found({"new label": failed, "new label, true width": failed, "sizes moved": moved}, 24)
+    assert "which says 24" in said and "3 of its weights" in said and "and 2 weights of the file" in said

@@ -6,6 +6,15 @@ from sklearn.metrics import cohen_kappa_score
 
 from harness.chapters.ch05_data import annotation
 from harness.chapters.ch05_data.figures import kappa_dots, leak_curves, tag_position_strips, tag_rate_dots
+from harness.chapters.ch05_data.findings import (
+    gpt2_found,
+    groups_found,
+    leak_found,
+    leak_table,
+    recordings_found,
+    strict_table,
+    theirs_found,
+)
 from harness.chapters.ch05_data.leakage import MemoryTagger, leak, overlap, regroup, windows
 from harness.chapters.ch05_data.pairs import pairs, tag_pair_map
 from harness.datasets import load_examples, load_second_pass
@@ -158,3 +167,39 @@ def test_the_perfect_score_is_the_best_one_even_with_short_windows_and_two_folds
     }
     scores = [found[stride]["random"][0] for stride in (3, 2, 1)]
     assert scores == sorted(scores) and scores[2] > scores[1] > found[1]["grouped"][0]
+
+
+def leak_rows(memory, shared=None):
+    rows = [
+        {"tagger": "memory", "examples": 9, "random": [0.6, 0.5, 0.7], "grouped": memory, "difference": [0.5, 0.4, 0.6]}
+    ]
+    return [row | {"shared": shared} for row in rows] if shared is not None else rows
+
+
+def test_the_findings_about_a_leak_follow_from_the_figures():
+    clean = {"random": [0.1, 0.0, 0.2], "difference": [0.0, -0.1, 0.1]}
+    said = leak_found([leak_rows([0.1, 0.0, 0.2], 0.0)[0] | clean, *leak_rows([0.14, 0.0, 0.2], 0.5)])
+    assert "At 0% overlap, random and grouped folds differ for: no tagger. At 50% overlap" in said
+    assert "score higher for: memory" in said and "at most 0.04 (memory)" in said
+    assert "higher (+0.50" in leak_table(leak_rows([0.1, 0.0, 0.2]), "c").html
+    assert "detector of leaks" in groups_found(leak_rows([0.2, 0.1, 0.3]))
+    assert "keep these windows apart" in groups_found(leak_rows([0.0, 0.0, 0.1]))
+    assert "not on this machine" in groups_found([]) and "With random folds" in gpt2_found([])
+
+
+def test_the_grouping_that_leaves_nothing_to_remember_is_named():
+    rate = [0.2, 0.1, 0.3]
+    strict = {
+        6: {"groups": 9, "memory": rate, "logistic": rate},
+        3: {"groups": 2, "memory": [0.0, 0.0, 0.1], "logistic": rate},
+    }
+    assert strict_table(strict).html.count("<tr>") == 3
+    assert theirs_found({"examples": 98, "sharing": 0.5}, strict, "").endswith("leave it nothing: 3.")
+    assert theirs_found(None, {}, "not here") == "not here"
+
+
+def test_clips_cut_at_the_wrong_times_are_called_so_only_if_heard_there():
+    heard = {"own text": [0, 1], "half the time": [3, 4], "control": [1, 0]}
+    assert "2 of the note's clips, 1 are" in recordings_found(heard, 2) and "mismatches" in recordings_found(heard, 2)
+    assert "mismatches" not in recordings_found(heard | {"own text": [9, 9]}, 2)
+    assert recordings_found({}, 0) == "The note's recordings are not on this machine."

@@ -14,6 +14,7 @@ from harness.chapters.ch07_tag_placement.figures import (
     learning_curves,
     tag_confusion_map,
 )
+from harness.chapters.ch07_tag_placement.findings import agreement_of_readers, findings
 from harness.chapters.ch07_tag_placement.verdict import judge_placement, judge_speed
 from harness.tagged import TaggedText
 
@@ -186,3 +187,28 @@ def test_g3_names_what_is_slow():
     assert verdict.verdict == "reproduced, but" and "generate" in verdict.reading
     assert judge_speed(DECODINGS[:1], ROWS, "a machine", "gpt2").verdict == "reproduced"
     assert judge_speed(DECODINGS[:1], ROWS, "a machine", "embedded").verdict == "reproduced, but", "another base"
+
+
+def test_the_findings_quote_every_figure_of_the_page():
+    report = scores(0.4) | {"text_preserved": 1.0}
+    reports = dict.fromkeys(("gpt2", "rules", "majority", "logistic", "random", "second pass"), report)
+    agreement = {name: [0.8, 0.7, 0.9] for name in ("accuracy_2way", "accuracy_3way", "emph_f1")} | {
+        "pairs": [{"words": 1200}]
+    }
+    rows = [
+        *ROWS,
+        {"kind": "agreement", "parameters": {}, "figures": agreement},
+        set_row("gpt2 distilled", 0.6, "test"),
+    ]
+    readings = [("words unchanged", 1.0), ("recall", 0.4)]
+    found = findings(reports, {"rules": "worse"}, rows, readings, {"words unchanged": 1.0, "exact": 0.2}, "gpt2")
+    assert found["micro_f1"] == "0.40 [0.30, 0.50]" and found["distilled_test_f1"] == "0.60 [0.50, 0.70]"
+    assert found["named_at_85"] == "words unchanged" and found["nothing_at_best"] == "20%"
+    assert (found["against_rules"], found["corpus_3way"], found["readers_3way"]) == ("worse", "66.0", "80")
+    assert agreement_of_readers(agreement)["words"] == "1,200"
+
+
+def test_the_best_system_is_named_for_each_number_of_sentences():
+    rows = [*ROWS, corpus_row("lm_slots", "smollm2", 0, 0.55, sentences=10)]
+    html = tables.best_by_size_table(rows).html
+    assert "55.0%" in html and "50.0%" not in html

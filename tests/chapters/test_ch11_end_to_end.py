@@ -3,6 +3,7 @@
 import pytest
 
 from harness.chapters.ch11_end_to_end.figures import rate_per_tag_dots, reading_dots, tag_fate_bars
+from harness.chapters.ch11_end_to_end.findings import complete, findings, numbers
 from harness.chapters.ch11_end_to_end.tables import (
     NOT_RUN,
     difference_table,
@@ -21,6 +22,7 @@ from harness.chapters.ch11_end_to_end.verdict import (
     where_lost,
     within,
 )
+from harness.errors import HarnessError
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import ResultFile
 from harness.tagged import TaggedText
@@ -58,10 +60,28 @@ def result(name="openai_speech", spoken="heldout", options=None, **values):
     })  # fmt: skip
 
 
-def test_the_joint_table_is_sorted_by_the_f1_of_both():
+def test_the_joint_table_is_sorted_by_joint_f1():
     html = joint_table(JOINT, "espeak").html
     assert html.index(">gold<") < html.index(">rules<") < html.index(">gpt2<")
     assert "0.30 [0.25, 0.35]" in html
+
+
+def test_a_source_without_tags_has_no_interval_of_its_own():
+    nothing = row(some_tag=0.0, joint_recall=0.0, joint_f1=0.0) | {"spoken": 0}
+    html = joint_table(JOINT | {"none": nothing}, "espeak").html
+    assert html.count("0 (no tags)") == 2 and "0.00 [" not in html
+
+
+def test_the_findings_name_the_best_tagger_and_the_stage_that_loses_tags():
+    told = {"end_to_end": JOINT | {"random": row()}, "per_tag": {"<emph>": {"n": 4, "not_expressible": 0}},
+            "differences": {"gpt2": {"rules": [-0.2, -0.3, -0.1]}, "rules": {}}}  # fmt: skip
+    found = findings(told, None, "gpt2")
+    assert found["best"] == "`rules` has the best joint F1 of all taggers, 0.50 [0.45, 0.55]."
+    assert "90% were not placed" in found["lost"] and "fewer with gpt2" in found["against_rules"]
+    assert found["deaf_mean"] == "not run here"
+    assert "the tagger of this page is the rules" in numbers(told, None, "rules")["against_rules"]
+    with pytest.raises(HarnessError, match="2 x too quiet"):
+        complete({"failures": {"too quiet": 2}})
 
 
 def test_differences_claim_no_more_than_their_interval():
@@ -97,7 +117,7 @@ def test_figures_describe_what_they_show():
     figure = tag_fate_bars(JOINT, "espeak")
     assert "gold 0.10 [0.05, 0.15]" in figure.alt and "%" in figure.caption
     figure = rate_per_tag_dots(JOINT["gpt2"]["per_tag"], "T")
-    assert "<emph> placed 0.50 [0.40, 0.60], heard –" in figure.alt and "4 times" in figure.caption
+    assert "<emph> recall 0.50 [0.40, 0.60], hit rate –" in figure.alt and "4 times" in figure.caption
 
 
 def test_the_notes_own_figures_give_sixty_percent_as_a_mean_only():

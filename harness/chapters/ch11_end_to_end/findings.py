@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.chapters.ch11_end_to_end.tables import rate, shown
+from harness.chapters.ch11_end_to_end.verdict import where_lost
 from harness.errors import HarnessError
 from harness.publish.tables import verdict_on_difference
 
@@ -33,21 +34,24 @@ def complete(summary: Mapping[str, Any]) -> None:
         raise HarnessError(reasons, remedy="remove the cause, and run the page again")
 
 
-def findings(
-    joint: Mapping[str, Any], differences: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str
-) -> dict[str, str]:
+def findings(told: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str) -> dict[str, str]:
     """Return the figures and sentences of "What we found" by name; see `numbers` for the parameters."""
+    joint = told["end_to_end"]
     mine = joint[tagger]["readings"]
     best = max((name for name in joint if name != "gold"), key=lambda name: joint[name]["f1"] or 0)
-    against = differences[tagger].get("rules")
+    against_rules = "the tagger of this page is the rules"
+    if "rules" in told["differences"][tagger]:
+        value, low, high = told["differences"][tagger]["rules"]
+        against_rules = verdict_on_difference(
+            value, low, high, better=f"more with {tagger}", worse=f"fewer with {tagger}"
+        )
     return {
         "lost": (
-            f"`{tagger}` spoke {joint[tagger]['spoken']} tags where the reference has {joint['gold']['reference']}. Its joint "
-            f"precision is {shown(mine['joint precision'])}; that of perfect tags is {rate(joint['gold'], 'joint precision')}."
+            f"`{tagger}` spoke {joint[tagger]['spoken']} tags where the reference has {joint['gold']['reference']}. Its joint precision is "
+            f"{shown(mine['joint precision'])}; that of perfect tags is {rate(joint['gold'], 'joint precision')}. "
+            f"{where_lost(mine, told['per_tag'])}"
         ),
-        "against_rules": verdict_on_difference(*against, better=f"more with {tagger}", worse=f"fewer with {tagger}")
-        if against
-        else "the tagger of this page is the rules",
+        "against_rules": against_rules,
         "best": f"`{best}` has the best joint F1 of all taggers, {rate(joint[best], 'joint f1')}.",
         **{name.replace(" ", "_"): shown(mine[name]) for name in _OWN},
         "gold_recall": rate(joint["gold"], "joint recall"),
@@ -58,23 +62,19 @@ def findings(
     }  # fmt: skip
 
 
-def numbers(
-    joint: Mapping[str, Any], differences: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str
-) -> dict[str, Any]:
+def numbers(told: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str) -> dict[str, Any]:
     """Return the figures that other pages quote.
 
     Parameters
     ----------
-    joint : mapping
-        Source of tags -> result of `harness.experiment.joint.end_to_end` with the engine that is told the tags.
-    differences : mapping
-        Result of `harness.experiment.joint.differences` for the same engine.
+    told : mapping
+        Summary of the engine that is told the tags, with ``end_to_end``, ``differences`` and ``per_tag``.
     deaf : mapping, optional
-        The same as `joint` for a voice that is not told them.
+        ``end_to_end`` of a voice that is not told them.
     tagger : str
         Tagger of the page.
     """
-    found = findings(joint, differences, deaf, tagger)
+    joint, found = told["end_to_end"], findings(told, deaf, tagger)
     kept = ("recall", "hit_rate", "joint_recall", "joint_precision", "joint_f1", "mean", "gold_recall", "random_mean",
             "deaf_mean", "against_rules")  # fmt: skip
     return {name: found[name] for name in kept} | {
