@@ -40,11 +40,12 @@ DITHER_DB = -70.0
 PEAK = 0.9  # of full scale, after normalising
 # Was the text said at all? Checked on 120 clips of sentences of `train` (espeak, Piper, hibari) and 12 recordings of people, each with its
 # own text, none of which is refused, and with that of another clip of the same length, none of which is accepted (half of these have
-# no path). The cheapest question comes first. Where another text finds a path, at least 7 % of its phones have the least length, and
-# mostly a third: below UNHURRIED nothing more is computed. Then the mean log likelihood of the words decides, in nats per frame and
-# relative to the likeliest sound of each frame. A second in the middle is enough if it is likely; otherwise the whole clip has -7.5
-# or more with its own text, and -8.5 or less with another. A text whose second half is wrong has -8.7 to -5.6, so it mostly passes.
-UNHURRIED = 0.06
+# no path). The cheapest question comes first. A text that was not said squeezes many phones to the least length (a third of them, in
+# slow recordings at least 6 %) and stretches others: the standard deviation of their log lengths is then .61 or more. Where neither is
+# seen, nothing more is computed. Then the mean log likelihood of the words decides, in nats per frame and relative to the likeliest
+# sound of each frame. A second in the middle is enough if it is likely; otherwise the whole clip has -7.5 or more with its own text,
+# and -8.5 or less with another. A text whose second half is wrong has -8.7 to -5.6, so it mostly passes.
+UNHURRIED, EVEN = 0.12, 0.58
 LIKELY, LEAST_LIKELY = -6.5, -8.0
 MIDDLE = 120  # frames
 SCORE_STEP = 1024  # in which pocketsphinx counts acoustic scores (SENSCR_SHIFT in hmm.h)
@@ -291,7 +292,7 @@ def is_said(decoder: Any, samples: NDArray[np.int16], path: Sequence[Sequence[Pr
         if word.name[0] in "wt":
             spans.append((word.start, word.start + word.duration))
             lengths += [phone.duration for phone in word]
-    if np.mean(np.array(lengths) <= MIN_FRAMES_PER_PHONE) <= UNHURRIED:
+    if np.mean(np.array(lengths) <= MIN_FRAMES_PER_PHONE) <= UNHURRIED and np.std(np.log(lengths)) <= EVEN:
         return True
     first = last = len(spans) // 2
     while spans[last][1] - spans[first][0] < MIDDLE and last - first < len(spans) - 1:
