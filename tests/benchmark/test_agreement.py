@@ -73,7 +73,7 @@ def test_aligned_runs_are_the_clusters():
     generator = np.random.default_rng(0)
     first, second = (generator.integers(0, 3, 240).tolist() for _ in range(2))
     whole = reader_agreement([*chapter("1_10", TEXT, first), *chapter("2_20", TEXT, second)], 200)["accuracy_3way"]
-    assert whole[0] == whole[1] == whole[2], "a single run has no spread"
+    assert np.isfinite(whole[0]) and np.isnan(whole[1:]).all(), "a single run says nothing about others"
     words = [word if k % 40 else "interrupted" for k, word in enumerate(TEXT)]
     cut = reader_agreement([*chapter("1_10", TEXT, first), *chapter("2_20", words, second)], 200)["accuracy_3way"]
     assert cut[1] < cut[0] < cut[2]

@@ -67,7 +67,7 @@ def pages(build):
     }
     for path in (build / "stage").rglob("*.ipynb"):
         cells = read_json(path)["cells"]
-        outputs = [one for cell in cells for one in cell.get("outputs", []) if one.get("name") != "stderr"]
+        outputs = [one for cell in cells for one in _joined(cell.get("outputs", []))]
         text = json.dumps([*(cell["source"] for cell in cells), *outputs], indent=0, ensure_ascii=False)
         texts[path] = re.sub(r" at 0x[0-9a-f]+", "", text)  # the plain text of an object, which a page does not show
     return {
@@ -76,6 +76,12 @@ def pages(build):
         )
         for path, text in texts.items()
     }
+
+
+def _joined(outputs):
+    """Return the outputs of a cell without stderr; what was printed in several pieces, depending on the clock, is one."""
+    printed = "".join("".join(one["text"]) for one in outputs if one.get("name") == "stdout")
+    return [*([printed] if printed else []), *(one for one in outputs if one["output_type"] != "stream")]
 
 
 @pytest.mark.notebook

@@ -141,7 +141,7 @@ def test_say_explains_invalid_input(tmp_path):
 
 def test_data_list_and_unknown_fetch():
     names = {row["name"] for row in json.loads(command("data", "list", "--json").stdout)}
-    assert names == {"train", "heldout", "seed-examples", "helsinki-prosody", "todi", "emphassess"}
+    assert names == {"train", "heldout", "seed-examples", "seed-recordings", "helsinki-prosody", "todi", "emphassess"}
     done = command("data", "fetch", "nothing")
     assert done.returncode == 2 and b"no data set is called 'nothing'" in done.stderr
 

@@ -65,7 +65,7 @@ def test_another_seed_gives_another_reading(voice):
 
 def test_tags_are_not_heard_if_ignored(voice):
     assert same(say(voice, TEXT), say(voice, TEXT.stripped()))
-    assert align_and_listen(say(voice, TEXT), TEXT.words, TEXT.tags)[1:] == (set(), set())
+    assert align_and_listen(say(voice, TEXT), TEXT.words, TEXT.tags)[1:3] == (set(), set())
 
 
 def test_a_prompted_voice_reads_tag_names_aloud(voice):

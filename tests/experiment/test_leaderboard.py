@@ -117,8 +117,9 @@ def test_the_published_results_make_a_page():
     assert "rules" in tagged["heldout, 102 sentences"]
     assert tagged["heldout, 102 sentences"][-1] == "second pass", "another annotation is not ranked"
     assert all("▲" not in row["micro F1"] for group in board["taggers"] for row in tagger_rows(group)[-1:])
-    [marked] = [row["engine"] for row in engine_rows(board["engines"][0]) if row["emph"].endswith("▲")]
-    assert marked == "espeak:en-us+f3"
+    rows = {row["engine"]: row["emph"] for row in engine_rows(board["engines"][0])}
+    assert {"hibari", "piper", "piper (not sent the tags)", "espeak:en-us+f3"} <= rows.keys()
+    assert sum(cell.endswith("▲") for cell in rows.values()) <= 1
     assert page().count("| tagger |") == len(board["taggers"])
 
 

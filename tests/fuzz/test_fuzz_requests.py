@@ -18,7 +18,7 @@ class Quick(SimpleNamespace):
     """A stand-in for a pool of engines that speaks at once."""
 
     name = asked_name = "quick"
-    voices, default_voice, dialect, revision, timeout = ["anna"], "anna", "ssml", "1", 5.0
+    voices, default_voice, dialect, revision, timeout, expressible = ["anna"], "anna", "ssml", "1", 5.0, frozenset()
 
     async def speak(self, pieces, voice, seed, done):
         for _ in pieces:

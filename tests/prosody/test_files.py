@@ -15,10 +15,10 @@ from harness.audio import Audio, read_audio, write_wav
 from harness.datasets import locate
 from harness.errors import DataError, HarnessError
 from harness.prosody import clip_scores as files
+from harness.prosody.align import UNFIT
 from harness.prosody.clip_list import AudioItem, ClipItem, read_manifest
 from harness.prosody.clip_scores import CALIBRATION, MANIFEST, score_manifest
 from harness.prosody.detectors import DETECTORS, by_cue
-from harness.prosody.fit import UNFIT
 from harness.prosody.null import MIN_DIFFERENCES, NOT_APPLICABLE, NULL, TOO_FEW, half
 from harness.records import Verdict, digest
 from harness.tagged import PAUSES, TAGS, Tag, TaggedText

@@ -126,7 +126,7 @@ def test_words_are_found_at_the_same_times_with_and_without_names():
     apart = []
     for text in EXAMPLES[:3]:
         clip = say(text)
-        times, found, other = align_and_listen(clip, text.words, [(1, Tag.EMPH), (len(text.words), Tag.PAUSE_LONG)])
+        times, found, other, _ = align_and_listen(clip, text.words, [(1, Tag.EMPH), (len(text.words), Tag.PAUSE_LONG)])
         assert found == other == set() and [time.word for time in times] == list(text.words)
         apart += [abs(a.start - b.start) for a, b in zip(times, align(clip, text.words), strict=True)]
     assert np.median(apart) < 0.001 and max(apart) < 0.1
@@ -135,7 +135,7 @@ def test_words_are_found_at_the_same_times_with_and_without_names():
 def test_words_after_a_name_are_found_after_it():
     text = EXAMPLES[0]
     clip = read_aloud(text, 3, ["pause", "short"])
-    times, found, _ = align_and_listen(clip, text.words, [(3, Tag.PAUSE_SHORT)])
+    times, found, _, _ = align_and_listen(clip, text.words, [(3, Tag.PAUSE_SHORT)])
     assert found == {(3, Tag.PAUSE_SHORT)}
     assert times[3].start - times[2].end > 0.3, "the name is between the words"
 
@@ -143,7 +143,7 @@ def test_words_after_a_name_are_found_after_it():
 def test_tokens_that_are_not_spoken_do_no_harm():
     text = TaggedText.from_plain("We can do it - you know - today")
     clip = read_aloud(text, 5, ["emph"])
-    times, found, _ = align_and_listen(clip, text.words, [(5, Tag.EMPH), (8, Tag.EMPH)])
+    times, found, _, _ = align_and_listen(clip, text.words, [(5, Tag.EMPH), (8, Tag.EMPH)])
     assert found == {(5, Tag.EMPH)}
     assert times[4].start == times[4].end and times[7].start > times[6].start
 

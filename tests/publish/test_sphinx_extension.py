@@ -40,6 +40,7 @@ def built(tmp_path_factory):
         "format: jb-book\nroot: index\nchapters:\n- file: howto/rerun\n- file: notebooks/07_tag_placement\n"
     )
     (stage / "_static").mkdir()
+    (stage / "_extra").mkdir()
     for path in (ROOT / "book" / "_static").iterdir():
         (stage / "_static" / path.name).write_bytes(path.read_bytes())
     environment = {
