@@ -34,5 +34,6 @@ def _inline(translator: Any, node: nodes.math) -> None:
 
 
 def _block(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(f'<div class="formula">{mathml(node.astext(), block=True)}</div>\n')
+    # Focusable, because a wide formula scrolls on a phone and the keyboard must reach it.
+    translator.body.append(f'<div class="formula" tabindex="0">{mathml(node.astext(), block=True)}</div>\n')
     raise nodes.SkipNode

@@ -59,7 +59,7 @@ def test_random_has_the_density_of_training_and_a_seed():
 
 def test_unknown_names_and_options_are_explained():
     assert {"none", "random", "rules", "majority", "gpt2"} <= set(tagger_names())
-    with pytest.raises(HarnessError, match=r"choose one of: gpt2, .*majority"):
+    with pytest.raises(HarnessError, match=r"choose one of: .*gpt2, .*majority"):
         make_tagger("bert")
     with pytest.raises(HarnessError, match="does not take these options"):
         make_tagger("rules", colour="red")
