@@ -39,7 +39,7 @@ def tables() -> str:
             "",
             f"{literal(group['created'][:10])}, revision {literal(group['git_revision'][:7])}.",
             "",
-            "| what | time | ratio | beside | note |",
+            "| what | time | ratio | compared with | note |",
             "| --- | --- | --- | --- | --- |",
         ]
         for row in group["rows"]:
