@@ -62,7 +62,7 @@ def run(
         int | None, typer.Option(min=0, help="Maximum number of requests that each worker process sends to the server.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Number of sentences to use; a run can be continued with a greater one.")
+        int | None, typer.Option(min=1, help="Number of sentences to use; a run can be continued with a larger one.")
     ] = None,
     listeners: Listeners = None,
     result: Annotated[
@@ -214,7 +214,7 @@ def _print_engines(summary: dict[str, Any]) -> None:
         if pauses := pause_rows(found["per_tag"]):
             _print_rows(f"{name}: pauses at punctuation and elsewhere", pauses)
             typer.echo(PAUSE_NOTE)
-        _print_rows(f"{name}: thresholds, and the engine's own spread", threshold_rows(found))
+        _print_rows(f"{name}: thresholds, and the engine's own variation", threshold_rows(found))
         print_listeners(name, found["listeners"])
         if summary["taggers"]:
             _print_rows(f"{name}: end to end", joint_rows(found))

@@ -79,7 +79,7 @@ def say(
     obey: Annotated[
         bool,
         typer.Option(
-            "--obey", help="Let the engine speak plain text, and edit its sound as the tags ask: engine obey:NAME."
+            "--obey", help="Let the engine speak plain text, and edit its sound to follow the tags: engine obey:NAME."
         ),
     ] = False,
     jsonl: Annotated[

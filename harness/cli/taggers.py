@@ -43,7 +43,7 @@ def tag(
         bool | None,
         typer.Option(
             "--limits/--no-limits",
-            help="Whether a trained tagger keeps the limits of the annotation guide, such as four tags per sentence; "
+            help="Whether a trained tagger respects the limits of the annotation guide, such as four tags per sentence; "
             "by default, if its training examples do.",
         ),
     ] = None,

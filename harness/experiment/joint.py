@@ -83,7 +83,7 @@ READINGS: dict[str, Reading] = {
     "hit rate": Reading(REALISATION, "hits among measurable tags (hit rate)", _hit_rate),
     "hits counted": Reading(REALISATION, "hits among all tags sent, unmeasurable ones as failures", _of("hits", "counted")),
     "hits asked": Reading(
-        REALISATION, "hits among all tags asked for, also those the engine cannot be told", _of("hits", "asked")
+        REALISATION, "hits among all tags asked for, including those the engine cannot express", _of("hits", "asked")
     ),
     "above placebo": _sum(REALISATION, "hit rate minus placebo rate", (1, _hit_rate), (-1, _placebo_rate)),
     "over tags": Reading(REALISATION, "hit rate, mean over the kinds of tag", _mean_over_tags),
@@ -91,7 +91,7 @@ READINGS: dict[str, Reading] = {
     "all heard": Reading(REALISATION, "sentences in which all tags are heard", _of("all_heard", "speaking")),
     "joint recall": Reading(OVERALL, "reference tags placed and heard (joint recall)", _of("heard", "wanted")),
     "joint recall, strict": Reading(
-        OVERALL, "joint recall, with the tags that the engine cannot be told as failures", _of("heard", "gold")
+        OVERALL, "joint recall, with tags that the engine cannot express as failures", _of("heard", "gold")
     ),
     "joint precision": Reading(OVERALL, "spoken tags right and heard (joint precision)", _of("heard", "spoken")),
     "joint f1": Reading(OVERALL, "F1 of the two (joint F1)", _f1("heard", "wanted", "spoken")),

@@ -145,7 +145,7 @@ def parameter_box(
             "",
             "```bash",
             f".venv/bin/papermill notebooks/{chapter}.ipynb out.ipynb{other}",
-            f'make chapter N={chapter[:2]} ARGS="{other.strip()}"   # the same, into a results folder of its own',
+            f'make chapter N={chapter[:2]} ARGS="{other.strip()}"   # the same, into a separate results folder',
             "```",
             *run_elsewhere(chapter, kernel, repository_url()),
             ":::",
@@ -165,7 +165,7 @@ def fault_table(rows: Sequence[Mapping[str, Any]]) -> str:
         [
             f"{len(rows)} faults were tried: {len(rows) - failed} ended in speech, {failed} in one explained failure.",
             "",
-            "| fault | what the server did | requests | waits, s | what came of it |",
+            "| fault | what the server did | requests | waits, s | result |",
             "| --- | --- | --- | --- | --- |",
             *lines,
             "",

@@ -96,7 +96,7 @@ def said(best: Mapping[str, str | None]) -> str:
     none = [column for column, name in best.items() if name is None]
     if len(none) == len(best):
         return NOBODY
-    return f"{MARK}: its interval lies above every other" + (f"; in {' and '.join(none)}, {NOBODY}" if none else "")
+    return f"{MARK}: its interval is above every other" + (f"; in {' and '.join(none)}, {NOBODY}" if none else "")
 
 
 # --- tables

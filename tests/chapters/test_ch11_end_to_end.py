@@ -139,10 +139,10 @@ def test_the_stage_that_loses_tags_and_the_pauses_come_from_the_figures():
 
 def test_an_engine_is_described_by_the_tags_that_it_was_told():
     every, none = {"n": 2, "not_expressible": 0}, {"n": 0, "not_expressible": 2}
-    assert told_by({"<emph>": every}) == "an engine that is told every tag"
+    assert told_by({"<emph>": every}) == "an engine that gets every tag"
     told = told_by({"<emph>": every, "<pitch_high>": none})
     verdict = judge_overall({"gpt2, mine": readings(mean=0.65), "random, mine": readings()}, "gpt2", {}, told)
-    assert "Here, with an engine that can be told 1 of 2 kinds of tag, gpt2 reaches" in verdict.reading
+    assert "Here, with an engine that can express 1 of 2 kinds of tag, gpt2 reaches" in verdict.reading
 
 
 def test_a_dialect_bounds_what_can_be_heard():
@@ -162,7 +162,9 @@ def test_without_a_file_the_realisation_of_the_api_is_not_judged():
     verdict = judge_realised(readings(hit_rate=0.95), readings(hit_rate=0.0), GOLD, {}, leak)
     assert verdict.evidence["tags read aloud that the score finds, control run"] == "0.90 [0.80, 1.00]"
     assert verdict.verdict == "not run here" and NOT_RUN["openai_speech"][1] in verdict.reading
-    assert verdict.evidence["reference tags that today's documented control tags can say (no bound for 2025)"] == "33%"
+    assert (
+        verdict.evidence["reference tags that today's documented control tags can express (no bound for 2025)"] == "33%"
+    )
 
 
 ALL_IN = {name: 0.4 for name, reading in READINGS.items() if reading.family == "realisation"}

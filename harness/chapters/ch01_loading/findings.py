@@ -20,7 +20,7 @@ def crossed_found(reports: Mapping[str, StackReport]) -> str:
     crossed = reports[BARE].outcomes[NATIVE_TYPE][-1]
     notes = "\n".join(f"- {literal(note)}" for note in crossed.notes)
     return (
-        "The class `HiggsAudioModel` of the package, on a folder of the present format: "
+        "The class `HiggsAudioModel` of the package, on a folder in the current format: "
         f"{crossed.status}, {crossed.exception or crossed.loaded}.\n\n{notes}\n\n"
         "It does not check the type. It looks for a nested `text_config`, finds none, and takes its defaults: the sizes of another, larger "
         f"model. The probe allows a loader {COPIES} times the size of the weights it was given plus {HEADROOM / 2**30:.0f} GiB, so this "

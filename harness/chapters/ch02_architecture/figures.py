@@ -166,7 +166,7 @@ def hidden_state_change_maps(routed: Sequence[Mapping[str, Any]], title: str) ->
         f"{title}. Heat maps, layers by positions. " + " ".join(_in_words(one) for one in routed),
         "In the layer that was changed: "
         + "; ".join(_moved_there(one) for one in routed)
-        + ". Grey did not move by the last bit.",
+        + ". Grey did not change by even one bit.",
     )
 
 

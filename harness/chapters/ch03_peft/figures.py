@@ -25,7 +25,9 @@ def cure_loss_curves(curves: Sequence[Curve], entries: int) -> Figure:
     axis.axhline(guessing, color=INK, linewidth=1, linestyle=":")
     end = len(curves[0].audio) - 1
     note(axis, f"guessing, ln {entries}", (end, guessing), (0, 3), ha="right", va="bottom", color=INK)
-    axis.set(title="One batch, three cures", xlabel="step", ylabel="audio loss, nats a code", ylim=(0, guessing * 1.12))
+    axis.set(
+        title="One batch, three cures", xlabel="step", ylabel="audio loss, nats per code", ylim=(0, guessing * 1.12)
+    )
     axis.legend()
     said = "; ".join(f"{curve.cure} from {curve.audio[0]:.2f} to {curve.audio[-1]:.2f}" for curve in curves)
     same = _coincide(curves)
@@ -33,7 +35,7 @@ def cure_loss_curves(curves: Sequence[Curve], entries: int) -> Figure:
     ends = ", ".join(f"`{curve.cure}` {curve.audio[-1]:.2f}" for curve in curves)
     return Figure(
         figure,
-        f"Audio loss in nats a code over {len(curves[0].audio)} steps: {said}.{more}",
+        f"Audio loss in nats per code over {len(curves[0].audio)} steps: {said}.{more}",
         f"Dotted: guessing evenly among {entries:,} ids, {guessing:.2f}. After {len(curves[0].audio)} steps the loss is: {ends}.{more}",
     )
 
@@ -102,7 +104,7 @@ def _caption(rows: Sequence[Mapping[str, Any]], names: Sequence[str], limit: flo
         f"The lowest loss with the head frozen is {min(frozen):.2f}, where {limit:.2f} is possible. " if frozen else ""
     )
     return (
-        f"A dot is one training, each panel has its own scale. {lowest}Text without audio is exactly as before for "
+        f"Each dot is one training run; the panels have different scales. {lowest}Text without audio is exactly as before for "
         f"{len(untouched)} of {len(names)} sets of targets{': ' + ', '.join(f'`{name}`' for name in untouched) if untouched else ''}."
     )
 

@@ -84,8 +84,8 @@ def judge_peft(curves: Sequence[Curve], control: Control, checkpoint: str) -> Fo
         for curve in curves
     }
     evidence["LoRA on the audio FFN, heads frozen"] = (
-        f"audio loss {control.start:.3f} to {control.reached:.3f}, {control.share:.1%} of the way to the lowest loss that the "
-        "random head allows"
+        f"audio loss {control.start:.3f} to {control.reached:.3f}, {control.share:.1%} of the way to the lowest loss "
+        "that the random head allows"
     )
     evidence["control: the audio head alone, no LoRA"] = f"audio loss {control.start:.2f} to {control.head_alone:.2f}"
     # A loss that is NaN compares as false, so such a training has not worked.

@@ -38,7 +38,7 @@ def tag_rate_dots(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
     rows = {tag.strip("<>"): {name: _rate(rates[tag]) for name, rates in sets.items()} for tag in tags}
     dot_rows(axis, rows, series, spread=0.66, legend=True)
     axis.autoscale(axis="x")
-    axis.set(xlim=(0, None), xlabel="tags in 100 words, 95 % interval over groups")
+    axis.set(xlim=(0, None), xlabel="tags per 100 words, 95 % interval over groups")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=SMALL + 0.5)
     first = next(iter(sets))
     most = max(sets[first].items(), key=lambda item: item[1].value)
@@ -47,8 +47,8 @@ def tag_rate_dots(sets: Mapping[str, Mapping[str, Interval]]) -> Figure:
     )  # fmt: skip
     return Figure(
         figure,
-        f"Tags in 100 words for each tag and set. {listed}.",
-        f"How often each tag is used. `{most[0]}` is the most frequent in {first}: {_shown(most[1], 1)} in 100 words.",
+        f"Tags per 100 words for each tag and set. {listed}.",
+        f"How often each tag is used. `{most[0]}` is the most frequent in {first}: {_shown(most[1], 1)} per 100 words.",
     )
 
 
@@ -128,7 +128,7 @@ def leak_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     )  # fmt: skip
     return Figure(
         figure,
-        f"Micro F1 by overlap of the windows, one panel a tagger. {listed}.",
+        f"Micro F1 by overlap of the windows, one panel per tagger. {listed}.",
         f"The same texts, the same taggers. At {worst['shared']:.0%} overlap random folds give {worst['tagger']} "
         f"{interval(*worst['random'])}, grouped folds {interval(*worst['grouped'])}. Without overlap there is little to gain.",
     )

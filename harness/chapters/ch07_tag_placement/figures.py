@@ -126,7 +126,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], agreement: Sequence[float
     )
     low, high = (100 * bound for bound in most["intervals"]["accuracy_3way"])
     caption = (
-        f"With most data `{leader}` reaches {interval(100 * most['accuracy_3way'], low, high, 1)} % ({most['sentences']:,} sentences, "
+        f"With the most data `{leader}` reaches {interval(100 * most['accuracy_3way'], low, high, 1)} % ({most['sentences']:,} sentences, "
         f"seed 0); the best published system has {best['accuracy_3way']:.1f} %. Dotted: published systems."
     )
     return Figure(figure, "Line chart of 3-way accuracy by number of training sentences. " + "; ".join(said), caption)
@@ -222,7 +222,7 @@ def decoding_speed_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axis.set_yticks([len(rows) - 1 - k for k in range(len(rows))], [row["decoding"] for row in rows])
     top = max(max(row["sentences_per_second"].values()) for row in rows)
     axis.set(xscale="log", xlabel="sentences per second (one processor)", xlim=(0.5, top * 8),
-             title="Speed of the ways of decoding")  # fmt: skip
+             title="Speed of each decoding method")  # fmt: skip
     axis.grid(visible=False, axis="y")
     alt = "Bar chart of sentences per second: " + "; ".join(
         f"{row['decoding']} " + ", ".join(f"{v:.1f} at batch {s}" for s, v in row["sentences_per_second"].items())
@@ -230,8 +230,8 @@ def decoding_speed_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     )
     fast, slow = rows[0], rows[-1]
     caption = (
-        f"A logarithmic scale. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} sentences per "
-        f"second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. Measured once, so there is no interval."
+        f"The scale is logarithmic. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} "
+        f"sentences per second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. Measured once, so there is no interval."
     )
     return Figure(figure, alt, caption)
 

@@ -114,7 +114,7 @@ def _hollow(*, bare: bool) -> str:
         if bare:
             with semantic_model(folder):
                 load_higgs_audio_tokenizer(str(folder), device="cpu")
-            return "loads, without a word: all of it is random"
+            return "loads without a warning: all of it is random"
         try:
             load_codec(folder)
         except HarnessError as error:

@@ -38,7 +38,7 @@ def first_sound(timed: Rows, own: bool) -> str:
     if own:
         said += (
             " Our server speaks sentence by sentence, and sends each sentence as soon as it is spoken. "
-            "How fast the hosted model is was not measured here."
+            "The speed of the hosted model was not measured here."
         )
     return said
 
@@ -86,7 +86,7 @@ def findings(
         "The emphasis in the note's own example has no control tag.",
         "streaming": f"With streaming, the first sound of {longest} words came after {times['streamed'][longest]:.0f} ms "
         f"instead of {times['whole'][longest]:.0f} ms ({who}).",
-        "faults": f"Of {len(trials)} faults, {recovered} ended in speech after another try. "
+        "faults": f"Of {len(trials)} faults, {recovered} ended in speech after a retry. "
         f"The other {len(trials) - recovered} ended in an error that says what to do.",
         "cache": f"Asking for the same clip again costs nothing. Three repeats sent {after.requests - before.requests} requests, "
         f"and {after.cache_hits - before.cache_hits} answers came from the cache. The times above were measured without the cache.",

@@ -43,7 +43,7 @@ def f0_repetition_lines(text: TaggedText, clips: Sequence[Audio], title: str) ->
     return Figure(
         figure,
         alt,
-        f"One line is one reading of the same text without tags. At the median word the {len(clips)} readings span "
+        f"Each line is one reading of the same text without tags. At the median word the {len(clips)} readings span "
         f"{np.nanmedian(spread):.1f} semitones, at `{text.words[worst]}` {spread[worst]:.1f}: a tag must change more than that.",
     )
 
@@ -70,7 +70,7 @@ def null_histograms(samples: Sequence[NullSample], null: Mapping[str, Mapping[st
     return Figure(
         figure,
         f"Histograms of differences between plain clips of {engine}. " + "; ".join(parts),
-        f"Dotted: the floor; dashed: the threshold. {compared:,} differences between clips that were told nothing; they lift the "
+        f"Dotted: the floor; dashed: the threshold. {compared:,} differences between plain clips; they lift the "
         f"threshold above the floor for {len(above)} of {len(null)} tags{': ' if above else ''}{', '.join(f'`{tag}`' for tag in above)}.",
     )
 
@@ -94,7 +94,7 @@ def control_rate_dots(controls: Mapping[str, Mapping[str, Any]], title: str) -> 
     return Figure(
         figure,
         alt,
-        f"Lowest where the tag was told: `{least}`, {interval(*rate_of(controls[least], 'hit'))}. Highest where it was not: `{tag}`, "
+        f"Lowest where the engine got the tag: `{least}`, {interval(*rate_of(controls[least], 'hit'))}. Highest where it did not: `{tag}`, "
         f"{series[name][0]}, {interval(*rate_of(controls[tag], name), digits=3)}.",
     )
 
@@ -129,7 +129,7 @@ def dose_response_curves(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     return Figure(
         figure,
         "Hit rate by dose. " + "; ".join(parts),
-        f"Bands are 95 % intervals, {'-'.join(map(str, counts))} clips a dose. The smallest dose that is heard in half of the clips"
+        f"Bands are 95 % intervals, {'-'.join(map(str, counts))} clips per dose. The smallest dose that is heard in half of the clips"
         f"{': ' + told if told else ' is where a curve crosses 0.5'}.",
     )
 
@@ -177,7 +177,7 @@ def contrast_accuracy_dots(
     return Figure(
         figure,
         alt,
-        f"Dashed: guessing, {chance:.2f}. Told the tags, the lowest is `{least}`, {interval(*rates[least]['tagged'])}. With the tags "
+        f"Dashed: guessing, {chance:.2f}. With the tags, the lowest is `{least}`, {interval(*rates[least]['tagged'])}. With the tags "
         f"stripped the interval holds {chance:.2f} for {len(near)} of {len(measured)} tags.",
     )
 

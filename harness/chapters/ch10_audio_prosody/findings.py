@@ -86,9 +86,9 @@ def _rates(rows: Mapping[str, Any]) -> str:
         return f"`{tag}`, {shown_rate(rows[tag], field)}"
 
     return (
-        f"When espeak is told a tag, the detector fires least often for {extreme(min, 'hit')}. "
+        f"When espeak gets a tag, the detector fires least often for {extreme(min, 'hit')}. "
         f"Between two plain clips of the voice that varies most, it fires most often for {extreme(max, 'null')}; "
-        f"when that voice is told nothing, for {extreme(max, 'stripped')}."
+        f"when that voice gets no tags, for {extreme(max, 'stripped')}."
     )
 
 
@@ -109,7 +109,7 @@ def _leaks(controls: Mapping[str, Any]) -> str:
     espeak, clips = sum(row["leaked"] for row in told), sum(row["n"] for row in told)
     return (
         f"Tags read aloud: the leak check finds {found} of {leak['n']}. It raises a false alarm in {false} of {leak['false_alarm_n']} "
-        f"clips of voices that were not told, and in {espeak} of {clips} espeak clips. The latter count as failures above."
+        f"clips of voices that did not get the tags, and in {espeak} of {clips} espeak clips. The latter count as failures above."
     )
 
 

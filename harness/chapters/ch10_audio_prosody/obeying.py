@@ -66,7 +66,7 @@ def plan_lines(texts: Mapping[Tag, TaggedText]) -> Figure:
     return Figure(
         figure,
         "Planned changes for each tag. " + "; ".join(parts),
-        "Red: change of F0 in semitones. Dashed: change of level in dB. Grey bands are words; a longer band or gap is asked for, too.",
+        "Red: change of F0 in semitones. Dashed: change of level in dB. Grey bands are words; a longer band or gap is also requested.",
     )
 
 
@@ -109,7 +109,7 @@ def landing_players() -> str:
     text = TaggedText.parse("We <emph> guarantee 30% savings.")
     clips = {
         f"espeak, no tag: {text.plain}": ("espeak", text.stripped()),
-        f"espeak, a synthesiser with rules: {text}": ("espeak", text),
+        f"espeak, a rule-based synthesiser: {text}": ("espeak", text),
         f"hibari, a neural voice that is made to obey: {text}": ("hibari", text),
     }
     return "".join(

@@ -247,5 +247,5 @@ def promise_table(controls: Mapping[str, Any]) -> Html:
             for tag in (tag.value for tag in TAGS)
             for title, _, engine in judged(controls) if (row := engine["compliance"].get(tag))
         ],
-        "A hit is not a promise kept, 95 % intervals by sentence",
+        "A hit does not mean a kept promise, 95 % intervals by sentence",
     )  # fmt: skip

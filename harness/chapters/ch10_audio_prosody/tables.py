@@ -235,7 +235,7 @@ def _share(value: float | None) -> str:
 def dose_falls(dose: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     """Describe the dose curves that do not rise throughout: by how much they fall between neighbouring doses."""
     return [
-        f"{edit} by {voice} falls by {-np.diff(curve['hit']).min():.2f} at one step ({curve['n']} clips a dose)"
+        f"{edit} by {voice} falls by {-np.diff(curve['hit']).min():.2f} at one step ({curve['n']} clips per dose)"
         for voice, curves in dose.items()
         for edit, curve in curves.items()
         if not curve["monotone"]

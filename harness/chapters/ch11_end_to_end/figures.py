@@ -52,7 +52,7 @@ def tag_fate_bars(end_to_end: Mapping[str, Mapping[str, Any]], engine: str) -> F
         figure,
         f"Stacked bars: the fate of the reference's tags by source of tags, spoken by {engine}. Joint recall: "
         f"{'; '.join(reversed(words))}.",
-        f"What becomes of the reference's tags, spoken by {engine}. Apart from the reference itself, `{best[1]}` has the highest joint "
+        f"What happens to the reference's tags, spoken by {engine}. Apart from the reference itself, `{best[1]}` has the highest joint "
         f"recall, {best[0]:.0%}, with {end_to_end[best[1]]['spoken']} tags. A source that places more tags hits more of them. The paired "
         "differences below settle which source is ahead.",
     )
@@ -92,7 +92,7 @@ def reading_dots(columns: Mapping[str, Readings], family: str, claimed: tuple[fl
     )  # fmt: skip
     return Figure(
         figure,
-        f"{title}. Dots with intervals, one row a reading. {listed}.",
+        f"{title}. Dots with intervals, one row per reading. {listed}.",
         f"{title}: {len(rows)} readings of the same output. "
         f"Values inside the claimed {span}: {len(lie) or 'none'} of {len(rows) * len(columns)}"
         f"{' (' + '; '.join(lie) + ')' if 0 < len(lie) <= _LISTED else ''}. "

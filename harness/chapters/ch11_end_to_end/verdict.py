@@ -77,12 +77,12 @@ def told_by(per_tag: Mapping[str, Mapping[str, Any]]) -> str:
     """Describe an engine by the kinds of tag that it was told, from ``per_tag`` of its summary.
 
     >>> told_by({"<emph>": {"n": 3, "not_expressible": 0}, "<pause_long>": {"n": 0, "not_expressible": 2}})
-    'an engine that can be told 1 of 2 kinds of tag'
+    'an engine that can express 1 of 2 kinds of tag'
     """
     told = sum(row["n"] > 0 for row in per_tag.values())
     if told == len(per_tag) and not any(row["not_expressible"] for row in per_tag.values()):
-        return "an engine that is told every tag"
-    return f"an engine that can be told {told} of {len(per_tag)} kinds of tag"
+        return "an engine that gets every tag"
+    return f"an engine that can express {told} of {len(per_tag)} kinds of tag"
 
 
 def where_lost(readings: Readings, per_tag: Mapping[str, Mapping[str, Any]]) -> str:
@@ -102,7 +102,7 @@ def where_lost(readings: Readings, per_tag: Mapping[str, Mapping[str, Any]]) -> 
         where = "mostly in placement" if placement > realisation else "mostly in realisation"
     lost = (
         f"Of the reference's tags, {placement:.0%} were not placed, and {realisation:.0%} were placed but not heard: they were not "
-        f"detected, or the engine cannot be told such a tag." + (f" So tags are lost {where}." if heard < 1 else "")
+        f"detected, or the engine cannot express such a tag." + (f" So tags are lost {where}." if heard < 1 else "")
     )
     counts = {
         place: [sum(row["places"][place][name] for row in per_tag.values() if place in row.get("places", {}))
@@ -144,8 +144,10 @@ def judge_realised(
     span = low, high = claimed("H3")
     evidence: dict[str, Any] = {"hit rate of the engine of this page": shown(obeys["hit rate"])}
     if ignores is not None:
-        evidence["hit rate of a voice that is not told"] = shown(ignores["hit rate"])
-    evidence["reference tags that today's documented control tags can say (no bound for 2025)"] = f"{sayable(gold):.0%}"
+        evidence["hit rate of a voice that gets no tags"] = shown(ignores["hit rate"])
+    evidence["reference tags that today's documented control tags can express (no bound for 2025)"] = (
+        f"{sayable(gold):.0%}"
+    )
     if leak is not None:
         evidence["tags read aloud that the score finds, control run"] = interval(*rate_of(leak, "found"))
     measured = spoken_by_higgs(results)
@@ -168,7 +170,7 @@ def judge_overall(
     columns: Mapping[str, Readings],
     tagger: str,
     results: Mapping[str, ResultFile],
-    told: str = "an engine that is told every tag",
+    told: str = "an engine that gets every tag",
 ) -> Found:
     """Judge E1: whether tagger and API together reach the claimed overall quality.
 
