@@ -230,8 +230,9 @@ def decoding_speed_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     )
     fast, slow = rows[0], rows[-1]
     caption = (
-        f"The scale is logarithmic. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} sentences "
-        f"per second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. Measured once, so there is no interval."
+        f"The scale is logarithmic. At batch {sizes[-1]} `{fast['decoding']}` does {fast['sentences_per_second'][sizes[-1]]:,.1f} "
+        f"sentences per second, `{slow['decoding']}` {slow['sentences_per_second'][sizes[-1]]:,.1f}. "
+        "Measured once, so there is no interval."
     )
     return Figure(figure, alt, caption)
 
