@@ -1,0 +1,86 @@
+"""`harness higgs codec`, `teach`, `pretrain` and `evaluate`: the small Higgs that speaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import Force, print_json, progress_bar
+from harness.paths import ROOT
+
+codec_app = typer.Typer(no_args_is_help=True, help="Fit and check the codec of the small Higgs, which knows the voice hibari only.")
+_MODELS = ROOT / "data" / "models"
+_RESULTS = ROOT / "data" / "results"
+_Codec = Annotated[Path, typer.Option(help="Folder of the codec.")]
+
+
+@codec_app.command("fit")
+def fit(
+    out: Annotated[Path, typer.Option(help="Folder of the codec.")] = _MODELS / "hibari-codec",
+    count: Annotated[int, typer.Option(min=50, help="Sentences of the grammar to fit to.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    force: Force = False,
+) -> None:
+    """Fit a residual vector quantiser to clips of hibari: 8 codebooks of 256 entries. Takes about two minutes.
+
+    The clips say tagged training sentences of the grammar, and the 98 training examples with and without their tags.
+
+    Example: `harness higgs codec fit --out my-codec`
+    """
+    from harness.experiment.small_higgs.teacher import fit_to_teacher
+    from harness.outputs import check_output
+    from harness.paths import relative
+
+    out.mkdir(parents=True, exist_ok=True)
+    check_output(out / "codec.npz", force=force)
+    with progress_bar("Clips and codebooks") as update:
+        path = fit_to_teacher(out, count, seed, progress=update)
+    typer.echo(f"{relative(path)}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+@codec_app.command("check")
+def check(
+    codec: _Codec = _MODELS / "hibari-codec",
+    result: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    force: Force = False,
+) -> None:
+    """Measure what is left of speech and tags after the codec, on 24 sentences that it was not fitted to.
+
+    Word error rate of hibari itself and through the codec, F0 error, and the share of the teacher's tags that the detectors find.
+
+    Example: `harness higgs codec check --result codec.json`
+    """
+    from harness.experiment.small_higgs.codec_check import check_codec
+    from harness.outputs import check_output
+    from harness.store import write_json
+
+    if result:
+        check_output(result, force=force)
+    with progress_bar("Clips") as update:
+        found = check_codec(codec, progress=update)
+    if result:
+        write_json(result, found)
+    print_json(found)
+
+
+def teach(
+    out: Annotated[Path, typer.Option(help="Folder of the clips; a run that was stopped goes on there.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of clips, rounded up to whole files of 500.")],
+    plain: Annotated[bool, typer.Option("--plain", help="Leave out all tags.")] = False,
+    grammar: Annotated[Path | None, typer.Option(help="Grammar; by default data/sentences/sales_grammar.yaml.")] = None,
+    codec: _Codec = _MODELS / "hibari-codec",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the sentences.")] = 0,
+) -> None:
+    """Let hibari, which obeys tags, speak sentences of a grammar into codes: the clips that the small Higgs learns from.
+
+    Example: `harness higgs teach --out build/clips --count 15000` (10 minutes)
+    """
+    from harness.experiment.small_higgs.grammar import GRAMMAR, Grammar
+    from harness.experiment.small_higgs.teacher import teach as speak
+    from harness.paths import relative
+
+    with progress_bar("Clips") as update:
+        made = speak(out, count, grammar=Grammar(grammar or GRAMMAR), codec=codec, plain=plain, seed=seed, progress=update)
+    typer.echo(f"{relative(out)}: {made} clips")
