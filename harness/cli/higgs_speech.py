@@ -84,3 +84,33 @@ def teach(
     with progress_bar("Clips") as update:
         made = speak(out, count, grammar=Grammar(grammar or GRAMMAR), codec=codec, plain=plain, seed=seed, progress=update)
     typer.echo(f"{relative(out)}: {made} clips")
+
+
+def pretrain(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Training configuration; see below.")],
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of steps, instead of the file's.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Run folder, instead of the file's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Train a small Higgs Audio v2 from random weights on clips of `harness higgs teach`.
+
+    The configuration is a YAML file. Relative paths are relative to it. Required settings: clips, output. Further settings: hidden,
+    intermediate, layers, steps, batch_size, learning_rate, warmup_steps, final_rate, weight_decay, clip_norm, codebook_weights,
+    noise_share, noise, log_every, save_every, seed.
+
+    A run that was stopped goes on with the same command, also with another number of steps. View it with `tensorboard --logdir RUN/logs`.
+
+    Example: `OMP_NUM_THREADS=1 harness higgs pretrain data/experiments/small_higgs.yaml`
+    """
+    from harness.higgs.speech.pretrain import pretrain as run
+    from harness.higgs.speech.pretrain_config import read_pretrain_config
+    from harness.paths import relative
+
+    changes = {"steps": steps, "output": str(output.absolute()) if output else None}
+    settings = read_pretrain_config(config, **{name: value for name, value in changes.items() if value is not None})
+    with progress_bar("Steps") as update:
+        done = run(settings, progress=update)
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo(f"{relative(done['model'])}: {done['parameters'] / 1e6:.2f} million parameters, {done['steps']} steps")
