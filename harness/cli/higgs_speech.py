@@ -114,3 +114,33 @@ def pretrain(
         print_json(done)
     else:
         typer.echo(f"{relative(done['model'])}: {done['parameters'] / 1e6:.2f} million parameters, {done['steps']} steps")
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of the model.")] = _MODELS / "small-higgs",
+    codec: _Codec = _MODELS / "hibari-codec",
+    side: Annotated[str, typer.Option(help="test, or dev for choices during training.")] = "test",
+    tags: Annotated[int, typer.Option(min=1, max=7, help="Tags in which each sentence is spoken, one at a time.")] = 7,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many sentences.")] = None,
+    result: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    force: Force = False,
+) -> None:
+    """Measure the small Higgs on the sentences that it was not taught: words, ends, tags, placebos, likelihoods.
+
+    The teacher is measured on the same sentences through the same codec.
+
+    Example: `harness higgs evaluate --result data/results/small_higgs.json --force` (15 minutes)
+    """
+    from harness.engines.options import check_choice
+    from harness.experiment.small_higgs.evaluate import evaluate as measure
+    from harness.outputs import check_output
+    from harness.store import write_json
+
+    check_choice("side", side, ("test", "dev"))
+    if result:
+        check_output(result, force=force)
+    with progress_bar("Clips") as update:
+        found = measure(model, codec, side="test" if side == "test" else "dev", tags_each=tags, limit=limit, progress=update)
+    if result:
+        write_json(result, found)
+    print_json(found)

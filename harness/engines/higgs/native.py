@@ -25,6 +25,7 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import RATE, at_rate, check_fits, load_codec
 from harness.higgs.generate import Generated, finish
 from harness.higgs.samples import prompt
+from harness.higgs.speech.codec import is_speech_codec
 from harness.processes.stacks import NATIVE
 from harness.registry import Requirements
 
@@ -141,15 +142,20 @@ class HiggsNativeEngine(HiggsEngine):
         return codec
 
     @cached_property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer(self._folders[0])
+
+    @cached_property
     def _processor(self) -> Any:
         from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
-        codec, folder = self.codec, self._folders[0]
-        return HiggsAudioV2Processor(codec.extractor, load_tokenizer(folder), codec.model)
+        return HiggsAudioV2Processor(self.codec.extractor, self._tokenizer, self.codec.model)
 
     @cached_property
     def _reference(self) -> NDArray[np.float32] | None:
         given = self.settings.reference_audio
+        if given is not None and is_speech_codec(self._folders[1]):
+            raise HarnessError("this codec cannot encode a recording to clone", remedy="omit reference_audio")
         return None if given is None else at_rate(read_audio(given))
 
     def _inputs(self, requests: Sequence[SpeechRequest]) -> Any:
@@ -160,10 +166,10 @@ class HiggsNativeEngine(HiggsEngine):
         for request in requests:
             check_request(request, self)
             texts.append(self._conversation(self.settings.rendered(request)))
-        audio = None if self._reference is None else [self._reference] * len(texts)
-        return self._processor(
-            text=texts, audio=audio, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
-        ).to(self._model.device)
+        how = {"add_special_tokens": False, "padding": True, "padding_side": "left", "return_tensors": "pt"}
+        if self._reference is None:
+            return self._tokenizer(texts, **how).to(self._model.device)
+        return self._processor(text=texts, audio=[self._reference] * len(texts), **how).to(self._model.device)
 
     def _conversation(self, text: str) -> str:
         """Return the prompt. The recording to clone appears in it as an earlier answer of the model."""

@@ -131,3 +131,13 @@ def tagged(sentence: Sentence, rng: random.Random) -> TaggedText:
         if room:
             tags.append((rng.choice(room), other))
     return TaggedText(sentence.words, tags)
+
+
+def tagged_versions(sentences: Sequence[Sentence], each: int, seed: int) -> list[TaggedText]:
+    """Return sentences with one tag, `each` of the seven for a sentence, so that all tags occur equally often."""
+    rng = random.Random(seed)
+    return [
+        TaggedText(sentence.words, [(rng.choice(places(sentence.words, tag)), tag)])
+        for index, sentence in enumerate(sentences)
+        for tag in [TAGS[(index * each + step) % len(TAGS)] for step in range(each)]
+    ]

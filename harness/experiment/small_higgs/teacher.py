@@ -13,10 +13,10 @@ import numpy as np
 from harness.datasets import load_examples
 from harness.engines.control.hibari import FRAME, HibariControls
 from harness.errors import DataError, HarnessError
-from harness.experiment.small_higgs.grammar import Grammar, tagged
+from harness.experiment.small_higgs.grammar import Grammar, tagged, tagged_versions
 from harness.higgs.samples import Sample
 from harness.higgs.speech.codec import CODEBOOKS, WEIGHTS, Frames, SpeechCodec, fit_codec, load_speech_codec
-from harness.higgs.speech.shards import SHARD, write_shard
+from harness.higgs.speech.shards import DEV, SHARD, write_shard
 from harness.paths import ROOT
 from harness.records import digest
 from harness.store import locked, read_json, write_json
@@ -91,6 +91,9 @@ def teach(
             raise DataError("the folder holds clips of another grammar, codec or seed", path=out / RECIPE,
                             remedy="choose another folder")  # fmt: skip
         write_json(out / RECIPE, recipe)
+        if not (out / DEV / SHARD.format(0)).is_file():
+            (out / DEV).mkdir(exist_ok=True)
+            write_shard(out / DEV, 0, _dev_samples(grammar, loaded, plain))
         for number in range(shards):
             if not (out / SHARD.format(number)).is_file():
                 write_shard(out, number, _shard(grammar, loaded, plain, f"{seed} {number}"))
@@ -108,6 +111,14 @@ def _shard(grammar: Grammar, codec: SpeechCodec, plain: bool, seed: str) -> list
             text = TaggedText(text.words)
         samples.append(Sample("", text.format(), codec.encode_frames(spoken_frames(text))))
     return samples
+
+
+def _dev_samples(grammar: Grammar, codec: SpeechCodec, plain: bool) -> list[Sample]:
+    """Return the development sentences, plain and with two tags each, for the loss that is watched during training."""
+    sentences = grammar.held_out("dev")
+    texts = [TaggedText(sentence.words) for sentence in sentences]
+    texts += [] if plain else tagged_versions(sentences, 2, grammar.seed)
+    return [Sample("", text.format(), codec.encode_frames(spoken_frames(text))) for text in texts]
 
 
 def fit_to_teacher(out: Path, count: int, seed: int, progress: Progress | None = None) -> Path:

@@ -112,7 +112,7 @@ class SpeechCodec:
     codebooks = CODEBOOKS
     codebook_size = ENTRIES
     frame_samples = GROUP * HOP
-    lookback: int | None = None  # phases run on from the beginning of a stream
+    local = False  # the phases of the harmonics run on from the beginning of a stream
 
     def __init__(self, tables: dict[str, Array]) -> None:
         self.tables = {name: np.asarray(table, np.float32) for name, table in tables.items()}
@@ -165,8 +165,7 @@ class SpeechCodec:
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Return samples at 24 kHz for codes of shape (8, code frames)."""
-        sound = self.frames(np.asarray(codes)).sound()
-        return (sound / max(1.0, float(np.abs(sound).max(initial=0.0)))).astype(np.float32)
+        return np.clip(self.frames(np.asarray(codes)).sound(), -1, 1)
 
     def save(self, folder: Path, **recipe: Any) -> Path:
         """Write ``codec.npz`` in half precision and ``config.json`` with how it was fitted."""

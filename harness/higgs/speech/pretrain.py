@@ -32,13 +32,13 @@ from harness.higgs.samples import Sample, prompt
 from harness.higgs.speech.codec import ENTRIES
 from harness.higgs.speech.lean import audio_logits
 from harness.higgs.speech.pretrain_config import PretrainConfig
-from harness.higgs.speech.shards import read_shards
+from harness.higgs.speech.shards import DEV, read_shards
 from harness.higgs.speech.tokenizer import write_word_tokenizer
 from harness.higgs.trainer import LOSSES, NotANumber, Order
 from harness.processes.surroundings import quiet_transformers
 from harness.store import locked, read_json, write_atomic, write_json
 
-CHECKPOINT, MODEL, DEV = "checkpoint.pt", "model", "dev"
+CHECKPOINT, MODEL = "checkpoint.pt", "model"
 BOS, EOS = ENTRIES, ENTRIES + 1
 BETAS = 0.9, 0.95
 

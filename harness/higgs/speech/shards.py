@@ -15,6 +15,7 @@ from harness.higgs.samples import Sample
 from harness.store import write_atomic
 
 SHARD = "clips-{:05d}.npz"
+DEV = "dev"  # folder of the development clips within that of the training clips
 
 
 def write_shard(folder: Path, number: int, samples: Sequence[Sample]) -> Path:
