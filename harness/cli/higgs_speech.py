@@ -10,7 +10,9 @@ import typer
 from harness.cli.output import Force, print_json, progress_bar
 from harness.paths import ROOT
 
-codec_app = typer.Typer(no_args_is_help=True, help="Fit and check the codec of the small Higgs, which knows the voice hibari only.")
+codec_app = typer.Typer(
+    no_args_is_help=True, help="Fit and check the codec of the small Higgs, which knows the voice hibari only."
+)
 _MODELS = ROOT / "data" / "models"
 _RESULTS = ROOT / "data" / "results"
 _Codec = Annotated[Path, typer.Option(help="Folder of the codec.")]
@@ -82,7 +84,9 @@ def teach(
     from harness.paths import relative
 
     with progress_bar("Clips") as update:
-        made = speak(out, count, grammar=Grammar(grammar or GRAMMAR), codec=codec, plain=plain, seed=seed, progress=update)
+        made = speak(
+            out, count, grammar=Grammar(grammar or GRAMMAR), codec=codec, plain=plain, seed=seed, progress=update
+        )
     typer.echo(f"{relative(out)}: {made} clips")
 
 
@@ -113,7 +117,9 @@ def pretrain(
     if as_json:
         print_json(done)
     else:
-        typer.echo(f"{relative(done['model'])}: {done['parameters'] / 1e6:.2f} million parameters, {done['steps']} steps")
+        typer.echo(
+            f"{relative(done['model'])}: {done['parameters'] / 1e6:.2f} million parameters, {done['steps']} steps"
+        )
 
 
 def evaluate(
@@ -140,7 +146,9 @@ def evaluate(
     if result:
         check_output(result, force=force)
     with progress_bar("Clips") as update:
-        found = measure(model, codec, side="test" if side == "test" else "dev", tags_each=tags, limit=limit, progress=update)
+        found = measure(
+            model, codec, side="test" if side == "test" else "dev", tags_each=tags, limit=limit, progress=update
+        )
     if result:
         write_json(result, found)
     print_json(found)

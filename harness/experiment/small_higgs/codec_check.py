@@ -18,7 +18,9 @@ SCHEMA = "harness.speech_codec/1"
 BARS = {"wer_lost": 0.04, "f0_error_st": 0.2, "hits": 0.93, "placebo": 0.02}
 
 
-def check_codec(folder: Path, *, tags_each: int = len(TAGS), seed: int = 0, progress: Progress | None = None) -> dict[str, Any]:
+def check_codec(
+    folder: Path, *, tags_each: int = len(TAGS), seed: int = 0, progress: Progress | None = None
+) -> dict[str, Any]:
     """Measure the codec on the 24 development sentences of the grammar, to which it was not fitted.
 
     Parameters

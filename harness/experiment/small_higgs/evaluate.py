@@ -23,8 +23,8 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.samples import prompt
 from harness.higgs.speech.codec import SpeechCodec, load_speech_codec
 from harness.higgs.speech.pretrain import batch_of, codebook_losses
-from harness.prosody.rates import named, share_of
 from harness.processes.stacks import NATIVE
+from harness.prosody.rates import named, share_of
 from harness.records import digest
 from harness.tagged import TAGS, Tag, TaggedText
 
@@ -140,10 +140,18 @@ def likelihood(model: Path, codec: SpeechCodec, tagged: Sequence[TaggedText]) ->
 
 def _by_tag(rows: Sequence[tuple[str, str, bool, bool, bool]], tag: Tag) -> dict[str, Any]:
     mine = [row for row in rows if row[1] == tag.bare]
-    return {"clips": len(mine), "own_over_plain": sum(row[2] for row in mine), "own_over_other": sum(row[3] for row in mine)}
+    return {
+        "clips": len(mine),
+        "own_over_plain": sum(row[2] for row in mine),
+        "own_over_other": sum(row[3] for row in mine),
+    }
 
 
 def _losses(model: Any, tokenizer: Any, texts: Sequence[TaggedText], codes: np.ndarray) -> list[float]:
     ids = [encode(tokenizer, prompt(text.format()) + ANSWER_BEGIN) for text in texts]
     with torch.no_grad():
-        return codebook_losses(model, batch_of(ids, [codes] * len(ids), tokenizer.pad_token_id), by_clip=True).mean(dim=1).tolist()
+        return (
+            codebook_losses(model, batch_of(ids, [codes] * len(ids), tokenizer.pad_token_id), by_clip=True)
+            .mean(dim=1)
+            .tolist()
+        )

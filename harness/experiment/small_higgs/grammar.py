@@ -58,7 +58,9 @@ class Grammar:
     def __init__(self, path: str | Path = GRAMMAR) -> None:
         fields, _ = read_yaml(path)
         try:
-            self.choices: dict[str, list[str]] = {name: [str(one) for one in many] for name, many in fields["choices"].items()}
+            self.choices: dict[str, list[str]] = {
+                name: [str(one) for one in many] for name, many in fields["choices"].items()
+            }
             self.parts = [_PART.fullmatch(part).groups() for part in fields["sentence"]]  # type: ignore[union-attr]
             self.longest, self.seed = int(fields["longest"]), int(fields["seed"])
             cores = sorted(self._all("{core}"))
@@ -85,7 +87,11 @@ class Grammar:
             words: list[str] = []
             for part, share in self.parts:
                 if share is None or rng.random() < float(share):
-                    filled = core if part == "{core}" else _CHOICE.sub(lambda found: rng.choice(self.choices[found[1]]), part)
+                    filled = (
+                        core
+                        if part == "{core}"
+                        else _CHOICE.sub(lambda found: rng.choice(self.choices[found[1]]), part)
+                    )
                     words += filled.split()
             if len(words) <= self.longest:
                 words[0] = words[0].capitalize()

@@ -109,5 +109,3 @@ def provenance() -> dict[str, Any]:
     revision, changed = git_state()
     return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "packages": package_versions(),
             "git_revision": revision, "uncommitted_changes": changed}  # fmt: skip
-
-

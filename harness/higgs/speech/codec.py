@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +174,9 @@ class SpeechCodec:
         content = io.BytesIO()
         np.savez_compressed(content, **{name: table.astype(np.float16) for name, table in self.tables.items()})
         write_atomic(folder / WEIGHTS, content.getvalue())
-        write_json(folder / "config.json", {"model_type": CODEC_TYPE, "codebooks": CODEBOOKS, "entries": ENTRIES, **recipe})
+        write_json(
+            folder / "config.json", {"model_type": CODEC_TYPE, "codebooks": CODEBOOKS, "entries": ENTRIES, **recipe}
+        )
         return folder / WEIGHTS
 
     def _spectra(self, frames: Frames) -> Array:
@@ -206,7 +209,9 @@ def load_speech_codec(folder: str | Path) -> SpeechCodec:
     try:
         import hibari  # noqa: F401
     except ImportError as error:
-        raise NotAvailable("this codec decodes with hibari-tts, which is not installed", remedy="pip install hibari-tts") from error
+        raise NotAvailable(
+            "this codec decodes with hibari-tts, which is not installed", remedy="pip install hibari-tts"
+        ) from error
     try:
         with np.load(folder / WEIGHTS, allow_pickle=False) as file:
             tables = {name: file[name].astype(np.float32) for name in file.files}
@@ -215,7 +220,7 @@ def load_speech_codec(folder: str | Path) -> SpeechCodec:
             found = tables["spectra"].shape
             raise DataError(f"its spectral codebooks have shape {found}, not {shape}", path=folder / WEIGHTS,
                             remedy="fit it again with `harness higgs codec fit`")  # fmt: skip
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(f"the codec cannot be read: {error}", path=folder / WEIGHTS,
                         remedy="fit it again with `harness higgs codec fit`") from error  # fmt: skip
     return SpeechCodec(tables)

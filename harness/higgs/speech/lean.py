@@ -38,7 +38,9 @@ def audio_states(model: Any, text: torch.Tensor, padding: torch.Tensor, audio: t
     places = torch.arange(length, device=text.device)
     cos, sin = (part[:, None] for part in inner.rotary_emb(words, places[None]))
     seen = (places[None, None] <= places[None, :, None]) & (places[None, None] >= padding[:, None, None])
-    seen = seen | torch.eye(length, dtype=torch.bool, device=text.device)  # padding sees itself: a softmax needs something
+    seen = seen | torch.eye(
+        length, dtype=torch.bool, device=text.device
+    )  # padding sees itself: a softmax needs something
     bias = torch.zeros(seen.shape, device=text.device).masked_fill(~seen, FAR)[:, None]
     groups = config.num_attention_heads // config.num_key_value_heads
     for layer in inner.layers:

@@ -214,9 +214,13 @@ class _Run:
             order = Order(len(self.batches.samples), self.config.seed, size)
             order.set_epoch(epoch)
             self.order, self.epoch = [*order], epoch
-            for start in range(0, len(self.order), 8 * size):  # the batches of a stretch, sorted by length, save padding
+            for start in range(
+                0, len(self.order), 8 * size
+            ):  # the batches of a stretch, sorted by length, save padding
                 stretch = self.order[start : start + 8 * size]
-                self.order[start : start + 8 * size] = sorted(stretch, key=lambda one: self.batches.samples[one].codes.shape[1])
+                self.order[start : start + 8 * size] = sorted(
+                    stretch, key=lambda one: self.batches.samples[one].codes.shape[1]
+                )
         return self.order[place * size : (place + 1) * size]
 
     def _rate(self) -> float:
@@ -234,7 +238,10 @@ class _Run:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 dev = codebook_losses(self.model, self.dev.of(range(len(self.dev.samples))))
             self.model.train()
-            row |= {"dev": round(float((dev * weights).sum()), 4), "dev_codebooks": [round(one, 3) for one in dev.tolist()]}
+            row |= {
+                "dev": round(float((dev * weights).sum()), 4),
+                "dev_codebooks": [round(one, 3) for one in dev.tolist()],
+            }
         return row
 
     def _check_settings(self) -> None:

@@ -46,7 +46,9 @@ class PretrainConfig(BaseModel):
     @model_validator(mode="after")
     def _possible(self) -> PretrainConfig:
         if len(self.codebook_weights) != CODEBOOKS:
-            raise ValueError(f"codebook_weights has {len(self.codebook_weights)} numbers, the codec {CODEBOOKS} codebooks")
+            raise ValueError(
+                f"codebook_weights has {len(self.codebook_weights)} numbers, the codec {CODEBOOKS} codebooks"
+            )
         return self
 
     def network(self, tokens: int) -> dict[str, Any]:

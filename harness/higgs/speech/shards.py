@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def read_shards(folder: str | Path) -> list[Sample]:
                 codes: NDArray[np.uint8] = file["codes"]
                 texts = json.loads(file["texts"].tobytes())
                 ends = np.cumsum(file["lengths"])
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise DataError(f"these clips cannot be read: {error}", path=path,
                             remedy="delete the file, and run `harness higgs teach` again") from error  # fmt: skip
         pieces = np.split(codes, ends[:-1], axis=1)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError
 from harness.higgs.samples import SYSTEM
-from harness.higgs.tiny.layout import VOCABULARY
 from harness.higgs.tiny.tokenizer import write_tokenizer
-from harness.store import read_json, write_json
+from harness.store import write_json
 from harness.tagged import TAGS, TaggedText
 
 _PROMPT = tuple(dict.fromkeys([*SYSTEM.lower().strip(".").split(), "system", "user", "assistant"]))
@@ -28,7 +26,10 @@ def write_word_tokenizer(folder: Path, vocabulary: Sequence[str]) -> int:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.normalizer = normalizers.Lowercase()
     tags = [AddedToken(tag.value, lstrip=True, rstrip=True, normalized=False) for tag in TAGS]
-    words = [AddedToken(word, single_word=True, lstrip=True, normalized=True) for word in dict.fromkeys([*vocabulary, *_PROMPT])]
+    words = [
+        AddedToken(word, single_word=True, lstrip=True, normalized=True)
+        for word in dict.fromkeys([*vocabulary, *_PROMPT])
+    ]
     tokenizer.add_tokens([*tags, *words])
     tokenizer.save(str(folder / "tokenizer.json"))
     write_json(folder / "vocabulary.json", sorted(vocabulary))
@@ -56,5 +57,3 @@ def check_words(text: TaggedText, vocabulary: frozenset[str]) -> None:
                 f"word {place} of {text.plain!r}, {word!r}, is not one of the {len(vocabulary)} words that this small model was taught",
                 remedy=f"use its words: {' '.join(sorted(vocabulary))}",
             )  # fmt: skip
-
-
