@@ -14,7 +14,6 @@ codec_app = typer.Typer(
     no_args_is_help=True, help="Fit and check the codec of the small Higgs, which knows the voice hibari only."
 )
 _MODELS = ROOT / "data" / "models"
-_RESULTS = ROOT / "data" / "results"
 _Codec = Annotated[Path, typer.Option(help="Folder of the codec.")]
 
 
@@ -104,7 +103,7 @@ def pretrain(
 
     A run that was stopped goes on with the same command, also with another number of steps. View it with `tensorboard --logdir RUN/logs`.
 
-    Example: `OMP_NUM_THREADS=1 harness higgs pretrain data/experiments/small_higgs.yaml`
+    Example: `OMP_NUM_THREADS=1 harness higgs pretrain data/models/small-higgs/pretrain.yaml`
     """
     from harness.higgs.speech.pretrain import pretrain as run
     from harness.higgs.speech.pretrain_config import read_pretrain_config
