@@ -118,7 +118,8 @@ class HibariControls(ObeyingVoice):
         for ids, lengths, own, _ in told:
             here = slice(first, first := first + len(own))
             feed = {"ids": ids, "durations": lengths, "f0_told": told_f0[here][None], "energy_told": energy[here][None]}
-            parts.append(Frames(*(part[0] for part in self._sound.run(None, feed)), f0[here]))
+            lh, theta, ln, lr, phi = (part[0] for part in self._sound.run(None, feed))
+            parts.append(Frames(lh, theta, ln, lr, phi, f0[here]))
         return parts, spans, curves
 
     def timed(self, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -103,7 +103,7 @@ def teach(
 
 
 def _shard(grammar: Grammar, codec: SpeechCodec, plain: bool, seed: str) -> list[Sample]:
-    rng, samples = random.Random(seed), []
+    rng, samples = random.Random(seed), list[Sample]()
     while len(samples) < CLIPS:
         sentence = grammar.draw(rng)
         text = tagged(sentence, rng)

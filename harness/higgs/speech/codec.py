@@ -158,7 +158,7 @@ class SpeechCodec:
         return Frames(
             harmonic=np.where(harmonic < FLOOR + NEAR_FLOOR, SILENT, harmonic),
             theta=np.arctanh(np.clip(phase, -STEEPEST, STEEPEST)),
-            noise=np.where(residual < FLOOR + NEAR_FLOOR, SILENT, residual) + NOISE_LEVEL,
+            noise=(np.where(residual < FLOOR + NEAR_FLOOR, SILENT, residual) + NOISE_LEVEL).astype(np.float32),
             residual=silent,
             phase=np.zeros_like(residual),
             f0=f0.astype(np.float32),
@@ -172,7 +172,8 @@ class SpeechCodec:
         """Write ``codec.npz`` in half precision and ``config.json`` with how it was fitted."""
         folder.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
-        np.savez_compressed(content, **{name: table.astype(np.float16) for name, table in self.tables.items()})
+        halves: dict[str, Any] = {name: table.astype(np.float16) for name, table in self.tables.items()}
+        np.savez_compressed(content, **halves)
         write_atomic(folder / WEIGHTS, content.getvalue())
         write_json(
             folder / "config.json", {"model_type": CODEC_TYPE, "codebooks": CODEBOOKS, "entries": ENTRIES, **recipe}

@@ -154,6 +154,7 @@ class _Run:
             torch.optim.AdamW(decay, lr=config.learning_rate, betas=BETAS, fused=True),
         ]  # fmt: skip
         self.step = self._resumed()
+        self._forget_later_rows()
         self.order, self.epoch = list[int](), -1
 
     def train(self, progress: Callable[[int, int], None] | None) -> dict[str, Any]:
@@ -268,6 +269,13 @@ class _Run:
             raise DataError(f"the checkpoint cannot be read: {' '.join(str(error).split())[:200]}", path=path,
                             remedy="delete it to begin again") from error  # fmt: skip
         return int(state["step"])
+
+    def _forget_later_rows(self) -> None:
+        """Drop the losses of steps after the checkpoint: they will be taken again."""
+        path = self.folder / LOSSES
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            write_atomic(path, "".join(line for line in lines if json.loads(line)["step"] <= self.step))
 
     def _save(self) -> None:
         content = io.BytesIO()
