@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
-from harness.engines.higgs.settings import TINY
+from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, HiggsEngine, readable_error
+from harness.engines.higgs.settings import TINY, NativeSettings
 from harness.engines.higgs.stream import Columns, clean, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
@@ -29,17 +29,23 @@ from harness.higgs.speech.codec import is_speech_codec
 from harness.processes.stacks import NATIVE
 from harness.registry import Requirements
 
+SMALL_WEIGHTS = (
+    "a small model that knows a few dozen words, unless the options checkpoint and codec name real weights (12 GB)"
+)
 _LOCK = threading.Lock()  # the process has one random generator of torch, so all native engines take turns
 
 
 class HiggsNativeEngine(HiggsEngine):
     """Higgs Audio v2 in transformers 5.
 
-    It takes the options of `HiggsSettings`. Without a checkpoint its weights are random, and it speaks noise.
+    It takes the options of `HiggsSettings`. Without a checkpoint it speaks with the project's small model, which knows a few dozen words.
     """
 
     name = "higgs_native"
-    requirements: ClassVar[Requirements] = Requirements(packages=("torch", "transformers"), weights=WEIGHTS, gpu=GPU)
+    requirements: ClassVar[Requirements] = Requirements(
+        packages=("torch", "transformers", "hibari"), weights=SMALL_WEIGHTS, gpu=GPU
+    )
+    Options = NativeSettings
 
     def __init__(self, **options: Any) -> None:
         super().__init__("transformers", options)

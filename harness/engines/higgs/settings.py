@@ -21,6 +21,7 @@ TINY = "tiny"
 SMALL = "small"  # the model of the project that speaks a few words
 SMALL_FOLDERS = DATA / "models" / "small-higgs", DATA / "models" / "hibari-codec"  # of the model and of its codec
 NOISE = "the weights are random: this is noise, not speech"
+FEW_WORDS = "a small model of this project, which was taught a few dozen words; it is not Boson's Higgs"
 DIALECT_CHOICES = ("prompted", "ignore")
 FRAMES_PER_SECOND = 25  # of the codec
 MAX_SEED = 2**63  # torch takes no larger one
@@ -139,6 +140,11 @@ class HiggsSettings:
         return None if self.checkpoint == TINY else vocabulary_of(self.folders()[0])
 
     @property
+    def notice(self) -> str:
+        """What a listener should know about the weights."""
+        return {TINY: NOISE, SMALL: FEW_WORDS}.get(self.checkpoint, "")
+
+    @property
     def weights(self) -> str:
         """The checkpoint and the codec, for `revision`."""
         if self.checkpoint == TINY:
@@ -189,6 +195,21 @@ class HiggsSettings:
         if device.startswith("cuda") and not there:
             raise HarnessError("torch finds no GPU", remedy="omit the option device, or set it to cpu")
         return device, ("bfloat16" if device != "cpu" else "float32") if self.dtype == "auto" else self.dtype
+
+
+@dataclass(frozen=True)
+class NativeSettings(HiggsSettings):
+    """Options of `HiggsNativeEngine`: without a checkpoint it speaks with the project's small model.
+
+    Its other parameters are those of `HiggsSettings`.
+
+    Parameters
+    ----------
+    checkpoint : str
+        As in `HiggsSettings`.
+    """
+
+    checkpoint: str = SMALL
 
 
 def _source(source: str, revision: str | None) -> str:
