@@ -172,10 +172,11 @@ class HiggsNativeEngine(HiggsEngine):
         for request in requests:
             check_request(request, self)
             texts.append(self._conversation(self.settings.rendered(request)))
+        device = self._model.device  # first of all, because a folder that holds no model is named then
         how = {"add_special_tokens": False, "padding": True, "padding_side": "left", "return_tensors": "pt"}
         if self._reference is None:
-            return self._tokenizer(texts, **how).to(self._model.device)
-        return self._processor(text=texts, audio=[self._reference] * len(texts), **how).to(self._model.device)
+            return self._tokenizer(texts, **how).to(device)
+        return self._processor(text=texts, audio=[self._reference] * len(texts), **how).to(device)
 
     def _conversation(self, text: str) -> str:
         """Return the prompt. The recording to clone appears in it as an earlier answer of the model."""
