@@ -24,6 +24,7 @@ from harness.cli import (
     data,
     doctor,
     higgs,
+    higgs_speech,
     higgs_training,
     listening,
     reporting,
@@ -69,6 +70,10 @@ app.add_typer(scoring.app, name="score")
 higgs.app.command("tiny")(higgs_training.tiny)
 higgs.app.command("convert")(higgs_training.convert)
 higgs.app.command("train")(higgs_training.train)
+higgs.app.add_typer(higgs_speech.codec_app, name="codec")
+higgs.app.command("teach")(higgs_speech.teach)
+higgs.app.command("pretrain")(higgs_speech.pretrain)
+higgs.app.command("evaluate")(higgs_speech.evaluate)
 app.add_typer(higgs.app, name="higgs")
 app.add_typer(data.app, name="data")
 app.add_typer(chapters.app, name="chapter")

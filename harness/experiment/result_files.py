@@ -32,6 +32,8 @@ OTHERS = (
     "harness.placement_benchmark/1",
     "harness.bench/2",
     "harness.validation_result/1",
+    "harness.speech_codec/1",
+    "harness.small_higgs/1",
 )  # schemas that `harness run` does not write
 
 ClipId = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]

@@ -25,11 +25,16 @@ from harness.audio import Audio, read_audio, resample
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import load_strictly, read_config, resolve
 from harness.higgs.formats import codec_stack_of
+from harness.higgs.speech.codec import is_speech_codec, load_speech_codec
 from harness.paths import is_file
 from harness.processes.stacks import BOSON, here
 from harness.store import read_json, write_atomic
 
 RATE = 24000  # Hz, of both formats
+FRAME_SAMPLES = 960  # 40 ms, of both formats
+# A sample depends on the frames around it, because the decoder of the codec is convolutional. So pieces are decoded with this
+# many frames on either side. With 8 or more, the joined pieces equal the whole to 1e-6 (tiny codecs of both formats).
+CONTEXT = 12
 # In the main environment torchaudio is in a separate folder, because transformers 5 imports it wherever it finds it and
 # would fail even for a text model.
 ASIDE = Path(sys.prefix) / "aside"
@@ -37,10 +42,16 @@ SEEDED = "tiny.json"  # in the folder of a codec whose file holds only the quant
 
 
 class Codec(Protocol):
-    """Encode and decode audio."""
+    """Encode and decode audio.
+
+    `frame_samples` is the number of samples in a frame. A codec is `local` if a piece can be decoded with `CONTEXT` frames around it;
+    otherwise it is decoded from the beginning.
+    """
 
     codebooks: int
     codebook_size: int
+    frame_samples: int
+    local: bool
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """Return codes of shape (codebooks, frames) for mono samples at `RATE`; 25 frames a second."""
@@ -74,6 +85,8 @@ def load_codec(folder: str | Path, *, device: str = "cpu") -> Codec:
         If the format is another one, or weights are missing from the file. boson_multimodal itself loads with
         ``strict=False``, which hides a wrong file.
     """
+    if is_speech_codec(Path(folder)):
+        return load_speech_codec(folder)
     stack = codec_format(folder)
     if stack != here():
         raise HarnessError(f"this codec is of the {stack} format, but this process has the {here()} stack")
@@ -142,6 +155,8 @@ def at_rate(audio: Audio) -> np.ndarray:
 
 
 class _NativeCodec:
+    frame_samples, local = FRAME_SAMPLES, True
+
     def __init__(self, folder: Path, device: str) -> None:
         self.model = load_strictly(native_codec_class(), folder).to(device).eval()
         from transformers import DacFeatureExtractor
@@ -183,6 +198,8 @@ def native_codec_class() -> Any:
 
 
 class _BosonCodec:
+    frame_samples, local = FRAME_SAMPLES, True
+
     def __init__(self, folder: Path, device: str) -> None:
         import torch
 

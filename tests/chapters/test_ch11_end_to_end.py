@@ -185,7 +185,8 @@ def test_a_file_of_the_api_settles_it(values, expected):
         ("openai_speech", {"base_url": "http://127.0.0.1:8000/v1"}, False),  # which may use any voice
         ("openai_speech", {"base_url": "https://notboson.ai/v1"}, False),
         ("openai_speech", {"base_url": "https://api.boson.ai/v1"}, True),
-        ("higgs_native", {}, False),  # random weights
+        ("higgs_native", {}, False),  # the small model
+        ("higgs_native", {"checkpoint": "small"}, False),
         ("higgs_native", {"checkpoint": "tiny"}, False),
         ("higgs_native", {"checkpoint": "weights"}, True),
     ],

@@ -31,7 +31,7 @@ def asked(text=TEXTS[0], seed=0, voice=None):
 
 @pytest.fixture(scope="module")
 def native():
-    return make_engine("higgs_native", temperature=0, max_seconds=3)
+    return make_engine("higgs_native", checkpoint="tiny", temperature=0, max_seconds=3)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,18 @@ def test_both_give_the_same_codes_for_the_same_weights(boson_found, tmp_path):
 
 def test_the_command_speaks(tmp_path):
     out = tmp_path / "x.wav"
-    command = ["say", "--engine", "higgs_native", "--option", "max_seconds=1", TEXTS[0], "-o", out]
+    command = [
+        "say",
+        "--engine",
+        "higgs_native",
+        "--option",
+        "checkpoint=tiny",
+        "--option",
+        "max_seconds=1",
+        TEXTS[0],
+        "-o",
+        out,
+    ]
     done = harness(*command, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 1000 and "noise, not speech" in done.stderr
@@ -86,7 +97,7 @@ def test_the_command_speaks(tmp_path):
 
 
 def test_batching_changes_nothing():
-    engine = make_engine("higgs_native", temperature=0)  # the limit depends on the text
+    engine = make_engine("higgs_native", checkpoint="tiny", temperature=0)  # the limit depends on the text
     texts = ("Go", "Never again.", "Is <emph> it?")
     together = engine.generate([asked(text) for text in texts])
     for text, one in zip(texts, together, strict=True):
@@ -114,7 +125,7 @@ def test_an_abandoned_stream_ends_its_thread(native):
 
 
 def test_the_seed_determines_the_speech(native):
-    drawn = make_engine("higgs_native", temperature=1.0, max_seconds=1)
+    drawn = make_engine("higgs_native", checkpoint="tiny", temperature=1.0, max_seconds=1)
     takes = [drawn.speak(asked(seed=seed)).audio.samples for seed in (0, 1, 0)]
     assert np.array_equal(takes[0], takes[2]) and not np.array_equal(takes[0], takes[1])
     assert native.deterministic and not drawn.deterministic
@@ -122,9 +133,14 @@ def test_the_seed_determines_the_speech(native):
 
 def test_a_voice_to_clone_changes_the_speech_and_not_its_length(native, recording):
     cloned = make_engine(
-        "higgs_native", temperature=0, max_seconds=2, reference_audio=recording, reference_text="Hello there."
+        "higgs_native",
+        checkpoint="tiny",
+        temperature=0,
+        max_seconds=2,
+        reference_audio=recording,
+        reference_text="Hello there.",
     )
-    plain = make_engine("higgs_native", temperature=0, max_seconds=2)
+    plain = make_engine("higgs_native", checkpoint="tiny", temperature=0, max_seconds=2)
     one, two = cloned.generate([asked(), asked(TEXTS[1])])
     other = plain.generate([asked()])[0]
     assert one.codes.shape == other.codes.shape == (8, 50) and not (one.codes == other.codes).all()
@@ -141,7 +157,7 @@ def test_a_codec_that_does_not_fit_is_refused(tmp_path, native):
 
 
 def test_two_engines_at_once_keep_their_seeds():
-    engines = [make_engine("higgs_native", temperature=1.0, max_seconds=1) for _ in range(2)]
+    engines = [make_engine("higgs_native", checkpoint="tiny", temperature=1.0, max_seconds=1) for _ in range(2)]
     alone = [engine.speak(asked(seed=seed)).audio.samples for seed, engine in enumerate(engines)]
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda seed: engines[seed].speak(asked(seed=seed)).audio.samples, (0, 1)))

@@ -6,8 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from harness.engines.higgs.stream import SAMPLES_PER_FRAME, Columns, pieces, turn
+from harness.engines.higgs.stream import Columns, pieces, turn
 from harness.errors import HarnessError
+from harness.higgs.codec import FRAME_SAMPLES
 from harness.higgs.delay import delay
 
 EOS = 1025
@@ -17,10 +18,11 @@ class Codec:
     """Decode each frame to its first code, so that a misplaced frame is visible."""
 
     codebooks, codebook_size = 8, 1024
+    frame_samples, local = FRAME_SAMPLES, True
 
     def decode(self, codes):
         assert codes.max() < 1024 and (codes == codes[0]).all(), "codebooks of different frames were put together"
-        return np.repeat(codes[0].astype(np.float32), SAMPLES_PER_FRAME)
+        return np.repeat(codes[0].astype(np.float32), FRAME_SAMPLES)
 
 
 def streamed(columns, frames=1000, piece_frames=5, timeout=2.0, action=None):
@@ -45,18 +47,18 @@ def columns_of(frames, cut=None):
 def test_joined_pieces_are_the_whole(frames, piece_frames):
     _, found = streamed(columns_of(frames), piece_frames=piece_frames)
     got = [piece.samples for piece in found]
-    assert (np.concatenate(got) == np.repeat(np.arange(frames, dtype=np.float32), SAMPLES_PER_FRAME)).all()
-    assert all(len(piece) % (piece_frames * SAMPLES_PER_FRAME) == 0 for piece in got[:-1])
+    assert (np.concatenate(got) == np.repeat(np.arange(frames, dtype=np.float32), FRAME_SAMPLES)).all()
+    assert all(len(piece) % (piece_frames * FRAME_SAMPLES) == 0 for piece in got[:-1])
 
 
 def test_a_truncated_stream_loses_one_frame():
     _, found = streamed(columns_of(40, cut=40))  # without an end, 40 columns hold 31 complete frames
-    assert sum(len(piece.samples) for piece in found) == 31 * SAMPLES_PER_FRAME
+    assert sum(len(piece.samples) for piece in found) == 31 * FRAME_SAMPLES
 
 
 def test_the_limit_of_frames_is_kept():
     _, found = streamed(columns_of(40), frames=17)
-    assert sum(len(piece.samples) for piece in found) == 17 * SAMPLES_PER_FRAME
+    assert sum(len(piece.samples) for piece in found) == 17 * FRAME_SAMPLES
 
 
 def test_the_first_piece_does_not_wait_for_the_last_column():

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.audio import write_wav
 from harness.engines.base import SpeechRequest, make_engine
+from harness.engines.higgs.settings import TINY
 from harness.engines.higgs.stream import clean
 from harness.higgs.convert import convert
 from harness.processes.stacks import BOSON, here
@@ -22,7 +23,8 @@ from harness.tagged import TaggedText
 
 
 def engine_of(**options: Any) -> Any:
-    """Return the Higgs engine of the stack of this process."""
+    """Return the Higgs engine of the stack of this process, by default with random weights, which both stacks have."""
+    options = {"checkpoint": TINY, **options}
     if here() == BOSON:
         from harness.engines.higgs.boson import BosonInProcess
 

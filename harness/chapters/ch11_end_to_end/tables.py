@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.engines.higgs.settings import TINY
+from harness.engines.higgs.settings import SMALL, TINY
 from harness.engines.openai_speech.engine import BOSON_URL, of_service
 from harness.experiment.joint import READINGS
 from harness.experiment.result_files import FOLDER, ResultFile
@@ -125,13 +125,13 @@ def per_tag_table(per_tag: Mapping[str, Mapping[str, Any]], caption: str) -> Htm
 def of_higgs(result: ResultFile) -> dict[str, str]:
     """Return the engines of a result that are Higgs itself: title in the result -> name, a key of `NOT_RUN`.
 
-    The engine `openai_speech` can also call servers other than Boson's, and without a checkpoint the Higgs engines speak noise.
+    The engine `openai_speech` can also call servers other than Boson's, and without a checkpoint the Higgs engines have other weights.
     """
     found = {}
     for fields in result.provenance.parameters.get("engines", []):
         spec = EngineSpec.model_validate(fields)
         asked = of_service(str(spec.options.get("base_url", BOSON_URL)))
-        weights = spec.options.get("checkpoint", TINY) != TINY
+        weights = spec.options.get("checkpoint", TINY) not in (TINY, SMALL)
         if asked if spec.name == "openai_speech" else spec.name in NOT_RUN and weights:
             found[spec.title] = spec.name
     return found

@@ -6,7 +6,8 @@ If phones are longer, the model chooses another melody. So F0 and energy are tho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 from harness.audio import Audio
 from harness.engines.control.curves import Curves, Span, Track, draw, limits_hz
 from harness.engines.control.graph import hibari_parts, parts_of
-from harness.engines.control.plan import DOSES, Doses, Movement, Plan, Shape
+from harness.engines.control.plan import DOSES, Doses, Movement, Plan, Shape, make_plan
 from harness.engines.control.signal import add_gain
-from harness.engines.control.tokens import SHORTEST_PAUSE, Chunk
+from harness.engines.control.tokens import SHORTEST_PAUSE, Chunk, arrange, phones_of
 from harness.engines.control.voice import ObeyingVoice, session, settled
+from harness.errors import HarnessError
+from harness.higgs.speech.codec import Frames, joined
+from harness.tagged import TaggedText
 
 Array = NDArray[np.float64]
 
@@ -63,7 +67,30 @@ class HibariControls(ObeyingVoice):
         """Render chunks; see `ObeyingVoice.sound`."""
         from hibari import dsp
 
-        rate = self._voice.sample_rate
+        parts, spans, curves = self._rendered(chunks, plan)
+        if not parts:
+            return Audio(np.zeros(0, np.float32), self._voice.sample_rate), []
+        random = np.random.default_rng(seed)
+        samples = [dsp.synth(*(getattr(part, one.name) for one in fields(part)), random) for part in parts]
+        return add_gain(Audio(np.concatenate(samples), self._voice.sample_rate), curves), spans
+
+    def frames(self, text: TaggedText) -> Frames:
+        """Return the frames of a tagged text, as `harness.higgs.speech.codec` encodes them.
+
+        Raises
+        ------
+        HarnessError
+            If a pause is asked for before the first or after the last word, or between sentences: there are no frames to lengthen.
+        """
+        chunks = deepcopy(self._chunks(text.words))
+        plan = make_plan(text, phones_of(chunks), self.doses)
+        if arrange(plan, chunks, self.natural_gap):
+            raise HarnessError(f"no frames are made for a pause outside of a sentence: {text}", remedy="move the tag")
+        parts, _, curves = self._rendered(chunks, plan)
+        return joined(parts).louder(curves.decibels * np.log(10) / 20)
+
+    def _rendered(self, chunks: Sequence[Chunk], plan: Plan) -> tuple[list[Frames], list[Span], Curves]:
+        """Return the frames of each chunk, start and end of each phone, and the curves whose level is still to be added."""
         told, bounds, at = [], list[Span](), 0.0
         for chunk in chunks:
             ids, lengths = self.timed(chunk)
@@ -75,7 +102,7 @@ class HibariControls(ObeyingVoice):
             told.append((ids, lengths, f0, energy))
             at += len(f0) * FRAME
         if not told:
-            return Audio(np.zeros(0, np.float32), rate), []
+            return [], [], Curves(*np.zeros((3, 0)))
         spans = settled(bounds, chunks, LATE)
         f0, energy = (np.concatenate([one[part] for one in told]) for part in (2, 3))
         spans = _without_silence(plan, spans, energy)
@@ -87,13 +114,13 @@ class HibariControls(ObeyingVoice):
         told_f0 = np.where(voiced & (curves.semitones < 0), plain, f0)
         if gliding.any():
             told_f0 = np.where(voiced & gliding, np.maximum(f0, np.median(plain[voiced])), told_f0)
-        random, samples, first = np.random.default_rng(seed), [], 0
+        parts, first = list[Frames](), 0
         for ids, lengths, own, _ in told:
             here = slice(first, first := first + len(own))
             feed = {"ids": ids, "durations": lengths, "f0_told": told_f0[here][None], "energy_told": energy[here][None]}
             lh, theta, ln, lr, phi = (part[0] for part in self._sound.run(None, feed))
-            samples.append(dsp.synth(lh, theta, ln, lr, phi, f0[here], random))
-        return add_gain(Audio(np.concatenate(samples), rate), curves), spans
+            parts.append(Frames(lh, theta, ln, lr, phi, f0[here]))
+        return parts, spans, curves
 
     def timed(self, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the ids of a chunk, with silence at both ends, and their lengths in units of 25 ms."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from harness.engines.higgs.settings import NOISE, TINY, HiggsSettings
+from harness.engines.higgs.settings import HiggsSettings
 from harness.errors import HarnessError
 
 STREAM_TIMEOUT = 60.0  # seconds to wait for one column
@@ -24,14 +24,14 @@ class HiggsEngine:
         Fields of `HiggsSettings`.
     """
 
-    Options: ClassVar[type] = HiggsSettings
+    Options: ClassVar[type[HiggsSettings]] = HiggsSettings
 
     def __init__(self, stack: str, options: dict[str, Any]) -> None:
-        self.settings = HiggsSettings(**options)
+        self.settings = self.Options(**options)
         self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
         self.default_voice = self.settings.voice
         self.revision = f"{stack}, {self.settings.weights}"
-        self.notice = NOISE if self.settings.checkpoint == TINY else ""
+        self.notice = self.settings.notice
 
     def voices(self) -> list[str]:
         """Return the only voice of this engine."""

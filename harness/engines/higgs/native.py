@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
-from harness.engines.higgs.settings import TINY
+from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, HiggsEngine, readable_error
+from harness.engines.higgs.settings import TINY, NativeSettings
 from harness.engines.higgs.stream import Columns, clean, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
@@ -25,20 +25,27 @@ from harness.higgs.checkpoints import load_model, load_tokenizer
 from harness.higgs.codec import RATE, at_rate, check_fits, load_codec
 from harness.higgs.generate import Generated, finish
 from harness.higgs.samples import prompt
+from harness.higgs.speech.codec import is_speech_codec
 from harness.processes.stacks import NATIVE
 from harness.registry import Requirements
 
+SMALL_WEIGHTS = (
+    "a small model that knows a few dozen words, unless the options checkpoint and codec name real weights (12 GB)"
+)
 _LOCK = threading.Lock()  # the process has one random generator of torch, so all native engines take turns
 
 
 class HiggsNativeEngine(HiggsEngine):
     """Higgs Audio v2 in transformers 5.
 
-    It takes the options of `HiggsSettings`. Without a checkpoint its weights are random, and it speaks noise.
+    It takes the options of `HiggsSettings`. Without a checkpoint it speaks with the project's small model, which knows a few dozen words.
     """
 
     name = "higgs_native"
-    requirements: ClassVar[Requirements] = Requirements(packages=("torch", "transformers"), weights=WEIGHTS, gpu=GPU)
+    requirements: ClassVar[Requirements] = Requirements(
+        packages=("torch", "transformers", "hibari"), weights=SMALL_WEIGHTS, gpu=GPU
+    )
+    Options = NativeSettings
 
     def __init__(self, **options: Any) -> None:
         super().__init__("transformers", options)
@@ -141,15 +148,20 @@ class HiggsNativeEngine(HiggsEngine):
         return codec
 
     @cached_property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer(self._folders[0])
+
+    @cached_property
     def _processor(self) -> Any:
         from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
-        codec, folder = self.codec, self._folders[0]
-        return HiggsAudioV2Processor(codec.extractor, load_tokenizer(folder), codec.model)
+        return HiggsAudioV2Processor(self.codec.extractor, self._tokenizer, self.codec.model)
 
     @cached_property
     def _reference(self) -> NDArray[np.float32] | None:
         given = self.settings.reference_audio
+        if given is not None and is_speech_codec(self._folders[1]):
+            raise HarnessError("this codec cannot encode a recording to clone", remedy="omit reference_audio")
         return None if given is None else at_rate(read_audio(given))
 
     def _inputs(self, requests: Sequence[SpeechRequest]) -> Any:
@@ -160,10 +172,11 @@ class HiggsNativeEngine(HiggsEngine):
         for request in requests:
             check_request(request, self)
             texts.append(self._conversation(self.settings.rendered(request)))
-        audio = None if self._reference is None else [self._reference] * len(texts)
-        return self._processor(
-            text=texts, audio=audio, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
-        ).to(self._model.device)
+        device = self._model.device  # first of all, because a folder that holds no model is named then
+        how = {"add_special_tokens": False, "padding": True, "padding_side": "left", "return_tensors": "pt"}
+        if self._reference is None:
+            return self._tokenizer(texts, **how).to(device)
+        return self._processor(text=texts, audio=[self._reference] * len(texts), **how).to(device)
 
     def _conversation(self, text: str) -> str:
         """Return the prompt. The recording to clone appears in it as an earlier answer of the model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from harness.engines.base import SpeechRequest
@@ -12,11 +13,15 @@ from harness.engines.options import check_choice, check_number, check_text
 from harness.errors import DataError, HarnessError
 from harness.higgs.checkpoints import resolve
 from harness.higgs.samples import SYSTEM
-from harness.paths import is_file
+from harness.higgs.speech.tokenizer import check_words, vocabulary_of
+from harness.paths import DATA, is_file
 from harness.tagged import TaggedText
 
 TINY = "tiny"
+SMALL = "small"  # the model of the project that speaks a few words
+SMALL_FOLDERS = DATA / "models" / "small-higgs", DATA / "models" / "hibari-codec"  # of the model and of its codec
 NOISE = "the weights are random: this is noise, not speech"
+FEW_WORDS = "a small model of this project, which was taught a few dozen words; it is not Boson's Higgs"
 DIALECT_CHOICES = ("prompted", "ignore")
 FRAMES_PER_SECOND = 25  # of the codec
 MAX_SEED = 2**63  # torch takes no larger one
@@ -33,7 +38,8 @@ class HiggsSettings:
     Parameters
     ----------
     checkpoint : str
-        Folder of the model, or a hub name with `revision`; "tiny" for random weights, which speak noise.
+        Folder of the model, or a hub name with `revision`; "tiny" for random weights, which speak noise; "small" for the project's
+        own small model, which speaks the few words that it was taught (native stack only).
     codec : str, optional
         Folder of the codec ("audio tokenizer") in the same format, or a hub name with `codec_revision`.
     revision, codec_revision : str, optional
@@ -98,10 +104,10 @@ class HiggsSettings:
             )
         if self.max_seconds is not None and self.max_seconds < 1 / FRAMES_PER_SECOND:
             raise HarnessError(f"max_seconds must be at least 0.04, the length of a frame, got {self.max_seconds}")
-        if (self.checkpoint == TINY) != (self.codec is None):
+        if (self.checkpoint in (TINY, SMALL)) != (self.codec is None):
             missing = "codec" if self.codec is None else "checkpoint"
             raise HarnessError(f"a model and its codec are loaded together, but the option {missing} is missing",
-                               remedy="give the options checkpoint and codec, or neither for random weights")  # fmt: skip
+                               remedy="give the options checkpoint and codec; tiny and small have their own")  # fmt: skip
         if bool(self.reference_audio) != bool(self.reference_text):
             raise HarnessError("reference_audio and reference_text must be given together")
         if self.reference_audio and not is_file(Path(self.reference_audio)):
@@ -125,19 +131,33 @@ class HiggsSettings:
 
     @property
     def system(self) -> str:
-        """The system prompt."""
-        return f"{SYSTEM}\n\n{EXPLANATION}" if self.dialect == "prompted" else SYSTEM
+        """The system prompt. A model that was taught the tags needs no explanation of them."""
+        return f"{SYSTEM}\n\n{EXPLANATION}" if self.dialect == "prompted" and not self.vocabulary else SYSTEM
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The only words that the model knows, if it has such a list."""
+        return None if self.checkpoint == TINY else vocabulary_of(self.folders()[0])
+
+    @property
+    def notice(self) -> str:
+        """What a listener should know about the weights."""
+        return {TINY: NOISE, SMALL: FEW_WORDS}.get(self.checkpoint, "")
 
     @property
     def weights(self) -> str:
         """The checkpoint and the codec, for `revision`."""
         if self.checkpoint == TINY:
             return f"random tiny weights, seed {self.seed}"
+        if self.checkpoint == SMALL:
+            return ", codec ".join(_source(str(folder), None) for folder in SMALL_FOLDERS)
         assert self.codec is not None
         return f"{_source(self.checkpoint, self.revision)}, codec {_source(self.codec, self.codec_revision)}"
 
     def folders(self) -> tuple[Path, Path]:
         """Return the local folders of model and codec; a hub name is downloaded."""
+        if self.checkpoint == SMALL:
+            return SMALL_FOLDERS
         assert self.codec is not None
         return resolve(self.checkpoint, self.revision), resolve(self.codec, self.codec_revision)
 
@@ -149,7 +169,15 @@ class HiggsSettings:
         return max(1, round(seconds * FRAMES_PER_SECOND))
 
     def rendered(self, request: SpeechRequest) -> str:
-        """Return the text as the model reads it."""
+        """Return the text as the model reads it.
+
+        Raises
+        ------
+        HarnessError
+            If the model knows a few words only, and the text has others.
+        """
+        if self.vocabulary:
+            check_words(request.text, self.vocabulary)
         return DIALECTS[self.dialect].render(request.text)
 
     def on(self) -> tuple[str, str]:
@@ -169,6 +197,21 @@ class HiggsSettings:
         return device, ("bfloat16" if device != "cpu" else "float32") if self.dtype == "auto" else self.dtype
 
 
+@dataclass(frozen=True)
+class NativeSettings(HiggsSettings):
+    """Options of `HiggsNativeEngine`: without a checkpoint it speaks with the project's small model.
+
+    Its other parameters are those of `HiggsSettings`.
+
+    Parameters
+    ----------
+    checkpoint : str
+        As in `HiggsSettings`.
+    """
+
+    checkpoint: str = SMALL
+
+
 def _source(source: str, revision: str | None) -> str:
     """Return a hub name with its commit, or a folder with a digest of its configuration and of samples of its weights."""
     folder = Path(source)
@@ -176,7 +219,7 @@ def _source(source: str, revision: str | None) -> str:
         return f"{source}@{revision}"
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".pth") or path.name == "config.json":
+        if path.suffix in (".safetensors", ".pth", ".npz") or path.name == "config.json":
             size = path.stat().st_size
             digest.update(f"{path.name} {size} ".encode())
             with path.open("rb") as file:  # all of a small file, and 256 places of a large one

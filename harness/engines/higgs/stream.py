@@ -18,13 +18,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio
 from harness.errors import HarnessError
-from harness.higgs.codec import RATE, Codec
+from harness.higgs.codec import CONTEXT, RATE, Codec
 from harness.higgs.delay import undelay
-
-SAMPLES_PER_FRAME = 960  # 40 ms at 24 kHz
-# A sample depends on the frames around it, because the decoder of the codec is convolutional. So pieces are decoded with this
-# many frames on either side. With 8 or more, the joined pieces equal the whole to 1e-6 (tiny codecs of both formats).
-CONTEXT = 12
 
 
 class Columns:
@@ -134,11 +129,11 @@ def pieces(
 
 def _piece(codec: Codec, seen: list[NDArray[np.int64]], begin: int, end: int) -> Audio:
     """Decode the frames `begin` to `end` together with their neighbours."""
-    first = max(0, begin - CONTEXT)
+    first = max(0, begin - CONTEXT) if codec.local else 0
     codebooks = len(seen[0])
     window = np.stack(seen[first : min(len(seen), end + CONTEXT + codebooks + 1)], axis=1)
     samples = codec.decode(clean(undelay(window), codec.codebook_size))
-    wanted = samples[(begin - first) * SAMPLES_PER_FRAME : (end - first) * SAMPLES_PER_FRAME]
+    wanted = samples[(begin - first) * codec.frame_samples : (end - first) * codec.frame_samples]
     return Audio(wanted.astype(np.float32), RATE)
 
 
