@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from harness.experiment.small_higgs.grammar import Grammar, tagged_versions
 from harness.experiment.small_higgs.measures import Spoken, provenance, tag_outcomes, tag_table, word_error_rate
 from harness.experiment.small_higgs.teacher import Progress, spoken_frames
 from harness.higgs.speech.codec import VOICED_HZ, WEIGHTS, Frames, SpeechCodec, load_speech_codec
-from harness.records import digest
 from harness.tagged import TAGS, TaggedText
 
 SCHEMA = "harness.speech_codec/1"
@@ -57,7 +57,7 @@ def check_codec(
     met = {"wer_lost": lost <= BARS["wer_lost"], "f0_error_st": median <= BARS["f0_error_st"],
            "hits": table["hit_rate"] >= BARS["hits"], "placebo": table["placebo"] <= BARS["placebo"]}  # fmt: skip
     return {
-        "schema": SCHEMA, "provenance": provenance(), "codec_sha256": digest((folder / WEIGHTS).read_bytes().hex()),
+        "schema": SCHEMA, "provenance": provenance(), "codec_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         "sentences": len(sentences), **rates, "wer_lost": lost,
         "f0": {"median_st": median, "p95_st": float(np.percentile(errors, 95)), "frames": len(errors)},
         "obeys": table, "bars": BARS, "met": {name: bool(value) for name, value in met.items()},

@@ -6,6 +6,7 @@ a time, at the places where tags are taught. All figures are of single greedy re
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from harness.higgs.speech.codec import SpeechCodec, load_speech_codec
 from harness.higgs.speech.pretrain import batch_of, codebook_losses
 from harness.processes.stacks import NATIVE
 from harness.prosody.rates import named, share_of
-from harness.records import digest
 from harness.tagged import TAGS, Tag, TaggedText
 
 SCHEMA = "harness.small_higgs/1"
@@ -75,7 +75,7 @@ def evaluate(
     }
     return {
         "schema": SCHEMA, "provenance": provenance(), "side": side, "sentences": len(sentences), "tags_each": tags_each, "seed": seed,
-        "model_sha256": digest((model / "model.safetensors").read_bytes().hex(), length=64),
+        "model_sha256": hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest(),
         "model": mine, "teacher": teacher, "likelihood": likelihood(model, loaded, tagged),
         "gate": GATE, "met": {name: bool(value) for name, value in met.items()},
     }  # fmt: skip

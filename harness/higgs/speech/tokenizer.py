@@ -1,6 +1,6 @@
 """The tokenizer of the small Higgs: bytes and Llama 3's special tokens, then one token for each tag and each word that it was taught.
 
-A 128,256-token vocabulary has all of these words as single tokens too; a tag is several tokens there.
+Llama 3's vocabulary, which Boson's model has, holds common words as single tokens too.
 """
 
 from __future__ import annotations
