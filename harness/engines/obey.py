@@ -108,8 +108,9 @@ class ObeyEngine:
         times = word_times(text, plan, spans)
         if plan.movements:
             words = [(word.start, word.end) for word in times if word.end > word.start]
-            curves = draw(plan, spans, without_weak(track_of(audio), audio, words))
-            audio = add_gain(shift_pitch(audio, curves), curves)
+            track = track_of(audio)
+            curves = draw(plan, spans, without_weak(track, audio, words))
+            audio = add_gain(shift_pitch(audio, curves, track), curves)
         return add_pauses(audio, times, plan.silence)
 
     def _phones(self, audio: Audio, words: Sequence[str]) -> tuple[list[Phone], list[Span]]:

@@ -15,6 +15,7 @@ from harness.publish.chapter_map import with_map
 from harness.publish.hosting import repository_url, run_elsewhere
 from harness.publish.markup import literal
 from harness.publish.parameters import Parameter, declared
+from harness.publish.schematics import with_drawings
 from harness.store import read_json
 
 STAGE = BUILD / "stage"
@@ -98,7 +99,7 @@ def _sync(wanted: dict[Path, bytes]) -> list[Path]:
 
 
 def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter: str) -> dict[str, Any]:
-    """Return a copy of an executed notebook as a page: with the map, and a parameter box after the title, without parameter cells."""
+    """Return a copy of an executed notebook as a page: with map, drawings and a parameter box, without parameter cells."""
     page = copy.deepcopy(notebook)
     values = notebook["metadata"].get("papermill", {}).get("parameters", {})
     cells = page["cells"]
@@ -108,6 +109,8 @@ def with_box(notebook: dict[str, Any], parameters: dict[str, Parameter], chapter
             tags.append("remove-cell")
         cell["metadata"].pop("papermill", None)  # durations and counts would change the page with every run
         cell["metadata"].pop("execution", None)
+        if cell["cell_type"] == "markdown":
+            cell["source"] = with_drawings("".join(cell["source"]))
     page["metadata"].pop("papermill", None)
     box = {
         "cell_type": "markdown",

@@ -120,7 +120,7 @@ def test_the_published_results_make_a_page():
     rows = {row["engine"]: row["emph"] for row in engine_rows(board["engines"][0])}
     assert {"hibari", "piper", "piper (not sent the tags)", "espeak:en-us+f3"} <= rows.keys()
     assert sum(cell.endswith("▲") for cell in rows.values()) <= 1
-    assert page().count("| tagger |") == len(board["taggers"])
+    assert page().count("\n| tagger |") == len(board["taggers"])
 
 
 def test_stored_clips_of_the_published_results_get_their_verdicts_again():

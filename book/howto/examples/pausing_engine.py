@@ -21,7 +21,7 @@ class PausingEngine:
     dialect = "ignore"
     # The tags that this class realises whatever the dialect writes. All others are reported as not expressible.
     expressible = frozenset(SECONDS)
-    # Do equal requests give equal samples, for every seed? If not, the scores are compared with the engine's own spread.
+    # Does the sound stay the same when the seed changes? If not, the scores are compared with the engine's own spread.
     deterministic = True
     # What `harness doctor` looks for, such as packages=("torch",) or key="MY_API_KEY".
     requirements: ClassVar[Requirements] = Requirements(packages=("espeakng_loader",))

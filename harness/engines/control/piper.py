@@ -68,9 +68,9 @@ class PiperControls(ObeyingVoice):
         audio, spans = Audio(np.concatenate(samples), rate), settled(bounds, chunks, 0.0)
         if not plan.movements:
             return audio, spans
-        track = without_weak(track_of(audio), audio, _words(plan, spans))
-        curves = draw(plan, spans, track)
-        return add_gain(shift_pitch(audio, curves), curves), spans
+        track = track_of(audio)
+        curves = draw(plan, spans, without_weak(track, audio, _words(plan, spans)))
+        return add_gain(shift_pitch(audio, curves, track), curves), spans
 
     def _rendered(self, chunk: Chunk, seed: Sequence[int]) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
         """Return the samples of a chunk, and the first and last sample of each token."""

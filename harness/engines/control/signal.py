@@ -33,26 +33,30 @@ def track_of(audio: Audio) -> Track:
     return Track(*pitch_track(audio))
 
 
-def shift_pitch(audio: Audio, curves: Curves) -> Audio:
-    """Change the F0 of a clip by overlap-add; outside the change the samples stay as they are."""
+def shift_pitch(audio: Audio, curves: Curves, track: Track | None = None) -> Audio:
+    """Change the F0 of a clip by overlap-add; outside the change the samples stay as they are.
+
+    `track` is the clip's F0 if it is known already.
+    """
     from parselmouth.praat import call, run
 
     if not curves.semitones.any():
         return audio
-    _, hz = pitch_track(audio)
+    hz = (track or track_of(audio)).hz
     voiced = hz[np.isfinite(hz)]
     low, high = FLOOR_HZ, CEILING_HZ
     if len(voiced) > MIN_VOICED:
         first, third = np.percentile(voiced, [25, 75])
         low, high = max(50.0, 0.55 * first), min(500.0, 2 * third)
     manipulation = call(_sound(audio), "To Manipulation", HOP, low, high)
-    plain = call(manipulation, "Extract pitch tier")
-    changed = call("Create PitchTier", "changed", 0, audio.seconds)
-    for point in range(1, call(plain, "Get number of points") + 1):
-        time, value = call(plain, "Get time from index", point), call(plain, "Get value at index", point)
-        value *= 2 ** (float(np.interp(time, curves.times, curves.semitones)) / 12)
-        call(changed, "Add point", time, float(np.clip(value, *LIMITS_HZ)))
-    call([changed, manipulation], "Replace pitch tier")
+    tier = call(manipulation, "Extract pitch tier")
+    table = call(call(tier, "Down to TableOfReal", "Hertz"), "To Matrix")  # all points in two calls
+    times, hertz = np.asarray(table.values, dtype=np.float64).reshape(-1, 2).T
+    semitones = np.interp(times, curves.times, curves.semitones)
+    for index in np.flatnonzero(semitones)[::-1]:  # the last one first, so that the numbers of those before it stay
+        call(tier, "Remove point", int(index) + 1)
+        call(tier, "Add point", times[index], float(np.clip(hertz[index] * 2 ** (semitones[index] / 12), *LIMITS_HZ)))
+    call([tier, manipulation], "Replace pitch tier")
     # Praat copies voiceless parts from random places; with a fixed seed, equal changes give equal sounds.
     run("random_initializeWithSeedUnsafelyButPredictably (1)")
     try:

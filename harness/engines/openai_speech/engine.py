@@ -83,7 +83,8 @@ class OpenAISpeechEngine:
         Seconds between the starts of two requests.
     cache : path-like, optional
         Folder for received answers; None for none. Equal requests, with the same seed, are sent once,
-        unless two processes ask at the same time.
+        unless two processes ask at the same time. By default (``"auto"``), the answers of a server on this machine are not kept:
+        its engine may change while its name does not.
     long_text : {"refuse", "split"}
         Treatment of texts of more than 5,000 characters: "split" speaks pieces, cut at sentence ends, and joins them.
     reference_audio, reference_text : str, optional
@@ -114,7 +115,7 @@ class OpenAISpeechEngine:
         max_requests: int | None = None,
         max_concurrent: int = 2,
         min_interval: float = 0.0,
-        cache: str | Path | None = CACHE,
+        cache: str | Path | None = "auto",
         long_text: str = "refuse",
         reference_audio: str | Path | None = None,
         reference_text: str | None = None,
@@ -135,6 +136,8 @@ class OpenAISpeechEngine:
         self._client = SpeechClient(
             base_url, key_env, Limits(timeout, retries, max_requests, max_concurrent, min_interval)
         )
+        if cache == "auto":
+            cache = None if self._client.loopback else CACHE
         self._cache = None if cache is None else SpeechCache(cache)
         self._reference = _reference(reference_audio, reference_text, voice)
         self.default_voice = voice or ("reference" if self._reference else "default")

@@ -118,6 +118,13 @@ def test_a_second_run_spends_nothing(server, tmp_path):
     assert [*tmp_path.rglob("*.part")] == []
 
 
+def test_a_server_on_this_machine_is_asked_again_because_its_engine_may_have_changed(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.engines.openai_speech.engine.CACHE", tmp_path)
+    for _ in range(2):
+        OpenAISpeechEngine(server.url).speak(ask())
+    assert len(server.requests) == 2 and not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"model": "m"}, {"voice": "v"}, {"api": "chat"}, {"response_format": "pcm"}, {"text": "Another"}, {"seed": 1}],
