@@ -15,7 +15,7 @@ from harness.publish.run_tables import wrong_way
 from harness.publish.tables import table
 from harness.records import Outcome, Verdict
 
-_COMPRESSION = 0.7  # of `harness.audio.data_uri`, as in tables of players
+_COMPRESSION = 0.9  # of `harness.audio.data_uri`: so many clips must not make the page slow
 # A clip plays by itself only after the reader has started one.
 _SCRIPT = """
 for (const figure of document.querySelectorAll(".dose-slider:not([data-ready])")) {
