@@ -7,6 +7,7 @@ from harness.chapters.ch04_training_higgs.figures import (
     text_and_audio_loss_curves,
     trained_label_grid,
 )
+from harness.chapters.ch04_training_higgs.small import small_numbers, small_result
 from harness.chapters.ch04_training_higgs.verdict import judge_effort, judge_trainer, works
 from harness.higgs.batches import audio_labels
 from harness.higgs.delay import STREAM_EOS
@@ -50,7 +51,7 @@ def test_a_training_that_does_not_work(changes):
 
 def test_verdicts_follow_the_evidence():
     def judge(**runs):
-        return judge_effort(runs, EFFORT, "tiny", "run it"), judge_trainer(runs, "tiny")
+        return judge_effort(runs, EFFORT, "tiny", "run it", small_numbers(small_result())), judge_trainer(runs, "tiny")
 
     first, second = judge(boson=evidence(), native=evidence())
     assert (first.verdict, second.verdict) == ("reproduced, but", "depends on what standard means")

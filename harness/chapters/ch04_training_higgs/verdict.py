@@ -23,7 +23,9 @@ def works(run: Mapping[str, Any]) -> bool:
 
 
 @predicate("T1")
-def judge_effort(runs: Runs, effort: Sequence[Mapping[str, Any]], weights: str, command: str) -> Found:
+def judge_effort(
+    runs: Runs, effort: Sequence[Mapping[str, Any]], weights: str, command: str, small: Mapping[str, str]
+) -> Found:
     """Judge T1: whether training is feasible, and what it needs.
 
     Parameters
@@ -36,6 +38,8 @@ def judge_effort(runs: Runs, effort: Sequence[Mapping[str, Any]], weights: str, 
         Description of what was trained.
     command : str
         The command for real weights.
+    small : mapping
+        From `.small.small_numbers`.
     """
     good = [name for name, one in runs.items() if works(one)]
     lines = sum(row["lines"] for row in effort)
@@ -45,6 +49,8 @@ def judge_effort(runs: Runs, effort: Sequence[Mapping[str, Any]], weights: str, 
         **{name: _shown(one) for name, one in runs.items()},
         **{f"{name}, training": f"{one['summary']['seconds']:.0f} s" for name, one in runs.items()},
         "lines of code": f"{lines:,}",
+        "a small model, trained from random weights on speech": f"word error rate {small['small_wer']} on {small['small_sentences']} "
+        f"unseen sentences; {small['small_hits']} of the tags realised, placebo {small['small_placebo']}",
     }
     if not good:
         return Found("failed", evidence)
