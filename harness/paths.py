@@ -44,6 +44,12 @@ def exists(path: str | Path) -> bool:
         return False
 
 
+def to_type(path: str | Path) -> str:
+    """Return `path` as a user can type it here: relative to the working folder if it is inside, otherwise absolute."""
+    path, here = Path(path).resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def relative(path: str | Path) -> str:
     """Return `path` relative to the project's root if it is inside, for messages and records."""
     path = Path(path).resolve()

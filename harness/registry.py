@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -125,7 +126,12 @@ class Registry(Generic[T]):
         """Return an attribute of a module on Python's path."""
         module, _, attribute = name.partition(":")
         try:
-            found = attrgetter(attribute)(import_module(module))
+            imported = import_module(module)
+            if attribute and not hasattr(imported, attribute.partition(".")[0]):
+                near = get_close_matches(attribute, vars(imported), n=1)
+                raise HarnessError(f"there is no {self.kind} {name!r}: the module has no attribute {attribute!r}",
+                                   remedy=f"did you mean {module}:{near[0]}?" if near else "name one of its classes")  # fmt: skip
+            found = attrgetter(attribute)(imported)
         except HarnessError:
             raise
         except Exception as error:  # the module may raise anything

@@ -32,7 +32,7 @@ def report(
     """
     from harness.experiment.folder import FILES
     from harness.outputs import check_output
-    from harness.paths import relative
+    from harness.paths import to_type
     from harness.publish.report import report as make
     from harness.store import write_atomic
 
@@ -48,4 +48,4 @@ def report(
         return
     check_output(out, inputs=inputs, force=force)
     write_atomic(out, page)
-    typer.echo(relative(out))
+    typer.echo(to_type(out))

@@ -91,7 +91,7 @@ def run(
     from harness.experiment.sentences import sentences_file
     from harness.experiment.stored_clips import MOST, store_clips
     from harness.outputs import check_output, files_among
-    from harness.paths import RESULTS, relative
+    from harness.paths import RESULTS, to_type
 
     if clips and (not result or clips > MOST):
         raise DataError(
@@ -129,7 +129,7 @@ def run(
                 replace=replace, check=_check,
             )  # fmt: skip
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; finished work is kept in {relative(folder)}",
+        raise Interrupted(f"interrupted; finished work is kept in {to_type(folder)}",
                           remedy="the same command resumes the run") from None  # fmt: skip
     except HarnessError as error:
         raise error if error.path else error.at(experiment) from error
@@ -143,8 +143,8 @@ def run(
             rows = [[name, f1_of(row["micro"])] for name, row in summary["taggers"].items()]
             print_table("Taggers: placement", ["tagger", "micro F1"], rows)
         unchanged = finished == (folder / MANIFEST).stat().st_mtime_ns
-        typer.echo(f"results: {relative(folder)}" + (" (complete, read from disk)" if unchanged else ""))
-        typer.echo(f"a page with figures and clips: harness report {shlex.quote(relative(folder))}")
+        typer.echo(f"results: {to_type(folder)}" + (" (complete, read from disk)" if unchanged else ""))
+        typer.echo(f"a page with figures and clips: harness report {shlex.quote(to_type(folder))}")
     if summary["failed_units"]:
         for reason, count in summary["failures"].items():
             typer.echo(f"failed: {count} x {reason}", err=True)
@@ -169,7 +169,7 @@ def _tell(line: str) -> None:
 def _with_first_clip(folder: Path, update: Callable[[int, int], None]) -> Callable[[int, int], None]:
     """Return an ``update`` that also says, in a long run, where the first clip is, and then once how long the rest takes."""
     from harness.experiment.folder import AUDIO
-    from harness.paths import relative
+    from harness.paths import to_type
     from harness.records import Arm, Clip
     from harness.store import iterate_jsonl
 
@@ -186,7 +186,7 @@ def _with_first_clip(folder: Path, update: Callable[[int, int], None]) -> Callab
             first_at = time.monotonic()
             clips = [clip for _, clip in iterate_jsonl(folder / f"{AUDIO}.jsonl", Clip) if clip.arm is Arm.TAGGED]
             if clips:
-                _tell(f"a first clip to listen to: {relative(folder / clips[-1].audio)} ({clips[-1].text})")
+                _tell(f"a first clip to listen to: {to_type(folder / clips[-1].audio)} ({clips[-1].text})")
         else:  # not from the start: the first clips wait for the engine
             minutes = (time.monotonic() - first_at) / _PACE * (total - done) / 60
             _tell(f"about {minutes:.0f} min for {total - done} more sentences")

@@ -187,7 +187,7 @@ def speak(engine: SpeechEngine, request: SpeechRequest, name: str) -> Speech:
                            remedy="choose hibari, or piper with dialect=controls, or edit its sound with --obey")  # fmt: skip
     with explained(what):
         speech = engine.speak(request)
-    remedy = "speak() gives Speech(Audio(samples, rate), words)"
+    remedy = "speak() gives Speech(Audio(samples, sample_rate), words)"
     if not isinstance(speech, Speech):
         raise HarnessError(f"{what} gave a {type(speech).__name__}", remedy=remedy)
     if not isinstance(speech.audio, Audio):

@@ -105,11 +105,12 @@ def try_engine(name: str, options: Mapping[str, Any] | None = None, voice: str |
     problems = _repeats(engine, first.samples, SpeechRequest(plain, voice, seed=1), name)
     with TemporaryDirectory() as folder:
         texts = tuple((GOLD, item, item.text) for item in items)
-        result = run_unit(Unit(spec, SENTENCE.id, texts, experiment, Path(folder)))
-    if result.failed:
-        problems.append(result.reason)
-    seconds = {clip.sentence: clip.seconds for clip in result.clips if clip.arm is Arm.TAGGED}
-    outcomes = {score.sentence: judge(score) for score in result.scores}
+        results = [run_unit(Unit(spec, SENTENCE.id, texts, experiment, Path(folder)))]
+        if results[0].failed:  # a failure is that of a whole unit, so each tag gets its own
+            results = [run_unit(Unit(spec, SENTENCE.id, (text,), experiment, Path(folder))) for text in texts]
+    problems += dict.fromkeys(result.reason for result in results if result.failed)
+    seconds = {clip.sentence: clip.seconds for result in results for clip in result.clips if clip.arm is Arm.TAGGED}
+    outcomes = {score.sentence: judge(score) for result in results for score in result.scores}
     return EngineTrial(name, engine.dialect, round(first.seconds, 2),
                        [_trial(item, outcomes[item.id], seconds.get(item.id)) for item in items], problems)  # fmt: skip
 

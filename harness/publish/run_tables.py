@@ -79,10 +79,10 @@ def _with_unit(row: Mapping[str, Any], name: str) -> str:
 
 def hints(per_tag: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield a sentence for each tag that fails mostly for one reason, with the figures behind it."""
+    if unsaid := [tag for tag, row in per_tag.items() if not row["n"] and row["not_expressible"]]:
+        yield f"not attempted, because the engine cannot express them: {', '.join(unsaid)}"
     for tag, row in per_tag.items():
         if not row["n"]:
-            if row["not_expressible"]:
-                yield f"{tag}: the engine has no markup for it ({row['not_expressible']} times), so it was not sent"
             continue
         failures = {name: row[name] for name in ("miss", "wrong_direction", "leaked", "unmeasurable")}
         name = max(failures, key=failures.__getitem__)

@@ -1,6 +1,7 @@
 """A small book, built as a published site: links open the right source, and previews, a sitemap and a page 404 come with it."""
 
 import os
+import shutil
 import re
 import struct
 import subprocess
@@ -39,10 +40,8 @@ def built(tmp_path_factory):
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nchapters:\n- file: howto/rerun\n- file: notebooks/07_tag_placement\n"
     )
-    (stage / "_static").mkdir()
     (stage / "_extra").mkdir()
-    for path in (ROOT / "book" / "_static").iterdir():
-        (stage / "_static" / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(ROOT / "book" / "_static", stage / "_static")
     environment = {
         **os.environ,
         "GITHUB_REPOSITORY": "Some/book",

@@ -47,4 +47,4 @@ class PausingEngine:
             if tag in SECONDS:
                 at = words[slot].start if slot < len(words) else audio.seconds
                 audio = add_silence(audio, at, SECONDS[tag] * self.scale)
-        return Speech(audio)  # an Audio(samples, rate): float32 from -1 to 1, one channel
+        return Speech(audio)  # an Audio(samples, sample_rate): float32 from -1 to 1, one channel
