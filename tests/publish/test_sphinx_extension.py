@@ -1,8 +1,8 @@
 """A small book, built as a published site: links open the right source, and previews, a sitemap and a page 404 come with it."""
 
 import os
-import shutil
 import re
+import shutil
 import struct
 import subprocess
 import sys
