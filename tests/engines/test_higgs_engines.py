@@ -240,7 +240,7 @@ def test_boson_failures_are_explained(boson_found):
     assert bare == {
         "fewer than ten new tokens": "RuntimeError", "the model writes instead of speaking": "IndexError",
         "a text beyond the cache": "ValueError", "the same, as a stream": "hangs",
-        "a codec file without its weights": "loads, without a word",
+        "a codec file without its weights": "loads without a warning",
     }  # fmt: skip
     assert "max_seconds must be at least 0.04" in rows["fewer than ten new tokens"]["here"]
     assert rows["the model writes instead of speaking"]["here"] == "speaks"
