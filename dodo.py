@@ -140,11 +140,13 @@ def task_notebook():
     shared = [*files(DATA / "examples", DATA / "models"), DATA / "claims.yaml", *LOCKS]
     placement = DATA / "results" / "placement.json"
     measured = {
+        "04_training_higgs": [DATA / "results" / "small_higgs.json", *files(DATA / "sentences")],
         "05_data": [placement],
         "06_training": [placement],
         "07_tag_placement": [placement, DATA / "published.yaml"],
         "10_audio_prosody": [
             DATA / "results" / "controls.json",
+            DATA / "results" / "obey.json",
             *files(DATA / "results", pattern="validation_*.json"),
             *files(DATA / "sentences"),
         ],
