@@ -9,13 +9,15 @@ from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from harness.errors import DataError
+
+_Settings = TypeVar("_Settings", bound=BaseModel)
 
 Location = tuple[str | int, ...]
 
@@ -88,6 +90,25 @@ def read_yaml(path: str | Path) -> tuple[Any, dict[Location, int]]:
         return parse_yaml(text)
     except DataError as error:
         raise error.at(path) from error
+
+
+def read_settings(path: Path, model: type[_Settings], **changes: Any) -> _Settings:
+    """Read a YAML file of settings and check it; `changes` override its fields.
+
+    Raises
+    ------
+    DataError
+        With the file and the field.
+    """
+    fields, lines = read_yaml(path)
+    if not isinstance(fields, dict):
+        raise DataError("not a mapping of settings", path=path, remedy="lines look like `steps: 1000`")
+    try:
+        return model.model_validate({**fields, **changes})
+    except ValidationError as error:
+        words, location, kind = first_problem(error, "settings")
+        remedy = f"settings are: {', '.join(model.model_fields)}" if kind == "extra_forbidden" else None
+        raise DataError(words, path=path, line=line_of(location, lines), remedy=remedy) from error
 
 
 def key_value(text: str, types: Mapping[str, Any] | None = None) -> tuple[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.errors import DataError
 from harness.higgs.lora import DEFAULT_TARGETS
 from harness.paths import exists
-from harness.reading import first_problem, line_of, read_yaml
+from harness.reading import read_settings
 
 _PATHS = ("model", "codec", "manifest", "output")
 
@@ -84,12 +83,4 @@ def read_config(path: Path, **changes: Any) -> TrainConfig:
     DataError
         With the file and the field.
     """
-    fields, lines = read_yaml(path)
-    if not isinstance(fields, dict):
-        raise DataError("not a mapping of settings", path=path, remedy="lines look like `steps: 1000`")
-    try:
-        return TrainConfig.model_validate({**fields, **changes}).resolved(path.parent)
-    except ValidationError as error:
-        words, location, kind = first_problem(error, "settings")
-        remedy = f"settings are: {', '.join(TrainConfig.model_fields)}" if kind == "extra_forbidden" else None
-        raise DataError(words, path=path, line=line_of(location, lines), remedy=remedy) from error
+    return read_settings(path, TrainConfig, **changes).resolved(path.parent)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.errors import DataError
 from harness.higgs.formats import native_config
 from harness.higgs.speech.codec import CODEBOOKS, ENTRIES
 from harness.higgs.tiny.layout import tiny_config
-from harness.reading import first_problem, line_of, read_yaml
+from harness.reading import read_settings
 
 HEAD = 64  # width of an attention head
 ROPE_THETA = 10000.0
@@ -75,14 +74,6 @@ def read_pretrain_config(path: Path, **changes: Any) -> PretrainConfig:
     DataError
         With the file and the field.
     """
-    fields, lines = read_yaml(path)
-    if not isinstance(fields, dict):
-        raise DataError("not a mapping of settings", path=path, remedy="lines look like `steps: 1000`")
-    try:
-        config = PretrainConfig.model_validate({**fields, **changes})
-    except ValidationError as error:
-        words, location, kind = first_problem(error, "settings")
-        remedy = f"settings are: {', '.join(PretrainConfig.model_fields)}" if kind == "extra_forbidden" else None
-        raise DataError(words, path=path, line=line_of(location, lines), remedy=remedy) from error
+    config = read_settings(path, PretrainConfig, **changes)
     paths = {name: str((path.parent / getattr(config, name)).resolve()) for name in ("clips", "output")}
     return config.model_copy(update=paths)
