@@ -1,4 +1,4 @@
-"""`harness higgs codec`, `teach`, `pretrain` and `evaluate`: the small Higgs that speaks."""
+"""`harness higgs codec`, `teach`, `pretrain`, `evaluate` and `curve`: the small Higgs that speaks."""
 
 from __future__ import annotations
 
@@ -151,3 +151,32 @@ def evaluate(
     if result:
         write_json(result, found)
     print_json(found)
+
+
+def curve(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration of the rows; see below.")],
+    result: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    force: Force = False,
+) -> None:
+    """Measure how many tagged clips LoRA needs, so that a model that was taught plain speech obeys tags.
+
+    Each row trains on another number of clips, with another seed, variant of LoRA, or pairs of clip and text, and is measured on the
+    sentences that were not taught. Every finished row is kept: a run that was stopped goes on, also with more rows.
+
+    The configuration is a YAML file. Relative paths are relative to it. Required settings: model, codec, clips, output, and rows, each
+    with examples and optionally variant (attention+ffn, attention+ffn+heads, attention), pairs (own, shifted) and seeds. Further
+    settings: rank, alpha, steps, batch_size, learning_rate, side, tags_each.
+
+    Example: `OMP_NUM_THREADS=1 harness higgs curve data/experiments/higgs_curve.yaml --result curve.json` (10 minutes a row)
+    """
+    from harness.experiment.small_higgs.curve import read_curve_config, run_curve
+    from harness.outputs import check_output
+    from harness.store import write_json
+
+    if result:
+        check_output(result, force=force)
+    with progress_bar("Rows") as update:
+        found = run_curve(read_curve_config(config), progress=update)
+    if result:
+        write_json(result, found)
+    print_json(found["points"])

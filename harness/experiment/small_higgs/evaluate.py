@@ -63,7 +63,7 @@ def evaluate(
     sentences = grammar.held_out(side)[:limit]
     tagged = tagged_versions(sentences, tags_each, seed)
     engine = HiggsNativeEngine(checkpoint=str(model), codec=str(codec), temperature=0.0)
-    speak = lambda texts: _generated(engine, loaded, texts)  # noqa: E731
+    speak = lambda texts: generated(engine, loaded, texts)  # noqa: E731
     mine = _measured(speak, sentences, tagged, grammar, progress)
     teacher = _measured(lambda texts: [_taught(loaded, text) for text in texts], sentences, tagged, grammar, progress)
     met = {
@@ -95,7 +95,8 @@ def _measured(
     }  # fmt: skip
 
 
-def _generated(engine: HiggsNativeEngine, codec: SpeechCodec, texts: Sequence[TaggedText]) -> list[Spoken]:
+def generated(engine: HiggsNativeEngine, codec: SpeechCodec, texts: Sequence[TaggedText]) -> list[Spoken]:
+    """Let the engine speak texts in batches, and decode its codes; an end of stream among them becomes an ordinary code."""
     clips = []
     for start in range(0, len(texts), BATCH):
         some = texts[start : start + BATCH]

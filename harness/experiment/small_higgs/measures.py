@@ -51,6 +51,16 @@ class Spoken:
         return Audio(np.clip(self.samples, -1, 1).astype(np.float32), RATE)
 
 
+def word_counts(clips: Sequence[Spoken], vocabulary: Collection[str] = ()) -> list[list[int]]:
+    """Return the word errors by pocketsphinx and the number of words of each clip; parameters as for `word_error_rate`."""
+    counts = []
+    for clip in clips:
+        expected = transcript(clip.text.plain)
+        heard = [] if clip.samples is None else recognise(clip.audio, vocabulary)
+        counts.append([word_errors(expected, heard), len(expected)])
+    return counts
+
+
 def word_error_rate(clips: Sequence[Spoken], vocabulary: Collection[str] = ()) -> dict[str, Any]:
     """Return the word error rate by pocketsphinx, with a 95 % interval over sentences.
 
@@ -60,11 +70,7 @@ def word_error_rate(clips: Sequence[Spoken], vocabulary: Collection[str] = ()) -
     vocabulary : collection of str
         The only words that can be heard; by default English with pocketsphinx' language model.
     """
-    counts = []
-    for clip in clips:
-        expected = transcript(clip.text.plain)
-        heard = [] if clip.samples is None else recognise(clip.audio, vocabulary)
-        counts.append([word_errors(expected, heard), len(expected)])
+    counts = word_counts(clips, vocabulary)
     bootstrap = ClusterBootstrap([clip.sentence for clip in clips], counts)
     interval = bootstrap.interval(lambda total: ratio(total[..., 0], total[..., 1]), rate=False)
     return {**named("wer", interval), "errors": sum(row[0] for row in counts), "words": sum(row[1] for row in counts)}

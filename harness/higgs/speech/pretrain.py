@@ -289,12 +289,12 @@ class _Run:
         part.rename(self.folder / MODEL)
 
 
-def export(model: Any, tokenizer: Path, out: Path) -> None:
-    """Write a model in bfloat16 with the tokenizer of a folder, as a checkpoint that can be loaded."""
-    kept = {name: value.to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
+def export(model: Any, tokenizer: Path, out: Path, dtype: torch.dtype = torch.bfloat16) -> None:
+    """Write a model with the tokenizer of a folder, as a checkpoint that can be loaded."""
+    kept = {name: value.to(dtype).contiguous() for name, value in model.state_dict().items()}
     out.mkdir(parents=True)
     model.save_pretrained(out, state_dict=kept)
     config = read_json(out / "config.json")
-    write_json(out / "config.json", {**config, "dtype": "bfloat16"})
+    write_json(out / "config.json", {**config, "dtype": str(dtype).removeprefix("torch.")})
     for name in ("tokenizer.json", "tokenizer_config.json", "vocabulary.json"):
         shutil.copyfile(tokenizer / name, out / name)

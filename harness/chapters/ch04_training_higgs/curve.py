@@ -1,0 +1,140 @@
+"""How many tagged examples a voice needs, as `harness higgs curve` measured it on the small Higgs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.paths import DATA
+from harness.publish.html import Html
+from harness.publish.style import BLUE, GREEN, INK, SMALL, VERMILLION, Figure, subplots
+from harness.publish.tables import interval, table
+from harness.store import read_json
+
+RESULT = DATA / "results" / "higgs_curve.json"
+Point = Mapping[str, Any]
+# Variant and pairs -> words, colour, sign. The model before any training belongs to all lines.
+_LINES = {
+    ("attention+ffn", "own"): ("LoRA on attention and audio FFN", BLUE, "o-"),
+    ("attention+ffn+heads", "own"): ("the same, and the audio head", GREEN, "s--"),
+    ("attention", "own"): ("LoRA on attention only", "#CC79A7", "^-."),
+    ("attention+ffn", "shifted"): ("clips with the text of another one", VERMILLION, "x"),
+}
+NONE = ("none", "own")
+HACKATHON = 98  # tagged examples that the note had
+
+
+def curve_result() -> dict[str, Any]:
+    """Return the published measurement."""
+    return read_json(RESULT)
+
+
+def _lines(result: Mapping[str, Any]) -> dict[tuple[str, str], list[Point]]:
+    points: Sequence[Point] = sorted(result["points"], key=lambda one: one["examples"])
+    return {key: [one for one in points if (one["variant"], one["pairs"]) == key] for key in (NONE, *_LINES)}
+
+
+def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -> Figure:
+    """Draw tags heard and word errors against the number of tagged examples.
+
+    Parameters
+    ----------
+    result : mapping
+        From `curve_result`.
+    small : mapping
+        From `.small.small_result`: the model that was trained with tags from the first step, and the teacher.
+    """
+    lines = _lines(result)
+    ((start,),) = (lines.pop(NONE),)
+    figure, axes = subplots(1, 2, height=4.2, sharex=True)
+    for axis, name, title in zip(axes, ("hits", "wer"), ("Tags realised", "Word error rate"), strict=True):
+        for key, points in lines.items():
+            words, colour, sign = _LINES[key]
+            if points:
+                shown = [start, *points] if len(points) > 1 else points
+                xs, ys = [max(1, one["examples"]) for one in shown], [one[name] for one in shown]
+                errors = [
+                    [one[name] - one[f"{name}_low"] for one in shown],
+                    [one[f"{name}_high"] - one[name] for one in shown],
+                ]
+                axis.errorbar(
+                    xs, ys, yerr=errors, fmt=sign, color=colour, linewidth=2, markersize=6, capsize=3, label=words
+                )
+        if name == "hits":
+            for one in lines["attention+ffn", "own"]:
+                axis.plot([one["examples"]] * one["seeds"], one["hits_of_seeds"], ".", color=BLUE, alpha=0.5)
+            shown = [start, *lines["attention+ffn", "own"]]
+            axis.plot(
+                [max(1, one["examples"]) for one in shown],
+                [one["placebo"] for one in shown],
+                ":",
+                color=INK,
+                label="placebo",
+            )
+        for speaker, level in (("teacher", small["teacher"]), ("20,000 clips, tags from the start", small["model"])):
+            height = level["obeys"]["hits_of_all"] if name == "hits" else level["loop"]["wer"]
+            axis.axhline(height, color=INK, linewidth=0.8)
+            axis.annotate(
+                speaker, (0.02, height), xycoords=("axes fraction", "data"), va="bottom", fontsize=SMALL, color=INK
+            )
+        axis.set(xscale="log", title=title, xlabel="tagged examples", ylim=(0, None))
+        ticks = sorted({1, *(one["examples"] for points in lines.values() for one in points)})
+        axis.set_xticks(ticks, ["0" if tick == 1 else f"{tick:,}" for tick in ticks])
+        axis.minorticks_off()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, handlelength=3)
+    said = "; ".join(f"{one['examples']:,} examples {one['hits']:.0%}" for one in lines["attention+ffn", "own"])
+    return Figure(
+        figure,
+        "Two line charts against the number of tagged examples. Tags realised by LoRA on attention and audio FFN: "
+        f"none {start['hits']:.0%}; {said}.",
+        "Error bars: 95 % intervals over sentences, all seeds together; small dots: single seeds. Unmeasurable tags count as failures.",
+    )
+
+
+def curve_table(result: Mapping[str, Any]) -> Html:
+    """Return all points with their controls."""
+    lines = _lines(result)
+    rows = [
+        {
+            "trained": "nothing" if key == NONE else _LINES[key][0],
+            "examples": f"{one['examples']:,}",
+            "seeds": one["seeds"],
+            "tags realised": _rate(one, "hits"),
+            "placebo": _rate(one, "placebo"),
+            "read aloud": f"{one['leaked']} of {one['asked']}",
+            "word errors": _rate(one, "wer"),
+            "own text likelier than another tag's": f"{one['own_over_other']:.0%}",
+            "text states changed by": f"{one['text_change']:.0%}",
+        }
+        for key, points in lines.items()
+        for one in points
+    ]
+    settings = result["settings"]
+    caption = (
+        f"{result['sentences']} unseen sentences, each plain and with {settings['tags_each']} tags, one at a time; "
+        f"LoRA of rank {settings['rank']}, {settings['steps']:,} steps"
+    )
+    return table(rows, caption)
+
+
+def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the figures that the pages quote."""
+    lines = _lines(result)
+    own = {one["examples"]: one for one in lines["attention+ffn", "own"]}
+    shifted = {one["examples"]: one for one in lines["attention+ffn", "shifted"]}
+    most = max(own)
+    return {
+        "curve_none": _rate(lines[NONE][0], "hits"),
+        "curve_98": _rate(own[HACKATHON], "hits"),
+        "curve_98_wer": _rate(own[HACKATHON], "wer"),
+        "curve_none_wer": _rate(lines[NONE][0], "wer"),
+        "curve_most": f"{most:,}",
+        "curve_most_hits": _rate(own[most], "hits"),
+        "curve_shifted": _rate(shifted[HACKATHON], "hits"),
+        "curve_shifted_wer": _rate(shifted[HACKATHON], "wer"),
+        "curve_seeds": str(own[HACKATHON]["seeds"]),
+    }
+
+
+def _rate(row: Point, name: str) -> str:
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
