@@ -76,7 +76,7 @@ class CurveConfig(BaseModel):
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
     steps: int = Field(1000, ge=1)
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     side: Literal["test", "dev"] = "test"
     tags_each: int = Field(2, ge=1, le=7)  # tags in which each sentence is spoken, one at a time
@@ -157,8 +157,8 @@ def _fill(config: CurveConfig, folder: Path, rows: Sequence[Row], progress: Call
     for done, row in enumerate(rows):
         if not (folder / row.file).is_file():
             begun = time.process_time()
-            model = load_model(config.model, NATIVE, text_head=False)
-            tuned, loss = (model, None) if not row.examples else fine_tune(model, config, row, chosen(tagged, row))
+            model = load_model(config.model, NATIVE, dtype="bfloat16", text_head=False)
+            tuned, loss = (model.float(), None) if not row.examples else fine_tune(model, config, row, chosen(tagged, row))
             trained = time.process_time() - begun
             found = measure(tuned)
             write_json(folder / row.file, {**asdict(row), "loss": loss, "cpu_seconds": round(trained, 1), **found})
@@ -187,6 +187,8 @@ def fine_tune(model: Any, config: CurveConfig, row: Row, samples: Sequence[Sampl
     weights = torch.tensor(recipe.codebook_weights) / sum(recipe.codebook_weights)
     batches = Batches(load_tokenizer(config.model), samples)
     trained = [one for one in tuned.parameters() if one.requires_grad]
+    for parameter in trained:  # AdamW would round away small updates of bfloat16
+        parameter.data = parameter.data.float()
     optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=0.0)
     size = min(config.batch_size, len(samples))
     order, losses = Order(len(samples), row.seed, size), list[float]()
@@ -211,7 +213,7 @@ def fine_tune(model: Any, config: CurveConfig, row: Row, samples: Sequence[Sampl
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         losses.append(loss.item())
-    return tuned.merge_and_unload(), round(float(np.mean(losses[-max(1, config.steps // 10) :])), 4)
+    return tuned.float().merge_and_unload(), round(float(np.mean(losses[-max(1, config.steps // 10) :])), 4)
 
 
 class _Measure:
