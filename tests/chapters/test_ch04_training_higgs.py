@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from harness.chapters.ch04_training_higgs.curve import curve_numbers, curve_result, curve_table, obedience_by_examples
 from harness.chapters.ch04_training_higgs.figures import (
     reproduced_code_maps,
     reproduction_rows,
@@ -8,7 +9,7 @@ from harness.chapters.ch04_training_higgs.figures import (
     trained_label_grid,
 )
 from harness.chapters.ch04_training_higgs.small import small_numbers, small_result
-from harness.chapters.ch04_training_higgs.verdict import judge_effort, judge_trainer, works
+from harness.chapters.ch04_training_higgs.verdict import judge_effort, judge_lora, judge_trainer, works
 from harness.higgs.batches import audio_labels
 from harness.higgs.delay import STREAM_EOS
 from harness.higgs.labels import IGNORED
@@ -51,7 +52,8 @@ def test_a_training_that_does_not_work(changes):
 
 def test_verdicts_follow_the_evidence():
     def judge(**runs):
-        return judge_effort(runs, EFFORT, "tiny", "run it", small_numbers(small_result())), judge_trainer(runs, "tiny")
+        figures = small_numbers(small_result()), curve_numbers(curve_result())
+        return judge_effort(runs, EFFORT, "tiny", "run it", *figures), judge_trainer(runs, "tiny")
 
     first, second = judge(boson=evidence(), native=evidence())
     assert (first.verdict, second.verdict) == ("reproduced, but", "depends on what standard means")
@@ -62,6 +64,26 @@ def test_verdicts_follow_the_evidence():
     assert "native" not in second.reading and "the package" not in first.reading
     for verdict in judge(boson=bad, native=bad):
         assert verdict.verdict == "reproduced"  # nothing worked, so the note was right
+
+
+def test_lora_on_the_small_model_counts_only_if_it_obeys_more_than_before():
+    curve = curve_result()
+    most = max(one["examples"] for one in curve["points"])
+    low = {**curve, "points": [{**one, "hits_low": 0.0} if one["examples"] == most else one for one in curve["points"]]}
+    high = {
+        **curve,
+        "points": [{**one, "hits_low": 0.9} if one["examples"] == most else one for one in curve["points"]],
+    }
+    assert judge_lora(low, small_result()).verdict == "reproduced, but"
+    verdict = judge_lora(high, small_result())
+    assert verdict.verdict == "refuted" and curve_numbers(curve)["curve_none"] in verdict.reading
+
+
+def test_the_curve_shows_every_point_with_its_controls():
+    curve, table = curve_result(), curve_table(curve_result()).html
+    assert table.count("<tr>") == len(curve["points"]) + 1
+    figure = obedience_by_examples(curve, small_result())
+    assert all(f"{one['examples']:,}" in figure.alt for one in curve["points"] if one["examples"])
 
 
 def test_figures_describe_what_they_show():

@@ -71,6 +71,20 @@ def test_text_of_verdicts_is_escaped():
         assert not re.search("<(script|b|i|u)>", html)
 
 
+@pytest.mark.parametrize(
+    ("evidence", "weights"),
+    [
+        ({"weights": "a tiny model with random weights", "rate": "0.1"}, "random"),
+        ({"weights": "a tiny model with random weights", "a small model, trained here": "0.1"}, "random, small"),
+        ({"checkpoint": "bosonai/higgs-audio-v2-generation-3B-base", "rate": "0.1"}, "real"),
+        ({"rate": "0.1"}, "none"),
+    ],
+)
+def test_the_ledger_says_what_weights_a_verdict_stands_on(evidence, weights):
+    verdict = ClaimVerdict("L1", "refuted", "No.", evidence, "Where?")
+    assert ledger(everything(L1=[("01_loading", verdict)]))[0].weights == weights
+
+
 def test_the_first_figure_is_not_a_setting_and_is_cut():
     long = ClaimVerdict("L1", "refuted", "No.", {"checkpoint": "v2", "found": "9" * 300}, "Where?")
     entry = ledger(everything(L1=[("01_loading", long)]))[0]

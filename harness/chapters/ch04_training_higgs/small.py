@@ -10,6 +10,7 @@ from harness.publish.html import Html
 from harness.publish.tables import interval, table
 from harness.store import read_json
 
+CLIPS = 20_000  # that the model with tags was trained on: its model card
 RESULT = DATA / "results" / "small_higgs.json"
 
 

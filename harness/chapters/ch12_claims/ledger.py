@@ -18,6 +18,7 @@ from harness.store import read_json
 VERDICTS = "verdicts.json"
 # Evidence that describes the setting and is no result.
 _SETTINGS = ("checkpoint", "weights", "base", "tagger", "class", "device", "machine")
+_WEIGHTS = ("checkpoint", "weights")
 _FIGURE = 110  # characters of a figure in the table
 # Verdict -> colour in the strip, in the order of its rows.
 _SHADES = {"reproduced": GREEN, "reproduced, but": "#56B4E9", "depends on …": "#F0E442", "refuted": VERMILLION,
@@ -49,13 +50,24 @@ class Entry:
         return "depends on …" if self.settled.verdict.startswith(DEPENDS) else self.settled.verdict
 
     @property
+    def weights(self) -> str:
+        """What kinds of Higgs' weights the verdicts stand on, by their evidence: random, small, real, or none."""
+        said = [f"{name} {value}" for _, verdict in self.verdicts for name, value in verdict.evidence.items()]
+        named = [text for text in said if text.startswith(_WEIGHTS)]
+        kinds = {
+            "random": any("random" in text or "tiny" in text for text in named),
+            "small": any("small model" in text or "small Higgs" in text for text in said),
+            "real": any("bosonai/" in text and "tiny" not in text for text in named),
+        }
+        return ", ".join(kind for kind, there in kinds.items() if there) or "none"
+
+    @property
     def figure(self) -> str:
         """The first measured figure of the evidence, with its name, cut to fit the table."""
         pairs = [(str(name), str(value)) for name, value in self.settled.evidence.items()]
         measured = [pair for pair in pairs if pair[0] not in _SETTINGS] or pairs
         name, value = next((pair for pair in measured if any(c.isdigit() for c in pair[1])), measured[0])
-        tiny = any("tiny" in str(value) for name, value in pairs if name in _SETTINGS)
-        text = f"{'tiny weights, ' if tiny else ''}{name}: {value}"
+        text = f"{name}: {value}"
         return text if len(text) <= _FIGURE else f"{text[:_FIGURE].rstrip()}…".replace("`", "")
 
 
@@ -121,9 +133,13 @@ def ledger_table(entries: Sequence[Entry]) -> Html:
         rows.append(
             f'<tr><th scope="row"><a href="#ledger-{name}">{name}</a></th><td class="long">{as_code(entry.claim.claim)}</td>'
             f'<td class="verdict-{look}"><span class="verdict-word"><span aria-hidden="true">{sign}</span> '
-            f'{escape(entry.settled.verdict)}</span></td><td class="long">{as_code(entry.figure)}</td><td>{places}</td></tr>'
+            f'{escape(entry.settled.verdict)}</span></td><td class="long">{as_code(entry.figure)}</td>'
+            f"<td>{entry.weights}</td><td>{places}</td></tr>"
         )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("id", "claim", "verdict", "first figure", "chapter"))
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("id", "claim", "verdict", "first figure", "weights of Higgs", "chapter")
+    )
     return Html(
         '<div class="table-scroll" tabindex="0" role="region" aria-label="The claims ledger">'
         f'<table class="harness-table ledger"><caption>{escape(counted(entries))}</caption><thead><tr>{head}</tr></thead>'

@@ -158,7 +158,9 @@ def _fill(config: CurveConfig, folder: Path, rows: Sequence[Row], progress: Call
         if not (folder / row.file).is_file():
             begun = time.process_time()
             model = load_model(config.model, NATIVE, dtype="bfloat16", text_head=False)
-            tuned, loss = (model.float(), None) if not row.examples else fine_tune(model, config, row, chosen(tagged, row))
+            tuned, loss = (
+                (model.float(), None) if not row.examples else fine_tune(model, config, row, chosen(tagged, row))
+            )
             trained = time.process_time() - begun
             found = measure(tuned)
             write_json(folder / row.file, {**asdict(row), "loss": loss, "cpu_seconds": round(trained, 1), **found})
