@@ -164,8 +164,8 @@ def curve(
     sentences that were not taught. Every finished row is kept: a run that was stopped goes on, also with more rows.
 
     The configuration is a YAML file. Relative paths are relative to it. Required settings: model, codec, clips, output, and rows, each
-    with examples and optionally variant (attention+ffn, attention+ffn+heads, attention), pairs (own, shifted) and seeds. Further
-    settings: rank, alpha, steps, batch_size, learning_rate, side, tags_each.
+    with examples and optionally variant (attention+ffn, attention+ffn+heads, attention), pairs (own, shifted), steps and
+    seeds. Further settings: rank, alpha, batch_size, learning_rate, side, tags_each.
 
     Example: `OMP_NUM_THREADS=1 harness higgs curve data/experiments/higgs_curve.yaml --result curve.json` (10 minutes a row)
     """

@@ -34,6 +34,7 @@ OTHERS = (
     "harness.validation_result/1",
     "harness.speech_codec/1",
     "harness.small_higgs/1",
+    "harness.higgs_curve/1",
 )  # schemas that `harness run` does not write
 
 ClipId = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -45,21 +46,22 @@ def config(tmp_path, **changes):
 
 
 def counts(row, hits):
-    return {"variant": row.variant, "pairs": row.pairs, "examples": row.examples, "seed": row.seed, "loss": 1.0, "cpu_seconds": 1.0,
-            "word_errors": "0 1 2", "words": "5 5 5", "ends": 1.0, "asked": "2 2 2", "hits": hits, "hits_by_tag": {}, "leaked": 0,
-            "placebo_n": "2 2 2", "placebo_hits": "0 0 1", "own_over_plain": 1.0, "own_over_other": 0.5, "text_change": 0.1}  # fmt: skip
+    same = {"loss": 1.0, "cpu_seconds": 1.0, "word_errors": "0 1 2", "words": "5 5 5", "ends": 1.0, "asked": "2 2 2", "hits_by_tag": {},
+            "leaked": 0, "placebo_n": "2 2 2", "placebo_hits": "0 0 1", "own_over_plain": 1.0, "own_over_other": 0.5,
+            "text_change": 0.1}  # fmt: skip
+    return {**asdict(row), **same, "hits": hits}
 
 
 def test_rows_come_seed_by_seed_and_once(tmp_path):
     twice = [{"examples": [2, 4], "seeds": [0, 1]}, {"examples": [4], "seeds": [1]}]
     assert [*rows_of(config(tmp_path, rows=twice))] == [
-        Row("none", "own", 0, 0), Row("attention+ffn", "own", 2, 0), Row("attention+ffn", "own", 4, 0),
-        Row("attention+ffn", "own", 2, 1), Row("attention+ffn", "own", 4, 1),
+        Row("none", "own", 0, 0, 0), Row("attention+ffn", "own", 2, 1000, 0), Row("attention+ffn", "own", 4, 1000, 0),
+        Row("attention+ffn", "own", 2, 1000, 1), Row("attention+ffn", "own", 4, 1000, 1),
     ]  # fmt: skip
 
 
 def test_shifted_pairs_have_the_same_clips_and_texts_but_no_pair_is_right():
-    own, shifted = (chosen(SAMPLES, Row("attention", pairs, 4, 3)) for pairs in ("own", "shifted"))
+    own, shifted = (chosen(SAMPLES, Row("attention", pairs, 4, 1000, 3)) for pairs in ("own", "shifted"))
     assert [one.id for one in own] == [one.id for one in shifted]
     assert sorted(one.text for one in own) == sorted(one.text for one in shifted)
     assert not any(a.text == b.text for a, b in zip(own, shifted, strict=True))
@@ -69,8 +71,8 @@ def test_shifted_pairs_have_the_same_clips_and_texts_but_no_pair_is_right():
 def test_a_training_changes_what_its_variant_names_and_the_loss_falls(tmp_path, variant):
     model = load_model(PLAIN, NATIVE, text_head=False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    short = config(tmp_path, steps=30, batch_size=4)
-    tuned, last = fine_tune(model, short, Row(variant, "own", 4, 0), SAMPLES[:4])
+    short = config(tmp_path, batch_size=4)
+    tuned, last = fine_tune(model, short, Row(variant, "own", 4, 30, 0), SAMPLES[:4])
     changed = {name for name, value in tuned.state_dict().items() if not torch.equal(value, before[name])}
     assert before.keys() == tuned.state_dict().keys()
     assert any("q_proj" in name for name in changed)
@@ -78,7 +80,7 @@ def test_a_training_changes_what_its_variant_names_and_the_loss_falls(tmp_path, 
     assert any("audio_lm_head" in name for name in changed) is (variant == "attention+ffn+heads")
     assert not any("embed" in name or ".mlp." in name for name in changed)
     again = load_model(PLAIN, NATIVE, text_head=False)
-    _, first = fine_tune(again, short.model_copy(update={"steps": 1}), Row(variant, "own", 4, 0), SAMPLES[:4])
+    _, first = fine_tune(again, short, Row(variant, "own", 4, 1, 0), SAMPLES[:4])
     assert last < first
 
 
@@ -90,14 +92,14 @@ def test_finished_rows_are_read_and_not_trained_again(tmp_path):
         write_json(folder / row.file, counts(row, "2 1 0"))
     result = run_curve(settings)
     assert [(one["examples"], one["seeds"]) for one in result["points"]] == [(0, 1), (2, 2), (4, 2)]
-    other = settings.model_copy(update={"steps": 7})
+    other = settings.model_copy(update={"rank": 7})
     with pytest.raises(DataError, match="rows of other settings"):
         run_curve(other)
 
 
 def test_points_count_over_seeds_with_sentences_as_clusters():
     (point,) = points(
-        [counts(Row("attention", "own", 98, 0), "2 1 0"), counts(Row("attention", "own", 98, 1), "2 2 1")]
+        [counts(Row("attention", "own", 98, 1000, 0), "2 1 0"), counts(Row("attention", "own", 98, 1000, 1), "2 2 1")]
     )
     assert point["hits"] == pytest.approx(8 / 12) and point["hits_of_seeds"] == pytest.approx([0.5, 5 / 6])
     assert point["wer"] == pytest.approx(0.2) and point["placebo"] == pytest.approx(1 / 6)

@@ -8,20 +8,25 @@ from typing import Any
 from harness.chapters.ch04_training_higgs.small import CLIPS
 from harness.paths import DATA
 from harness.publish.html import Html
-from harness.publish.style import BLUE, GREEN, INK, SMALL, VERMILLION, Figure, subplots
+from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, VERMILLION, Figure, note, subplots
 from harness.publish.tables import interval, table
 from harness.store import read_json
 
 RESULT = DATA / "results" / "higgs_curve.json"
 Point = Mapping[str, Any]
-# Variant and pairs -> words, colour, sign. The model before any training belongs to all lines.
+Line = tuple[str, str, int]
+NONE: Line = ("none", "own", 0)
+MAIN: Line = ("attention+ffn", "own", 1000)
+SHORT: Line = ("attention+ffn", "own", 100)
+SHIFTED: Line = ("attention+ffn", "shifted", 1000)
+# Variant, pairs and steps -> words, colour, sign. The model before any training belongs to all lines.
 _LINES = {
-    ("attention+ffn", "own"): ("LoRA on attention and audio FFN", BLUE, "o-"),
-    ("attention+ffn+heads", "own"): ("the same, and the audio head", GREEN, "s--"),
-    ("attention", "own"): ("LoRA on attention only", "#CC79A7", "^-."),
-    ("attention+ffn", "shifted"): ("clips with the text of another one", VERMILLION, "x"),
+    MAIN: ("LoRA on attention and audio FFN", BLUE, "o-"),
+    SHORT: ("the same, a tenth of the steps", SKY, "D"),
+    SHIFTED: ("the same, clips with the text of another one", VERMILLION, "X"),
+    ("attention+ffn+heads", "own", 1000): ("the same, and the audio head", GREEN, "s"),
+    ("attention", "own", 1000): ("LoRA on attention only", PURPLE, "^"),
 }
-NONE = ("none", "own")
 HACKATHON = 98  # tagged examples that the note had
 
 
@@ -30,9 +35,11 @@ def curve_result() -> dict[str, Any]:
     return read_json(RESULT)
 
 
-def _lines(result: Mapping[str, Any]) -> dict[tuple[str, str], list[Point]]:
+def _lines(result: Mapping[str, Any]) -> dict[Line, list[Point]]:
     points: Sequence[Point] = sorted(result["points"], key=lambda one: one["examples"])
-    return {key: [one for one in points if (one["variant"], one["pairs"]) == key] for key in (NONE, *_LINES)}
+    return {
+        key: [one for one in points if (one["variant"], one["pairs"], one["steps"]) == key] for key in (NONE, *_LINES)
+    }
 
 
 def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -> Figure:
@@ -50,49 +57,36 @@ def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -
     figure, axes = subplots(1, 2, height=4.2, sharex=True)
     for axis, name, title in zip(axes, ("hits", "wer"), ("Tags realised", "Word error rate"), strict=True):
         for key, points in lines.items():
-            words, colour, sign = _LINES[key]
             if points:
-                shown = [start, *points] if len(points) > 1 else points
-                xs, ys = [max(1, one["examples"]) for one in shown], [one[name] for one in shown]
-                errors = [
-                    [one[name] - one[f"{name}_low"] for one in shown],
-                    [one[f"{name}_high"] - one[name] for one in shown],
-                ]
-                axis.errorbar(
-                    xs, ys, yerr=errors, fmt=sign, color=colour, linewidth=2, markersize=6, capsize=3, label=words
-                )
-        if name == "hits":
-            for one in lines["attention+ffn", "own"]:
-                axis.plot([one["examples"]] * one["seeds"], one["hits_of_seeds"], ".", color=BLUE, alpha=0.5)
-            shown = [start, *lines["attention+ffn", "own"]]
-            axis.plot(
-                [max(1, one["examples"]) for one in shown],
-                [one["placebo"] for one in shown],
-                ":",
-                color=INK,
-                label="placebo",
-            )
-        for speaker, level in (
-            ("teacher", small["teacher"]),
-            (f"{CLIPS:,} clips, tags from the start", small["model"]),
-        ):
-            height = level["obeys"]["hits_of_all"] if name == "hits" else level["loop"]["wer"]
-            axis.axhline(height, color=INK, linewidth=0.8)
-            axis.annotate(
-                speaker, (0.02, height), xycoords=("axes fraction", "data"), va="bottom", fontsize=SMALL, color=INK
-            )
-        axis.set(xscale="log", title=title, xlabel="tagged examples", ylim=(0, None))
+                words, colour, sign = _LINES[key]
+                _draw(axis, [start, *points] if len(points) > 1 else points, name, fmt=sign, color=colour, label=words)
+        for speaker in ("teacher", "model"):
+            measured = small[speaker]["obeys"]["hits_of_all"] if name == "hits" else small[speaker]["loop"]["wer"]
+            words = "teacher" if speaker == "teacher" else f"{CLIPS:,} clips, tags from the start"
+            axis.axhline(measured, color=INK, linewidth=0.8)
+            note(axis, words, (1, measured), (0, 5 if speaker == "teacher" else -6))
+        axis.set(xscale="log", title=title, xlabel="tagged examples", ylim=(0, 1))
         ticks = sorted({1, *(one["examples"] for points in lines.values() for one in points)})
         axis.set_xticks(ticks, ["0" if tick == 1 else f"{tick:,}" for tick in ticks])
         axis.minorticks_off()
+    for one in lines[MAIN]:
+        axes[0].plot([one["examples"]] * one["seeds"], one["hits_of_seeds"], ".", color=BLUE, alpha=0.5)
+    _draw(axes[0], [start, *lines[MAIN]], "placebo", fmt=":", color=INK, label="placebo")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, handlelength=3)
-    said = "; ".join(f"{one['examples']:,} examples {one['hits']:.0%}" for one in lines["attention+ffn", "own"])
+    said = "; ".join(f"{one['examples']:,} examples {one['hits']:.0%}" for one in lines[MAIN])
     return Figure(
         figure,
         "Two line charts against the number of tagged examples. Tags realised by LoRA on attention and audio FFN: "
         f"none {start['hits']:.0%}; {said}.",
         "Error bars: 95 % intervals over sentences, all seeds together; small dots: single seeds. Unmeasurable tags count as failures.",
     )
+
+
+def _draw(axis: Any, points: Sequence[Point], name: str, **how: Any) -> None:
+    """Draw points with their intervals; no examples are drawn at 1, as the scale is logarithmic."""
+    ends = [[one[name] - one[f"{name}_low"] for one in points], [one[f"{name}_high"] - one[name] for one in points]]
+    xs, ys = [max(1, one["examples"]) for one in points], [one[name] for one in points]
+    axis.errorbar(xs, ys, yerr=ends, linewidth=2, markersize=6, capsize=3, **how)
 
 
 def curve_table(result: Mapping[str, Any]) -> Html:
@@ -102,6 +96,7 @@ def curve_table(result: Mapping[str, Any]) -> Html:
         {
             "trained": "nothing" if key == NONE else _LINES[key][0],
             "examples": f"{one['examples']:,}",
+            "steps": f"{one['steps']:,}",
             "seeds": one["seeds"],
             "tags realised": _rate(one, "hits"),
             "placebo": _rate(one, "placebo"),
@@ -116,7 +111,7 @@ def curve_table(result: Mapping[str, Any]) -> Html:
     settings = result["settings"]
     caption = (
         f"{result['sentences']} unseen sentences, each plain and with {settings['tags_each']} tags, one at a time; "
-        f"LoRA of rank {settings['rank']}, {settings['steps']:,} steps"
+        f"LoRA of rank {settings['rank']}, batches of {settings['batch_size']}"
     )
     return table(rows, caption)
 
@@ -125,8 +120,8 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
     """Return the figures that the pages quote."""
     lines = _lines(result)
     start, last = ends_of_curve(result)
-    own = {one["examples"]: one for one in lines["attention+ffn", "own"]}
-    shifted = {one["examples"]: one for one in lines["attention+ffn", "shifted"]}
+    own = {one["examples"]: one for one in lines[MAIN]}
+    shifted, short = (next(one for one in lines[key] if one["examples"] == HACKATHON) for key in (SHIFTED, SHORT))
     return {
         "curve_none": _rate(start, "hits"),
         "curve_98": _rate(own[HACKATHON], "hits"),
@@ -135,8 +130,10 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
         "curve_most": f"{last['examples']:,}",
         "curve_most_hits": _rate(last, "hits"),
         "curve_most_placebo": _rate(last, "placebo"),
-        "curve_shifted": _rate(shifted[HACKATHON], "hits"),
-        "curve_shifted_wer": _rate(shifted[HACKATHON], "wer"),
+        "curve_98_short": _rate(short, "hits"),
+        "curve_98_short_wer": _rate(short, "wer"),
+        "curve_shifted": _rate(shifted, "hits"),
+        "curve_shifted_wer": _rate(shifted, "wer"),
         "curve_seeds": str(own[HACKATHON]["seeds"]),
     }
 
@@ -144,7 +141,7 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
 def ends_of_curve(result: Mapping[str, Any]) -> tuple[Point, Point]:
     """Return the point before any training, and that with the most examples of LoRA on attention and audio FFN."""
     lines = _lines(result)
-    return lines[NONE][0], lines["attention+ffn", "own"][-1]
+    return lines[NONE][0], lines[MAIN][-1]
 
 
 def _rate(row: Point, name: str) -> str:

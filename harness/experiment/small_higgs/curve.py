@@ -62,6 +62,7 @@ class Rows(BaseModel):
     pairs: Pairs = "own"  # shifted: each clip with the text of the next one
     examples: tuple[int, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    steps: int = Field(1000, ge=1)  # of training; few examples are soon known by heart
 
 
 class CurveConfig(BaseModel):
@@ -75,7 +76,6 @@ class CurveConfig(BaseModel):
     output: str
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
-    steps: int = Field(1000, ge=1)
     batch_size: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     side: Literal["test", "dev"] = "test"
@@ -85,27 +85,28 @@ class CurveConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Row:
-    """One training: LoRA variant, pairs of clip and text, number of examples (0: none), seed."""
+    """One training: LoRA variant, pairs of clip and text, number of examples (0: none) and of steps, seed."""
 
     variant: str
     pairs: str
     examples: int
+    steps: int
     seed: int
 
     @property
     def file(self) -> str:
         """Name of its file in the run folder."""
-        return f"{self.variant}-{self.pairs}-{self.examples}-{self.seed}.json"
+        return f"{self.variant}-{self.pairs}-{self.examples}-{self.steps}-{self.seed}.json"
 
 
 def rows_of(config: CurveConfig) -> Iterator[Row]:
     """Yield the model as it is, then every row of a configuration once, seed by seed so that all points fill evenly."""
-    yield Row("none", "own", 0, 0)
+    yield Row("none", "own", 0, 0, 0)
     seen = set[Row]()
     for rows in config.rows:
         for seed in rows.seeds:
             for examples in rows.examples:
-                row = Row(rows.variant, rows.pairs, examples, seed)
+                row = Row(rows.variant, rows.pairs, examples, rows.steps, seed)
                 if row not in seen:
                     seen.add(row)
                     yield row
@@ -195,11 +196,11 @@ def fine_tune(model: Any, config: CurveConfig, row: Row, samples: Sequence[Sampl
     size = min(config.batch_size, len(samples))
     order, losses = Order(len(samples), row.seed, size), list[float]()
     tuned.train()
-    for step in range(config.steps):
+    for step in range(row.steps):
         epoch, place = divmod(step, len(order) // size)
         order.set_epoch(epoch)
         draw = torch.Generator().manual_seed(row.seed * 1_000_003 + step)
-        rate = config.learning_rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+        rate = config.learning_rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / row.steps))
         for group in optimiser.param_groups:
             group["lr"] = rate
         bare = (torch.rand(size, generator=draw) < 0.5).tolist()
@@ -215,7 +216,7 @@ def fine_tune(model: Any, config: CurveConfig, row: Row, samples: Sequence[Sampl
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         losses.append(loss.item())
-    return tuned.float().merge_and_unload(), round(float(np.mean(losses[-max(1, config.steps // 10) :])), 4)
+    return tuned.float().merge_and_unload(), round(float(np.mean(losses[-max(1, row.steps // 10) :])), 4)
 
 
 class _Measure:
@@ -286,13 +287,16 @@ def _counts(row: dict[str, Any], name: str) -> list[int]:
 
 
 def points(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one point for each variant, pairs and number of examples: rates over all its seeds with 95 % intervals over sentences."""
+    """Return one point for each variant, pairs, number of examples and steps.
+
+    Rates are over all seeds, with 95 % intervals over sentences.
+    """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["variant"], row["pairs"], row["examples"]), []).append(row)
+        groups.setdefault((row["variant"], row["pairs"], row["examples"], row["steps"]), []).append(row)
     return [
         {
-            "variant": variant, "pairs": pairs, "examples": examples, "seeds": len(some),
+            "variant": variant, "pairs": pairs, "examples": examples, "steps": steps, "seeds": len(some),
             **named("hits", _rate(some, "hits", "asked")),
             "hits_of_seeds": [sum(_counts(one, "hits")) / sum(_counts(one, "asked")) for one in some],
             **named("placebo", _rate(some, "placebo_hits", "placebo_n")),
@@ -301,7 +305,7 @@ def points(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             **{name: float(np.mean([one[name] for one in some]))
                for name in ("ends", "own_over_plain", "own_over_other", "text_change")},
         }
-        for (variant, pairs, examples), some in groups.items()
+        for (variant, pairs, examples, steps), some in groups.items()
     ]  # fmt: skip
 
 
