@@ -72,7 +72,7 @@ def test_a_training_changes_what_its_variant_names_and_the_loss_falls(tmp_path, 
     model = load_model(PLAIN, NATIVE, text_head=False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     short = config(tmp_path, batch_size=4)
-    tuned, last = fine_tune(model, short, Row(variant, "own", 4, 30, 0), SAMPLES[:4])
+    tuned, last = fine_tune(model, short, Row(variant, "own", 4, 10, 0), SAMPLES[:4])
     changed = {name for name, value in tuned.state_dict().items() if not torch.equal(value, before[name])}
     assert before.keys() == tuned.state_dict().keys()
     assert any("q_proj" in name for name in changed)
