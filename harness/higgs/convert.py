@@ -1,26 +1,37 @@
-"""Convert an original checkpoint or LoRA adapter to transformers' own format. No weight changes."""
+"""Convert an original checkpoint or LoRA adapter to transformers' own format, or a checkpoint back. No weight changes."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.checkpoints import read_config, resolve
 from harness.higgs.convert_adapter import ADAPTER, ADAPTER_CONFIG, converted_adapter
-from harness.higgs.formats import ORIGINAL_TYPE, native_config, native_key, native_model
+from harness.higgs.formats import (
+    NATIVE_TYPE,
+    ORIGINAL_TYPE,
+    native_config,
+    native_key,
+    native_model,
+    original_config,
+    original_key,
+)
 from harness.higgs.memory_limit import weights_size
 from harness.outputs import check_output_folder, move_into
 from harness.paths import is_file
 from harness.store import read_json, write_json
 
 Shapes = dict[str, tuple[int, ...]]  # of weights, by name
+Tensors = dict[str, Any]
+_TEXT_HEAD = "audio_decoder_proj.text_lm_head.weight"  # in the original format
 _MISMATCH = "weights and config.json do not belong together"  # remedy
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocabulary.json",
+                    "generation_config.json")  # fmt: skip
 
 
 def convert(
@@ -64,16 +75,56 @@ def convert(
         raise error.at(folder / "config.json") from error
     shards, expected = _shards(folder), _expected(native)
     with _all_or_nothing(out) as part:
-        names, parameters = _rewrite(folder, shards, part, expected)
+        names, parameters = _rewrite(folder, shards, part, expected, native_key)
         if missing := sorted(expected.keys() - names):
             raise DataError(f"{len(missing)} weights are missing, first {missing[0]}", path=folder, remedy=_MISMATCH)
-        write_json(part / "config.json", native)
-        for name in _TOKENIZER_FILES:
-            if is_file(folder / name):
-                shutil.copyfile(folder / name, part / name)
-        write_json(part / "conversion.json", {"source": str(source), "revision": revision, "from": ORIGINAL_TYPE})
+        _write_rest(folder, part, native, {"source": str(source), "revision": revision, "from": ORIGINAL_TYPE})
     return {"kind": "checkpoint", "tensors": len(names), "parameters": parameters, "bytes": weights_size(out),
             "out": str(out)}  # fmt: skip
+
+
+def convert_back(source: str | Path, out: str | Path) -> None:
+    """Convert a checkpoint in transformers' own format to the original one.
+
+    The original class always has a text head. If the checkpoint has none, because it was trained on audio only, the head is zero: all
+    next words are equally likely. Speech does not use it.
+
+    Parameters
+    ----------
+    source : path-like
+        Folder with its weights in one safetensors file.
+    out : path-like
+        New folder.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no such checkpoint, or one without a counterpart in the original format.
+    """
+    import torch
+
+    folder = Path(source)
+    try:
+        original = original_config(read_config(folder))
+    except DataError as error:
+        raise error.at(folder / "config.json") from error
+    if len(shards := _shards(folder)) > 1:
+        raise DataError("the weights are in several files", path=folder, remedy="save them as one safetensors file")
+    with _all_or_nothing(Path(out)) as part:
+
+        def add_head(weights: Tensors) -> Tensors:
+            return {_TEXT_HEAD: torch.zeros_like(weights["embed_tokens.weight"]), **weights}
+
+        _rewrite(folder, shards, part, {}, original_key, add_head)
+        _write_rest(folder, part, original, {"source": str(source), "from": NATIVE_TYPE})
+
+
+def _write_rest(folder: Path, part: Path, config: dict[str, Any], conversion: dict[str, Any]) -> None:
+    write_json(part / "config.json", config)
+    for name in _TOKENIZER_FILES:
+        if is_file(folder / name):
+            shutil.copyfile(folder / name, part / name)
+    write_json(part / "conversion.json", conversion)
 
 
 @contextlib.contextmanager
@@ -109,14 +160,24 @@ def _shards(folder: Path) -> list[str]:
                     remedy="only safetensors are read: other formats can run code")  # fmt: skip
 
 
-def _rewrite(folder: Path, shards: list[str], out: Path, expected: Shapes) -> tuple[dict[str, str], int]:
-    """Rename the weights of each shard; return the shard of each weight, and the number of parameters."""
+def _rewrite(
+    folder: Path,
+    shards: list[str],
+    out: Path,
+    expected: Shapes,
+    rename: Callable[[str], str],
+    complete: Callable[[Tensors], Tensors] = dict,
+) -> tuple[dict[str, str], int]:
+    """Rename the weights of each shard; return the shard of each weight, and the number of parameters.
+
+    `complete` adds what the other format lacks.
+    """
     from safetensors.torch import save_file
 
     names: dict[str, str] = {}
     parameters = 0
     for shard in shards:
-        renamed = {native_key(name): tensor.contiguous() for name, tensor in _tensors(folder / shard).items()}
+        renamed = complete({rename(name): tensor.contiguous() for name, tensor in _tensors(folder / shard).items()})
         _check_shapes(renamed, expected, folder / shard)
         save_file(renamed, out / shard, metadata={"format": "pt"})
         names |= dict.fromkeys(renamed, shard)

@@ -6,7 +6,6 @@ describe the same network, so a checkpoint can be converted without changing a w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,12 +42,23 @@ _NEEDED_TEXT = (
     "num_attention_heads",
     "rope_theta",
 )
-# Original name -> native name, tried in order.
-_KEYS = (
-    (r"^audio_decoder_proj\.", ""),
-    (r"^audio_codebook_embeddings\.", "model.embed_audio_tokens.embed_audio_tokens."),
-    (r"^(embed_tokens|layers|norm)\.", r"model.\1."),
-)
+# Fields of both configurations, by native and original name.
+_FIELDS = {
+    "pad_token_id": "pad_token_id",
+    "num_codebooks": "audio_num_codebooks",
+    "audio_token_id": "audio_out_token_idx",
+    "audio_bos_token_id": "audio_out_bos_token_id",
+    "audio_stream_bos_id": "audio_stream_bos_id",
+    "audio_stream_eos_id": "audio_stream_eos_id",
+}
+_PREFIXES = {  # of weights, by original and native name
+    "audio_decoder_proj.audio_lm_head.": "audio_lm_head.",
+    "audio_decoder_proj.text_lm_head.": "text_lm_head.",
+    "audio_codebook_embeddings.": "model.embed_audio_tokens.embed_audio_tokens.",
+    "embed_tokens.": "model.embed_tokens.",
+    "layers.": "model.layers.",
+    "norm.": "model.norm.",
+}
 EOT_AFTER_END = 8  # <|eot_id|> is 128009, <|end_of_text|> 128001
 _DELAY_AFTER_BOS = 1  # <|reserved_special_token_6|> is 128014, <|audio_out_bos|> 128013
 
@@ -85,18 +95,58 @@ def native_config(original: Mapping[str, Any]) -> dict[str, Any]:
         **{name: text[name] for name in _TEXT_FIELDS if name in text},
         "rope_parameters": {**(text.get("rope_scaling") or {"rope_type": "default"}), "rope_theta": text["rope_theta"]},
         "tie_word_embeddings": False,
-        "pad_token_id": original["pad_token_id"],
+        **{name: original[other] for name, other in _FIELDS.items()},
         "eos_token_id": original["pad_token_id"] + EOT_AFTER_END,
-        "num_codebooks": original["audio_num_codebooks"],
         # Both classes count the stream's begin and end among the entries; the class's default of 1024 omits them.
         "codebook_size": original["audio_codebook_size"] + 2,
-        "audio_token_id": original["audio_out_token_idx"],
-        "audio_bos_token_id": original["audio_out_bos_token_id"],
         "audio_delay_token_id": original["audio_out_bos_token_id"] + _DELAY_AFTER_BOS,
-        "audio_stream_bos_id": original["audio_stream_bos_id"],
-        "audio_stream_eos_id": original["audio_stream_eos_id"],
         "dtype": original.get("torch_dtype", "float32"),
     }
+
+
+def original_config(native: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the original config.json for a native one: the inverse of `native_config`.
+
+    Raises
+    ------
+    DataError
+        If it is not a native configuration, or says what the original format cannot.
+    """
+    if native.get("model_type") != NATIVE_TYPE:
+        raise DataError(f"model_type is {native.get('model_type')!r}, not {NATIVE_TYPE!r}",
+                        remedy="only transformers' own format can be converted")  # fmt: skip
+    if missing := [
+        name for name in (*_FIELDS, *_TEXT_FIELDS, "codebook_size", "rope_parameters") if name not in native
+    ]:
+        raise DataError(f"the configuration has no {missing[0]}", remedy="this is not a whole config.json")
+    rope = {name: value for name, value in native["rope_parameters"].items() if name != "rope_theta"}
+    original = {
+        "architectures": ["HiggsAudioModel"],
+        "model_type": ORIGINAL_TYPE,
+        **FIXED,
+        "audio_adapter_type": "dual_ffn_fast_forward",
+        "audio_dual_ffn_layers": list(range(native["num_hidden_layers"])),
+        "audio_ffn_hidden_size": native["hidden_size"],
+        "audio_ffn_intermediate_size": native["intermediate_size"],
+        "audio_codebook_size": native["codebook_size"] - 2,
+        **{other: native[name] for name, other in _FIELDS.items()},
+        "audio_eos_token_id": native["audio_bos_token_id"] - 1,  # Llama's order of the special tokens
+        "audio_in_token_idx": native["audio_token_id"] - 1,
+        "encode_audio_in_tokens": True,
+        "encode_whisper_embed": False,
+        "text_config": {
+            "model_type": "llama",
+            **{name: native[name] for name in _TEXT_FIELDS},
+            "rope_theta": native["rope_parameters"]["rope_theta"],
+            "rope_scaling": None if rope == {"rope_type": "default"} else rope,
+        },
+        "torch_dtype": native.get("dtype", "float32"),
+    }
+    for name, value in native_config(original).items():
+        if native.get(name, value) != value:
+            raise DataError(f"{name} is {native[name]!r}; the original format implies {value!r}",
+                            remedy="this checkpoint has no counterpart in the original format")  # fmt: skip
+    return original
 
 
 def native_model(config: Mapping[str, Any], device: str, *, text_head: bool) -> Any:
@@ -119,10 +169,18 @@ def native_model(config: Mapping[str, Any], device: str, *, text_head: bool) -> 
 
 def native_key(name: str) -> str:
     """Return the native name of a weight or module of the original model; unknown names are unchanged."""
-    for pattern, replacement in _KEYS:
-        changed, found = re.subn(pattern, replacement, name)
-        if found:
-            return changed
+    return _renamed(name, _PREFIXES)
+
+
+def original_key(name: str) -> str:
+    """Return the original name of a weight of the native model; unknown names are unchanged."""
+    return _renamed(name, {native: original for original, native in _PREFIXES.items()})
+
+
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
     return name
 
 

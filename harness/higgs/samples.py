@@ -1,6 +1,7 @@
 """Read training samples: a text with its tags, and the codes of its recording, for both stacks.
 
-A manifest is JSON Lines, ``{"id": "s1", "text": "We <emph> guarantee it.", "audio": "s1.wav"}``; paths are relative to it.
+A manifest is JSON Lines, ``{"id": "s1", "text": "We <emph> guarantee it.", "audio": "s1.wav"}``; paths are relative to it. A path that
+ends in ``.npy`` names codes instead of a recording, of shape (codebooks, frames).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from harness.processes import call
 from harness.records import TextRecord
 from harness.store import iterate_jsonl
 
+CODES = ".npy"  # ends the name of a file that holds codes
 # System prompt, taken from the examples in boson-ai/higgs-audio and in transformers' documentation.
 SYSTEM = "Generate audio following instruction."
 
@@ -114,13 +116,35 @@ def load_samples(
         As for `read_manifest`, or if the codec does not fit the model.
     """
     rows = read_manifest(manifest)
-    files = [str(audio) for _, audio in rows]
+    files = [str(audio) for _, audio in rows if audio.suffix != CODES]
     folder = resolve(codec, codec_revision)
     paths = cached_paths(folder, files, cache)
     if not all(path.is_file() for path in paths):
         call(codec_format(folder), "harness.higgs.codec:encode_files", codec=str(folder), files=files, cache=str(cache),
              codebooks=codebooks, codebook_size=codebook_size)  # fmt: skip
-    return [Sample(record.id, record.text, _read_codes(path)) for (record, _), path in zip(rows, paths, strict=True)]
+    made = iter(paths)
+    return [
+        Sample(
+            record.id,
+            record.text,
+            _given_codes(audio, codebooks, codebook_size) if audio.suffix == CODES else _read_codes(next(made)),
+        )
+        for record, audio in rows
+    ]
+
+
+def _given_codes(path: Path, codebooks: int, codebook_size: int) -> NDArray[np.int64]:
+    try:
+        codes = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"the codes cannot be read: {error}", path=path) from error
+    whole = np.issubdtype(codes.dtype, np.integer) and codes.ndim == 2 and codes.size
+    if not whole or len(codes) != codebooks or codes.min() < 0 or codes.max() >= codebook_size:
+        raise DataError(
+            f"expected whole numbers from 0 to {codebook_size - 1}, of shape ({codebooks}, frames)", path=path,
+            remedy="encode it with the codec that belongs to the model",
+        )  # fmt: skip
+    return codes.astype(np.int64)
 
 
 def _read_codes(path: Path) -> NDArray[np.int64]:

@@ -38,8 +38,8 @@ def test_the_item_count_of_trainer_scales_the_audio_loss(native, cases):
     assert found["under_trainer"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_labels_of_the_processor_teach_no_end(native, codec, cases, manifest):
-    paths = {"model": native, "codec": codec, "cases": cases, "manifest": manifest}
+def test_labels_of_the_processor_teach_no_end(native, cases):
+    paths = {"model": native, "cases": cases}
     found = call(NATIVE, "harness.chapters.ch04_training_higgs.traps:processor_trap", **paths, steps=100)
     theirs, ours = found["processor"], found["ours"]
     assert theirs["end"] == 0 and theirs["prompt"] > 0 and theirs["delay"] > 0 and theirs["stopped"] == 0

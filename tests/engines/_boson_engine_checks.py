@@ -19,7 +19,8 @@ from harness.errors import HarnessError
 from harness.tagged import TaggedText
 
 TEXTS = ("We <emph> guarantee 30% savings", "Never again.", "Is it <pitch_rising> true?", "Go")
-GREEDY = {"seed": 1, "temperature": 0, "max_seconds": 2.0}
+GREEDY = {"checkpoint": "tiny", "seed": 1, "temperature": 0, "max_seconds": 2.0}
+SMALL_TEXT = "We <emph> guarantee thirty percent savings"
 TEXT = SpeechRequest(TaggedText.parse(TEXTS[0]))
 
 
@@ -66,13 +67,14 @@ def main(output, recording):
     begun = time.monotonic()
     stream.close()
     found["left"] = [len(first.samples), time.monotonic() - begun]
-    drawn = BosonInProcess(seed=1, temperature=1.0, max_seconds=1.0)
+    drawn = BosonInProcess(checkpoint="tiny", seed=1, temperature=1.0, max_seconds=1.0)
     takes = [drawn.generate(SpeechRequest(TEXT.text, seed=seed)).codes for seed in (0, 1, 0)]
     found["seeds"] = [np.array_equal(takes[0], takes[2]), np.array_equal(takes[0], takes[1])]
     cloned = BosonInProcess(**GREEDY, reference_audio=recording, reference_text="Hello there.")
     found["clone"] = [cloned.default_voice, cloned.speak(TEXT).audio.seconds]
     found["clone differs"] = not np.array_equal(cloned.generate(TEXT).codes[:, :20], made[:, :20])
     found["codes"] = codes(TEXTS, **GREEDY)
+    found["small"] = codes([SMALL_TEXT], checkpoint="small", temperature=0)[0]
     found["failures"] = failures(patience=1.0, seed=1)
     Path(output).write_text(json.dumps(found))
 

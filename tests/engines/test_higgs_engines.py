@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from _boson_engine_checks import GREEDY, TEXTS
+from _boson_engine_checks import GREEDY, SMALL_TEXT, TEXTS
 from helpers import harness
 
 from harness.audio import Audio, write_wav
@@ -72,6 +72,29 @@ def test_both_give_the_same_codes_for_the_same_weights(boson_found, tmp_path):
             compared = min(a.shape[1], b.shape[1]) - 8 * one["stopped"]
             assert compared > 20 and (a[:, :compared] == b[:, :compared]).all()
             assert one["stopped"] == other["stopped"] and abs(a.shape[1] - b.shape[1]) <= 8 * one["stopped"]
+
+
+def test_both_give_the_same_codes_with_the_small_model(boson_found):
+    """It was trained to end in the first codebook, so the ends are equal too."""
+    there, here = boson_found["small"], codes([SMALL_TEXT], checkpoint="small", temperature=0)[0]
+    assert there == here and here["stopped"] and len(here["codes"][0]) > 20
+
+
+def test_both_speak_with_the_small_model_by_default(boson_python):
+    sounds = []
+    for name in ("higgs_native", "higgs_boson"):
+        engine = make_engine(name, temperature=0)
+        sounds.append(engine.speak(asked(SMALL_TEXT)).audio.samples)
+        with pytest.raises(HarnessError, match="is not one of the 47 words"):
+            engine.speak(asked("Never again."))
+    engine.close()
+    assert np.abs(sounds[0] - sounds[1]).max() < 1e-4
+
+
+def test_a_limit_counts_the_frames_of_the_codec():
+    engine = make_engine("higgs_native", temperature=0, max_seconds=0.9)
+    made = engine.generate([asked(SMALL_TEXT)])[0]
+    assert not made.stopped and made.codes.shape[1] == 24  # at 26.7 a second; Boson's codec has 25
 
 
 def test_the_command_speaks(tmp_path):
@@ -196,7 +219,7 @@ def test_invalid_requests_are_refused(native):
 
 
 def test_boson_speaks_from_the_main_environment(boson_python):
-    engine = make_engine("higgs_boson", max_seconds=1.0, temperature=0, seed=1)
+    engine = make_engine("higgs_boson", checkpoint="tiny", max_seconds=1.0, temperature=0, seed=1)
     speech = engine.speak(asked())
     assert speech.audio.sample_rate == 24000 and speech.audio.seconds == 1.0
     assert "random tiny weights, seed 1" in engine.revision

@@ -270,7 +270,7 @@ def test_both_stacks_of_higgs_in_one_run(tmp_path):
     if not (ROOT / ".venv-boson" / "bin" / "python").exists():
         pytest.skip("no environment .venv-boson: make env")
     engines = [
-        {"name": "higgs_boson", "options": {"max_seconds": 2, "temperature": 0, "seed": 1}},
+        {"name": "higgs_boson", "options": {"checkpoint": "tiny", "max_seconds": 2, "temperature": 0, "seed": 1}},
         {"name": "higgs_native", "options": {"checkpoint": "tiny", "max_seconds": 2, "temperature": 0}},
     ]
     experiment = validate({"name": "higgs", "sentences": "quick", "limit": 2, "tags": ["<emph>"], "engines": engines})

@@ -1,7 +1,15 @@
 import pytest
 
 from harness.errors import DataError
-from harness.higgs.formats import FIXED, codec_stack_of, native_config, native_key, stack_of
+from harness.higgs.formats import (
+    FIXED,
+    codec_stack_of,
+    native_config,
+    native_key,
+    original_config,
+    original_key,
+    stack_of,
+)
 from harness.higgs.tiny import special_tokens, tiny_config
 from harness.higgs.tiny.layout import VOCABULARY
 
@@ -22,6 +30,7 @@ FIRST_SPECIAL = VOCABULARY - 256
 def test_names_of_weights(original, native):
     assert native_key(original) == native
     assert native_key(native) == native  # converting twice changes nothing
+    assert original_key(native) == original
 
 
 def test_the_native_ids_are_those_of_the_tokenizer():
@@ -41,6 +50,17 @@ def test_rope_keeps_its_scaling_and_base():
     assert native == {**original["text_config"]["rope_scaling"], "rope_theta": 500000.0}
     original["text_config"]["rope_scaling"] = None
     assert native_config(original)["rope_parameters"] == {"rope_type": "default", "rope_theta": 500000.0}
+
+
+def test_a_configuration_converts_back():
+    native = native_config(tiny_config())
+    assert native_config(original_config(native)) == native
+    original = tiny_config()
+    same = {name: value for name, value in original_config(native).items() if name != "text_config"}
+    assert same == {name: original[name] for name in same}
+    assert original_config(native)["text_config"].items() <= original["text_config"].items()
+    with pytest.raises(DataError, match="eos_token_id is 5; the original format implies"):
+        original_config({**native, "eos_token_id": 5})
 
 
 @pytest.mark.parametrize("name", FIXED)

@@ -7,6 +7,7 @@ import pytest
 from harness.errors import DataError
 from harness.higgs import samples as module
 from harness.higgs.samples import load_samples, prompt, read_manifest
+from harness.paths import DATA
 
 GOOD = {"id": "a", "text": "Go <emph> on.", "audio": "a.wav"}
 
@@ -113,3 +114,19 @@ def test_damaged_codes_are_named(manifest, codec, kept, cut):
     ) as caught:
         load_samples(manifest, codec, kept, 8, 1024)
     assert caught.value.path == str(path)
+
+
+def test_a_manifest_may_name_files_of_codes(write, tmp_path):
+    codec = DATA / "models" / "hibari-codec"
+    codes = np.arange(24, dtype=np.int16).reshape(8, 3)
+    np.save(tmp_path / "a.npy", codes)
+    manifest = write({**GOOD, "audio": "a.npy"})
+    (sample,) = load_samples(manifest, codec, tmp_path / "cache", 8, 256)
+    assert (sample.codes == codes).all() and sample.text == GOOD["text"]
+    for wrong in (codes[:7], codes + 240, codes - 1, codes[:, :0], codes * 1.0):
+        np.save(tmp_path / "a.npy", wrong)
+        with pytest.raises(DataError, match=r"expected whole numbers from 0 to 255, of shape \(8, frames\)"):
+            load_samples(manifest, codec, tmp_path / "cache", 8, 256)
+    (tmp_path / "a.npy").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match="the codes cannot be read"):
+        load_samples(manifest, codec, tmp_path / "cache", 8, 256)

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.higgs.batches import encode, make_collator
 from harness.higgs.checkpoints import load_model, load_tokenizer
-from harness.higgs.delay import STREAM_BOS
+from harness.higgs.formats import codebooks_of
 from harness.higgs.generate import generate
 from harness.higgs.lora import without_peft
 from harness.higgs.samples import Sample, prompt
@@ -69,8 +69,8 @@ def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[
     -------
     dict
         ``id``, ``frames`` of the sample, ``generated`` frames, ``equal``, the share of the sample's codes that came back
-        in their place, ``map``, which ones, of shape (codebooks, frames), and ``stopped``, whether the model ended the
-        stream itself.
+        in their place, ``map``, which ones, of shape (codebooks, frames), ``stopped``, whether the model ended the
+        stream itself, and ``codes``, what it generated.
     """
     frames = sample.codes.shape[1]
     got = generate(model, tokenizer, sample.text, stack, max_frames=frames + MARGIN)
@@ -79,7 +79,7 @@ def spoken_back(model: Any, tokenizer: Any, sample: Sample, stack: str) -> dict[
     padded[:, :common] = got.codes[:, :common]
     equal = padded == sample.codes
     return {"id": sample.id, "frames": frames, "generated": got.codes.shape[1], "equal": float(equal.mean()),
-            "map": equal.tolist(), "stopped": got.stopped}  # fmt: skip
+            "map": equal.tolist(), "stopped": got.stopped, "codes": got.codes.tolist()}  # fmt: skip
 
 
 def _adapter_survives(config: TrainConfig, folder: str, trained: Any, batch: dict[str, Any]) -> dict[str, float]:
@@ -145,15 +145,15 @@ def differences(one: str, other: str) -> dict[str, Any]:
         kind: {
             "logits": float(np.abs(a[f"{kind}_logits"] - b[f"{kind}_logits"]).max()),
             "loss": float(np.abs(a[f"{kind}_loss"] - b[f"{kind}_loss"]).max()),
-            **_agreement(a[f"{kind}_codes"], b[f"{kind}_codes"]),
+            **_agreement(a[f"{kind}_codes"], b[f"{kind}_codes"], int(a["entries"])),
         }
         for kind in ("checkpoint", "adapter")
     }
 
 
-def _agreement(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+def _agreement(one: np.ndarray, other: np.ndarray, entries: int) -> dict[str, float]:
     """Compare codes of shape (samples, codebooks, frames), with -1 where there is none."""
-    ended = ((one >= STREAM_BOS) | (one < 0) | (other >= STREAM_BOS) | (other < 0)).any(axis=1)
+    ended = ((one >= entries) | (one < 0) | (other >= entries) | (other < 0)).any(axis=1)
     counted = np.cumsum(ended, axis=1) == 0  # (samples, frames)
     equal = (one == other).transpose(0, 2, 1)[counted]
     return {"codes": float(equal.mean()), "frames": int(counted.sum())}
@@ -167,7 +167,7 @@ def dump(stack: str, model: str, adapter: str, cases: str, out: str) -> None:
     samples = read_cases(cases)
     base, tokenizer = load_model(model, stack).eval(), load_tokenizer(model)
     batch = make_collator(stack, tokenizer, base.config)(samples)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"entries": codebooks_of(base.config.to_dict())[1]}
     for kind in ("checkpoint", "adapter"):
         one = base if kind == "checkpoint" else PeftModel.from_pretrained(base, adapter).eval()
         with torch.no_grad():

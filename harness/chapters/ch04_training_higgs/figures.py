@@ -86,7 +86,7 @@ def reproduced_code_maps(before: NDArray[np.bool_], after: NDArray[np.bool_]) ->
         axis.imshow(equal, cmap=ListedColormap(palette), vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         axis.set(title=f"{name}: {equal.mean():.1%} of the codes", ylabel="codebook")
         axis.grid(visible=False)
-    axes[1].set_xlabel("frame of 40 ms")
+    axes[1].set_xlabel("frame")
     figure.legend(handles=[Patch(color=palette[1], label="as taught"), Patch(color=palette[0], label="another code")],
                   loc="outside lower center", ncols=2)  # fmt: skip
     return Figure(

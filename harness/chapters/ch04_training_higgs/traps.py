@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ import numpy as np
 from harness.chapters.ch04_training_higgs.evidence import read_cases, spoken_back
 from harness.higgs.batches import BosonCollator, NativeCollator, encode
 from harness.higgs.checkpoints import load_model, load_tokenizer
-from harness.higgs.codec import RATE, at_rate, load_codec, prepare_torchaudio
+from harness.higgs.codec import FRAME_SAMPLES, RATE, native_codec_class, prepare_torchaudio
 from harness.higgs.labels import IGNORED
 from harness.higgs.lora import add_lora
-from harness.higgs.samples import SYSTEM, Sample, prompt, read_manifest
+from harness.higgs.samples import SYSTEM, Sample, prompt
 
 _RATE = 1e-2
 
@@ -71,13 +71,13 @@ def _boson_loss(model: Any, batch: Any) -> Any:
     return cross_entropy(out.audio_logits[:-1].flatten(0, 1), batch.label_audio_ids.T[1:].flatten())
 
 
-def processor_trap(model: str, codec: str, cases: str, manifest: str, steps: int = 200) -> dict[str, Any]:
+def processor_trap(model: str, cases: str, steps: int = 200) -> dict[str, Any]:
     """Compare the labels of transformers' processor with ours: do models trained on them stop? Native stack.
 
     Parameters
     ----------
-    model, codec, cases, manifest : str
-        Paths of the checkpoint, the codec, the samples of `write_cases`, and the recordings.
+    model, cases : str
+        Paths of the checkpoint and of the samples of `write_cases`.
     steps : int
         Training steps: enough to overfit two samples.
 
@@ -98,24 +98,36 @@ def processor_trap(model: str, codec: str, cases: str, manifest: str, steps: int
         collator = NativeCollator(tokenizer, learner.config)
         batch = collator(samples)
         if name == "processor":
-            batch |= _processor_labels(tokenizer, codec, manifest, samples, batch)
+            batch |= _processor_labels(tokenizer, learner.config, samples, batch)
         counts = _label_counts(batch, collator, samples)
         found[name] = counts | _train_and_speak(learner, tokenizer, batch, samples, steps)
     return found
 
 
-def _processor_labels(
-    tokenizer: Any, codec: str, manifest: str, samples: Sequence[Sample], ours: Any
-) -> dict[str, Any]:
+def _processor_labels(tokenizer: Any, config: Any, samples: Sequence[Sample], ours: Any) -> dict[str, Any]:
+    import torch
     from transformers import DacFeatureExtractor
     from transformers.models.higgs_audio_v2.processing_higgs_audio_v2 import HiggsAudioV2Processor
 
-    from harness.audio import read_audio
+    known = iter([torch.as_tensor(sample.codes)[None] for sample in samples])
 
-    loaded: Any = load_codec(codec)
-    processor = HiggsAudioV2Processor(DacFeatureExtractor.from_pretrained(codec), tokenizer, loaded.model,
-                                      chat_template=tokenizer.chat_template)  # fmt: skip
-    recordings = {record.id: path for record, path in read_manifest(Path(manifest))}
+    class Known(native_codec_class()):  # type: ignore[misc]
+        """A codec that has encoded the samples already: the processor takes objects of this class only."""
+
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+            self.config = SimpleNamespace(num_quantizers=config.num_codebooks)
+
+        device = torch.device("cpu")
+
+        def encode(self, **_: Any) -> Any:
+            return SimpleNamespace(audio_codes=next(known))
+
+    processor = HiggsAudioV2Processor(
+        DacFeatureExtractor(sampling_rate=RATE, hop_length=FRAME_SAMPLES), tokenizer, Known(),
+        chat_template=tokenizer.chat_template, audio_stream_bos_id=config.audio_stream_bos_id,
+        audio_stream_eos_id=config.audio_stream_eos_id,
+    )  # fmt: skip
     texts = [
         tokenizer.apply_chat_template(
             [{"role": role, "content": [part]} for role, part in (
@@ -125,11 +137,9 @@ def _processor_labels(
         )
         for sample in samples
     ]  # fmt: skip
-    audio = [at_rate(read_audio(recordings[sample.id])) for sample in samples]
-    # A bare `padding=True` would reach the audio too: padded with silence, it has other codes.
     made = processor(
         text=texts,
-        audio=audio,
+        audio=[np.zeros(FRAME_SAMPLES, np.float32) for _ in samples],  # the codes are known
         output_labels=True,
         audio_kwargs={"sampling_rate": RATE, "padding": False, "return_tensors": "pt"},
         text_kwargs={"padding": True, "padding_side": "right", "return_tensors": "pt"},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.engines.higgs.settings import FRAMES_PER_SECOND
+from harness.higgs.codec import FRAME_SAMPLES, RATE
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def columns_per_second(device: Device, parameters: int, bytes_each: int) -> floa
 
 def times_real_time(device: Device, parameters: int, bytes_each: int) -> float:
     """Return the bound in seconds of audio per second."""
-    return columns_per_second(device, parameters, bytes_each) / FRAMES_PER_SECOND
+    return columns_per_second(device, parameters, bytes_each) * FRAME_SAMPLES / RATE
 
 
 def this_machine(megabytes: int = 512, repeats: int = 5) -> Device:

@@ -14,6 +14,7 @@ from unittest import mock
 from harness.engines.base import SpeechRequest
 from harness.engines.higgs.boson import BosonInProcess
 from harness.engines.higgs.loading import CACHE_LENGTHS
+from harness.engines.higgs.settings import TINY
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
 from harness.processes.stacks import BOSON
@@ -40,7 +41,7 @@ def failures(patience: float = 3.0, seed: int = 0) -> list[dict[str, str]]:
     """
     from boson_multimodal.data_types import ChatMLSample
 
-    ours = BosonInProcess(seed=seed)
+    ours = BosonInProcess(checkpoint=TINY, seed=seed)
     bare = ours.engine
     text = _long_text(bare.tokenizer)
     short, long = (SpeechRequest(TaggedText.parse(one)) for one in (SENTENCE, text))

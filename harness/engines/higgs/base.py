@@ -9,7 +9,9 @@ from harness.errors import HarnessError
 
 STREAM_TIMEOUT = 60.0  # seconds to wait for one column
 BUSY_SECONDS = 600.0  # to wait for an earlier request: longer than any request takes
-WEIGHTS = "random tiny ones, which speak noise, unless the options checkpoint and codec name real ones (12 GB)"
+WEIGHTS = (
+    "a small model that knows a few dozen words, unless the options checkpoint and codec name real weights (12 GB)"
+)
 GPU = "for anything but tiny weights"
 
 
@@ -24,10 +26,10 @@ class HiggsEngine:
         Fields of `HiggsSettings`.
     """
 
-    Options: ClassVar[type[HiggsSettings]] = HiggsSettings
+    Options: ClassVar[type[HiggsSettings]] = HiggsSettings  # for `harness.registry`
 
     def __init__(self, stack: str, options: dict[str, Any]) -> None:
-        self.settings = self.Options(**options)
+        self.settings = HiggsSettings(**options)
         self.dialect, self.deterministic = self.settings.dialect, self.settings.deterministic
         self.default_voice = self.settings.voice
         self.revision = f"{stack}, {self.settings.weights}"

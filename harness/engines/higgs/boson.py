@@ -23,9 +23,9 @@ from harness.engines.apart import EngineApart
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
 from harness.engines.higgs.loading import CACHE_LENGTHS, load
-from harness.engines.higgs.settings import FRAMES_PER_SECOND, TINY
+from harness.engines.higgs.settings import SMALL, TINY
 from harness.engines.higgs.stream import Columns, pieces, turn
-from harness.engines.higgs.tiny import tiny_folders
+from harness.engines.higgs.tiny import small_folders, tiny_folders
 from harness.errors import HarnessError, NotAvailable
 from harness.higgs.codec import RATE, Codec
 from harness.higgs.generate import Generated, finish
@@ -58,7 +58,7 @@ class HiggsBosonEngine(HiggsEngine):
     timeout : float
         Seconds that one request may take.
 
-    Without a checkpoint its weights are random, and it speaks noise.
+    Without a checkpoint it speaks with the project's small model, which knows a few dozen words; its weights are converted once.
     """
 
     name = "higgs_boson"
@@ -128,7 +128,7 @@ class BosonInProcess(HiggsEngine):
     ) -> Iterator[Audio]:
         """Render one request piece by piece; see `HiggsNativeEngine.stream`."""
         columns = Columns(timeout)
-        limit = self.settings.frames(request.text)
+        limit = self.settings.frames(request.text, self.codec)
         yield from pieces(
             columns, lambda: asyncio.run(self._pump(request, columns)), self.codec, self._eos, limit, piece_frames
         )
@@ -174,9 +174,12 @@ class BosonInProcess(HiggsEngine):
 
     @cached_property
     def _loaded(self) -> tuple[Any, Codec, threading.Lock]:
-        tiny = self.settings.checkpoint == TINY
-        model, codec = tiny_folders(BOSON, self.settings.seed) if tiny else self.settings.folders()
-        return load(model, codec, *self.settings.on())
+        settings = self.settings
+        if settings.checkpoint == TINY:
+            model, codec = tiny_folders(BOSON, settings.seed)
+        else:
+            model, codec = small_folders(BOSON) if settings.checkpoint == SMALL else settings.folders()
+        return load(model, codec, *settings.on())
 
     @property
     def _eos(self) -> int:
@@ -184,7 +187,7 @@ class BosonInProcess(HiggsEngine):
 
     def _steps(self, request: SpeechRequest) -> int:
         """Return the largest number of columns: the frames, and begin, end and the delay."""
-        return self.settings.frames(request.text) + self.engine.audio_num_codebooks + 1
+        return self.settings.frames(request.text, self.codec) + self.engine.audio_num_codebooks + 1
 
     def _response(self, request: SpeechRequest, *, decode: bool = True) -> Any:
         arguments = self.arguments(request)
@@ -206,7 +209,7 @@ class BosonInProcess(HiggsEngine):
         steps = self._steps(request)
         prompt_length = len(self.engine.tokenizer.encode(prompt(text, settings.system))) + self._reference_length
         if prompt_length + steps > CACHE_LENGTHS[-1]:
-            seconds = (CACHE_LENGTHS[-1] - prompt_length) // FRAMES_PER_SECOND - 1
+            seconds = (CACHE_LENGTHS[-1] - prompt_length) * self.codec.frame_samples // RATE - 1
             raise HarnessError(
                 f"the prompt has {prompt_length} positions and {steps} may follow; the cache holds {CACHE_LENGTHS[-1]}",
                 remedy="give a shorter text" + (f", or max_seconds: {seconds}" if seconds > 0 else ""),
@@ -245,7 +248,7 @@ class BosonInProcess(HiggsEngine):
             return 0
         seconds = read_audio(self.settings.reference_audio).seconds
         words = len(self.engine.tokenizer.encode(self.settings.reference_text))
-        return int(seconds * FRAMES_PER_SECOND) + words + _TURN
+        return int(seconds * RATE / self.codec.frame_samples) + words + _TURN
 
 
 @contextmanager

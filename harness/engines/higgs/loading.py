@@ -11,10 +11,27 @@ from typing import Any
 from unittest.mock import patch  # it restores what it replaces
 
 from harness.higgs.checkpoints import load_model, load_tokenizer
-from harness.higgs.codec import Codec, check_fits, load_codec, prepare_torchaudio
+from harness.higgs.codec import RATE, Codec, check_fits, load_codec, prepare_torchaudio
+from harness.higgs.speech.codec import SpeechCodec
+from harness.higgs.speech.tokenizer import vocabulary_of
 from harness.processes.stacks import BOSON
 
+_HEADER_END = "<|end_header_id|>\n\n"
 CACHE_LENGTHS = (1024, 4096, 8192)  # positions; the engine's own default
+
+
+class _AsBosons:
+    """The project's codec with the interface of boson_multimodal's."""
+
+    def __init__(self, codec: SpeechCodec) -> None:
+        self.sampling_rate, self.tps = RATE, RATE / codec.frame_samples
+        self._codec = codec
+
+    def encode(self, samples: Any, *_: Any) -> Any:
+        return self._codec.encode(samples)
+
+    def decode(self, codes: Any) -> Any:
+        return self._codec.decode(codes[0].cpu().numpy())[None, None]
 
 
 @lru_cache(maxsize=1)
@@ -45,6 +62,20 @@ def _keep_quiet() -> None:
     warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated")
 
 
+def _without_line_ends(tokenizer: Any) -> Any:
+    """Let a tokenizer of words leave out the line ends before a text, as it does when it encodes a whole prompt.
+
+    The tokens of its words include the white space before them. The serve engine encodes the header of a turn and its text separately.
+    """
+    whole = tokenizer.encode
+
+    def encode(text: str, **options: Any) -> Any:
+        return whole(text.rstrip("\n") if text.endswith(_HEADER_END) else text, **options)
+
+    tokenizer.encode = encode
+    return tokenizer
+
+
 @contextmanager
 def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
     """Let the engine load its model and codec with checks; it loads with ``strict=False``, which hides a wrong file.
@@ -62,11 +93,14 @@ def _checked(serve_engine: Any, dtype: str) -> Iterator[list[Any]]:
             return load_model(folder, BOSON, dtype=dtype)
 
     class Tokenizer:
-        from_pretrained = staticmethod(load_tokenizer)
+        @staticmethod
+        def from_pretrained(folder: str, **_: Any) -> Any:
+            tokenizer = load_tokenizer(folder)
+            return tokenizer if vocabulary_of(Path(folder)) is None else _without_line_ends(tokenizer)
 
     def codec(folder: str, device: str = "cpu") -> Any:
         codecs.append(load_codec(folder, device=device))
-        return codecs[0].model
+        return _AsBosons(codecs[0]) if isinstance(codecs[0], SpeechCodec) else codecs[0].model
 
     ours: dict[str, Any] = {"HiggsAudioModel": Model, "load_higgs_audio_tokenizer": codec, "AutoTokenizer": Tokenizer}
     with patch.multiple(serve_engine, **ours):

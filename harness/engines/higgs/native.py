@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
-from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, HiggsEngine, readable_error
-from harness.engines.higgs.settings import TINY, NativeSettings
+from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
+from harness.engines.higgs.settings import TINY
 from harness.engines.higgs.stream import Columns, clean, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
@@ -29,9 +29,6 @@ from harness.higgs.speech.codec import is_speech_codec
 from harness.processes.stacks import NATIVE
 from harness.registry import Requirements
 
-SMALL_WEIGHTS = (
-    "a small model that knows a few dozen words, unless the options checkpoint and codec name real weights (12 GB)"
-)
 _LOCK = threading.Lock()  # the process has one random generator of torch, so all native engines take turns
 
 
@@ -43,9 +40,8 @@ class HiggsNativeEngine(HiggsEngine):
 
     name = "higgs_native"
     requirements: ClassVar[Requirements] = Requirements(
-        packages=("torch", "transformers", "hibari"), weights=SMALL_WEIGHTS, gpu=GPU
+        packages=("torch", "transformers", "hibari"), weights=WEIGHTS, gpu=GPU
     )
-    Options = NativeSettings
 
     def __init__(self, **options: Any) -> None:
         super().__init__("transformers", options)
@@ -68,7 +64,7 @@ class HiggsNativeEngine(HiggsEngine):
         """Return the codes of requests, without decoding them."""
         import torch
 
-        limits = [self.settings.frames(request.text) for request in requests]
+        limits = [self.settings.frames(request.text, self.codec) for request in requests]
         inputs, skipped = self._inputs(requests), 0
         if "audio_input_ids" in inputs:
             skipped = inputs["audio_input_ids"].shape[1]
@@ -101,7 +97,7 @@ class HiggsNativeEngine(HiggsEngine):
         """
         import torch
 
-        inputs, limit = self._inputs([request]), self.settings.frames(request.text)
+        inputs, limit = self._inputs([request]), self.settings.frames(request.text, self.codec)
         columns, config = Columns(timeout), self._model.config
 
         steps = count()

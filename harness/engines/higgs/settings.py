@@ -12,6 +12,7 @@ from harness.engines.dialects import DIALECTS, EXPLANATION
 from harness.engines.options import check_choice, check_number, check_text
 from harness.errors import DataError, HarnessError
 from harness.higgs.checkpoints import resolve
+from harness.higgs.codec import RATE, Codec
 from harness.higgs.samples import SYSTEM
 from harness.higgs.speech.tokenizer import check_words, vocabulary_of
 from harness.paths import DATA, is_file
@@ -23,10 +24,10 @@ SMALL_FOLDERS = DATA / "models" / "small-higgs", DATA / "models" / "hibari-codec
 NOISE = "the weights are random: this is noise, not speech"
 FEW_WORDS = "a small model of this project, which was taught a few dozen words; it is not Boson's Higgs"
 DIALECT_CHOICES = ("prompted", "ignore")
-FRAMES_PER_SECOND = 25  # of the codec
 MAX_SEED = 2**63  # torch takes no larger one
 _PIECE = 2**16  # bytes
 _TEXTS = ("checkpoint", "codec", "revision", "codec_revision", "device", "reference_audio", "reference_text")  # options
+SHORTEST = 0.04  # seconds: a frame of Boson's codec
 # Generous limits, because they only end speech that would not end by itself: at 150 words per minute a word takes 0.4 s.
 SECONDS_AT_LEAST, SECONDS_PER_WORD, SECONDS_PER_TAG = 2.0, 1.0, 2.0
 
@@ -38,8 +39,8 @@ class HiggsSettings:
     Parameters
     ----------
     checkpoint : str
-        Folder of the model, or a hub name with `revision`; "tiny" for random weights, which speak noise; "small" for the project's
-        own small model, which speaks the few words that it was taught (native stack only).
+        Folder of the model, or a hub name with `revision`; "small" for the project's own small model, which speaks the few words
+        that it was taught; "tiny" for random weights, which speak noise.
     codec : str, optional
         Folder of the codec ("audio tokenizer") in the same format, or a hub name with `codec_revision`.
     revision, codec_revision : str, optional
@@ -66,7 +67,7 @@ class HiggsSettings:
         If a value is out of range, or a codec or reference is missing.
     """
 
-    checkpoint: str = TINY
+    checkpoint: str = SMALL
     codec: str | None = None
     revision: str | None = None
     codec_revision: str | None = None
@@ -102,8 +103,10 @@ class HiggsSettings:
                 "temperature must be at least 0, top_p above 0 and at most 1, top_k at least 1 or null; got "
                 f"temperature {self.temperature}, top_p {self.top_p} and top_k {self.top_k}"
             )
-        if self.max_seconds is not None and self.max_seconds < 1 / FRAMES_PER_SECOND:
-            raise HarnessError(f"max_seconds must be at least 0.04, the length of a frame, got {self.max_seconds}")
+        if self.max_seconds is not None and self.max_seconds < SHORTEST:
+            raise HarnessError(
+                f"max_seconds must be at least {SHORTEST}, the length of a frame, got {self.max_seconds}"
+            )
         if (self.checkpoint in (TINY, SMALL)) != (self.codec is None):
             missing = "codec" if self.codec is None else "checkpoint"
             raise HarnessError(f"a model and its codec are loaded together, but the option {missing} is missing",
@@ -161,12 +164,14 @@ class HiggsSettings:
         assert self.codec is not None
         return resolve(self.checkpoint, self.revision), resolve(self.codec, self.codec_revision)
 
-    def frames(self, text: TaggedText) -> int:
-        """Return the number of frames of 40 ms after which speech is cut off."""
-        seconds = self.max_seconds or (
-            SECONDS_AT_LEAST + SECONDS_PER_WORD * len(text.words) + SECONDS_PER_TAG * len(text.tags)
-        )
-        return max(1, round(seconds * FRAMES_PER_SECOND))
+    def seconds(self, text: TaggedText) -> float:
+        """Return the length at which speech is cut off."""
+        generous = SECONDS_AT_LEAST + SECONDS_PER_WORD * len(text.words) + SECONDS_PER_TAG * len(text.tags)
+        return self.max_seconds or generous
+
+    def frames(self, text: TaggedText, codec: Codec) -> int:
+        """Return the number of the codec's frames after which speech is cut off."""
+        return max(1, round(self.seconds(text) * RATE / codec.frame_samples))
 
     def rendered(self, request: SpeechRequest) -> str:
         """Return the text as the model reads it.
@@ -195,21 +200,6 @@ class HiggsSettings:
         if device.startswith("cuda") and not there:
             raise HarnessError("torch finds no GPU", remedy="omit the option device, or set it to cpu")
         return device, ("bfloat16" if device != "cpu" else "float32") if self.dtype == "auto" else self.dtype
-
-
-@dataclass(frozen=True)
-class NativeSettings(HiggsSettings):
-    """Options of `HiggsNativeEngine`: without a checkpoint it speaks with the project's small model.
-
-    Its other parameters are those of `HiggsSettings`.
-
-    Parameters
-    ----------
-    checkpoint : str
-        As in `HiggsSettings`.
-    """
-
-    checkpoint: str = SMALL
 
 
 def _source(source: str, revision: str | None) -> str:

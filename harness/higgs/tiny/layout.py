@@ -31,7 +31,7 @@ CODEBOOK_SIZE = 1024
 _SHIFT = 128256 - VOCABULARY
 
 
-def tiny_config(model_type: str = ORIGINAL_TYPE) -> dict[str, Any]:
+def tiny_config(model_type: str = ORIGINAL_TYPE, codebook_size: int = CODEBOOK_SIZE) -> dict[str, Any]:
     """Return the content of config.json; fields that the original only repeats from transformers' defaults are left out."""
     text: dict[str, Any] = {
         "architectures": ["LlamaForCausalLM"],
@@ -81,7 +81,7 @@ def tiny_config(model_type: str = ORIGINAL_TYPE) -> dict[str, Any]:
         "architectures": ["HiggsAudioModel"],
         "audio_adapter_type": "dual_ffn_fast_forward",
         "audio_bos_token": "<|audio_bos|>",
-        "audio_codebook_size": CODEBOOK_SIZE,
+        "audio_codebook_size": codebook_size,
         "audio_decoder_proj_num_layers": 0,
         "audio_dual_ffn_layers": list(range(LAYERS)),
         "audio_embed_avg": False,
@@ -97,8 +97,8 @@ def tiny_config(model_type: str = ORIGINAL_TYPE) -> dict[str, Any]:
         "audio_out_bos_token_id": 128013 - _SHIFT,
         "audio_out_token": "<|AUDIO_OUT|>",
         "audio_out_token_idx": 128016 - _SHIFT,
-        "audio_stream_bos_id": CODEBOOK_SIZE,
-        "audio_stream_eos_id": CODEBOOK_SIZE + 1,
+        "audio_stream_bos_id": codebook_size,
+        "audio_stream_eos_id": codebook_size + 1,
         "audio_tokenizer_config": None,
         "encode_audio_in_tokens": True,
         "encode_whisper_embed": False,
