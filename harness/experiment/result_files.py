@@ -28,6 +28,7 @@ FOLDER = DATA / "results"
 SCHEMA = "harness.result/1"
 CONTROLS = "controls"  # name of the run for chapter 10, which has its own tables
 RESULT, OBEY = FOLDER / f"{CONTROLS}.json", FOLDER / "obey.json"
+SMALL_HIGGS = FOLDER / "small_higgs.json"  # written by `harness higgs evaluate`
 OTHERS = (
     "harness.placement_benchmark/1",
     "harness.bench/2",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from harness.experiment.sentences import Item
 from harness.experiment.spec import NEGATIVE, EngineSpec, Experiment
 from harness.prosody.contrast import measure_contrast
 from harness.prosody.features import ClipFeatures
+from harness.prosody.leak import names_heard
 from harness.prosody.listeners import listeners_of
 from harness.prosody.listeners.scores import null_rises
 from harness.prosody.null import null_differences
@@ -110,7 +112,8 @@ class _Work:
         self.text = unit.texts[0][1].text.stripped()
         self.listeners = listeners_of(tuple(unit.experiment.listening))
         self.word_listeners = tuple((name, one) for name, one in self.listeners if one.unit == "word")
-        self.measured: dict[tuple[str, int], ClipFeatures | str] = {}
+        self.measured: dict[tuple[str, int, Any], ClipFeatures | str] = {}
+        self.named: dict[tuple[str, int], bool] = {}
 
     def all(self) -> None:
         """Measure the plain clips and their spread, then every tagged text, then the doses."""
@@ -134,14 +137,13 @@ class _Work:
 
     def score(self, tagger: str, item: Item, text: TaggedText, plain: Sequence[ClipFeatures | str]) -> None:
         """Speak one tagged text and measure its tags, and its cross-talk and contrast if the experiment asks for them."""
-        lost = {} if self.unit.engine.role == NEGATIVE else lost_tags(self.engine, text)
-        asked = [place for place in dict.fromkeys(text.tags) if place not in lost]
+        lost, asked = self.lost_and_asked(text)
         seed = TAGGED_SEEDS + item.place
         audio = self.speak(tagger, item.id, text, Arm.TAGGED, seed)
-        if self.experiment.check_leaks and asked:
+        if self.experiment.check_leaks and asked and self.may_have_names(audio, text, item.place):
             features, intruded = analyse_tagged(audio, text, asked, self.listeners)
         else:
-            features, intruded = analyse(audio, text, self.listeners), {}
+            features, intruded = self.measure(audio, text, Arm.TAGGED, seed), {}
         scores = score_clip(text, features, plain, placebo=self.experiment.placebo, lost=lost, intruded=intruded)
         self.result.scores += [score.named(self.title, tagger, item.id) for score in scores]
         if len(asked) == 1 and self.experiment.contrast and not intruded:
@@ -150,6 +152,24 @@ class _Work:
             self.result.crosstalk.append(CrossTalk(engine=self.title, sentence=item.id, tag=tag, values=values))
         if item.slots and asked:
             self.contrast(tagger, item, text.tags[0][1], features)
+
+    def lost_and_asked(self, text: TaggedText) -> tuple[dict[tuple[int, Tag], str], list[tuple[int, Tag]]]:
+        """Return the tags that the engine cannot express, with reasons, and the others."""
+        lost = {} if self.unit.engine.role == NEGATIVE else lost_tags(self.engine, text)
+        return lost, [place for place in dict.fromkeys(text.tags) if place not in lost]
+
+    def may_have_names(self, audio: Audio, text: TaggedText, place: int) -> bool:
+        """Return whether a clip has to be searched for the names of this text's own tags.
+
+        A voice that does not get the tags says the same for several texts of the unit. That clip is searched once for the tags of
+        all of them, and measured once if no name is found.
+        """
+        key = in_full(self.engine, text), place
+        if key not in self.named:
+            alike = {t for _, item, t in self.unit.texts if t.tags and (in_full(self.engine, t), item.place) == key}
+            asked = [one for t in alike for one in self.lost_and_asked(t)[1]]
+            self.named[key] = len(alike) == 1 or names_heard(audio, text.words, asked)
+        return self.named[key]
 
     def contrast(self, tagger: str, item: Item, tag: Tag, own: ClipFeatures | str) -> None:
         """Speak and measure the tag on each of the item's places in turn."""
@@ -177,13 +197,16 @@ class _Work:
         self.result.doses += measure_doses(audio, self.text, slot, plain, self.title, self.unit.sentence)
 
     def analyse(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> ClipFeatures | str:
-        """Return the features of a clip; a clip that serves in several arms is measured once."""
-        key = in_full(self.engine, text), seed
+        """Speak and measure a clip; one that serves in several arms is measured once."""
         audio = self.speak(tagger, sentence, text, arm, seed)
+        return self.measure(audio, text, arm, seed)
+
+    def measure(self, audio: Audio, text: TaggedText, arm: Arm, seed: int) -> ClipFeatures | str:
+        """Return the features of a clip that is searched for no names. Only listeners of words judge a clip of the contrast."""
+        listeners = self.word_listeners if arm is Arm.CONTRAST else self.listeners
+        key = in_full(self.engine, text), seed, listeners
         if key not in self.measured:
-            self.measured[key] = analyse(
-                audio, text, self.listeners if arm is not Arm.CONTRAST else self.word_listeners
-            )
+            self.measured[key] = analyse(audio, text, listeners)
         return self.measured[key]
 
     def speak(self, tagger: str, sentence: str, text: TaggedText, arm: Arm, seed: int) -> Audio:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from harness.errors import NotAvailable
@@ -48,6 +48,7 @@ PHONES = tuple(sorted({phone for phones in _IPA.values() for phone in phones.spl
 _LONGEST = max(map(len, _IPA))
 
 
+@lru_cache(maxsize=10_000)  # a sentence is aligned many times
 def pronounce(word: str) -> tuple[Pronunciation, ...]:
     """Return the pronunciations of a written word, best first.
 

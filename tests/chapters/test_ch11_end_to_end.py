@@ -3,7 +3,7 @@
 import pytest
 
 from harness.chapters.ch11_end_to_end.figures import rate_per_tag_dots, reading_dots, tag_fate_bars
-from harness.chapters.ch11_end_to_end.findings import complete, findings, numbers
+from harness.chapters.ch11_end_to_end.findings import complete, findings, numbers, without_higgs
 from harness.chapters.ch11_end_to_end.tables import (
     NOT_RUN,
     difference_table,
@@ -215,3 +215,19 @@ def test_the_overall_verdict_names_the_readings_and_who_else_reaches_them():
     for elsewhere in ({}, files):
         verdict = judge_overall({"gpt2": readings()}, "gpt2", elsewhere)
         assert verdict.verdict == "refuted" and ("not run here" in verdict.reading) == (not elsewhere)
+
+
+def test_the_reason_for_no_higgs_counts_the_sentences_that_it_could_say():
+    rates = {
+        "hit_rate": 0.9,
+        "hit_rate_low": 0.8,
+        "hit_rate_high": 1.0,
+        "placebo": 0.0,
+        "placebo_low": 0.0,
+        "placebo_high": 0.1,
+    }
+    small = {"sentences": 60, "model": {"obeys": rates}, "teacher": {"obeys": {**rates, "hit_rate": 0.97}}}
+    texts = [TaggedText.parse("We <emph> offer savings."), TaggedText.parse("We guarantee it.")]
+    said = without_higgs(small, ["we", "offer", "savings"], texts)
+    assert "3 words, enough for 1 of these 2 sentences" in said
+    assert "0.90 [0.80, 1.00]" in said and "0.97 [0.80, 1.00]" in said

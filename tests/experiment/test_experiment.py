@@ -11,6 +11,7 @@ from helpers import small
 from harness.errors import DataError, HarnessError
 from harness.experiment import changed, load_experiment, run, validate
 from harness.paths import ROOT
+from harness.prosody.leak import names_heard
 from harness.records import Arm, Clip, Outcome, Verdict
 from harness.store import read_jsonl
 
@@ -250,6 +251,28 @@ def test_texts_of_one_sentence_share_their_plain_clip(tmp_path):
     assert sum(clip.arm is Arm.CONTRAST for clip in clips) == 8, "two more places for each tagged clip"
     assert summary["engines"]["espeak"]["contrastive"]["<emph>"]["accuracy"] == 1
     assert summary["engines"]["espeak"]["null"]["<emph>"]["threshold_from"] == "not applicable"
+
+
+def test_a_voice_that_gets_no_tags_is_searched_once_for_all_of_them(tmp_path, monkeypatch):
+    """Both taggers' texts are one clip. It holds no name, so no tagger's clip is searched again."""
+    from harness.experiment import unit
+
+    searched = []
+
+    def counted(audio, words, candidates):
+        searched.append(set(candidates))
+        return names_heard(audio, words, candidates)
+
+    monkeypatch.setattr(unit, "names_heard", counted)
+    monkeypatch.setattr(unit, "analyse_tagged", lambda *arguments: pytest.fail("searched again"))
+    sentences = tmp_path / "s.jsonl"
+    sentences.write_text('{"id": "a", "text": "We <pause_long> never <emph> do that, and you know it."}\n')
+    voice = {"name": "hibari", "options": {"dialect": "ignore"}, "role": "negative"}
+    run(small(sentences=str(sentences), engines=[voice]), tmp_path / "run", jobs=1)
+    outcomes = read_jsonl(tmp_path / "run" / "outcomes.jsonl", Outcome)
+    assert [{(o.slot, o.tag) for o in outcomes if o.arm is Arm.TAGGED}] == searched
+    assert {o.tagger for o in outcomes} == {"gold", "rules"}
+    assert {o.verdict for o in outcomes if o.arm is Arm.TAGGED} == {Verdict.MISS}
 
 
 def test_engines_with_their_own_time_limit_have_no_default_limit():

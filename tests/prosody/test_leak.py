@@ -11,7 +11,7 @@ from harness.audio import read_audio
 from harness.datasets import load_examples, locate
 from harness.errors import DataError
 from harness.prosody.align import AlignmentError, align
-from harness.prosody.leak import align_and_listen, spoken_forms
+from harness.prosody.leak import align_and_listen, names_heard, spoken_forms
 from harness.tagged import TAGS, Tag, TaggedText
 
 pytest.importorskip("pocketsphinx")
@@ -42,6 +42,13 @@ def test_names_read_aloud_are_found_and_told_apart(tag):
         form = spoken_forms(tag)[number % 2]
         clip = read_aloud(text, slot, form)
         assert spoken_tags(clip, text.words, [(slot, other) for other in TAGS]) == {(slot, tag)}, (text.plain, form)
+
+
+def test_the_quick_search_is_silent_only_if_no_name_was_said():
+    text = EXAMPLES[0]
+    every = [(slot, tag) for slot in (2, 4) for tag in TAGS]
+    assert not names_heard(say(text), text.words, every)
+    assert names_heard(read_aloud(text, 4, spoken_forms(Tag.PAUSE_LONG)[0]), text.words, every)
 
 
 @pytest.mark.parametrize("said", ["honestly", "really", "you know", "million", "basically", "at the end of the day"])

@@ -187,6 +187,31 @@ def _rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, An
                 yield tag.value, title, engine["per_tag"][tag.value]
 
 
+def codec_model_table(result: Mapping[str, Any], words: int) -> Html:
+    """Return how often the small Higgs and its teacher are heard to obey, from `harness higgs evaluate`.
+
+    Parameters
+    ----------
+    result : mapping
+        Fields of the result file.
+    words : int
+        Number of words that the model knows.
+    """
+    voices = {"small Higgs": result["model"], "teacher": result["teacher"]}
+    rows = [
+        {"tag, voice": f"{Tag(tag).bare}, {title}", "n": row["n"], "unmeasurable": row["unmeasurable"],
+         "hit rate": interval(row["hit_rate"], row["low"], row["high"]),
+         "placebo": interval(row["false_positive"], row["fp_low"], row["fp_high"]), "placebos": row["placebo_n"]}
+        for tag in result["model"]["obeys"]["tags"]
+        for title, row in ((title, voice["obeys"]["tags"][tag]) for title, voice in voices.items())
+    ]  # fmt: skip
+    return table(
+        rows,
+        f"Each tag in {result['sentences']} other sentences, from a closed vocabulary of {words} words, by the detectors' floors; "
+        "95 % intervals by sentence",
+    )
+
+
 def obeyed(result: Mapping[str, Any]) -> str:
     """Return a sentence with the lowest rate at the floor of each voice, and its worst placebo."""
     said = []

@@ -7,9 +7,9 @@ from typing import Any
 from harness.experiment.spec import LEAK, NEGATIVE, POSITIVE
 
 NEURAL = ("piper", "hibari")
-# Sentences for the voices that need fewer than `limit`: hibari hardly varies, and a few tags read aloud are enough to hear them.
-HIBARI = {"quick": 6, "standard": 72}
-READING = {"quick": 3, "standard": 30}
+# Sentences for the voices whose rates the page takes from the control run. Of tags read aloud it only plays a clip.
+HIBARI = {"quick": 3, "standard": 72}
+READING = {"quick": 1, "standard": 30}
 
 
 def voices(engine: str, voice: str, neural: bool, sentences: str, limit: int) -> list[dict[str, Any]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from harness.chapters.ch11_end_to_end.tables import rate, shown
 from harness.chapters.ch11_end_to_end.verdict import where_lost
 from harness.errors import HarnessError
-from harness.publish.tables import verdict_on_difference
+from harness.prosody.recognise import transcript
+from harness.publish.tables import interval, verdict_on_difference
+from harness.tagged import TaggedText
 
 NOT_HERE = "not run here"
 _OWN = (
@@ -60,6 +62,30 @@ def findings(told: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: st
         "deaf_recall": rate(deaf["gold"], "joint recall") if deaf else NOT_HERE,
         "deaf_mean": rate(deaf["gold"], "mean") if deaf else NOT_HERE,
     }  # fmt: skip
+
+
+def without_higgs(small: Mapping[str, Any], vocabulary: Collection[str], heldout: Sequence[TaggedText]) -> str:
+    """Say why no Higgs speaks on the page, and what is known of the one that this project trained.
+
+    Parameters
+    ----------
+    small : mapping
+        Fields of the result file of `harness higgs evaluate`.
+    vocabulary : collection of str
+        Words that the small model knows.
+    heldout : sequence of TaggedText
+        Sentences of the page.
+    """
+    sayable = sum(set(transcript(text.plain)) <= set(vocabulary) for text in heldout)
+    told, teacher = (small[who]["obeys"] for who in ("model", "teacher"))
+    hits, its_hits = (interval(one["hit_rate"], one["hit_rate_low"], one["hit_rate_high"]) for one in (told, teacher))
+    placebo = interval(told["placebo"], told["placebo_low"], told["placebo_high"])
+    return (
+        f"The only Higgs here that speaks is the small one of chapter 04. It knows {len(vocabulary)} words, enough "
+        f"for {sayable} of these {len(heldout)} sentences, so it has no row. Of the tags in {small['sentences']} sentences of its own "
+        f"vocabulary that could be measured, it realises {hits}, and its teacher, through the same codec, {its_hits}. "
+        f"Its placebo rate is {placebo}."
+    )
 
 
 def numbers(told: Mapping[str, Any], deaf: Mapping[str, Any] | None, tagger: str) -> dict[str, Any]:
