@@ -25,7 +25,7 @@ _LINES = {
     SHORT: ("the same, a tenth of the steps", SKY, "D"),
     SHIFTED: ("the same, clips with the text of another one", VERMILLION, "X"),
     ("attention+ffn+heads", "own", 1000): ("the same, and the audio head", GREEN, "s"),
-    ("attention", "own", 1000): ("LoRA on attention only", PURPLE, "^"),
+    ("attention", "own", 1000): ("LoRA on attention only", PURPLE, "^-."),
 }
 HACKATHON = 98  # tagged examples that the note had
 
@@ -56,36 +56,41 @@ def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -
     ((start,),) = (lines.pop(NONE),)
     figure, axes = subplots(1, 2, height=4.2, sharex=True)
     for axis, name, title in zip(axes, ("hits", "wer"), ("Tags realised", "Word error rate"), strict=True):
-        for key, points in lines.items():
+        for place, (key, points) in enumerate(lines.items()):
+            words, colour, sign = _LINES[key]
             if points:
-                words, colour, sign = _LINES[key]
-                _draw(axis, [start, *points] if len(points) > 1 else points, name, fmt=sign, color=colour, label=words)
+                shown = [start, *points] if len(points) > 1 else points
+                _draw(axis, shown, name, 1 + 0.15 * place, fmt=sign, color=colour, label=words)
         for speaker in ("teacher", "model"):
-            measured = small[speaker]["obeys"]["hits_of_all"] if name == "hits" else small[speaker]["loop"]["wer"]
-            words = "teacher" if speaker == "teacher" else f"{CLIPS:,} clips, tags from the start"
-            axis.axhline(measured, color=INK, linewidth=0.8)
-            note(axis, words, (1, measured), (0, 5 if speaker == "teacher" else -6))
-        axis.set(xscale="log", title=title, xlabel="tagged examples", ylim=(0, 1))
+            axis.axhline(
+                small[speaker]["obeys"]["hits_of_all"] if name == "hits" else small[speaker]["loop"]["wer"],
+                color=INK,
+                linewidth=0.8,
+            )
+        axis.set(xscale="log", title=title, xlabel="tagged examples", ylim=(0, 1.05))
         ticks = sorted({1, *(one["examples"] for points in lines.values() for one in points)})
         axis.set_xticks(ticks, ["0" if tick == 1 else f"{tick:,}" for tick in ticks])
         axis.minorticks_off()
+    note(axes[0], "teacher", (1, small["teacher"]["obeys"]["hits_of_all"]), (0, 6))
+    note(axes[0], f"{CLIPS:,} clips, tags from the start", (1, small["model"]["obeys"]["hits_of_all"]), (0, -8))
     for one in lines[MAIN]:
         axes[0].plot([one["examples"]] * one["seeds"], one["hits_of_seeds"], ".", color=BLUE, alpha=0.5)
-    _draw(axes[0], [start, *lines[MAIN]], "placebo", fmt=":", color=INK, label="placebo")
+    _draw(axes[0], [start, *lines[MAIN]], "placebo", 0.9, fmt=":", color=INK, label="placebo")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, handlelength=3)
     said = "; ".join(f"{one['examples']:,} examples {one['hits']:.0%}" for one in lines[MAIN])
     return Figure(
         figure,
         "Two line charts against the number of tagged examples. Tags realised by LoRA on attention and audio FFN: "
         f"none {start['hits']:.0%}; {said}.",
-        "Error bars: 95 % intervals over sentences, all seeds together; small dots: single seeds. Unmeasurable tags count as failures.",
+        "Error bars: 95 % intervals over sentences, all seeds together; small dots: single seeds. Unmeasurable tags count as failures. "
+        "Thin lines: the teacher, and the model that was trained with tags from the start.",
     )
 
 
-def _draw(axis: Any, points: Sequence[Point], name: str, **how: Any) -> None:
-    """Draw points with their intervals; no examples are drawn at 1, as the scale is logarithmic."""
+def _draw(axis: Any, points: Sequence[Point], name: str, moved: float, **how: Any) -> None:
+    """Draw points with their intervals; no examples are drawn at 1, as the scale is logarithmic, and lines are moved apart."""
     ends = [[one[name] - one[f"{name}_low"] for one in points], [one[f"{name}_high"] - one[name] for one in points]]
-    xs, ys = [max(1, one["examples"]) for one in points], [one[name] for one in points]
+    xs, ys = [moved * max(1, one["examples"]) for one in points], [one[name] for one in points]
     axis.errorbar(xs, ys, yerr=ends, linewidth=2, markersize=6, capsize=3, **how)
 
 
