@@ -10,7 +10,6 @@ import typer
 from harness.cli.listener_tables import listener_names, print_compared
 from harness.cli.output import print_json, print_table
 from harness.errors import DataError
-from harness.publish.tables import interval
 
 
 def compare(
@@ -79,6 +78,8 @@ def compare(
 
 def _row(tag: str, row: dict[str, Any]) -> list[str]:
     """Return the cells of a row, with two lines in most cells, so that the table fits a narrow terminal."""
+    from harness.publish.tables import interval
+
     rates = "\n".join(interval(row[name], None, None) for name in ("baseline", "other"))
     p = "–" if row["p_holm"] is None else f"{row['p_holm']:.2g}"
     median = row["value_difference"]
@@ -88,5 +89,7 @@ def _row(tag: str, row: dict[str, Any]) -> list[str]:
 
 
 def _difference(row: dict[str, Any]) -> str:
+    from harness.publish.tables import interval
+
     shown = interval(row["difference"], row["low"], row["high"])
     return (shown + (" *" if row.get("marked") else "")).replace(" ", "\n", 1)

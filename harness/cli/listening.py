@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from harness.cli.output import AsJson, BootstrapSeed, Resamples, print_json, print_table
-from harness.publish.tables import interval
 
 QUESTIONS = {
     "word": "which word", "gap": "which gap", "pair": "tagged or plain", "contour": "which ends higher", "pause": "how long a pause",
@@ -89,6 +88,7 @@ def score_listening(
     """
     from harness.listening import read_key, read_results, score
     from harness.listening.kit import KEY
+    from harness.publish.tables import interval
 
     kit = read_key(key or (run / "listening" / KEY if run else results[0].parent / KEY))
     report = {"kit": kit.kit, "run": kit.run, **score(read_results(results, kit), n_resamples=resamples, seed=seed)}

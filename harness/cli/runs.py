@@ -14,7 +14,6 @@ import typer
 from harness.cli.listener_tables import Listeners, listener_names, print_listeners
 from harness.cli.output import Jobs, print_json, print_table, progress_bar
 from harness.errors import DataError, HarnessError, Interrupted
-from harness.publish.tables import f1_of
 
 _LONG, _PACE = 20, 5  # sentences: from which number a run is long, and how many tell how long it takes
 
@@ -92,6 +91,7 @@ def run(
     from harness.experiment.stored_clips import MOST, store_clips
     from harness.outputs import check_output, files_among
     from harness.paths import RESULTS, to_type
+    from harness.publish.tables import f1_of
 
     if clips and (not result or clips > MOST):
         raise DataError(

@@ -10,7 +10,6 @@ import typer
 
 from harness.cli.listener_tables import Listeners, listener_names, print_listeners
 from harness.cli.output import AsJson, BootstrapSeed, Force, Jobs, Resamples, print_json, print_table, progress_bar
-from harness.publish.tables import f1_of, interval, rate_of
 
 app = typer.Typer(no_args_is_help=True, help="Score tags in text, tags in audio, or the answers of listeners.")
 
@@ -41,6 +40,7 @@ def placement(
     there are no intervals.
     """
     from harness.placement import score_files
+    from harness.publish.tables import f1_of, interval, rate_of
     from harness.taggers.baselines import score_baselines
 
     figures = score_files(gold, predicted, n_resamples=resamples, seed=seed).as_json()
@@ -74,6 +74,8 @@ def placement(
 
 
 def _print_placement(title: str, figures: dict[str, Any]) -> None:
+    from harness.publish.tables import f1_of
+
     rows = [
         [name, f"{row['precision']:.2f}", f"{row['recall']:.2f}", f1_of(row),
          str(row["support"]), str(row["predicted"])]
@@ -160,6 +162,8 @@ def audio(
 
 
 def _print_audio(figures: dict[str, Any]) -> None:
+    from harness.publish.tables import interval
+
     columns = ["tag", "n", "hit", "miss", "wrong", "leaked", "unmeas.", "hit rate", "placebo"]
     for name, title in (("paired", "against plain clips"), ("unpaired", "without plain clips")):
         if figures[name]:

@@ -10,7 +10,6 @@ import typer
 
 from harness.cli.listener_tables import listener_names
 from harness.cli.output import AsJson, BootstrapSeed, Resamples, print_json, print_table, progress_bar
-from harness.publish.tables import interval
 
 if TYPE_CHECKING:
     from harness.prosody.listeners import Listener
@@ -122,6 +121,8 @@ def _listeners(names: str | None) -> tuple[list[Listener], dict[str, str]]:
 
 
 def _print(figures: dict[str, Any]) -> None:
+    from harness.publish.tables import interval
+
     counts = figures["recordings"]
     typer.echo(
         f"{figures['set']}: {counts['scored']} of {counts['all']} recordings scored ({counts['distinct']} distinct), "
