@@ -18,6 +18,7 @@ Line = tuple[str, str, int]
 NONE: Line = ("none", "own", 0)
 MAIN: Line = ("attention+ffn", "own", 1000)
 SHORT: Line = ("attention+ffn", "own", 100)
+ATTENTION: Line = ("attention", "own", 1000)
 SHIFTED: Line = ("attention+ffn", "shifted", 1000)
 # Variant, pairs and steps -> words, colour, sign. The model before any training belongs to all lines.
 _LINES = {
@@ -25,7 +26,7 @@ _LINES = {
     SHORT: ("the same, a tenth of the steps", SKY, "D"),
     SHIFTED: ("the same, clips with the text of another one", VERMILLION, "X"),
     ("attention+ffn+heads", "own", 1000): ("the same, and the audio head", GREEN, "s"),
-    ("attention", "own", 1000): ("LoRA on attention only", PURPLE, "^-."),
+    ATTENTION: ("LoRA on attention only", PURPLE, "^-."),
 }
 HACKATHON = 98  # tagged examples that the note had
 
@@ -135,6 +136,7 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
         "curve_most": f"{last['examples']:,}",
         "curve_most_hits": _rate(last, "hits"),
         "curve_most_placebo": _rate(last, "placebo"),
+        "curve_attention": _rate(lines[ATTENTION][-1], "hits"),
         "curve_98_short": _rate(short, "hits"),
         "curve_98_short_wer": _rate(short, "wer"),
         "curve_shifted": _rate(shifted, "hits"),
