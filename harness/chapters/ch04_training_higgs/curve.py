@@ -141,7 +141,6 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
         "curve_98_short_wer": _rate(short, "wer"),
         "curve_shifted": _rate(shifted, "hits"),
         "curve_shifted_wer": _rate(shifted, "wer"),
-        "curve_seeds": str(own[HACKATHON]["seeds"]),
     }
 
 
