@@ -71,7 +71,7 @@ def higgs_engine_rows() -> list[Row]:
         convert(Path(model), Path(kept) / "converted")
         codec = call(NATIVE, TINY, stack=NATIVE, seed=1)[1]
         found = {
-            "boson": call(BOSON, f"{MEASURE}:speed", texts=TEXTS, temperature=0, seed=1),
+            "boson": call(BOSON, f"{MEASURE}:speed", texts=TEXTS, temperature=0, checkpoint="tiny", seed=1),
             "native": call(NATIVE, f"{MEASURE}:speed", texts=TEXTS, batches=[1, 4, 8], temperature=0,
                            checkpoint=str(Path(kept) / "converted"), codec=codec),
         }  # fmt: skip

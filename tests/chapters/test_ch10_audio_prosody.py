@@ -87,8 +87,8 @@ def test_a_missed_bar_is_named():
 
 def test_voices_are_told_not_told_or_read_aloud():
     [told, piper, hibari, *reading] = voices("espeak", "en-us", True, "quick", 30)
-    assert (told["role"], piper["role"], hibari["limit"]) == ("positive", "negative", 6)
-    assert [row["limit"] for row in reading] == [3, 3] and {row["role"] for row in reading} == {"leak"}
+    assert (told["role"], piper["role"], hibari["limit"]) == ("positive", "negative", 3)
+    assert [row["limit"] for row in reading] == [1, 1] and {row["role"] for row in reading} == {"leak"}
     assert voices("espeak", "en-us", False, "quick", 30) == [told]
     assert voices("espeak", "en-us", True, "standard", 20)[2]["limit"] == 20
 

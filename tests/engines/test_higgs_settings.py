@@ -1,10 +1,13 @@
 """Options of the Higgs engines are checked before anything is loaded."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from harness.engines import SpeechRequest, make_engine
-from harness.engines.higgs.settings import HiggsSettings
+from harness.engines.higgs.settings import SMALL_FOLDERS, HiggsSettings
 from harness.errors import HarnessError
+from harness.higgs.speech.codec import load_speech_codec
 from harness.tagged import TaggedText
 
 
@@ -45,18 +48,20 @@ def test_an_unknown_option_is_named():
 
 
 def test_the_system_prompt_explains_the_tags_that_stay_in_the_text():
-    told, plain = HiggsSettings(), HiggsSettings(dialect="ignore")
+    told, plain = HiggsSettings(checkpoint="tiny"), HiggsSettings(checkpoint="tiny", dialect="ignore")
     assert "<pitch_rising>: let" in told.system and "<" not in plain.system
     tagged = request("We <emph> guarantee it")
     assert told.rendered(tagged) == "We <emph> guarantee it" and plain.rendered(tagged) == "We guarantee it"
     assert told.rendered(request(r"a \<emph> b")) == "a <emph> b"
 
 
-def test_speech_has_a_limit_that_grows_with_the_text():
-    settings = HiggsSettings()
-    assert settings.frames(TaggedText.parse("We guarantee it.")) == 25 * 5
-    assert settings.frames(TaggedText.parse("We <pause_long> guarantee it.")) == 25 * 7
-    assert HiggsSettings(max_seconds=0.04).frames(TaggedText.parse("We guarantee it.")) == 1
+def test_speech_has_a_limit_in_frames_of_its_codec_that_grows_with_the_text():
+    settings, text = HiggsSettings(checkpoint="tiny"), TaggedText.parse("We guarantee it.")
+    bosons, small = SimpleNamespace(frame_samples=960), load_speech_codec(SMALL_FOLDERS[1])
+    assert settings.frames(text, bosons) == 25 * 5
+    assert settings.frames(TaggedText.parse("We <pause_long> guarantee it."), bosons) == 25 * 7
+    assert settings.frames(text, small) == round(5 * 24000 / small.frame_samples) > 25 * 5
+    assert HiggsSettings(max_seconds=0.04).frames(text, bosons) == 1
 
 
 def test_the_voice_is_named_by_its_recording(tmp_path):
