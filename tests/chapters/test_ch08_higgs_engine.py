@@ -11,7 +11,7 @@ from harness.chapters.ch08_higgs_engine.figures import (
 from harness.chapters.ch08_higgs_engine.verdict import judge_engine
 from harness.higgs.delay import STREAM_BOS, STREAM_EOS, delay
 
-FOUND = {"class": "HiggsAudioServeEngine", "seconds": 4.0, "device": "cpu", "steps": 120.0}
+FOUND = {"class": "HiggsAudioServeEngine", "seconds": 4.0, "device": "cpu", "steps": 120.0, "small": True}
 BAD = [{"situation": "a", "serve engine": "IndexError: x", "here": "speaks"},
        {"situation": "b", "serve engine": "hangs: nothing more comes", "here": "words"}]  # fmt: skip
 GOOD = [{"situation": "a", "serve engine": "speaks", "here": "speaks"}]

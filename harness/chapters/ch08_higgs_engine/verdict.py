@@ -17,7 +17,8 @@ def judge_engine(
     Parameters
     ----------
     found : mapping
-        ``seconds`` of speech that the engine made, its ``class``, its ``device``, and its ``steps``: columns a second.
+        ``seconds`` of speech that the engine made, its ``class``, its ``device``, its ``steps``: columns a second, and whether both code
+        bases give the same codes for the ``small`` model.
     failures : sequence of mapping
         Rows of `harness.chapters.ch08_higgs_engine.failures.failures`.
     weights : str
@@ -33,6 +34,7 @@ def judge_engine(
         "weights": weights,
         "device": found["device"],
         "speech": f"{found['seconds']:.1f} s, at {found['steps']:,.0f} columns a second",
+        "a small model of this project, which speaks": f"{'the same' if found['small'] else 'other'} codes from both code bases",
         "what it cannot serve, answered with a bare error or nothing": f"{len(bad)} of {len(failures)} tried",
     }
     figures = {
