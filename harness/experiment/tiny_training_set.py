@@ -72,7 +72,7 @@ def record(examples: Sequence[Example], folder: Path) -> Path:
 def record_codes(examples: Sequence[Example], folder: Path, codec: Path = CODEC) -> Path:
     """Speak tagged examples with the teacher of the small Higgs into codes, and write the manifest that training reads.
 
-    Beside each file of codes is what they decode to, as a WAV file. Parameters and result are those of `record`.
+    A WAV file with the same name holds what the codes decode to. Parameters and result are those of `record`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     loaded = load_speech_codec(codec)

@@ -80,7 +80,7 @@ def test_text_of_verdicts_is_escaped():
         ({"rate": "0.1"}, "none"),
     ],
 )
-def test_the_ledger_says_what_weights_a_verdict_stands_on(evidence, weights):
+def test_the_ledger_says_which_weights_a_verdict_was_found_with(evidence, weights):
     verdict = ClaimVerdict("L1", "refuted", "No.", evidence, "Where?")
     assert ledger(everything(L1=[("01_loading", verdict)]))[0].weights == weights
 

@@ -82,8 +82,8 @@ def without_higgs(small: Mapping[str, Any], vocabulary: Collection[str], heldout
     placebo = interval(told["placebo"], told["placebo_low"], told["placebo_high"])
     return (
         f"The only Higgs here that speaks is the small one of chapter 04. It knows {len(vocabulary)} words, enough "
-        f"for {sayable} of these {len(heldout)} sentences, so it has no row. Of the tags in {small['sentences']} sentences of its own "
-        f"vocabulary that could be measured, it realises {hits}, and its teacher, through the same codec, {its_hits}. "
+        f"for {sayable} of these {len(heldout)} sentences, so it has no row. In {small['sentences']} sentences with its "
+        f"words, it realises {hits} of the tags that could be measured, and its teacher, through the same codec, {its_hits}. "
         f"Its placebo rate is {placebo}."
     )
 

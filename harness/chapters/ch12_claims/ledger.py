@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def weights(self) -> str:
-        """What kinds of Higgs' weights the verdicts stand on, by their evidence: random, small, real, or none."""
+        """The kinds of weights of Higgs that the evidence names: random, small, real, or none."""
         said = [f"{name} {value}" for _, verdict in self.verdicts for name, value in verdict.evidence.items()]
         named = [text for text in said if text.startswith(_WEIGHTS)]
         kinds = {

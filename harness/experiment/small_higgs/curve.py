@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +42,7 @@ from harness.store import locked, read_json, write_json
 from harness.tagged import TaggedText
 
 SCHEMA = "harness.higgs_curve/1"
+WARMUP = 50  # steps until the learning rate is reached
 Variant = Literal["attention+ffn", "attention+ffn+heads", "attention"]
 Pairs = Literal["own", "shifted"]
 # Modules that get LoRA matrices, and modules that are trained completely.
@@ -200,7 +200,7 @@ def fine_tune(model: Any, config: CurveConfig, row: Row, samples: Sequence[Sampl
         epoch, place = divmod(step, len(order) // size)
         order.set_epoch(epoch)
         draw = torch.Generator().manual_seed(row.seed * 1_000_003 + step)
-        rate = config.learning_rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / row.steps))
+        rate = config.learning_rate * min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * step / row.steps))
         for group in optimiser.param_groups:
             group["lr"] = rate
         bare = (torch.rand(size, generator=draw) < 0.5).tolist()
@@ -240,7 +240,6 @@ class _Measure:
             engine = HiggsNativeEngine(checkpoint=str(folder), codec=self.config.codec, temperature=0.0)
             plain, clips = (generated(engine, self.codec, texts) for texts in (self.plain, self.tagged))
             told = likelihood(folder, self.codec, self.tagged)
-            shutil.rmtree(folder)
         outcomes = tag_outcomes(plain, clips)
         names = [one.plain for one in self.plain]
         count = lambda wanted: _by_sentence(outcomes, names, wanted)  # noqa: E731
