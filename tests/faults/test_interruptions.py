@@ -106,7 +106,7 @@ def test_a_training_is_locked_too(tmp_path):
 
 
 def test_an_interrupted_tiny_training_set_leaves_nothing(tmp_path, monkeypatch):
-    def make(folder, seed):
+    def make(folder, **_):
         folder.mkdir()
         raise KeyboardInterrupt
 
