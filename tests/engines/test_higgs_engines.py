@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
@@ -15,6 +17,7 @@ from helpers import harness
 from harness.audio import Audio, write_wav
 from harness.chapters.ch08_higgs_engine.measure import codes
 from harness.engines import SpeechRequest, make_engine
+from harness.engines.higgs.settings import SMALL_FOLDERS
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import DataError, HarnessError, NotAvailable
 from harness.higgs.convert import convert
@@ -22,7 +25,7 @@ from harness.paths import ROOT
 from harness.processes.stacks import BOSON, NATIVE
 from harness.tagged import TaggedText
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 
 def asked(text=TEXTS[0], seed=0, voice=None):
@@ -89,6 +92,37 @@ def test_both_speak_with_the_small_model_by_default(boson_python):
             engine.speak(asked("Never again."))
     engine.close()
     assert np.abs(sounds[0] - sounds[1]).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "options", [{"temperature": 0}, {}, {"top_k": None, "top_p": 1.0, "temperature": 1}, {"max_seconds": 0.9}]
+)
+def test_the_small_model_speaks_without_transformers_as_with_them(options):
+    engine = make_engine("higgs_native", **options)
+    texts = (SMALL_TEXT, "We need new savings.", "You need <pause_short> the new plan <pitch_rising> today.")
+    for seed, text in enumerate(texts):
+        state = torch.get_rng_state()
+        alone, whole = engine.speak(asked(text, seed)).audio, engine.speak_batch([asked(text, seed)])[0].audio
+        assert alone.samples.shape == whole.samples.shape and np.abs(alone.samples - whole.samples).max() < 1e-5
+        assert (torch.get_rng_state() == state).all()
+
+
+def test_damaged_weights_of_the_small_model_are_named(tmp_path, monkeypatch):
+    folder = shutil.copytree(SMALL_FOLDERS[0], tmp_path / "model")
+    (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    monkeypatch.setattr("harness.engines.higgs.settings.SMALL_FOLDERS", (folder, SMALL_FOLDERS[1]))
+    with pytest.raises(DataError, match="cannot be loaded"):
+        make_engine("higgs_native").speak(asked(SMALL_TEXT))
+
+
+def test_the_command_speaks_with_the_small_model_without_the_imports_of_transformers(tmp_path):
+    """They take longer than the sentence."""
+    program = "import sys; from harness.cli import app; app(standalone_mode=False); sys.exit('transformers' in sys.modules)"
+    out = tmp_path / "x.wav"
+    command = [sys.executable, "-c", program, "say", "--engine", "higgs_native", SMALL_TEXT, "-o", out]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "few dozen words" in done.stderr, done.stderr
+    assert out.stat().st_size > 10_000
 
 
 def test_a_limit_counts_the_frames_of_the_codec():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.audio import Audio, read_audio
 from harness.engines.base import Speech, SpeechRequest, check_request
 from harness.engines.higgs.base import BUSY_SECONDS, GPU, STREAM_TIMEOUT, WEIGHTS, HiggsEngine, readable_error
-from harness.engines.higgs.settings import TINY
+from harness.engines.higgs.settings import SMALL, TINY
 from harness.engines.higgs.stream import Columns, clean, pieces, turn
 from harness.engines.higgs.tiny import tiny_folders
 from harness.errors import HarnessError
@@ -47,8 +47,20 @@ class HiggsNativeEngine(HiggsEngine):
         super().__init__("transformers", options)
 
     def speak(self, request: SpeechRequest) -> Speech:
-        """Render one request; see `speak_batch`."""
-        return self.speak_batch([request])[0]
+        """Render one request; see `speak_batch`.
+
+        The project's small model speaks with torch alone on a CPU, because to import transformers takes longer than to speak. The codes
+        are the same.
+        """
+        speaker = self._speaker
+        if speaker is None:
+            return self.speak_batch([request])[0]
+        check_request(request, self)
+        limit = self.settings.frames(request.text, self.codec)
+        conversation = self._conversation(self.settings.rendered(request))
+        with turn(_LOCK, BUSY_SECONDS), _seeded(request.seed, speaker.device):
+            columns = speaker.generate(conversation, **self._how(limit)).numpy()
+        return Speech(self._decoded(self._cut(columns.T, limit).codes))
 
     def speak_batch(self, requests: Sequence[SpeechRequest]) -> list[Speech]:
         """Render requests as one batch. If the engine samples, the seed of the first request counts for all.
@@ -98,7 +110,7 @@ class HiggsNativeEngine(HiggsEngine):
         import torch
 
         inputs, limit = self._inputs([request]), self.settings.frames(request.text, self.codec)
-        columns, config = Columns(timeout), self._model.config
+        columns, config = Columns(timeout), self._config
 
         steps = count()
 
@@ -137,10 +149,24 @@ class HiggsNativeEngine(HiggsEngine):
         return load_model(self._folders[0], NATIVE, dtype=dtype, text_head=False).to(device).eval()
 
     @cached_property
+    def _speaker(self) -> Any:
+        """The small model without transformers; None for another model, and if a GPU or another dtype is asked for."""
+        settings = self.settings
+        if settings.checkpoint != SMALL or settings.reference_audio is not None or settings.on() != ("cpu", "float32"):
+            return None
+        from harness.higgs.speech.speaker import Speaker
+
+        return Speaker(self._folders[0])
+
+    @property
+    def _config(self) -> Any:
+        return (self._speaker or self._model).config
+
+    @cached_property
     def codec(self) -> Any:
         """The codec, checked against the model."""
         codec = load_codec(self._folders[1], device=self.settings.on()[0])
-        check_fits(codec, self._model.config.num_codebooks, self._model.config.codebook_size - 2, self._folders[1])
+        check_fits(codec, self._config.num_codebooks, self._config.codebook_size - 2, self._folders[1])
         return codec
 
     @cached_property
@@ -185,7 +211,7 @@ class HiggsNativeEngine(HiggsEngine):
 
     def _how(self, frames: int) -> dict[str, Any]:
         """Return arguments of ``generate``. A step makes a column: the frames, and begin, end and the delay."""
-        config, settings = self._model.config, self.settings
+        config, settings = self._config, self.settings
         chance = {"do_sample": False} if settings.deterministic else {
             "do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": settings.top_k or 0,
         }  # fmt: skip
@@ -194,10 +220,10 @@ class HiggsNativeEngine(HiggsEngine):
 
     def _cut(self, columns: NDArray[np.int64], frames: int) -> Generated:
         """Return one row of a batch, cut at its end or its limit."""
-        at_most = frames + columns.shape[0] + 1
-        ends = np.flatnonzero((columns == self._model.config.audio_stream_eos_id).all(axis=0))
+        end, at_most = self._config.audio_stream_eos_id, frames + columns.shape[0] + 1
+        ends = np.flatnonzero((columns == end).all(axis=0))
         last = int(ends[0]) + 1 if len(ends) else columns.shape[1]
-        return finish(columns[:, : min(last, at_most)], self._model.config.audio_stream_eos_id, at_most)
+        return finish(columns[:, : min(last, at_most)], end, at_most)
 
     def _decoded(self, codes: NDArray[np.int64]) -> Audio:
         if codes.shape[1] == 0:

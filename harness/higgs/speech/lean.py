@@ -20,7 +20,7 @@ def audio_states(model: Any, text: torch.Tensor, padding: torch.Tensor, audio: t
 
     Parameters
     ----------
-    model : HiggsAudioV2ForConditionalGeneration
+    model : HiggsAudioV2ForConditionalGeneration or Speaker
     text : tensor of shape (batch, tokens)
         Token ids, padded on the left.
     padding : tensor of shape (batch,)
