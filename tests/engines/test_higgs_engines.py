@@ -117,7 +117,9 @@ def test_damaged_weights_of_the_small_model_are_named(tmp_path, monkeypatch):
 
 def test_the_command_speaks_with_the_small_model_without_the_imports_of_transformers(tmp_path):
     """They take longer than the sentence."""
-    program = "import sys; from harness.cli import app; app(standalone_mode=False); sys.exit('transformers' in sys.modules)"
+    program = (
+        "import sys; from harness.cli import app; app(standalone_mode=False); sys.exit('transformers' in sys.modules)"
+    )
     out = tmp_path / "x.wav"
     command = [sys.executable, "-c", program, "say", "--engine", "higgs_native", SMALL_TEXT, "-o", out]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
