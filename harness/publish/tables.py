@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,6 +104,7 @@ def said(best: Mapping[str, str | None]) -> str:
 
 _LINE = 30  # characters that stay on one line
 _LONG = ' class="long"'  # the heading of a row
+_INTERVAL = re.compile(r"(?<= )\[[^\[\]]+\]$")
 
 
 def table(
@@ -160,7 +162,8 @@ def _cell(cell: Any, best: bool, digits: int) -> str:
     kinds = " ".join(filter(None, ("long" if len(text) > _LINE else "", "best" if best else "")))
     opening = f'<td class="{kinds}">' if kinds else "<td>"
     mark = f' <span class="best-mark">{MARK}</span>' if best else ""
-    return f"{opening}{escape(text)}{mark}</td>"
+    shown = _INTERVAL.sub(r'<span class="interval">\g<0></span>', escape(text))  # goes to the next line in a wide table
+    return f"{opening}{shown}{mark}</td>"
 
 
 def outcome_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,10 @@ class Entry:
         measured = [pair for pair in pairs if pair[0] not in _SETTINGS] or pairs
         name, value = next((pair for pair in measured if any(c.isdigit() for c in pair[1])), measured[0])
         text = f"{name}: {value}"
-        return text if len(text) <= _FIGURE else f"{text[:_FIGURE].rstrip()}…".replace("`", "")
+        if len(text) <= _FIGURE:
+            return text
+        parts = [end.start() for end in re.finditer(r"[,;] (?=[^\W\d])", text[:_FIGURE])]  # not inside an interval
+        return f"{text[: parts[-1] if parts else _FIGURE].rstrip()}…".replace("`", "")
 
 
 def load_verdicts(chapters: Iterable[str], profile: str = "ci") -> dict[str, list[tuple[str, ClaimVerdict]]]:
