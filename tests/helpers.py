@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -83,6 +84,11 @@ def in_stack(module, stack, function, /, **arguments):
         return getattr(module, function)(**arguments)
     python_or_skip(stack)
     return call(stack, f"{module.__name__}:{function}", **arguments)
+
+
+def unspanned(table):
+    """Return the HTML of a table without its spans, so that a rate and its interval are one text."""
+    return re.sub(r"</?span[^>]*>", "", table.html)
 
 
 def small(**fields):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from helpers import unspanned
 
 from harness.benchmark.rows import ablation_name, select
 from harness.chapters.ch06_training.verdict import judge_standard_training
@@ -59,7 +60,7 @@ DECODINGS = [
 
 
 def test_the_corpus_table_has_the_mean_over_seeds_and_the_published_systems():
-    html = tables.corpus_table(ROWS)._repr_html_()
+    html = unspanned(tables.corpus_table(ROWS))
     assert "lm_slots on SmolLM2-135M" in html and "66.0 [64.0, 68.0]" in html
     assert html.index("66.0 [") < html.index("60.0 ["), "best first"
     assert "50.0" not in html, "points of the learning curve are no systems"
@@ -78,7 +79,7 @@ def test_differences_are_described():
 
 
 def test_random_folds_are_compared_with_grouped_folds():
-    html = tables.crossval_table(ROWS, "seed-examples")._repr_html_()
+    html = unspanned(tables.crossval_table(ROWS, "seed-examples"))
     assert "0.30 [0.20, 0.40]" in html and "0.60 [0.50, 0.70]" in html
     assert "not run here" in tables.crossval_table(ROWS[:-2], "seed-examples")._repr_html_()
 
@@ -86,7 +87,7 @@ def test_random_folds_are_compared_with_grouped_folds():
 def test_other_tables_show_their_figures():
     heldout = [{"kind": "heldout", "parameters": {"tagger": "gpt2", "base_model": "embedded", "seed": s}, "figures": scores(f)}
                for s, f in ((0, 0.3), (1, 0.4))]  # fmt: skip
-    html = tables.heldout_table(heldout)._repr_html_()
+    html = unspanned(tables.heldout_table(heldout))
     assert "0.35 [0.20, 0.50]" in html and "2: 0.30 to 0.40" in html
     assert "400.0" in tables.decoding_table(DECODINGS)._repr_html_()
     away = [
@@ -96,7 +97,7 @@ def test_other_tables_show_their_figures():
             "figures": {"examples to corpus, emph": [0.2, 0.1, 0.3]},
         }
     ]
-    assert "0.20 [0.10, 0.30]" in tables.domain_table(away)._repr_html_()
+    assert "0.20 [0.10, 0.30]" in unspanned(tables.domain_table(away))
 
 
 @pytest.mark.parametrize(("settings", "name"), [

@@ -1,6 +1,7 @@
 """Chapter 10 on voices that were made to obey: what a tag asks for, and the figures of a made run."""
 
 import pytest
+from helpers import unspanned
 
 from harness.audio import Audio
 from harness.chapters.ch10_audio_prosody import obeying
@@ -66,13 +67,13 @@ def test_the_lowest_rate_and_the_highest_placebo_are_named(run):
 
 def test_tables_have_a_row_for_each_tag_and_voice(run):
     assert obeying.heard_table(run).html.count("<tr>") == 1 + 2 * len(TAGS)
-    assert obeying.price_of_obeying(run).html.count("-0.10 [-0.20, 0.00]") == 4 * len(TAGS)
+    assert unspanned(obeying.price_of_obeying(run)).count("-0.10 [-0.20, 0.00]") == 4 * len(TAGS)
 
 
 def test_the_codec_models_rates_are_those_of_the_file():
     row = {"n": 60, "unmeasurable": 4, "hit_rate": 0.9, "low": 0.8, "high": 1.0, "false_positive": 0.0, "fp_low": 0.0,
            "fp_high": 0.1, "placebo_n": 57}  # fmt: skip
     voices = {name: {"obeys": {"tags": {"<emph>": row}}} for name in ("model", "teacher")}
-    html = obeying.codec_model_table({"sentences": 60, **voices}, words=47).html
+    html = unspanned(obeying.codec_model_table({"sentences": 60, **voices}, words=47))
     assert "closed vocabulary of 47 words" in html and html.count("0.90 [0.80, 1.00]") == 2
     assert "emph, small Higgs" in html and "emph, teacher" in html

@@ -1,6 +1,7 @@
 """Tables, figures and verdicts of chapter 11, from artificial figures."""
 
 import pytest
+from helpers import unspanned
 
 from harness.chapters.ch11_end_to_end.figures import rate_per_tag_dots, reading_dots, tag_fate_bars
 from harness.chapters.ch11_end_to_end.findings import complete, findings, numbers, without_higgs
@@ -61,14 +62,14 @@ def result(name="openai_speech", spoken="heldout", options=None, **values):
 
 
 def test_the_joint_table_is_sorted_by_joint_f1():
-    html = joint_table(JOINT, "espeak").html
+    html = unspanned(joint_table(JOINT, "espeak"))
     assert html.index(">gold<") < html.index(">rules<") < html.index(">gpt2<")
     assert "0.30 [0.25, 0.35]" in html
 
 
 def test_a_source_without_tags_has_no_interval_of_its_own():
     nothing = row(some_tag=0.0, joint_recall=0.0, joint_f1=0.0) | {"spoken": 0}
-    html = joint_table(JOINT | {"none": nothing}, "espeak").html
+    html = unspanned(joint_table(JOINT | {"none": nothing}, "espeak"))
     assert html.count("0 (no tags)") == 2 and "0.00 [" not in html
 
 
@@ -101,7 +102,7 @@ def test_engines_that_did_not_run_are_listed_with_their_command_until_a_file_has
     here = {"espeak": {"end_to_end": JOINT}}
     without = grid_table(here, {}, list(JOINT)).html
     assert all(f"not run here: {reason}" in without and command in without for reason, command in NOT_RUN.values())
-    with_file = grid_table(here, {"boson-api": result(joint_f1=0.4)}, list(JOINT)).html
+    with_file = unspanned(grid_table(here, {"boson-api": result(joint_f1=0.4)}, list(JOINT)))
     assert NOT_RUN["openai_speech"][1] not in with_file and NOT_RUN["higgs_native"][1] in with_file
     assert "data/results/boson-api.json, 2026-12-01" in with_file and "0.40 [0.35, 0.45]" in with_file
 
