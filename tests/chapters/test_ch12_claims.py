@@ -5,6 +5,7 @@ import re
 import pytest
 
 from harness.chapters.ch12_claims.ledger import (
+    Entry,
     counted,
     ledger,
     ledger_cards,
@@ -157,3 +158,11 @@ def test_the_advice_quotes_the_figures_on_the_notes_own_windows():
     )
     evidence = judge_advice(found, SAME, "a base").evidence
     assert evidence["98 windows, grouped folds"] == "0.13" and "random folds" not in evidence
+
+
+def test_the_advice_stands_on_the_small_higgs_that_lora_taught_tags():
+    lora = ClaimVerdict("P2", "refuted", "r", {"LoRA on 10 tagged clips": "0.1 of the tags", "before": "0"})
+    advice = judge_advice(everything(P2=[("03", lora), ("04", lora)]), SAME, "a base")
+    assert advice.evidence["LoRA on 10 tagged clips, small Higgs"] == "0.1 of the tags"
+    verdict = ClaimVerdict("E2", "refuted", "r", advice.evidence)
+    assert Entry(claims()["E2"], (("12", verdict),)).weights == "small"

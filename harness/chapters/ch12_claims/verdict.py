@@ -36,6 +36,8 @@ def judge_advice(
     evidence |= {f"{claim_id}, {name}": last[claim_id] for claim_id, name in _RESTS_ON.items()}
     evidence |= {name: text for _, verdict in found.get("G2", ()) for name, text in verdict.evidence.items()
                  if "grouped folds" in name}  # fmt: skip
+    evidence |= {f"{name}, small Higgs": text for _, verdict in found.get("P2", ()) for name, text in verdict.evidence.items()
+                 if "tagged clips" in name}  # fmt: skip
     difference = verdict_on_difference(value, low, high, better="it is better", worse="it is worse")
     figures = {"base": base, "difference": difference, "H3": last["H3"], "H4": last["H4"]}
     ready = low > 0 and last["H3"] == last["H4"] == "reproduced"
