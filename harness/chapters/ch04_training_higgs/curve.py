@@ -8,7 +8,7 @@ from typing import Any
 from harness.chapters.ch04_training_higgs.small import CLIPS
 from harness.paths import DATA
 from harness.publish.html import Html
-from harness.publish.style import BLUE, GREEN, INK, PURPLE, SKY, VERMILLION, Figure, note, subplots
+from harness.publish.style import BLUE, BROWN, GREEN, INK, PURPLE, SKY, VERMILLION, Figure, note, subplots
 from harness.publish.tables import interval, table
 from harness.store import read_json
 
@@ -18,12 +18,14 @@ Line = tuple[str, str, int]
 NONE: Line = ("none", "own", 0)
 MAIN: Line = ("attention+ffn", "own", 1000)
 SHORT: Line = ("attention+ffn", "own", 100)
+LONG: Line = ("attention+ffn", "own", 4000)
 ATTENTION: Line = ("attention", "own", 1000)
 SHIFTED: Line = ("attention+ffn", "shifted", 1000)
 # Variant, pairs and steps -> words, colour, sign. The model before any training belongs to all lines.
 _LINES = {
     MAIN: ("LoRA on attention and audio FFN", BLUE, "o-"),
     SHORT: ("the same, a tenth of the steps", SKY, "D"),
+    LONG: ("the same, four times the steps", BROWN, "v"),
     SHIFTED: ("the same, clips with the text of another one", VERMILLION, "X"),
     ("attention+ffn+heads", "own", 1000): ("the same, and the audio head", GREEN, "s"),
     ATTENTION: ("LoRA on attention only", PURPLE, "^-."),
@@ -78,11 +80,13 @@ def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -
         axes[0].plot([one["examples"]] * one["seeds"], one["hits_of_seeds"], ".", color=BLUE, alpha=0.5)
     _draw(axes[0], [start, *lines[MAIN]], "placebo", 0.9, fmt=":", color=INK, label="placebo")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, handlelength=3)
-    said = "; ".join(f"{one['examples']:,} examples {one['hits']:.0%}" for one in lines[MAIN])
+    said, longer = (
+        "; ".join(f"{one['examples']:,} examples {one['hits']:.0%}" for one in lines[key]) for key in (MAIN, LONG)
+    )
     return Figure(
         figure,
         "Two line charts against the number of tagged examples. Tags realised by LoRA on attention and audio FFN: "
-        f"none {start['hits']:.0%}; {said}.",
+        f"none {start['hits']:.0%}; {said}. With four times the steps: {longer}.",
         "Error bars: 95 % intervals over sentences, all seeds together; small dots: single seeds. Unmeasurable tags count as failures. "
         "Thin lines: the teacher, and the model that was trained with tags from the start.",
     )
@@ -127,16 +131,23 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
     lines = _lines(result)
     start, last = ends_of_curve(result)
     own = {one["examples"]: one for one in lines[MAIN]}
+    longer = {one["examples"]: one for one in lines[LONG]}
     shifted, short = (next(one for one in lines[key] if one["examples"] == HACKATHON) for key in (SHIFTED, SHORT))
     return {
         "curve_none": _rate(start, "hits"),
         "curve_98": _rate(own[HACKATHON], "hits"),
         "curve_98_wer": _rate(own[HACKATHON], "wer"),
         "curve_none_wer": _rate(start, "wer"),
+        "curve_1000": _rate(own[1000], "hits"),
+        "curve_3000": _rate(own[3000], "hits"),
+        "curve_1000_attention": _rate(lines[ATTENTION][-1], "hits"),
+        "curve_1000_long": _rate(longer[1000], "hits"),
+        "curve_3000_long": _rate(longer[3000], "hits"),
         "curve_most": f"{last['examples']:,}",
+        "curve_most_steps": f"{last['steps']:,}",
         "curve_most_hits": _rate(last, "hits"),
         "curve_most_placebo": _rate(last, "placebo"),
-        "curve_attention": _rate(lines[ATTENTION][-1], "hits"),
+        "curve_most_wer": _rate(last, "wer"),
         "curve_98_short": _rate(short, "hits"),
         "curve_98_short_wer": _rate(short, "wer"),
         "curve_shifted": _rate(shifted, "hits"),
@@ -145,9 +156,9 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
 
 
 def ends_of_curve(result: Mapping[str, Any]) -> tuple[Point, Point]:
-    """Return the point before any training, and that with the most examples of LoRA on attention and audio FFN."""
+    """Return the point before any training, and that with the most steps and examples."""
     lines = _lines(result)
-    return lines[NONE][0], lines[MAIN][-1]
+    return lines[NONE][0], lines[LONG][-1]
 
 
 def _rate(row: Point, name: str) -> str:
