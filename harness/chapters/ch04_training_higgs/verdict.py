@@ -82,8 +82,8 @@ def judge_lora(curve: Mapping[str, Any], small: Mapping[str, Any]) -> Found:
     start, best = ends_of_curve(curve)
     evidence = {
         "weights": "a small model that speaks, taught plain speech only",
-        f"LoRA on {best['examples']:,} tagged clips, {best['steps']:,} steps": f"{numbers['curve_most_hits']} of the tags realised on unseen sentences, placebo "
-        f"{numbers['curve_most_placebo']}",
+        f"LoRA on {best['examples']:,} tagged clips, {best['steps']:,} steps": f"{numbers['curve_most_hits']} of the tags realised on "
+        f"unseen sentences, placebo {numbers['curve_most_placebo']}",
         "before": f"{numbers['curve_none']} of the tags",
         "control: LoRA on 98 clips with the texts of other clips": f"{numbers['curve_shifted']} of the tags",
     }
