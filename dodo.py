@@ -237,9 +237,10 @@ def task_stage():
 
 
 def in_order() -> list[str]:
-    """Return the tasks that execute notebooks in the order in which they are best started."""
-    others = sorted((notebook.stem for notebook in notebooks()), key=lambda stem: stem in ALONE)
-    return [f"notebook:{stem}" for stem in dict.fromkeys([*FIRST, *others]) if stem != LEDGER]
+    """Return the tasks before the ledger in the order in which they are best started: no place is idle until chapters run alone."""
+    stems = [stem for stem in dict.fromkeys([*FIRST, *(notebook.stem for notebook in notebooks())]) if stem != LEDGER]
+    together, alone = ([f"notebook:{stem}" for stem in stems if (stem in ALONE) is last] for last in (False, True))
+    return [*together, "faults", "quickstart", *alone]
 
 
 def task_site():
