@@ -25,10 +25,17 @@ SHIFTED: Line = ("attention+ffn", "shifted", 1000)
 _LINES = {
     MAIN: ("LoRA on attention and audio FFN", BLUE, "o-"),
     SHORT: ("the same, a tenth of the steps", SKY, "D"),
-    LONG: ("the same, four times the steps", BROWN, "v"),
+    LONG: ("the same, four times the steps", BROWN, "v-"),
     SHIFTED: ("the same, clips with the text of another one", VERMILLION, "X"),
     ("attention+ffn+heads", "own", 1000): ("the same, and the audio head", GREEN, "s"),
     ATTENTION: ("LoRA on attention only", PURPLE, "^-."),
+}
+# Variant -> the parts that get LoRA matrices, or are trained.
+_PARTS = {
+    "none": "nothing",
+    "attention+ffn": "attention, FFN",
+    "attention+ffn+heads": "attention, FFN, head",
+    "attention": "attention",
 }
 HACKATHON = 98  # tagged examples that the note had
 
@@ -62,7 +69,10 @@ def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -
         for place, (key, points) in enumerate(lines.items()):
             words, colour, sign = _LINES[key]
             if points:
-                shown = [start, *points] if len(points) > 1 else points
+                few = (
+                    points[0]["examples"] <= HACKATHON
+                )  # a line from no examples would hide that none were tried between
+                shown = [start, *points] if few and len(points) > 1 else points
                 _draw(axis, shown, name, 1 + 0.15 * place, fmt=sign, color=colour, label=words)
         for speaker in ("teacher", "model"):
             axis.axhline(
@@ -72,7 +82,9 @@ def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -
             )
         axis.set(xscale="log", title=title, xlabel="tagged examples", ylim=(0, 1.05))
         ticks = sorted({1, *(one["examples"] for points in lines.values() for one in points)})
-        axis.set_xticks(ticks, ["0" if tick == 1 else f"{tick:,}" for tick in ticks])
+        axis.set_xticks(
+            ticks, ["0" if tick == 1 else f"{tick // 1000}k" if tick >= 1000 else f"{tick}" for tick in ticks]
+        )
         axis.minorticks_off()
     note(axes[0], "teacher", (1, small["teacher"]["obeys"]["hits_of_all"]), (0, 6))
     note(axes[0], f"{CLIPS:,} clips, tags from the start", (1, small["model"]["obeys"]["hits_of_all"]), (0, -8))
@@ -104,16 +116,14 @@ def curve_table(result: Mapping[str, Any]) -> Html:
     lines = _lines(result)
     rows = [
         {
-            "trained": "nothing" if key == NONE else _LINES[key][0],
-            "examples": f"{one['examples']:,}",
-            "steps": f"{one['steps']:,}",
-            "seeds": one["seeds"],
+            "LoRA on": _PARTS[key[0]] + (", shifted" if key[1] == "shifted" else ""),
+            "clips": f"{one['examples']:,}",
+            "seeds × steps": f"{one['seeds']} × {one['steps']:,}" if one["steps"] else "–",
             "tags realised": _rate(one, "hits"),
             "placebo": _rate(one, "placebo"),
-            "read aloud": f"{one['leaked']} of {one['asked']}",
             "word errors": _rate(one, "wer"),
-            "own text likelier than another tag's": f"{one['own_over_other']:.0%}",
-            "text states changed by": f"{one['text_change']:.0%}",
+            "own text likelier": f"{one['own_over_other']:.0%}",
+            "text states moved": f"{one['text_change']:.0%}",
         }
         for key, points in lines.items()
         for one in points
@@ -121,7 +131,8 @@ def curve_table(result: Mapping[str, Any]) -> Html:
     settings = result["settings"]
     caption = (
         f"{result['sentences']} unseen sentences, each plain and with {settings['tags_each']} tags, one at a time; "
-        f"LoRA of rank {settings['rank']}, batches of {settings['batch_size']}"
+        f"LoRA of rank {settings['rank']}, batches of {settings['batch_size']}; shifted: with the texts of other clips. "
+        f"At most {max(one['leaked'] for one in result['points'])} tags of a row were read aloud"
     )
     return table(rows, caption)
 
