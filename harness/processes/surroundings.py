@@ -25,9 +25,8 @@ def set_up() -> None:
         os.environ[THREADS] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     gc.set_threshold(_NEW_OBJECTS)
-    atexit.register(
-        gc.freeze
-    )  # the last collection, of all that torch made, takes half a second and frees what ends anyway
+    # The last collection, of all that torch made, takes half a second and frees what ends anyway.
+    atexit.register(gc.freeze)
     hide_future_warnings()
 
 

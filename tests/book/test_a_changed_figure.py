@@ -71,9 +71,8 @@ def pages(build):
         outputs = [one for cell in cells for one in _joined(cell.get("outputs", []))]
         text = json.dumps([*(cell["source"] for cell in cells), *outputs], indent=0, ensure_ascii=False)
         text = re.sub(r" at 0x[0-9a-f]+", "", text)  # the plain text of an object, which a page does not show
-        texts[path] = re.sub(
-            r'<span class=\\"interval\\">([^<]*)</span>', r"\1", text
-        )  # a rate and its interval are one piece
+        # A rate and its interval are one piece.
+        texts[path] = re.sub(r'<span class=\\"interval\\">([^<]*)</span>', r"\1", text)
     return {
         str(path.relative_to(build / "stage")): re.split(
             r"[<>\n]", re.sub(r"\{\{ (\w+)\.(\w+) \}\}", lambda found: str(numbers[found[1]][found[2]]), text)

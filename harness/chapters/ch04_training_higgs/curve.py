@@ -69,9 +69,8 @@ def obedience_by_examples(result: Mapping[str, Any], small: Mapping[str, Any]) -
         for place, (key, points) in enumerate(lines.items()):
             words, colour, sign = _LINES[key]
             if points:
-                few = (
-                    points[0]["examples"] <= HACKATHON
-                )  # a line from no examples would hide that none were tried between
+                # A line from no examples would hide that none were tried between.
+                few = points[0]["examples"] <= HACKATHON
                 shown = [start, *points] if few and len(points) > 1 else points
                 _draw(axis, shown, name, 1 + 0.15 * place, fmt=sign, color=colour, label=words)
         for speaker in ("teacher", "model"):
@@ -155,7 +154,6 @@ def curve_numbers(result: Mapping[str, Any]) -> dict[str, str]:
         "curve_1000_long": _rate(longer[1000], "hits"),
         "curve_3000_long": _rate(longer[3000], "hits"),
         "curve_most": f"{last['examples']:,}",
-        "curve_most_steps": f"{last['steps']:,}",
         "curve_most_hits": _rate(last, "hits"),
         "curve_most_placebo": _rate(last, "placebo"),
         "curve_most_wer": _rate(last, "wer"),
